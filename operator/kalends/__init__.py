@@ -1,0 +1,1 @@
+"""Kalends: APScheduler for Kubernetes."""

@@ -1,0 +1,89 @@
+"""``python -m cluster.controlplane build`` gets the binaries; ``… run`` serves a control plane until it is ended."""
+
+import argparse
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+from .binaries import NAMES, obtain
+from .control_plane import ControlPlane
+from .errors import ControlPlaneError
+from .progress import to_stderr
+from .versions import KUBERNETES_PATCH, chosen_release
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m cluster.controlplane",
+        description="A Kubernetes control plane without containers and without nodes.",
+        epilog=f"KUBERNETES={'|'.join(KUBERNETES_PATCH)} in the environment chooses another version.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("build", help="find, download or build the binaries and say where they are")
+    run = commands.add_parser("run", help="start a control plane and serve until Ctrl-C or SIGTERM")
+    run.add_argument("--kubeconfig", type=Path, help="write the administrator's kubeconfig file here too")
+    return parser.parse_args()
+
+
+def build() -> None:
+    """Get the binaries and print where they are."""
+    binaries = obtain(chosen_release(), say=to_stderr)
+    for name in NAMES:
+        print(binaries.folder / name)  # noqa: T201 - the answer to the command
+
+
+def run(copy: Path | None) -> None:
+    """Serve until a signal says otherwise; the data are thrown away."""
+    signal.signal(signal.SIGTERM, end)
+    control_plane = ControlPlane()
+    begun = time.monotonic()
+    with control_plane:
+        took = time.monotonic() - begun
+        kubeconfig = control_plane.kubeconfig
+        if copy is not None:
+            kubeconfig = copy.absolute()
+            kubeconfig.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(control_plane.kubeconfig, kubeconfig)
+        print(usage(control_plane, kubeconfig, took), flush=True)  # noqa: T201 - the answer to the command
+        while control_plane.api_server.is_running:
+            time.sleep(0.5)
+        print(control_plane.api_server.last_words())  # noqa: T201 - the answer to the command
+
+
+def usage(control_plane: ControlPlane, kubeconfig: Path, seconds: float) -> str:
+    """Return what to type next."""
+    return f"""\
+{control_plane.server} is ready after {seconds:.1f} s.
+
+  export KUBECONFIG={kubeconfig}
+  {control_plane.kubectl_binary} get namespaces
+
+Logs are in {control_plane.logs}. Ctrl-C ends it and throws its data away."""
+
+
+def end(*_: object) -> None:
+    """Leave by way of the exits that clean up, as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    """Run the command; exit with 1 when it could not be done."""
+    given = arguments()
+    try:
+        if given.command == "build":
+            build()
+        else:
+            run(given.kubeconfig)
+    except KeyboardInterrupt:
+        return 0
+    except ControlPlaneError as error:
+        to_stderr(f"error: {error}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""Which cluster the tests get: our own processes, kind, or one that runs already."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import assert_never
+
+from .access import Cluster
+from .binaries import Binaries, kubectl_only, obtain
+from .control_plane import ControlPlane
+from .errors import ControlPlaneUnavailable
+from .kind import KindCluster, why_kind_is_out
+from .progress import Say, to_stderr
+from .versions import chosen_release
+from .workspace import Workspace
+
+
+class Way(StrEnum):
+    """How a cluster is come by."""
+
+    AUTO = "auto"
+    LOCAL = "local"
+    KIND = "kind"
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterChoice:
+    """What was asked for; a kubeconfig file outweighs the way."""
+
+    way: Way = Way.LOCAL
+    kubeconfig: Path | None = None
+
+    @classmethod
+    def asked_by(
+        cls, *, way: str | None = None, kubeconfig: str | None = None, environ: Mapping[str, str] = os.environ
+    ) -> "ClusterChoice":
+        """Read the options, and in their absence ``KALENDS_CLUSTER`` and ``KALENDS_KUBECONFIG``."""
+        wanted = way or environ.get("KALENDS_CLUSTER") or Way.LOCAL
+        if wanted not in list(Way):
+            raise ControlPlaneUnavailable(f"the cluster must be one of {', '.join(Way)}, got {wanted!r}")
+        path = kubeconfig or environ.get("KALENDS_KUBECONFIG")
+        return cls(Way(wanted), Path(path).absolute() if path else None)
+
+    def settled(self) -> "ClusterChoice":
+        """Turn ``auto`` into what this machine can do: kind where a Docker engine answers, else local."""
+        if self.way is not Way.AUTO:
+            return self
+        return ClusterChoice(Way.LOCAL if why_kind_is_out() else Way.KIND, self.kubeconfig)
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a settled choice needs before a cluster can be opened; getting it may take minutes, opening seconds."""
+
+    choice: ClusterChoice
+    binaries: Binaries | None
+    kubectl: Path
+
+
+def prepare(choice: ClusterChoice, *, say: Say = to_stderr) -> Means:
+    """Get what the choice needs, building it if there is no other way, or raise ControlPlaneUnavailable."""
+    settled = choice.settled()
+    if settled.kubeconfig is not None:
+        if not settled.kubeconfig.is_file():
+            raise ControlPlaneUnavailable(f"there is no kubeconfig file {settled.kubeconfig}")
+        return Means(settled, None, kubectl_only(chosen_release()))
+    match settled.way:
+        case Way.KIND:
+            if missing := why_kind_is_out():
+                raise ControlPlaneUnavailable(f"no kind cluster: {missing}")
+            return Means(settled, None, kubectl_only(chosen_release()))
+        case Way.LOCAL | Way.AUTO:
+            binaries = obtain(chosen_release(), say=say)
+            return Means(settled, binaries, binaries.kubectl)
+        case _:
+            assert_never(settled.way)
+
+
+@contextmanager
+def opened(means: Means, *, logs: Path | None = None, say: Say = to_stderr) -> Iterator[Cluster]:
+    """Yield the running cluster, and leave nothing of ours behind but logs."""
+    if means.binaries is not None:
+        with ControlPlane(means.binaries, logs=logs, say=say) as control_plane:
+            yield control_plane
+    elif means.choice.kubeconfig is not None:
+        workspace = Workspace()
+        try:
+            yield Cluster(means.choice.kubeconfig, means.kubectl, workspace.folder)
+        finally:
+            workspace.remove()
+    else:
+        with KindCluster(means.kubectl, image=os.environ.get("KIND_NODE_IMAGE", ""), say=say) as cluster:
+            yield cluster

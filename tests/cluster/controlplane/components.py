@@ -1,0 +1,100 @@
+"""The command lines of the three components."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from .binaries import Binaries
+from .credentials import Credentials
+from .ports import LOOPBACK, free_port
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The ports of one control plane; they stay the same when a component is started again."""
+
+    etcd_port: int
+    etcd_peer_port: int
+    api_server_port: int
+
+    @classmethod
+    def free(cls) -> Self:
+        """Choose ports that nobody uses at this moment."""
+        ports: set[int] = set()
+        while len(ports) < 3:
+            ports.add(free_port())
+        return cls(*ports)
+
+    @property
+    def etcd(self) -> str:
+        """Where etcd serves."""
+        return f"http://{LOOPBACK}:{self.etcd_port}"
+
+    @property
+    def etcd_peers(self) -> str:
+        """Where etcd would meet other members; it insists on such an address."""
+        return f"http://{LOOPBACK}:{self.etcd_peer_port}"
+
+    @property
+    def api_server(self) -> str:
+        """Where the API server serves."""
+        return f"https://{LOOPBACK}:{self.api_server_port}"
+
+
+def etcd(binaries: Binaries, addresses: Addresses, data: Path) -> list[str | Path]:
+    """Return etcd's command: one member that does not wait for the disk, as its data are thrown away."""
+    return [
+        binaries.etcd,
+        "--name=kalends",
+        f"--data-dir={data}",
+        f"--listen-client-urls={addresses.etcd}",
+        f"--advertise-client-urls={addresses.etcd}",
+        f"--listen-peer-urls={addresses.etcd_peers}",
+        f"--initial-advertise-peer-urls={addresses.etcd_peers}",
+        f"--initial-cluster=kalends={addresses.etcd_peers}",
+        "--unsafe-no-fsync",
+    ]
+
+
+def api_server(
+    binaries: Binaries, addresses: Addresses, certificates: Path, credentials: Credentials
+) -> list[str | Path]:
+    """Return the API server's command; what it does by default for its users is left as it is.
+
+    In an empty folder of certificates it makes an authority and a certificate for the address it advertises,
+    which the admin's kubeconfig then trusts.
+    """
+    return [
+        binaries.api_server,
+        f"--etcd-servers={addresses.etcd}",
+        f"--bind-address={LOOPBACK}",
+        f"--advertise-address={LOOPBACK}",
+        f"--secure-port={addresses.api_server_port}",
+        f"--cert-dir={certificates}",
+        f"--token-auth-file={credentials.tokens_file}",
+        f"--service-account-issuer={addresses.api_server}",
+        f"--service-account-key-file={credentials.service_account_key}",
+        f"--service-account-signing-key-file={credentials.service_account_key}",
+        "--authorization-mode=Node,RBAC",
+        "--allow-privileged",
+        "--service-cluster-ip-range=10.96.0.0/16",
+        # An endpoint may not be a loopback address; without Pods nobody looks for it.
+        "--endpoint-reconciler-type=none",
+    ]
+
+
+def controller_manager(
+    binaries: Binaries, kubeconfig: Path, authority: Path, credentials: Credentials
+) -> list[str | Path]:
+    """Return the controller manager's command: each controller acts with the rights of its own service account."""
+    return [
+        binaries.controller_manager,
+        f"--kubeconfig={kubeconfig}",
+        f"--root-ca-file={authority}",
+        f"--service-account-private-key-file={credentials.service_account_key}",
+        "--use-service-account-credentials",
+        "--leader-elect=false",
+        f"--bind-address={LOOPBACK}",
+        # It would serve health and metrics on a fixed port, in the way of a second control plane.
+        "--secure-port=0",
+    ]

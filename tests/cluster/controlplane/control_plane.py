@@ -1,0 +1,141 @@
+"""A control plane of plain processes on the loopback interface: etcd, the API server, the controller manager."""
+
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from . import components, readiness
+from .access import Cluster
+from .binaries import Binaries, obtain
+from .components import Addresses
+from .credentials import Credentials, write_kubeconfig
+from .processes import LeashedProcess
+from .progress import Say, to_stderr
+from .versions import chosen_release
+from .workspace import Workspace
+
+READY_SECONDS = 90.0
+"""How long one component may take on a crowded machine; two or three seconds are usual."""
+
+
+class ControlPlane(Cluster):
+    """Starts within seconds, is thrown away when stopped, and ends with this process even when that is killed.
+
+    Without nodes: Pods stay pending, while Jobs, service accounts and garbage collection work as anywhere.
+    The ``*_flags`` are added to the command lines, where a repeated flag overrides ours.
+    """
+
+    def __init__(
+        self,
+        binaries: Binaries | None = None,
+        *,
+        logs: Path | None = None,
+        api_server_flags: Sequence[str] = (),
+        controller_manager_flags: Sequence[str] = (),
+        say: Say = to_stderr,
+    ) -> None:
+        binaries = binaries or obtain(chosen_release(), say=say)
+        self._workspace = Workspace()
+        folder = self._workspace.folder
+        super().__init__(folder / "admin.kubeconfig", binaries.kubectl, folder)
+        self.logs = logs or folder / "logs"
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self.addresses = Addresses.free()
+        self.certificate = folder / "certificates" / "apiserver.crt"
+        self._credentials = Credentials.made_in(folder)
+        self._manager_kubeconfig = folder / "controller-manager.kubeconfig"
+        self.etcd = LeashedProcess(
+            "etcd", components.etcd(binaries, self.addresses, folder / "etcd"), self.logs / "etcd.log"
+        )
+        self.api_server = LeashedProcess(
+            "kube-apiserver",
+            components.api_server(binaries, self.addresses, self.certificate.parent, self._credentials)
+            + list(api_server_flags),
+            self.logs / "kube-apiserver.log",
+        )
+        self.controller_manager = LeashedProcess(
+            "kube-controller-manager",
+            components.controller_manager(binaries, self._manager_kubeconfig, self.certificate, self._credentials)
+            + list(controller_manager_flags),
+            self.logs / "kube-controller-manager.log",
+        )
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def server(self) -> str:
+        """The API server's address."""
+        return self.addresses.api_server
+
+    def start(self) -> None:
+        """Start everything and wait until it works; on ComponentFailed nothing is left running."""
+        try:
+            self.start_etcd()
+            self.start_api_server()
+            self._write_kubeconfigs()
+            self.start_controller_manager()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Kill everything and remove its data; logs stay where the caller asked for them to be."""
+        for process in (self.controller_manager, self.api_server, self.etcd):
+            process.stop(signal.SIGKILL)
+        self._workspace.remove()
+
+    def start_etcd(self) -> None:
+        """Start etcd on its port with the data it had, and wait until it serves."""
+        self.etcd.start()
+        readiness.wait_until(
+            lambda: readiness.answers(self.addresses.etcd_port, "/health"), self.etcd, within=READY_SECONDS
+        )
+
+    def stop_etcd(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """End etcd by a signal; its data stay."""
+        self.etcd.stop(number)
+
+    def start_api_server(self) -> None:
+        """Start the API server on its port, and wait until it is ready."""
+        self.api_server.start()
+        self.wait_until_ready()
+
+    def stop_api_server(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """End the API server by a signal."""
+        self.api_server.stop(number)
+
+    def wait_until_ready(self) -> None:
+        """Wait until the API server calls itself ready, which takes a moment after etcd came back."""
+        readiness.wait_until(lambda: self._api_server_has("/readyz"), self.api_server, within=READY_SECONDS)
+
+    def start_controller_manager(self) -> None:
+        """Start the controller manager, and wait until the first of its controllers has done something."""
+        self.controller_manager.start()
+        readiness.wait_until(
+            lambda: self._api_server_has("/api/v1/namespaces/default/serviceaccounts/default"),
+            self.controller_manager,
+            within=READY_SECONDS,
+        )
+
+    def stop_controller_manager(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """End the controller manager by a signal."""
+        self.controller_manager.stop(number)
+
+    def _api_server_has(self, path: str) -> bool:
+        return readiness.answers_securely(
+            self.addresses.api_server_port, path, authority=self.certificate, token=self._credentials.admin_token
+        )
+
+    def _write_kubeconfigs(self) -> None:
+        authority = self.certificate.read_bytes()
+        for path, token in (
+            (self.kubeconfig, self._credentials.admin_token),
+            (self._manager_kubeconfig, self._credentials.controller_manager_token),
+        ):
+            write_kubeconfig(path, server=self.server, authority=authority, token=token)

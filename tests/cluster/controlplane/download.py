@@ -1,0 +1,119 @@
+"""The official release downloads, checked against their published SHA-256 sums."""
+
+import hashlib
+import io
+import tarfile
+import threading
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import SourceFailed
+from .progress import Say, timed
+from .versions import Release
+
+FIRST_ANSWER_SECONDS = 5.0
+"""How long the first, small answer may take: where there is no such network, nobody wants to wait for it."""
+
+SILENCE_SECONDS = 20.0
+"""How long a transfer that has begun may stand still."""
+
+KUBERNETES_BINARIES = ("kube-apiserver", "kube-controller-manager", "kubectl")
+
+
+@dataclass(frozen=True, slots=True)
+class Mirrors:
+    """Where the releases are published; another place must keep the same paths below it."""
+
+    kubernetes: str
+    etcd: str
+
+
+OFFICIAL = Mirrors(kubernetes="https://dl.k8s.io", etcd="https://github.com/etcd-io/etcd/releases/download")
+
+
+def fetch(release: Release, into: Path, mirrors: Mirrors, say: Say) -> None:
+    """Download all binaries into the folder, or raise SourceFailed within a few seconds of no answer."""
+    kubernetes = f"{mirrors.kubernetes}/{release.kubernetes}/bin/linux/{release.architecture}"
+    etcd = f"{mirrors.etcd}/{release.etcd}"
+    sums = {name: first_word(at_once(f"{kubernetes}/{name}.sha256")) for name in KUBERNETES_BINARIES}
+    archive = f"etcd-{release.etcd}-linux-{release.architecture}.tar.gz"
+    sums[archive] = sum_of(archive, at_once(f"{etcd}/SHA256SUMS"))
+    for name in KUBERNETES_BINARIES:
+        with timed(say, f"downloading {name} {release.kubernetes}"):
+            (into / name).write_bytes(verified(f"{kubernetes}/{name}", sums[name]))
+    with timed(say, f"downloading etcd {release.etcd}"):
+        (into / "etcd").write_bytes(etcd_within(verified(f"{etcd}/{archive}", sums[archive])))
+
+
+def verified(url: str, sha256: str) -> bytes:
+    """Return what the address holds, or raise SourceFailed when its sum is another."""
+    content = get(url, SILENCE_SECONDS)
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise SourceFailed(f"{url} has the SHA-256 sum {found}, published is {sha256}")
+    return content
+
+
+def at_once(url: str) -> str:
+    """Return a small text, or raise SourceFailed after ``FIRST_ANSWER_SECONDS``, whatever hangs."""
+    return within(FIRST_ANSWER_SECONDS, lambda: get(url, FIRST_ANSWER_SECONDS).decode(), url)
+
+
+def get(url: str, silence: float) -> bytes:
+    """Return the body found at the address."""
+    try:
+        with urllib.request.urlopen(url, timeout=silence) as answer:  # noqa: S310 - our own constants, or a test's
+            body: bytes = answer.read()
+    except (OSError, EOFError) as error:
+        raise SourceFailed(f"{url}: {error}") from error
+    return body
+
+
+def within(seconds: float, call: Callable[[], str], url: str) -> str:
+    """Return the call's answer; a name server that does not answer is outside the reach of a socket's time-out."""
+    outcome: list[str | SourceFailed] = []
+
+    def run() -> None:
+        try:
+            outcome.append(call())
+        except SourceFailed as failure:
+            outcome.append(failure)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    match outcome:
+        case [str() as answer]:
+            return answer
+        case [SourceFailed() as failure]:
+            raise failure
+        case _:
+            raise SourceFailed(f"{url}: no answer within {seconds:g} s")
+
+
+def first_word(text: str) -> str:
+    """Return the sum from a file that holds just it, with or without a name beside."""
+    words = text.split()
+    if not words:
+        raise SourceFailed("a published SHA-256 sum is empty")
+    return words[0]
+
+
+def sum_of(name: str, text: str) -> str:
+    """Return the sum of one file from the lines that ``sha256sum`` writes."""
+    for line in text.splitlines():
+        words = line.split()
+        if words[1:] in ([name], [f"*{name}"]):
+            return words[0]
+    raise SourceFailed(f"no SHA-256 sum of {name} is published")
+
+
+def etcd_within(archive: bytes) -> bytes:
+    """Return the server's binary out of etcd's release archive."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        for member in tar:
+            if member.name.endswith("/etcd") and (file := tar.extractfile(member)) is not None:
+                return file.read()
+    raise SourceFailed("etcd's archive holds no etcd")

@@ -1,0 +1,142 @@
+"""Building the binaries as Go modules, for machines that reach a Go module proxy and nothing else.
+
+Kubernetes is not made to be imported: its ``go.mod`` asks for ``v0.0.0`` of the libraries that live in its own tree.
+Each of them is published too, so a module of our own replaces them by the versions published on the same day.
+Which ones they are, the level of Go and the check-sums are read from the release itself, never typed here; the Go
+check-sum database vouches for them.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import SourceFailed
+from .processes import LeashedProcess
+from .progress import Say, timed
+from .versions import Release
+
+KUBERNETES = "k8s.io/kubernetes"
+ETCD = "go.etcd.io/etcd/server/v3"
+IN_ITS_OWN_TREE = re.compile(r"^\s*(\S+) v0\.0\.0$", re.MULTILINE)
+LEVEL_OF_GO = re.compile(r"^go (\S+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A published Go module as it lies in Go's cache."""
+
+    path: str
+    version: str
+    folder: Path
+    go_mod: str
+
+
+def build(release: Release, into: Path, environ: Mapping[str, str], say: Say) -> None:
+    """Build all binaries into the folder: ten minutes on two cores from empty Go caches, else much less."""
+    go = find_go(environ)
+    settings = {**environ, "CGO_ENABLED": "0", "GOWORK": "off", "GOOS": "linux", "GOARCH": release.architecture}
+
+    with timed(say, f"fetching the sources of Kubernetes {release.kubernetes} and etcd {release.etcd}"):
+        etcd = fetched(go, ETCD, release.etcd, settings)
+        kubernetes = fetched(go, KUBERNETES, release.kubernetes, settings)
+    etcd_module = into / "etcd-module"
+    kubernetes_module = into / "kubernetes-module"
+    write_module(etcd_module, etcd, staging="")
+    write_module(kubernetes_module, kubernetes, staging=release.staging)
+
+    stamp = version_stamp(release)
+    for name, module, package in (
+        ("etcd", etcd_module, ETCD),
+        ("kube-apiserver", kubernetes_module, f"{KUBERNETES}/cmd/kube-apiserver"),
+        ("kube-controller-manager", kubernetes_module, f"{KUBERNETES}/cmd/kube-controller-manager"),
+        ("kubectl", kubernetes_module, f"{KUBERNETES}/cmd/kubectl"),
+    ):
+        # -mod=mod lets Go complete go.mod and go.sum by what the replaced libraries ask for.
+        command: list[str | Path] = [
+            go,
+            "build",
+            "-mod=mod",
+            "-trimpath",
+            "-ldflags",
+            stamp,
+            "-o",
+            into / name,
+            package,
+        ]
+        with timed(say, f"building {name}"):
+            run(command, module, settings)
+
+
+def find_go(environ: Mapping[str, str]) -> str:
+    """Return the Go command, also where its installer puts it without touching PATH."""
+    found = shutil.which("go", path=environ.get("PATH")) or shutil.which("/usr/local/go/bin/go")
+    if found is None:
+        raise SourceFailed("there is no go command on PATH")
+    return found
+
+
+def fetched(go: str, path: str, version: str, environ: Mapping[str, str]) -> Module:
+    """Bring one module into Go's cache."""
+    command = [go, "mod", "download", "-json", f"{path}@{version}"]
+    # In the root folder no go.mod of somebody else is in the way.
+    result = subprocess.run(command, cwd="/", env=environ, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise SourceFailed(f"{path}@{version}: {reason_of(result)}")
+    facts = json.loads(result.stdout)
+    return Module(path, version, Path(facts["Dir"]), Path(facts["GoMod"]).read_text())
+
+
+def reason_of(result: subprocess.CompletedProcess[str]) -> str:
+    """Return why a download failed: Go writes it into the JSON, or beside it when it never got that far."""
+    try:
+        return str(json.loads(result.stdout)["Error"])
+    except (ValueError, KeyError):
+        return result.stderr.strip() or f"exit code {result.returncode}"
+
+
+def write_module(folder: Path, upstream: Module, *, staging: str) -> None:
+    """Write a module of ours that asks for the upstream one and for the published twins of its own libraries."""
+    folder.mkdir()
+    (folder / "go.mod").write_text(go_mod(upstream, staging=staging))
+    shutil.copyfile(upstream.folder / "go.sum", folder / "go.sum")
+
+
+def go_mod(upstream: Module, *, staging: str) -> str:
+    """Return the text of our go.mod; ``staging`` is the version of the libraries in upstream's own tree."""
+    level = LEVEL_OF_GO.search(upstream.go_mod)
+    if level is None:
+        raise SourceFailed(f"the go.mod of {upstream.path}@{upstream.version} says no level of Go")
+    lines = [
+        "module kalends.test/controlplane",
+        f"go {level[1]}",
+        f"require {upstream.path} {upstream.version}",
+        *(f"replace {library} => {library} {staging}" for library in IN_ITS_OWN_TREE.findall(upstream.go_mod)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def version_stamp(release: Release) -> str:
+    """Return the linker's flags: without the version's stamp, Kubernetes' own checks of versions fail."""
+    version = "k8s.io/component-base/version"
+    major, minor = release.minor.split(".")
+    return (
+        f"-s -w -X {version}.gitVersion={release.kubernetes}"
+        f" -X {version}.gitMajor={major} -X {version}.gitMinor={minor}"
+    )
+
+
+def run(command: Sequence[str | Path], folder: Path, environ: Mapping[str, str]) -> None:
+    """Run a build to its end, on a leash: it takes minutes, in which we may be killed."""
+    process = LeashedProcess("go build", command, folder / "build.log")
+    process.start(folder=folder, environ=environ)
+    try:
+        code = process.wait()
+    finally:
+        process.close()
+    if code != os.EX_OK:
+        raise SourceFailed(f"go build ended with exit code {code}\n{process.last_words()}")

@@ -1,0 +1,85 @@
+"""Starting and stopping processes that end with this one, even when it is killed."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .errors import ComponentFailed
+
+LEASH = Path(__file__).with_name("leash.py")
+
+
+class LeashedProcess:
+    """A command that writes to a log file, can be started again, and ends when this process ends."""
+
+    def __init__(self, name: str, command: Sequence[str | Path], log: Path) -> None:
+        self.name = name
+        self.command = [str(word) for word in command]
+        self.log = log
+        self._leash: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._leash is not None and self._leash.poll() is None
+
+    def start(self, *, folder: Path | None = None, environ: Mapping[str, str] | None = None) -> None:
+        """Start it, adding to its log; a session of its own keeps a terminal's Ctrl-C for us alone."""
+        if self.is_running:
+            raise ComponentFailed(f"{self.name} is running already")
+        self.close()
+        with self.log.open("ab") as log:
+            self._leash = subprocess.Popen(
+                [sys.executable, "-I", "-S", LEASH, *self.command],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd=folder,
+                env=environ,
+                start_new_session=True,
+            )
+
+    def send(self, number: signal.Signals) -> None:
+        """Deliver a signal to the command; do nothing when it has ended."""
+        if self._leash is None or self._leash.stdin is None or self._leash.stdin.closed:
+            return
+        try:
+            os.write(self._leash.stdin.fileno(), bytes([number]))
+        except BrokenPipeError:
+            return
+
+    def wait(self, *, within: float | None = None) -> int:
+        """Return the exit code (128 + the signal's number when it was killed), or raise ComponentFailed when late."""
+        if self._leash is None:
+            raise ComponentFailed(f"{self.name} was never started")
+        try:
+            return self._leash.wait(within)
+        except subprocess.TimeoutExpired as late:
+            raise ComponentFailed(f"{self.name} did not end within {within} s\n{self.last_words()}") from late
+
+    def stop(self, number: signal.Signals = signal.SIGTERM, *, within: float = 30.0) -> None:
+        """End it by a signal, and by SIGKILL when it takes longer than ``within`` seconds."""
+        if self.is_running:
+            self.send(number)
+            try:
+                self.wait(within=within)
+            except ComponentFailed:
+                self.send(signal.SIGKILL)
+                self.wait(within=within)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the leash: whatever still runs is killed."""
+        if self._leash is not None and self._leash.stdin is not None:
+            self._leash.stdin.close()
+            self._leash.wait()
+
+    def last_words(self, lines: int = 15) -> str:
+        """Return the end of the log, to be shown beside an error."""
+        if not self.log.exists():
+            return ""
+        text = self.log.read_text(errors="replace").splitlines()
+        return "\n".join([f"last lines of {self.log}:", *text[-lines:]])

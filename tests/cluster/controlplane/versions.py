@@ -1,0 +1,66 @@
+"""The one place where the versions of Kubernetes and etcd are pinned."""
+
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .errors import ControlPlaneUnavailable
+
+DEFAULT_MINOR = "1.36"
+
+KUBERNETES_PATCH = {
+    "1.29": 6,
+    "1.30": 14,
+    "1.31": 14,
+    "1.32": 13,
+    "1.33": 13,
+    "1.34": 4,
+    "1.35": 4,
+    "1.36": 3,
+}
+"""The patch release that stands for each minor one; ``KUBERNETES=1.31`` in the environment chooses among them."""
+
+ETCD = "v3.6.16"
+"""One etcd serves all of them: the API server speaks etcd's version 3 protocol since Kubernetes 1.13."""
+
+GO_NAMES_OF_MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64", "ppc64le": "ppc64le", "s390x": "s390x"}
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Which Kubernetes, which etcd, and for which processor (Go's name of it; the system is always Linux)."""
+
+    minor: str
+    architecture: str
+    etcd: str = ETCD
+
+    @property
+    def kubernetes(self) -> str:
+        """Kubernetes' own version, such as ``v1.36.3``."""
+        return f"v{self.minor}.{KUBERNETES_PATCH[self.minor]}"
+
+    @property
+    def staging(self) -> str:
+        """The version of the libraries published beside it (``k8s.io/api`` and so on), such as ``v0.36.3``."""
+        return self.kubernetes.replace("v1.", "v0.", 1)
+
+
+def chosen_release(environ: Mapping[str, str] = os.environ) -> Release:
+    """Return the release that ``KUBERNETES`` names, or the default one.
+
+    Raises ControlPlaneUnavailable when it names no known minor release.
+    """
+    minor = environ.get("KUBERNETES", "") or DEFAULT_MINOR
+    if minor not in KUBERNETES_PATCH:
+        raise ControlPlaneUnavailable(f"KUBERNETES must be one of {', '.join(KUBERNETES_PATCH)}, got {minor!r}")
+    return Release(minor=minor, architecture=GO_NAMES_OF_MACHINES.get(platform.machine(), platform.machine()))
+
+
+def insist_on_linux(release: Release) -> None:
+    """Raise ControlPlaneUnavailable where the API server is not published for, or its leash does not work."""
+    if platform.system() != "Linux" or release.architecture not in GO_NAMES_OF_MACHINES.values():
+        raise ControlPlaneUnavailable(
+            f"the control plane runs on Linux ({', '.join(GO_NAMES_OF_MACHINES)}), not on "
+            f"{platform.system()} {platform.machine()}; use --cluster=kind or --kubeconfig PATH"
+        )

@@ -53,6 +53,9 @@ def etcd(binaries: Binaries, addresses: Addresses, data: Path) -> list[str | Pat
         f"--initial-advertise-peer-urls={addresses.etcd_peers}",
         f"--initial-cluster=kalends={addresses.etcd_peers}",
         "--unsafe-no-fsync",
+        # A lone member has no rival to wait for; by default it takes a second to elect itself again.
+        "--heartbeat-interval=20",
+        "--election-timeout=200",
     ]
 
 
@@ -80,6 +83,8 @@ def api_server(
         "--service-cluster-ip-range=10.96.0.0/16",
         # An endpoint may not be a loopback address; without Pods nobody looks for it.
         "--endpoint-reconciler-type=none",
+        # Told to end, the server ends its watches; by default it would wait a minute for them to end by themselves.
+        "--shutdown-watch-termination-grace-period=2s",
     ]
 
 
@@ -94,6 +99,10 @@ def controller_manager(
         f"--service-account-private-key-file={credentials.service_account_key}",
         "--use-service-account-credentials",
         "--leader-elect=false",
+        # At the usual 20 requests a second it takes five seconds to give forty controllers their credentials.
+        # Whoever measures a controller against ours wants the default back: --kube-api-qps=20 --kube-api-burst=30.
+        "--kube-api-qps=500",
+        "--kube-api-burst=1000",
         f"--bind-address={LOOPBACK}",
         # It would serve health and metrics on a fixed port, in the way of a second control plane.
         "--secure-port=0",

@@ -35,7 +35,7 @@ class ControlPlane(Cluster):
         controller_manager_flags: Sequence[str] = (),
         say: Say = to_stderr,
     ) -> None:
-        binaries = binaries or obtain(chosen_release(), say=say)
+        self.binaries = binaries = binaries or obtain(chosen_release(), say=say)
         self._workspace = Workspace()
         folder = self._workspace.folder
         super().__init__(folder / "admin.kubeconfig", binaries.kubectl, folder)
@@ -126,6 +126,17 @@ class ControlPlane(Cluster):
     def stop_controller_manager(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End the controller manager by a signal."""
         self.controller_manager.stop(number)
+
+    def mend(self) -> None:
+        """Start whatever a test left stopped, and wait until it works."""
+        for process, start in (
+            (self.etcd, self.start_etcd),
+            (self.api_server, self.start_api_server),
+            (self.controller_manager, self.start_controller_manager),
+        ):
+            if not process.is_running:
+                start()
+        self.wait_until_ready()
 
     def _api_server_has(self, path: str) -> bool:
         return readiness.answers_securely(

@@ -73,8 +73,8 @@ def build(release: Release, into: Path, environ: Mapping[str, str], say: Say) ->
 
 
 def find_go(environ: Mapping[str, str]) -> str:
-    """Return the Go command, also where its installer puts it without touching PATH."""
-    found = shutil.which("go", path=environ.get("PATH")) or shutil.which("/usr/local/go/bin/go")
+    """Return the Go command."""
+    found = shutil.which("go", path=environ.get("PATH"))
     if found is None:
         raise SourceFailed("there is no go command on PATH")
     return found

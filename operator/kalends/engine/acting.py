@@ -1,0 +1,171 @@
+"""Carrying out a decision, in the one order in which a crash between any two steps is repaired (law 4).
+
+Claims that are on record start; Jobs are created (twice is once); then the record is written, under the version that
+the decision was made from; last, Jobs beyond their limits go. Whatever fails is decided anew from what is then true.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Mapping, Sequence
+
+from kalends.clock import Clock
+from kalends.engine.entry import Entry
+from kalends.engine.facts import Decision
+from kalends.engine.planning import run_of
+from kalends.engine.policies import Refusal
+from kalends.engine.ports import Executor, JobStore, Listener, Problem, Run, RunReport, StartRefused
+from kalends.engine.schedule import JOBS_EXECUTOR
+from kalends.engine.slots import Slots
+from kalends.engine.state import Ref, State
+from kalends.errors import Conflict, Gone, Unavailable
+from kalends.model.status import Outcome
+
+log = logging.getLogger(__name__)
+
+CHECKED_FIRE_TIME = 9_999_999_999
+"""A fire time in the year 2286: the name under which a resource is checked is never that of a run."""
+FIRST_BACKOFF = 0.25
+LONGEST_BACKOFF = 5.0
+"""Seconds between two tries while a store or the API server does not answer."""
+
+
+class Actor:
+    """Acts on one decision about one resource; many resources are acted on side by side."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        store: JobStore,
+        executors: Mapping[str, Executor],
+        slots: Slots,
+        listeners: Sequence[Listener],
+    ) -> None:
+        self._clock = clock
+        self._store = store
+        self._executors = executors
+        self._slots = slots
+        self._listeners = listeners
+
+    @staticmethod
+    def nothing_to_do(entry: Entry, decision: Decision) -> bool:
+        """Return whether the decision asks for nothing: the record says it all."""
+        return (
+            decision.state == entry.record
+            and not decision.starts_before
+            and not decision.starts_claimed
+            and not decision.deletes
+        )
+
+    async def check(self, entry: Entry) -> bool:
+        """Ask the executor whether runs of a new or changed resource can start; its refusal is the entry's fault."""
+        schedule = entry.snapshot.schedule
+        if schedule is None:
+            return True
+        generation = entry.snapshot.generation
+        try:
+            run = run_of(schedule, CHECKED_FIRE_TIME, State(armed=0))
+            await self._executors[schedule.executor].check(run)
+        except StartRefused as refusal:
+            if entry.snapshot.generation == generation:
+                entry.fault = Problem(refusal.reason, refusal.message)
+        except Unavailable as error:
+            return self._later(entry, str(error))
+        except Exception as error:  # as in act
+            log.exception("%s: checking failed", entry.ref.key)
+            return self._later(entry, f"{type(error).__name__}: {error}")
+        entry.checked = generation
+        return True
+
+    async def act(self, entry: Entry, decision: Decision) -> bool:
+        """Carry out a decision.
+
+        Returns:
+            Whether to go on deciding now; otherwise ``entry.not_before`` says when to try again.
+        """
+        try:
+            await self._start_claimed(entry, decision.starts_claimed)
+            if not await self._start_before(entry, decision.starts_before):
+                return True
+            await self._record(entry, decision)
+            await self._delete(entry.ref, decision.deletes)
+        except Conflict:
+            return await self._read_again(entry)
+        except Gone:
+            return self._later(entry, "it is gone; its deletion is on its way")
+        except Unavailable as error:
+            return self._later(entry, str(error))
+        except Exception as error:  # what went wrong for one resource must not reach the loop
+            log.exception("%s: acting failed", entry.ref.key)
+            return self._later(entry, f"{type(error).__name__}: {error}")
+        return True
+
+    async def _start_claimed(self, entry: Entry, runs: Sequence[Run]) -> None:
+        for run in runs:
+            entry.here[run.name] = run.executor
+            try:
+                await self._executors[run.executor].start(run)
+            except StartRefused as refusal:
+                now = int(self._clock.now())
+                entry.reports[run.name] = RunReport(
+                    run.ref, run.name, run.fire_time, Outcome.FAILED, now, now, refusal.reason, refusal.message
+                )
+        self._slots.release(entry.ref.key)
+
+    async def _start_before(self, entry: Entry, runs: Sequence[Run]) -> bool:
+        for run in runs:
+            try:
+                await self._executors[run.executor].start(run)
+            except StartRefused as refusal:
+                entry.refused[run.fire_time] = Refusal(refusal.reason, refusal.message)
+        return not any(run.fire_time in entry.refused for run in runs)
+
+    async def _record(self, entry: Entry, decision: Decision) -> None:
+        before = entry.record
+        if decision.state == before:
+            return
+        self._promise(entry, decision.state)
+        if before is None and entry.snapshot.record_problem is not None:
+            # What stands there and cannot be read is left alone: only what the decision adds is written.
+            before = State(armed=decision.state.armed)
+        version = await self._store.write(entry.ref, entry.version, before, decision.state)
+        entry.recorded(version, decision.state)
+        for notice in decision.notices:
+            for listener in self._listeners:
+                try:
+                    listener.notice(notice)
+                except Exception:  # whoever listens must not stop what is listened to
+                    log.exception("%s: a listener failed", entry.ref.key)
+
+    def _promise(self, entry: Entry, state: State) -> None:
+        for run in state.active:
+            if run.holder and run.name not in entry.here:
+                self._slots.promise(run.executor, entry.ref.key, [run.name])
+
+    async def _delete(self, ref: Ref, jobs: Sequence[str]) -> None:
+        for job in jobs:
+            await self._executors[JOBS_EXECUTOR].delete(ref, job)
+
+    async def _read_again(self, entry: Entry) -> bool:
+        """Somebody else wrote in between: the next decision is made from what is on record now."""
+        try:
+            snapshot = await self._store.read(entry.ref)
+        except (Gone, Unavailable, Conflict) as error:
+            return self._later(entry, str(error))
+        entry.adopt(snapshot)
+        return True
+
+    async def cancel(self, ref: Ref, run: str, executor: str) -> None:
+        """Stop a run whose resource is gone."""
+        try:
+            await self._executors[executor].cancel(run, ref)
+        except Exception:  # it is nobody's run any more; what is left of it ends by itself
+            log.exception("%s: %s could not be cancelled", ref.key, run)
+
+    def _later(self, entry: Entry, why: str) -> bool:
+        entry.failures += 1
+        backoff = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(entry.failures - 1, 8))
+        entry.not_before = self._clock.now() + backoff * random.uniform(0.5, 1.0)  # noqa: S311 - spreads tries, keeps no secret
+        log.warning("%s: not done, trying again in %.1f s: %s", entry.ref.key, backoff, why)
+        return False

@@ -1,0 +1,47 @@
+"""The engine's queue of next instants: one per resource, the earliest first."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+
+
+class Agenda:
+    """A heap with one live entry per key. Entries that were replaced are passed over when they surface."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, str]] = []
+        self._at: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    def put(self, key: str, instant: float) -> None:
+        """Wake ``key`` at ``instant``, and at no other."""
+        if self._at.get(key) == instant:
+            return
+        self._at[key] = instant
+        heapq.heappush(self._heap, (instant, key))
+        if len(self._heap) > 64 + 2 * len(self._at):
+            self._heap = [(at, key) for key, at in self._at.items()]
+            heapq.heapify(self._heap)
+
+    def discard(self, key: str) -> None:
+        """Do not wake ``key``."""
+        self._at.pop(key, None)
+
+    def next_instant(self) -> float | None:
+        """Return the earliest instant, or None where nothing is to come."""
+        while self._heap:
+            at, key = self._heap[0]
+            if self._at.get(key) == at:
+                return at
+            heapq.heappop(self._heap)
+        return None
+
+    def pop_due(self, now: float) -> Iterator[str]:
+        """Take out, in order, every key whose instant has come."""
+        while (at := self.next_instant()) is not None and at <= now:
+            _, key = heapq.heappop(self._heap)
+            del self._at[key]
+            yield key

@@ -1,0 +1,137 @@
+"""Which of the fire times that are due get a run: exact, and in constant memory after any downtime.
+
+Nothing here lists fire times. A trigger tells how many there are between two instants, and which is the first and
+the last; so a week of a one-second schedule costs as much as a minute of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from kalends.engine.schedule import Schedule
+from kalends.engine.state import Instant
+from kalends.model import Coalesce
+from kalends.triggers import Tally, Trigger
+from kalends.triggers.jitter import delay_of
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What is to be decided now about the fire times up to ``last``."""
+
+    count: int
+    last: Instant | None
+    missed: Tally
+    """Later than the grace time allows; a fire time that already has its Job is not among them."""
+    coalesced: int
+    last_coalesced: Instant | None
+    chosen: tuple[Instant, ...]
+    """These get a run, if there is room; ascending."""
+    adopted: tuple[Instant, ...]
+    """These have their Job already: its creation was not recorded. Ascending."""
+
+
+NONE_DUE = Due(0, None, Tally(0, None, None), 0, None, (), ())
+
+
+def due_instant(schedule: Schedule, fire_time: Instant) -> Instant:
+    """Return when a run of this fire time may start: the fire time and its jitter."""
+    if not schedule.jitter:
+        return fire_time
+    following = schedule.trigger.next_after(fire_time)
+    return fire_time + delay_of(schedule.ref.uid, fire_time, following, schedule.jitter)
+
+
+def due_now(schedule: Schedule, after: Instant, now: float, existing: AbstractSet[Instant]) -> Due:
+    """Return what has become due after ``after``, and what the deadline and ``coalesce`` make of it.
+
+    Args:
+        schedule: Its trigger, grace time, ``coalesce`` and jitter decide.
+        after: Fire times up to here have been decided.
+        now: The instant of deciding.
+        existing: Fire times after ``after`` that already have a Job of this resource.
+    """
+    trigger, until = schedule.trigger, math.floor(now)
+    first = trigger.next_after(after)
+    if first is None or first > until:
+        return NONE_DUE
+    tally = trigger.tally(after, until)
+    if tally.last is not None and due_instant(schedule, tally.last) > now:
+        # Only the last one can still be held back: jitter never goes past the next fire time.
+        until = tally.last - 1
+        tally = trigger.tally(after, until)
+    if not tally.count:
+        return NONE_DUE
+    adopted = tuple(sorted(t for t in existing if after < t <= until))
+    missed, from_here = _missed(schedule, after, until, now, adopted)
+    rest = trigger.tally(from_here, until) if missed.count or from_here != after else tally
+    chosen = _chosen(schedule, rest, from_here, until, frozenset(adopted))
+    adopted_in_rest = sum(1 for t in adopted if t > from_here)
+    coalesced = rest.count - adopted_in_rest - len(chosen)
+    last_coalesced = None if not coalesced else _last_but(trigger, rest, from_here, {*chosen, *adopted})
+    return Due(tally.count, tally.last, missed, coalesced, last_coalesced, chosen, adopted)
+
+
+def _missed(
+    schedule: Schedule, after: Instant, until: Instant, now: float, adopted: tuple[Instant, ...]
+) -> tuple[Tally, Instant]:
+    """Return the fire times that are past their grace time, and the instant up to which they lie."""
+    if schedule.grace_time is None:
+        return Tally(0, None, None), after
+    limit = min(until, math.ceil(now - schedule.grace_time) - 1)
+    if limit <= after:
+        return Tally(0, None, None), after
+    late = schedule.trigger.tally(after, limit)
+    if late.last is not None and due_instant(schedule, late.last) + schedule.grace_time >= now:
+        # Grace counts from the moment a run was to start, jitter included; only the last can still be within it.
+        limit = late.last - 1
+        late = schedule.trigger.tally(after, limit)
+    among = [t for t in adopted if t <= limit]
+    if not among:
+        return late, limit
+    count = late.count - len(among)
+    return Tally(count, late.first, _last_but(schedule.trigger, late, after, set(among)) if count else None), limit
+
+
+def _chosen(
+    schedule: Schedule, rest: Tally, after: Instant, until: Instant, adopted: frozenset[Instant]
+) -> tuple[Instant, ...]:
+    if rest.first is None or rest.last is None:
+        return ()
+    match schedule.coalesce:
+        case Coalesce.LATEST:
+            candidates: tuple[Instant, ...] = (rest.last,)
+        case Coalesce.EARLIEST:
+            candidates = (rest.first,)
+        case Coalesce.ALL:
+            candidates = _latest(schedule.trigger, rest, after, until, schedule.catch_up_runs)
+    return tuple(t for t in candidates if t not in adopted)
+
+
+def _latest(trigger: Trigger, rest: Tally, after: Instant, until: Instant, at_most: int) -> tuple[Instant, ...]:
+    """Return the last ``at_most`` fire times of a tally, found by bisection over counts instead of a walk."""
+    low = after
+    if rest.count > at_most:
+        high = until
+        while high - low > 1:
+            middle = (low + high) // 2
+            if trigger.tally(middle, until).count >= at_most:
+                low = middle
+            else:
+                high = middle
+    found: list[Instant] = []
+    at = trigger.next_after(low)
+    while at is not None and at <= until:
+        found.append(at)
+        at = trigger.next_after(at)
+    return tuple(found[-at_most:])
+
+
+def _last_but(trigger: Trigger, tally: Tally, after: Instant, taken: set[Instant]) -> Instant | None:
+    """Return the last fire time of a tally that is not among ``taken`` (a handful at the end of it, as a rule)."""
+    last = tally.last
+    while last is not None and last in taken:
+        last = trigger.tally(after, last - 1).last
+    return last

@@ -1,0 +1,146 @@
+"""The whole decision about one resource, pure and synchronous: ``decide`` is a function of its arguments alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kalends.engine.catchup import due_instant
+from kalends.engine.facts import Decision, Facts
+from kalends.engine.planning import plan, run_of
+from kalends.engine.ports import Notice, Problem, Run, RunReport, Turned
+from kalends.engine.schedule import Schedule
+from kalends.engine.settling import beyond_limits, last_run_condition, settle_ended
+from kalends.engine.state import Condition, Instant, Ref, State
+from kalends.model.reasons import Reason
+from kalends.model.status import Outcome
+
+
+def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
+    """Return what to do about a resource now, and its record once that is done.
+
+    Args:
+        schedule: The resource, compiled.
+        record: What is on record; None if it has never been seen.
+        facts: What was gathered.
+    """
+    state = record if record is not None else State(armed=schedule.first_armed, schedule_hash=schedule.hash)
+    state = arm(schedule, state, facts.now)
+    late, starts_claimed = _claims_to_start(schedule, state, facts)
+    state, notices = settle_ended(schedule.ref, state, replace(facts, reports={**facts.reports, **late}))
+    starts_before: tuple[Run, ...] = ()
+    waiting_for: Instant | None = None
+    upcoming: Instant | None = None
+    if not schedule.suspended and facts.dispatch:
+        planned = plan(schedule, state, replace(facts, free_slots=facts.free_slots - len(starts_claimed)))
+        state, waiting_for = planned.state, planned.waiting_for
+        notices += planned.notices
+        starts_before = planned.starts if facts.outlives_us else ()
+    if not schedule.suspended:
+        upcoming = schedule.trigger.next_after(max(state.decided_until, int(facts.now)))
+    next_run = None if upcoming is None else due_instant(schedule, upcoming)
+    state = replace(state, next_run=next_run, summary=schedule.summary, observed_generation=schedule.generation)
+    state, turned = _with_conditions(schedule, state, facts)
+    wake_at = _wake_at(schedule, waiting_for, next_run)
+    return Decision(
+        state=state,
+        starts_claimed=starts_claimed,
+        starts_before=starts_before,
+        deletes=beyond_limits(schedule, state, facts.jobs),
+        notices=(*notices, *turned),
+        wake_at=wake_at,
+        waiting=waiting_for is not None,
+    )
+
+
+def arm(schedule: Schedule, state: State, now: float) -> State:
+    """Let fire times count from the edit or the resume, if there was one since the last decision (law 5).
+
+    An edit is told by the hash of what decides fire times, so re-applying the same manifest, or changing what a run
+    does, changes nothing. Where the spec's last write is known, the schedule starts from there: what the
+    new schedule named while nobody was there is accounted for too.
+    """
+    if state.schedule_hash == schedule.hash:
+        return state
+    edited = schedule.generation != state.observed_generation
+    if edited:
+        since = int(now) if schedule.edited is None else min(schedule.edited, int(now))
+    else:
+        # The same resource reads differently: the operator's own zone changed, or it could not be read before.
+        since = int(now) if state.schedule_hash else state.armed
+    return replace(state, armed=max(since, state.armed), schedule_hash=schedule.hash)
+
+
+def _claims_to_start(schedule: Schedule, state: State, facts: Facts) -> tuple[dict[str, RunReport], tuple[Run, ...]]:
+    """Return the claims on record that have not been started here: those now too late, and those to start.
+
+    The deadline is looked at again where the run really starts: a slow write makes a run late too.
+    """
+    late: dict[str, RunReport] = {}
+    starts: list[Run] = []
+    for claim in state.active:
+        if claim.holder != facts.me or claim.name in facts.here or claim.name in facts.reports:
+            continue
+        lateness = facts.now - due_instant(schedule, claim.fire_time)
+        if schedule.grace_time is not None and lateness > schedule.grace_time:
+            message = (
+                f"{lateness:.1f} s late when it could start; `startingDeadlineSeconds` allows {schedule.grace_time} s"
+            )
+            began = int(facts.now)
+            late[claim.name] = RunReport(
+                schedule.ref,
+                claim.name,
+                claim.fire_time,
+                Outcome.MISSED,
+                began,
+                began,
+                Reason.DEADLINE_EXCEEDED,
+                message,
+            )
+        else:
+            starts.append(run_of(schedule, claim.fire_time, state))
+    return late, tuple(starts)
+
+
+def _wake_at(schedule: Schedule, waiting_for: Instant | None, next_run: Instant | None) -> float | None:
+    if waiting_for is None:
+        return next_run
+    if schedule.grace_time is None:
+        return next_run
+    # Just past the deadline of the one that waits: then it is missed, and on record as such.
+    gives_up = due_instant(schedule, waiting_for) + schedule.grace_time + 0.001
+    return gives_up if next_run is None else min(gives_up, next_run)
+
+
+def _with_conditions(schedule: Schedule, state: State, facts: Facts) -> tuple[State, tuple[Notice, ...]]:
+    if schedule.suspended:
+        reason, message = Reason.SUSPENDED, "`suspend` is true: no fire times until it is false again"
+    elif state.next_run is None:
+        reason, message = Reason.EXHAUSTED, f"{schedule.summary}: no further fire times"
+    else:
+        reason, message = Reason.ARMED, schedule.summary
+    conditions = [Condition("Ready", status=True, reason=reason, message=message)]
+    last = last_run_condition(state)
+    if last is not None:
+        conditions.append(last)
+    before = state.conditions.get("Ready")
+    state = state.without_condition("Stalled")
+    state = state.with_conditions(*conditions, now=facts.now, generation=schedule.generation)
+    if before is not None and before.reason == reason:
+        return state, ()
+    return state, (Turned(schedule.ref, reason, message, ready=True),)
+
+
+def decide_invalid(ref: Ref, generation: int, problem: Problem, record: State, facts: Facts) -> Decision:
+    """Return the record of a resource that cannot be carried out: it says why, and its active runs still end."""
+    state, notices = settle_ended(ref, record, facts)
+    before = state.conditions.get("Ready")
+    ready = Condition("Ready", status=False, reason=problem.reason, message=problem.message)
+    stalled = Condition("Stalled", status=True, reason=problem.reason, message=problem.message)
+    state = replace(state, next_run=None, schedule_hash="", observed_generation=generation)
+    last = last_run_condition(state)
+    conditions = (ready, stalled) if last is None else (ready, stalled, last)
+    state = state.with_conditions(*conditions, now=facts.now, generation=generation)
+    known = before is not None and (before.status, before.message) == (False, problem.message)
+    if not known:
+        notices.append(Turned(ref, problem.reason, problem.message, ready=False))
+    return Decision(state=state, notices=tuple(notices))

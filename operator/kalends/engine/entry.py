@@ -1,0 +1,96 @@
+"""What the loop knows of one resource between two decisions: the record, and what has not reached the record yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from kalends.engine.policies import Refusal
+from kalends.engine.ports import Problem, RunReport, Snapshot
+from kalends.engine.state import Instant, Ref, State
+
+
+@dataclass(slots=True)
+class Entry:
+    """One resource. Only the loop, or the one task that acts on it, touches an entry."""
+
+    snapshot: Snapshot
+    version: str
+    record: State | None
+    reports: dict[str, RunReport] = field(default_factory=dict)
+    """Runs that have ended here and are not on record as ended."""
+    here: dict[str, str] = field(default_factory=dict)
+    """Runs started here and not on record as ended, with their executor."""
+    refused: dict[Instant, Refusal] = field(default_factory=dict)
+    acting: bool = False
+    again: bool = False
+    """Whether something changed while it was acted on."""
+    newer: Snapshot | None = None
+    """What was seen while it was acted on."""
+    failures: int = 0
+    not_before: float = 0.0
+    """After a failure: when to try again."""
+    waits_for: str | None = None
+    """The pool whose worker it waits for."""
+    checked: int | None = None
+    """The generation that its executor has checked."""
+    fault: Problem | None = None
+    """What went wrong in checking it or deciding on it, until it changes."""
+
+    @property
+    def ref(self) -> Ref:
+        """Whose entry it is."""
+        return self.snapshot.ref
+
+    @property
+    def problem(self) -> Problem | None:
+        """Why it cannot be carried out now, if so."""
+        return self.fault or self.snapshot.problem
+
+    @property
+    def unchecked(self) -> bool:
+        """Whether its executor is still to be asked if runs of it can start. What is on record as ready has been."""
+        if self.problem is not None or self.snapshot.schedule is None or self.checked == self.snapshot.generation:
+            return False
+        record = self.record
+        ready = None if record is None else record.conditions.get("Ready")
+        return (
+            record is None
+            or ready is None
+            or not ready.status
+            or record.observed_generation != self.snapshot.generation
+        )
+
+    def adopt(self, snapshot: Snapshot) -> None:
+        """Take over what is on record now, in place of what was."""
+        changed = snapshot.generation != self.snapshot.generation or snapshot.problem != self.snapshot.problem
+        if changed:
+            self.fault = None
+            self.not_before = 0.0
+        self.snapshot = snapshot
+        self.version = snapshot.version
+        self.record = snapshot.state
+
+    def recorded(self, version: str, record: State) -> None:
+        """Take note that ``record`` is written: what it tells needs no remembering here."""
+        self.version = version
+        self.record = record
+        self.snapshot = replace(self.snapshot, state=record, version=version)
+        active = {run.name for run in record.active}
+        for name in [name for name in self.reports if name not in active]:
+            del self.reports[name]
+            self.here.pop(name, None)
+        for fire_time in [t for t in self.refused if t <= record.decided_until]:
+            del self.refused[fire_time]
+        self.failures = 0
+        self.not_before = 0.0
+
+
+def is_newer(version: str, than: str) -> bool:
+    """Return whether one resourceVersion comes after another.
+
+    They have been comparable as integers since Kubernetes 1.35 (KEP-5504), and were so in practice before. One that is
+    no integer is taken as newer: looking twice does no harm.
+    """
+    if version.isdecimal() and than.isdecimal():
+        return int(version) > int(than)
+    return version != than

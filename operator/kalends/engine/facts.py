@@ -1,0 +1,50 @@
+"""What is gathered before deciding, and what comes of it: the two sides of every decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kalends.engine.policies import Refusal
+from kalends.engine.ports import JobView, Notice, Run, RunReport
+from kalends.engine.state import Instant, State
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that a decision may know beyond the schedule and its record."""
+
+    now: float
+    me: str
+    """This operator's identity: the holder of the runs that it claims."""
+    outlives_us: bool = False
+    """Whether runs of this schedule go on without us (Kubernetes Jobs)."""
+    free_slots: int = 1_000_000
+    reports: Mapping[str, RunReport] = field(default_factory=dict)
+    """Runs in this process that have ended and are not on record as ended, by name."""
+    here: frozenset[str] = frozenset()
+    """Runs that this process has started and that are not on record as ended, by name."""
+    jobs: Sequence[JobView] | None = None
+    """The resource's Jobs; None where they are not known (yet)."""
+    refused: Mapping[Instant, Refusal] = field(default_factory=dict)
+    """Fire times whose run the executor has refused to start, for good."""
+    dispatch: bool = True
+    """Whether fire times may be decided at all; not while the operator drains."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do, and the record once it is done.
+
+    The order of acting is fixed: ``starts_claimed`` (their claim is on record), ``starts_before`` (idempotent),
+    then the record, then ``deletes``. What the record newly claims comes back as ``starts_claimed`` of the next decision.
+    """
+
+    state: State
+    starts_claimed: tuple[Run, ...] = ()
+    starts_before: tuple[Run, ...] = ()
+    deletes: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    wake_at: float | None = None
+    waiting: bool = False
+    """Whether a due fire time waits for a free worker of its pool."""

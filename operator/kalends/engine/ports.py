@@ -1,0 +1,212 @@
+"""Every port that the engine owns: what it needs of job stores, executors and listeners, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from kalends.engine.schedule import Schedule, Target
+from kalends.engine.state import Instant, Ref, State
+from kalends.errors import KalendsError
+from kalends.model.reasons import Reason
+from kalends.model.status import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a resource cannot be carried out: what its conditions say."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A ScheduledJob as it now is: the level, never the difference."""
+
+    ref: Ref
+    version: str
+    """The resourceVersion: a write is refused once the resource has another one."""
+    generation: int
+    created: Instant
+    schedule: Schedule | None
+    """None where the spec cannot be carried out: ``problem`` says why."""
+    state: State | None
+    """None where nothing is on record yet, or where the record cannot be read (``record_problem``)."""
+    problem: Problem | None = None
+    record_problem: Problem | None = None
+
+
+class JobStore(Protocol):
+    """Where schedules and their state live."""
+
+    async def write(self, ref: Ref, version: str, before: State | None, after: State) -> str:
+        """Record ``after`` in place of ``before`` (None: nothing), if the resource still has this version.
+
+        Returns:
+            The new version.
+
+        Raises:
+            Conflict: Somebody else wrote since ``version``.
+            Gone: The resource, or the one with this UID, is not there.
+            Unavailable: The store cannot be reached; the write may or may not have happened.
+        """
+        ...
+
+    async def read(self, ref: Ref) -> Snapshot:
+        """Return the resource as it now is.
+
+        Raises:
+            Gone: As above.
+            Unavailable: As above.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of a schedule's target, for one fire time."""
+
+    ref: Ref
+    name: str
+    fire_time: Instant
+    target: Target
+    executor: str
+    attempt: int = 1
+    last_successful: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """How a run ended."""
+
+    ref: Ref
+    name: str
+    fire_time: Instant
+    outcome: Outcome
+    started: Instant
+    completed: Instant
+    reason: str = ""
+    message: str = ""
+    result: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A Kubernetes Job of ours, as far as deciding needs it."""
+
+    name: str
+    fire_time: Instant
+    created: Instant
+    report: RunReport | None = None
+    """How it ended; None while it is under way."""
+
+
+class StartRefused(KalendsError):
+    """A run cannot be started, now or ever: the message says why. (What may pass by itself is ``Unavailable``.)"""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+class Executor(Protocol):
+    """Where runs run. Everything that ends is reported through the function given to ``bind``."""
+
+    @property
+    def outlives_us(self) -> bool:
+        """Whether its runs go on without this process, and starting one twice starts it once (Kubernetes Jobs)."""
+        ...
+
+    def bind(self, report: Callable[[RunReport], None], changed: Callable[[str], None]) -> None:
+        """Tell it where to report runs that end, and (by UID) resources whose Jobs changed."""
+        ...
+
+    def free_slots(self) -> int:
+        """Return how many more runs can start at once."""
+        ...
+
+    async def check(self, run: Run) -> None:
+        """Check a run of a resource that is new or was changed, without starting it.
+
+        Raises:
+            StartRefused: No run of it could start: its message becomes the resource's condition.
+            Unavailable: It cannot be checked now.
+        """
+        ...
+
+    async def start(self, run: Run) -> None:
+        """Start a run.
+
+        Raises:
+            StartRefused: It can never be started.
+            Unavailable: It cannot be started now.
+        """
+        ...
+
+    def views(self, uid: str) -> Sequence[JobView] | None:
+        """Return the Jobs of a resource, or None where there is no such thing, or where they are not known yet."""
+        ...
+
+    async def delete(self, ref: Ref, job: str) -> None:
+        """Delete a Job that is beyond its history limit.
+
+        Raises:
+            Unavailable: It cannot be deleted now.
+        """
+        ...
+
+    async def cancel(self, run_name: str, ref: Ref) -> None:
+        """Stop a run that nobody wants any more, as far as that is possible."""
+        ...
+
+    async def close(self, grace: float) -> None:
+        """Let runs end for up to ``grace`` seconds, then stop what is left."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Fire times that were decided alike, in one go."""
+
+    ref: Ref
+    decision: str
+    """``Started``, ``Missed``, ``Coalesced`` or ``Skipped``."""
+    count: int
+    fire_time: Instant
+    """The last of them."""
+    reason: str = ""
+    message: str = ""
+    delay: float = 0.0
+    """For a start: how late it was decided, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run that ended, on record."""
+
+    report: RunReport
+    executor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """A resource became ready, invalid, suspended or exhausted."""
+
+    ref: Ref
+    reason: str
+    message: str
+    ready: bool
+
+
+Notice = Decided | Ended | Turned
+
+
+class Listener(Protocol):
+    """Is told what was decided and is on record. It must not block, and what it raises is logged and forgotten."""
+
+    def notice(self, notice: Notice) -> None:
+        """Take note."""
+        ...

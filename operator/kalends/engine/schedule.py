@@ -1,0 +1,195 @@
+"""A ScheduledJob made ready to be decided on: its trigger built, the operator's defaults filled in, every name checked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+
+from kalends.engine.state import Instant, Ref
+from kalends.errors import InvalidSpec
+from kalends.model import Coalesce, ConcurrencyPolicy, ScheduledJob, ScheduledJobSpec, summary
+from kalends.model.reasons import Reason
+from kalends.triggers import Trigger, build_trigger
+
+DEFAULT_CATCH_UP_RUNS = 100
+"""How many missed fire times ``coalesce: All`` runs when the resource does not say."""
+
+_WHEN = ("schedule", "trigger", "time_zone", "start_time", "end_time", "exclude", "daylight_saving", "suspend")
+"""The fields that decide which instants are fire times. A change of any of them starts from now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What the operator says where a resource says nothing (APScheduler's job defaults)."""
+
+    time_zone: str = "UTC"
+    coalesce: Coalesce = Coalesce.LATEST
+    max_instances: int = 1
+    starting_deadline_seconds: int | None = None
+    executor: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCall:
+    """A registered Python callable and its arguments: JSON values only."""
+
+    name: str
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobTemplate:
+    """What a Kubernetes Job is made from: ``metadata`` and ``spec`` as the user wrote them."""
+
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    spec: Mapping[str, Any]
+
+
+Target = TaskCall | JobTemplate
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """One ScheduledJob, checked and compiled. Equal specs give equal schedules; nothing in it changes."""
+
+    ref: Ref
+    generation: int
+    hash: str
+    created: Instant
+    first_armed: Instant
+    """Fire times of a resource that has never been seen count from here, exclusive."""
+    trigger: Trigger
+    target: Target
+    executor: str
+    suspended: bool
+    grace_time: int | None
+    coalesce: Coalesce
+    catch_up_runs: int
+    concurrency: ConcurrencyPolicy
+    max_instances: int
+    jitter: int
+    keep_succeeded: int
+    keep_failed: int
+    summary: str
+    edited: Instant | None = None
+    """When the spec was last written, as far as the record tells."""
+
+
+class Check(Protocol):
+    """Says whether the operator can run a target, by raising ``InvalidSpec`` if it cannot."""
+
+    def __call__(self, target: Target, executor: str) -> None:
+        """Raise ``InvalidSpec`` with the reason and what is accepted."""
+        ...
+
+
+JOBS_EXECUTOR = "jobs"
+"""The alias of the executor that makes Kubernetes Jobs; every ``jobTemplate`` goes there."""
+
+
+def compile_schedule(
+    job: ScheduledJob, *, created: Instant, edited: Instant | None, defaults: Defaults, check: Check
+) -> Schedule:
+    """Return what to decide on for a resource.
+
+    Args:
+        job: The resource as read.
+        created: Its creation, which anchors intervals and is the one fire time of a resource without a trigger.
+        edited: When its spec was last written, if that is known.
+        defaults: The operator's job defaults.
+        check: Refuses tasks, arguments, executors and templates that cannot run here.
+
+    Raises:
+        InvalidSpec: The resource cannot be carried out; the message says what is accepted.
+    """
+    spec, meta = job.spec, job.metadata
+    refuse_what_is_not_there_yet(spec)
+    ref = Ref(meta.namespace or "default", meta.name, meta.uid or "")
+    zone = spec.time_zone or defaults.time_zone
+    trigger = build_trigger(spec, created=created, zone=zone, identity=ref.key)
+    target = target_of(spec)
+    executor = JOBS_EXECUTOR if isinstance(target, JobTemplate) else (spec.executor or defaults.executor)
+    check(target, executor)
+    once_at_creation = spec.schedule is None and spec.trigger is None
+    deadline = spec.starting_deadline_seconds
+    return Schedule(
+        ref=ref,
+        generation=meta.generation or 0,
+        hash=schedule_hash(spec, zone),
+        created=created,
+        first_armed=created - 1 if once_at_creation else created,
+        trigger=trigger,
+        target=target,
+        executor=executor,
+        suspended=spec.suspend,
+        grace_time=defaults.starting_deadline_seconds if deadline is None else deadline,
+        coalesce=spec.coalesce or defaults.coalesce,
+        catch_up_runs=spec.max_catch_up_runs or DEFAULT_CATCH_UP_RUNS,
+        concurrency=spec.concurrency_policy,
+        max_instances=spec.max_instances or defaults.max_instances,
+        jitter=spec.jitter_seconds,
+        keep_succeeded=spec.successful_jobs_history_limit,
+        keep_failed=spec.failed_jobs_history_limit,
+        summary=summary(spec),
+        edited=edited,
+    )
+
+
+def target_of(spec: ScheduledJobSpec) -> Target:
+    """Return what a spec runs. The schema lets exactly one of ``task`` and ``jobTemplate`` through."""
+    if spec.task is not None and spec.job_template is None:
+        return TaskCall(spec.task.name, tuple(spec.task.args), dict(spec.task.kwargs))
+    if spec.job_template is not None and spec.task is None:
+        metadata = spec.job_template.metadata
+        return JobTemplate(
+            labels=dict(metadata.labels or {}) if metadata else {},
+            annotations=dict(metadata.annotations or {}) if metadata else {},
+            spec=spec.job_template.spec,
+        )
+    raise InvalidSpec("exactly one of `task`, `jobTemplate` must be set")
+
+
+def schedule_hash(spec: ScheduledJobSpec, zone: str) -> str:
+    """Return a short hash of all that decides which instants are fire times.
+
+    The operator's own default zone is part of it: where it changes, wall times change their meaning, and
+    the schedule starts from now.
+    """
+    when = {name: getattr(spec, name) for name in _WHEN} | {"zone": zone}
+    text = orjson.dumps(when, default=_jsonable, option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(text, digest_size=8).hexdigest()
+
+
+def _jsonable(value: Any) -> Any:
+    return value.model_dump(mode="json", exclude_none=True)
+
+
+def refuse_what_is_not_there_yet(spec: ScheduledJobSpec) -> None:
+    """Refuse the fields whose behaviour is still to come: a field that is ignored in silence is a lie.
+
+    Raises:
+        InvalidSpec: With reason ``NotSupported``, naming the field.
+    """
+    unsupported = {
+        "concurrencyPolicy": spec.concurrency_policy in {ConcurrencyPolicy.REPLACE, ConcurrencyPolicy.QUEUE},
+        "retry": spec.retry is not None,
+        "activeDeadlineSeconds": spec.active_deadline_seconds is not None,
+        "pendingTimeoutSeconds": spec.pending_timeout_seconds is not None,
+        "ttlSecondsAfterFinished": spec.ttl_seconds_after_finished is not None,
+        "maxQueued": spec.max_queued is not None,
+        "maxRuns": spec.max_runs is not None,
+    }
+    for name, asked in unsupported.items():
+        if asked:
+            accepted = "must be 'Forbid' or 'Allow'" if name == "concurrencyPolicy" else "must be left unset"
+            raise InvalidSpec(
+                f"{accepted}: this version of Kalends does not act on it yet",
+                path=f"spec.{name}",
+                reason=Reason.NOT_SUPPORTED,
+            )

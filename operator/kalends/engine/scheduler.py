@@ -1,0 +1,317 @@
+"""The one loop: wait for a fire time or a change, gather, decide, act.
+
+Deciding is synchronous and pure (``deciding``). Acting is one task per resource at a time, so what is decided about a
+resource is recorded before the next decision about it. A resource that fails harms only itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+
+from kalends.clock import Clock
+from kalends.engine.acting import Actor
+from kalends.engine.agenda import Agenda
+from kalends.engine.deciding import decide, decide_invalid
+from kalends.engine.entry import Entry, is_newer
+from kalends.engine.facts import Decision, Facts
+from kalends.engine.ports import Executor, JobStore, Listener, Problem, RunReport, Snapshot
+from kalends.engine.schedule import JOBS_EXECUTOR
+from kalends.engine.slots import Slots
+from kalends.engine.state import State
+from kalends.model.reasons import Reason
+
+log = logging.getLogger(__name__)
+
+LONGEST_SLEEP = 10.0
+"""Seconds. A stepped clock or a machine that was suspended is noticed after so long at the latest."""
+REVIEWS_IN_A_ROW = 50
+"""How many resources are looked at before tasks that act get their turn."""
+
+
+class Scheduler:
+    """Decides on every resource it is shown, and has it acted on."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        store: JobStore,
+        executors: Mapping[str, Executor],
+        identity: str,
+        listeners: Sequence[Listener] = (),
+    ) -> None:
+        self.clock = clock
+        self.identity = identity
+        self.last_pass = clock.monotonic()
+        self._executors = executors
+        self._jobs = executors.get(JOBS_EXECUTOR)
+        self._entries: dict[str, Entry] = {}
+        self._keys: dict[str, str] = {}
+        self._agenda = Agenda()
+        self._todo: dict[str, None] = {}
+        self._changed = asyncio.Event()
+        self._slots = Slots(executors)
+        self._actor = Actor(clock, store, executors, self._slots, listeners)
+        self._acting: set[asyncio.Task[None]] = set()
+        self._dispatch = True
+        for executor in executors.values():
+            executor.bind(self._ended, self._jobs_changed)
+
+    # -- what it is shown
+
+    def knows(self, key: str, uid: str, version: str) -> bool:
+        """Return whether this version, or a later one, has been seen: our own writes come back as news."""
+        entry = self._entries.get(key)
+        return entry is not None and entry.ref.uid == uid and not is_newer(version, entry.version)
+
+    def observe(self, snapshot: Snapshot) -> None:
+        """Show it a resource as it now is. Older than what it knows, or the same, changes nothing."""
+        key = snapshot.ref.key
+        entry = self._entries.get(key)
+        if entry is not None and entry.ref.uid != snapshot.ref.uid:
+            self.forget(key, entry.ref.uid)
+            entry = None
+        if entry is None:
+            self._entries[key] = Entry(snapshot, snapshot.version, snapshot.state)
+            self._keys[snapshot.ref.uid] = key
+        elif not is_newer(snapshot.version, entry.version):
+            return
+        elif entry.acting:
+            entry.newer = snapshot
+        else:
+            entry.adopt(snapshot)
+        self._review_soon(key)
+
+    def forget(self, key: str, uid: str) -> None:
+        """Let go of a resource that was deleted, and of its runs in this process. Its Jobs go with their owner."""
+        entry = self._entries.get(key)
+        if entry is None or (uid and entry.ref.uid != uid):
+            return
+        del self._entries[key]
+        self._keys.pop(entry.ref.uid, None)
+        self._agenda.discard(key)
+        self._todo.pop(key, None)
+        self._slots.release(key)
+        if entry.waits_for is not None:
+            self._slots.give_up(entry.waits_for, key)
+        for run, executor in entry.here.items():
+            self._spawn(self._actor.cancel(entry.ref, run, executor))
+        log.info("%s: forgotten, it was deleted", key)
+
+    def uids(self) -> Mapping[str, str]:
+        """Return the key of every resource it knows, by UID."""
+        return self._keys
+
+    def overview(self) -> Sequence[tuple[str, State | None, str | None]]:
+        """Return every resource's key, its record, and what is wrong with it, by key."""
+        return [
+            (key, entry.record, None if entry.problem is None else entry.problem.message)
+            for key, entry in sorted(self._entries.items())
+        ]
+
+    def is_idle(self) -> bool:
+        """Return whether nothing is under way and nothing is to come."""
+        busy = self._todo or self._acting or len(self._agenda) or any(entry.here for entry in self._entries.values())
+        return not busy and not any(entry.waits_for for entry in self._entries.values())
+
+    def active_runs(self) -> int:
+        """Return how many runs are on record as active."""
+        return sum(entry.record.counts.active for entry in self._entries.values() if entry.record is not None)
+
+    def agenda_size(self) -> int:
+        """Return how many resources wait for an instant."""
+        return len(self._agenda)
+
+    def _ended(self, report: RunReport) -> None:
+        entry = self._entries.get(report.ref.key)
+        if entry is not None and entry.ref.uid == report.ref.uid:
+            executor = entry.here.get(report.name)
+            entry.reports[report.name] = report
+            self._review_soon(report.ref.key)
+            if executor is not None:
+                self._wake_waiters(executor)
+            return
+        for alias in self._executors:
+            self._wake_waiters(alias)
+
+    def _jobs_changed(self, uid: str) -> None:
+        key = self._keys.get(uid)
+        if key is not None:
+            self._review_soon(key)
+
+    # -- the loop
+
+    async def run(self) -> None:
+        """Go on until cancelled."""
+        try:
+            while True:
+                self.last_pass = self.clock.monotonic()
+                for key in self._agenda.pop_due(self.clock.now()):
+                    self._todo.setdefault(key)
+                await self._review_all()
+                self._changed.clear()
+                if self._todo:
+                    continue
+                upcoming = self._agenda.next_instant()
+                rest = LONGEST_SLEEP if upcoming is None else min(LONGEST_SLEEP, upcoming - self.clock.now())
+                if rest > 0:
+                    await self._sleep(rest)
+        finally:
+            await self._let_acting_end()
+
+    async def drain(self, grace: float) -> None:
+        """Decide on no further fire time; let runs end for up to ``grace`` seconds, and record how they ended."""
+        self._dispatch = False
+        for executor in self._executors.values():
+            await executor.close(grace)
+        for _ in range(3):
+            await asyncio.sleep(0)
+            while self._todo or self._acting:
+                await asyncio.sleep(0.01)
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    async def _review_all(self) -> None:
+        count = 0
+        while self._todo:
+            key = next(iter(self._todo))
+            del self._todo[key]
+            self._review(key)
+            count += 1
+            if count % REVIEWS_IN_A_ROW == 0:
+                await asyncio.sleep(0)
+                self.last_pass = self.clock.monotonic()
+
+    async def _let_acting_end(self) -> None:
+        tasks = list(self._acting)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _review_soon(self, key: str) -> None:
+        self._todo.setdefault(key)
+        self._changed.set()
+
+    def _wake_waiters(self, executor: str) -> None:
+        for key in self._slots.next_in_line(executor):
+            entry = self._entries.get(key)
+            if entry is not None:
+                entry.waits_for = None
+                self._review_soon(key)
+
+    # -- one resource
+
+    def _review(self, key: str) -> None:
+        entry = self._entries.get(key)
+        if entry is None:
+            return
+        if entry.acting:
+            entry.again = True
+            return
+        now = self.clock.now()
+        if entry.not_before > now:
+            self._agenda.put(key, entry.not_before)
+            return
+        if not entry.unchecked:
+            decision = self._decide(entry)
+            if self._actor.nothing_to_do(entry, decision):
+                self._settle(entry, decision)
+                return
+        entry.acting = True
+        self._spawn(self._act(entry))
+
+    def _spawn(self, work: object) -> None:
+        task = asyncio.ensure_future(work)  # type: ignore[arg-type]
+        self._acting.add(task)
+        task.add_done_callback(self._acting.discard)
+
+    def _decide(self, entry: Entry) -> Decision:
+        try:
+            return self._decide_now(entry)
+        except Exception as error:  # one bad resource harms only itself: its conditions say so, the loop goes on
+            log.exception("%s: deciding failed", entry.ref.key)
+            entry.fault = Problem(Reason.INTERNAL_ERROR, f"deciding failed: {type(error).__name__}: {error}"[:1024])
+            return self._decide_now(entry)
+
+    def _decide_now(self, entry: Entry) -> Decision:
+        snapshot, facts = entry.snapshot, self._gather(entry)
+        if snapshot.record_problem is not None:
+            blank = State(armed=snapshot.created, observed_generation=snapshot.generation)
+            return decide_invalid(
+                snapshot.ref, snapshot.generation, snapshot.record_problem, entry.record or blank, facts
+            )
+        if entry.problem is not None or snapshot.schedule is None:
+            problem = entry.problem or Problem(Reason.INVALID_SPEC, "cannot be read")
+            blank = State(armed=snapshot.created)
+            return decide_invalid(snapshot.ref, snapshot.generation, problem, entry.record or blank, facts)
+        return decide(snapshot.schedule, entry.record, facts)
+
+    def _gather(self, entry: Entry) -> Facts:
+        schedule, key = entry.snapshot.schedule, entry.ref.key
+        executor = None if schedule is None else self._executors.get(schedule.executor)
+        return Facts(
+            now=self.clock.now(),
+            me=self.identity,
+            outlives_us=executor is not None and executor.outlives_us,
+            free_slots=0 if schedule is None else self._slots.free(schedule.executor, key),
+            reports=dict(entry.reports),
+            here=frozenset(entry.here),
+            jobs=None if self._jobs is None else self._jobs.views(entry.ref.uid),
+            refused=dict(entry.refused),
+            dispatch=self._dispatch,
+        )
+
+    def _settle(self, entry: Entry, decision: Decision) -> None:
+        """Nothing to act on: note when to look again, and stand in line where a worker is waited for."""
+        key, schedule = entry.ref.key, entry.snapshot.schedule
+        entry.waits_for = schedule.executor if decision.waiting and schedule is not None else None
+        if entry.waits_for is not None:
+            self._slots.wait(entry.waits_for, key)
+        if decision.wake_at is None or not self._dispatch:
+            self._agenda.discard(key)
+        else:
+            self._agenda.put(key, decision.wake_at)
+
+    async def _act(self, entry: Entry) -> None:
+        """Act on decisions about one resource until there is nothing left to do."""
+        key = entry.ref.key
+        try:
+            while True:
+                if entry.unchecked:
+                    going_on = await self._actor.check(entry)
+                else:
+                    decision = self._decide(entry)
+                    if self._actor.nothing_to_do(entry, decision):
+                        self._settle(entry, decision)
+                        return
+                    going_on = await self._actor.act(entry, decision)
+                if self._entries.get(key) is not entry:
+                    return
+                if entry.newer is not None:
+                    newer, entry.newer = entry.newer, None
+                    if is_newer(newer.version, entry.version):
+                        entry.adopt(newer)
+                if not going_on:
+                    self._agenda.put(key, entry.not_before)
+                    return
+                entry.again = False
+        finally:
+            entry.acting = False
+            self._slots.release(key)
+            if self._entries.get(key) is entry:
+                schedule = entry.snapshot.schedule
+                if schedule is not None:
+                    self._wake_waiters(schedule.executor)
+                if entry.again or entry.newer is not None:
+                    entry.again = False
+                    if entry.newer is not None:
+                        newer, entry.newer = entry.newer, None
+                        entry.adopt(newer)
+                    self._review_soon(key)

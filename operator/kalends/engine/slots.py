@@ -1,0 +1,53 @@
+"""Who may have a worker of a pool, and who waits for one: claims are promised a worker before they are written."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from kalends.engine.ports import Executor
+
+
+class Slots:
+    """The workers of every pool: free, promised to a claim, or waited for in order."""
+
+    def __init__(self, executors: Mapping[str, Executor]) -> None:
+        self._executors = executors
+        self._promised: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        self._waiting: defaultdict[str, dict[str, None]] = defaultdict(dict)
+
+    def free(self, executor: str, key: str) -> int:
+        """Return how many workers ``key`` may still claim: those promised to others are gone."""
+        port = self._executors.get(executor)
+        if port is None:
+            return 0
+        return port.free_slots() - sum(1 for owner in self._promised[executor].values() if owner != key)
+
+    def promise(self, executor: str, key: str, runs: Iterable[str]) -> None:
+        """Keep a worker for each run until it starts."""
+        self._promised[executor].update(dict.fromkeys(runs, key))
+
+    def release(self, key: str) -> None:
+        """Drop the promises to ``key``: its claims have started, or were not written."""
+        for promised in self._promised.values():
+            for run in [run for run, owner in promised.items() if owner == key]:
+                del promised[run]
+
+    def wait(self, executor: str, key: str) -> None:
+        """Put ``key`` at the end of those that wait."""
+        self._waiting[executor].setdefault(key)
+
+    def give_up(self, executor: str, key: str) -> None:
+        """Take ``key`` out of those that wait."""
+        self._waiting[executor].pop(key, None)
+
+    def next_in_line(self, executor: str) -> list[str]:
+        """Take out, and return, as many of those that wait as there are workers for."""
+        waiting = self._waiting[executor]
+        if not waiting:
+            return []
+        count = max(0, self.free(executor, ""))
+        keys = list(waiting)[:count]
+        for key in keys:
+            del waiting[key]
+        return keys

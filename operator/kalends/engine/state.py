@@ -1,0 +1,158 @@
+"""What is on record about one ScheduledJob: the engine's memory, and all of it that survives a crash.
+
+A ``State`` is a value. Stores write it as the resource's status and read it back; nothing else is remembered between
+two decisions, so that an operator that starts again goes on where the record ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from kalends.model.status import Outcome
+
+Instant = int
+"""Seconds since 1970-01-01T00:00:00Z. Fire times are whole seconds, so equality and names are exact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """Names one ScheduledJob: the key by which the engine knows it, and the UID that tells a re-creation apart."""
+
+    namespace: str
+    name: str
+    uid: str
+
+    @property
+    def key(self) -> str:
+        """``namespace/name``."""
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How every fire time was decided, and how every run ended, since the resource was created.
+
+    At any moment, after any crash: ``due + requested == started + missed + coalesced + skipped + queued`` and
+    ``started == active + succeeded + failed + cancelled + lost``. A time-out is a failure.
+    """
+
+    due: int = 0
+    requested: int = 0
+    started: int = 0
+    missed: int = 0
+    coalesced: int = 0
+    skipped: int = 0
+    queued: int = 0
+    active: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    lost: int = 0
+
+    def imbalance(self) -> str | None:
+        """Return which of the two equations does not hold, in words, or None."""
+        decided = self.started + self.missed + self.coalesced + self.skipped + self.queued
+        if self.due + self.requested != decided:
+            return (
+                f"counts must satisfy due + requested = started + missed + coalesced + skipped + queued, "
+                f"got {self.due} + {self.requested} and {decided}"
+            )
+        ended = self.active + self.succeeded + self.failed + self.cancelled + self.lost
+        if self.started != ended:
+            return f"counts must satisfy started = active + succeeded + failed + cancelled + lost, got {self.started} and {ended}"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveRun:
+    """A run that was started and has not ended on record."""
+
+    name: str
+    fire_time: Instant
+    started: Instant
+    executor: str
+    attempt: int = 1
+    holder: str = ""
+    """Who runs it: an operator's identity, or empty for a Kubernetes Job, which outlives every operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """A run that has ended."""
+
+    name: str
+    fire_time: Instant
+    started: Instant
+    completed: Instant
+    outcome: Outcome
+    reason: str = ""
+    message: str = ""
+    attempts: int = 1
+    result: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Misfire:
+    """The latest fire time that got no run although nobody took it away."""
+
+    fire_time: Instant
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A ``metav1.Condition`` without its times, which belong to the record."""
+
+    type: str
+    status: bool
+    reason: str
+    message: str
+    since: Instant = 0
+    observed_generation: int = 0
+
+
+HISTORY_LIMIT = 20
+LISTED_ACTIVE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that is on record about one ScheduledJob."""
+
+    armed: Instant
+    """Fire times count from here: the creation, the last edit of the schedule, or the last resume."""
+    schedule_hash: str = ""
+    """Which schedule ``armed`` belongs to."""
+    observed_generation: int = 0
+    cursor: Instant | None = None
+    """Every fire time up to here has been decided."""
+    next_run: Instant | None = None
+    last_successful: Instant | None = None
+    active: tuple[ActiveRun, ...] = ()
+    history: tuple[FinishedRun, ...] = ()
+    last_misfire: Misfire | None = None
+    counts: Counts = field(default_factory=Counts)
+    conditions: Mapping[str, Condition] = field(default_factory=dict)
+    summary: str = ""
+
+    @property
+    def decided_until(self) -> Instant:
+        """The instant after which fire times are still to be decided. It never goes back."""
+        return self.armed if self.cursor is None else max(self.armed, self.cursor)
+
+    def with_conditions(self, *conditions: Condition, now: float, generation: int) -> State:
+        """Return this state with each condition as given; the time of the last transition moves only with its status."""
+        merged = dict(self.conditions)
+        for new in conditions:
+            old = merged.get(new.type)
+            since = old.since if old is not None and old.status == new.status else int(now)
+            merged[new.type] = replace(new, since=since, observed_generation=generation)
+        return replace(self, conditions=merged)
+
+    def without_condition(self, type_: str) -> State:
+        """Return this state without a condition that says nothing any more."""
+        if type_ not in self.conditions:
+            return self
+        return replace(self, conditions={name: one for name, one in self.conditions.items() if name != type_})

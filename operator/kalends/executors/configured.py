@@ -1,0 +1,66 @@
+"""From settings to executors, and to the check that a resource's target can run on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+from kalends.clock import Clock
+from kalends.engine.ports import Executor
+from kalends.engine.schedule import JOBS_EXECUTOR, JobTemplate, Target
+from kalends.errors import InvalidSettings, InvalidSpec
+from kalends.executors.pool import PoolExecutor
+from kalends.executors.processes import ProcessWorkers
+from kalends.executors.threads import ThreadWorkers
+from kalends.model.reasons import Reason
+from kalends.settings import ExecutorKind, ExecutorSettings
+from kalends.tasks import Registry
+
+
+def pools(configured: Mapping[str, ExecutorSettings], registry: Registry, clock: Clock) -> dict[str, Executor]:
+    """Return a pool for each configured executor."""
+    made: dict[str, Executor] = {}
+    for alias, one in configured.items():
+        match one.kind:
+            case ExecutorKind.THREADS:
+                made[alias] = PoolExecutor(one.workers, ThreadWorkers(one.workers), registry, clock)
+            case ExecutorKind.PROCESSES:
+                made[alias] = PoolExecutor(one.workers, ProcessWorkers(one.workers), registry, clock)
+    return made
+
+
+def check_default(executor: str, configured: Collection[str]) -> None:
+    """Refuse a default executor that is not there.
+
+    Raises:
+        InvalidSettings: With those that are.
+    """
+    if executor not in configured:
+        raise InvalidSettings(f"job_defaults.executor must be one of {', '.join(sorted(configured))}, got '{executor}'")
+
+
+def target_check(
+    registry: Registry, aliases: Collection[str], *, jobs: str | None = None
+) -> Callable[[Target, str], None]:
+    """Return the check of a target: its task and arguments, its executor.
+
+    Args:
+        registry: The tasks that there are.
+        aliases: The pools that there are.
+        jobs: Why a ``jobTemplate`` cannot run here, if it cannot.
+    """
+
+    def check(target: Target, executor: str) -> None:
+        if isinstance(target, JobTemplate):
+            if jobs is not None:
+                raise InvalidSpec(jobs, path="spec.jobTemplate", reason=Reason.NOT_SUPPORTED)
+            return
+        if executor not in aliases or executor == JOBS_EXECUTOR:
+            known = ", ".join(sorted(f"'{alias}'" for alias in aliases if alias != JOBS_EXECUTOR))
+            raise InvalidSpec(
+                f"must be the name of a configured executor ({known}), got '{executor}'",
+                path="spec.executor",
+                reason=Reason.UNKNOWN_EXECUTOR,
+            )
+        registry.check_call(target.name, target.args, target.kwargs)
+
+    return check

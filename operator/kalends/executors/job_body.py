@@ -1,0 +1,94 @@
+"""What a Job of ours looks like: the user's template, and what we add to it. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kalends.engine.ports import Run
+from kalends.engine.schedule import JobTemplate
+from kalends.model import API_VERSION, KIND
+from kalends.model.instants import format_instant
+
+Json = dict[str, Any]
+
+MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+MANAGED_BY = "kalends"
+OWNER_LABEL = "kalends.dev/scheduled-job"
+SCHEDULED_TIME = "kalends.dev/scheduled-time"
+CRONJOB_SCHEDULED_TIME = "batch.kubernetes.io/cronjob-scheduled-timestamp"
+SELECTOR = f"{MANAGED_BY_LABEL}={MANAGED_BY},{OWNER_LABEL}"
+
+
+def job_body(run: Run, template: JobTemplate) -> Json:
+    """Return the Job of a run. What the user set is never overwritten: labels, annotations and environment.
+
+    The two labels by which the operator finds its Jobs, and their pods, are the exception: they are ours.
+    """
+    ours = {MANAGED_BY_LABEL: MANAGED_BY, OWNER_LABEL: run.ref.name}
+    scheduled = format_instant(run.fire_time)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": run.name,
+            "namespace": run.ref.namespace,
+            "labels": {**template.labels, **ours},
+            "annotations": {CRONJOB_SCHEDULED_TIME: scheduled, **template.annotations, SCHEDULED_TIME: scheduled},
+            "ownerReferences": [
+                {
+                    "apiVersion": API_VERSION,
+                    "kind": KIND,
+                    "name": run.ref.name,
+                    "uid": run.ref.uid,
+                    "controller": True,
+                    "blockOwnerDeletion": True,
+                }
+            ],
+        },
+        "spec": _job_spec(run, template.spec, ours),
+    }
+
+
+def _job_spec(run: Run, spec: Any, ours: dict[str, str]) -> Any:
+    pods = spec.get("template") if isinstance(spec, dict) else None
+    if not isinstance(pods, dict):
+        return spec  # the API server says best what is wrong with it
+    metadata = pods.get("metadata")
+    labels = metadata.get("labels") if isinstance(metadata, dict) else None
+    told: Json = {**pods, "metadata": {**(metadata or {}), "labels": {**(labels or {}), **ours}}}
+    if isinstance(pods.get("spec"), dict):
+        told["spec"] = _pod_spec(run, pods["spec"])
+    return {**spec, "template": told}
+
+
+def _pod_spec(run: Run, spec: Json) -> Json:
+    variables = environment(run)
+    told = dict(spec)
+    for field in ("initContainers", "containers"):
+        containers = spec.get(field)
+        if isinstance(containers, list):
+            told[field] = [_container(one, variables) for one in containers]
+    return told
+
+
+def _container(container: Any, variables: dict[str, str]) -> Any:
+    if not isinstance(container, dict):
+        return container
+    given = container.get("env") or []
+    if not isinstance(given, list):
+        return container
+    names = {one.get("name") for one in given if isinstance(one, dict)}
+    added = [{"name": name, "value": value} for name, value in variables.items() if name not in names]
+    return {**container, "env": [*added, *given]}
+
+
+def environment(run: Run) -> dict[str, str]:
+    """Return what every container of a run is told."""
+    variables = {
+        "KALENDS_SCHEDULED_TIME": format_instant(run.fire_time),
+        "KALENDS_RUN": run.name,
+        "KALENDS_ATTEMPT": str(run.attempt),
+    }
+    if run.last_successful is not None:
+        variables["KALENDS_LAST_SUCCESS_TIME"] = format_instant(run.last_successful)
+    return variables

@@ -1,0 +1,107 @@
+"""What the engine decided, told to people: one log line each, and an Event for what needs attention."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kalends.engine.ports import Decided, Ended, Notice, Turned
+from kalends.engine.state import Ref
+from kalends.model.instants import format_instant
+from kalends.model.reasons import Reason
+from kalends.model.status import Outcome
+
+log = logging.getLogger("kalends.engine")
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """One thing to tell about a resource."""
+
+    ref: Ref
+    reason: str
+    note: str
+    warning: bool
+
+
+Post = Callable[[Telling], None]
+
+_ENDED = {
+    Outcome.SUCCEEDED: Reason.RUN_SUCCEEDED,
+    Outcome.FAILED: Reason.RUN_FAILED,
+    Outcome.TIMED_OUT: Reason.RUN_FAILED,
+    Outcome.CANCELLED: Reason.RUN_CANCELLED,
+    Outcome.LOST: Reason.RUN_LOST,
+}
+
+
+def telling_of(notice: Notice, *, success_too: bool = False) -> Telling | None:
+    """Return the Event that a notice deserves, or None: what went as it should is in the status and the metrics."""
+    match notice:
+        case Decided(decision="Missed"):
+            note = _several(notice, "was missed", "were missed")
+            return Telling(notice.ref, Reason.RUN_MISSED, note, warning=True)
+        case Decided(decision="Skipped"):
+            note = _several(notice, "was skipped", "were skipped")
+            return Telling(notice.ref, Reason.RUN_SKIPPED, note, warning=True)
+        case Ended(report=report):
+            good = report.outcome is Outcome.SUCCEEDED
+            if good and not success_too:
+                return None
+            note = f"{report.name} {report.outcome.lower()}"
+            note += f": {report.reason}" if report.reason else ""
+            note += f": {report.message}" if report.message else ""
+            return Telling(report.ref, _ENDED[report.outcome], note, warning=not good)
+        case Turned(ready=False):
+            return Telling(notice.ref, Reason.SCHEDULE_INVALID, f"{notice.reason}: {notice.message}", warning=True)
+        case Turned(reason=Reason.EXHAUSTED):
+            return Telling(notice.ref, Reason.SCHEDULE_EXHAUSTED, notice.message, warning=False)
+        case _:
+            return None
+
+
+def _several(notice: Decided, one: str, many: str) -> str:
+    at = format_instant(notice.fire_time)
+    who = f"the run of {at} {one}" if notice.count == 1 else f"{notice.count} runs up to that of {at} {many}"
+    return f"{who}: {notice.message}"
+
+
+class Teller:
+    """Logs every notice, and posts what deserves an Event."""
+
+    def __init__(self, post: Post, *, success_too: bool = False) -> None:
+        self._post = post
+        self._success_too = success_too
+
+    def notice(self, notice: Notice) -> None:
+        """Tell it."""
+        telling = telling_of(notice, success_too=self._success_too)
+        if telling is not None:
+            self._post(telling)
+        _log(notice)
+
+
+def _log(notice: Notice) -> None:
+    match notice:
+        case Decided():
+            level = logging.INFO if notice.decision == "Started" else logging.WARNING
+            log.log(
+                level,
+                "%s: %s %d, last %s%s",
+                notice.ref.key,
+                notice.decision.lower(),
+                notice.count,
+                format_instant(notice.fire_time),
+                f": {notice.message}" if notice.message else "",
+            )
+        case Ended(report=report):
+            level = logging.INFO if report.outcome is Outcome.SUCCEEDED else logging.WARNING
+            log.log(level, "%s: %s %s%s", report.ref.key, report.name, report.outcome.lower(), _because(report.message))
+        case Turned():
+            level = logging.INFO if notice.ready else logging.WARNING
+            log.log(level, "%s: %s%s", notice.ref.key, notice.reason, _because(notice.message))
+
+
+def _because(message: str) -> str:
+    return f": {message}" if message else ""

@@ -1,0 +1,55 @@
+"""The job store of a cluster: each ScheduledJob keeps its own record, under ``status``."""
+
+from __future__ import annotations
+
+from kalends.engine.ports import Snapshot
+from kalends.engine.state import Ref, State
+from kalends.errors import ApiError, Conflict, Gone, JobStoreError, Unavailable
+from kalends.kube.client import ApiClient
+from kalends.kube.lanes import Lane
+from kalends.model import API_VERSION, PLURAL
+from kalends.stores.record import encode, merge_patch
+from kalends.stores.snapshots import SnapshotReader
+
+
+class CrdJobStore:
+    """Writes with the version that was read: a merge patch of what changed, refused once somebody else wrote."""
+
+    def __init__(self, client: ApiClient, reader: SnapshotReader) -> None:
+        self._client = client
+        self._reader = reader
+
+    async def write(self, ref: Ref, version: str, before: State | None, after: State) -> str:
+        """Record a state."""
+        status = merge_patch({} if before is None else encode(before), encode(after))
+        body = {"metadata": {"resourceVersion": version, "uid": ref.uid}, "status": status}
+        try:
+            obj = await self._client.merge_patch(f"{_path(ref)}/status", body, lane=Lane.STATUS)
+        except ApiError as error:
+            raise _store_error(error, ref) from error
+        found: str = obj["metadata"]["resourceVersion"]
+        return found
+
+    async def read(self, ref: Ref) -> Snapshot:
+        """Return the resource as it now is."""
+        try:
+            obj = await self._client.get(_path(ref))
+        except ApiError as error:
+            raise _store_error(error, ref) from error
+        if obj["metadata"]["uid"] != ref.uid:
+            raise Gone(f"{ref.key} is another one now")
+        return self._reader.read(obj)
+
+
+def _path(ref: Ref) -> str:
+    return f"/apis/{API_VERSION}/namespaces/{ref.namespace}/{PLURAL}/{ref.name}"
+
+
+def _store_error(error: ApiError, ref: Ref) -> JobStoreError:
+    match error.status:
+        case 404:
+            return Gone(f"{ref.key} is not there")
+        case 409:
+            return Conflict(str(error))
+        case _:
+            return Unavailable(str(error))

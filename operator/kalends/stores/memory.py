@@ -1,0 +1,65 @@
+"""A job store in memory: objects as the API server would keep them, with versions that conflict. For tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kalends.engine.ports import Snapshot
+from kalends.engine.state import Ref, State
+from kalends.errors import Conflict, Gone
+from kalends.stores.record import Json, encode
+from kalends.stores.snapshots import SnapshotReader
+
+
+class MemoryJobStore:
+    """Keeps whole objects by key."""
+
+    def __init__(self, reader: SnapshotReader) -> None:
+        self._reader = reader
+        self._objects: dict[str, Json] = {}
+        self._version = 0
+
+    def put(self, obj: Json) -> Json:
+        """Create or replace an object's metadata and spec, as ``kubectl apply`` does; its status stays."""
+        meta = obj["metadata"]
+        key = f"{meta.get('namespace') or 'default'}/{meta['name']}"
+        known = self._objects.get(key)
+        status = known.get("status", {}) if known and known["metadata"]["uid"] == meta["uid"] else {}
+        self._objects[key] = self._stamped({"status": status, **obj})
+        return self._objects[key]
+
+    def remove(self, key: str) -> None:
+        """Delete an object."""
+        del self._objects[key]
+
+    def snapshot(self, key: str) -> Snapshot:
+        """Return an object as it now is."""
+        return self._reader.read(self._objects[key])
+
+    def status(self, key: str) -> Json:
+        """Return what is on record."""
+        status: Json = self._objects[key]["status"]
+        return status
+
+    async def write(self, ref: Ref, version: str, before: State | None, after: State) -> str:
+        """Record a state."""
+        del before
+        known = self._find(ref)
+        if known["metadata"]["resourceVersion"] != version:
+            raise Conflict(f"{ref.key} is at {known['metadata']['resourceVersion']}, not at {version}")
+        self._objects[ref.key] = self._stamped({**known, "status": encode(after)})
+        return str(self._version)
+
+    async def read(self, ref: Ref) -> Snapshot:
+        """Return the resource as it now is."""
+        return self._reader.read(self._find(ref))
+
+    def _find(self, ref: Ref) -> Json:
+        known = self._objects.get(ref.key)
+        if known is None or known["metadata"]["uid"] != ref.uid:
+            raise Gone(f"{ref.key} is not there")
+        return known
+
+    def _stamped(self, obj: dict[str, Any]) -> Json:
+        self._version += 1
+        return {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self._version)}}

@@ -1,0 +1,72 @@
+"""From an object as the API server (or a file) has it to what the engine decides on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kalends.engine.ports import Problem, Snapshot
+from kalends.engine.schedule import Check, Defaults, Schedule, compile_schedule
+from kalends.engine.state import Ref, State
+from kalends.errors import InvalidSpec, InvalidStatus
+from kalends.model import ScheduledJob
+from kalends.model.instants import parse_instant
+from kalends.model.reasons import Reason
+from kalends.stores.record import decode
+
+
+class SnapshotReader:
+    """Reads objects. It never raises for what a user wrote: that becomes the snapshot's problem."""
+
+    def __init__(self, defaults: Defaults, check: Check) -> None:
+        self._defaults = defaults
+        self._check = check
+
+    def read(self, obj: Mapping[str, Any]) -> Snapshot:
+        """Return an object as the engine sees it."""
+        meta = obj["metadata"]
+        ref = Ref(meta.get("namespace") or "default", meta["name"], meta["uid"])
+        created = parse_instant(meta["creationTimestamp"])
+        schedule, problem = self._schedule(obj, created)
+        state, record_problem = _state(obj, created)
+        return Snapshot(
+            ref=ref,
+            version=meta["resourceVersion"],
+            generation=meta.get("generation") or 0,
+            created=created,
+            schedule=schedule,
+            state=state,
+            problem=problem,
+            record_problem=record_problem,
+        )
+
+    def _schedule(self, obj: Mapping[str, Any], created: int) -> tuple[Schedule | None, Problem | None]:
+        try:
+            job = ScheduledJob.read(dict(obj))
+            edited = spec_written(obj["metadata"])
+            return compile_schedule(
+                job, created=created, edited=edited, defaults=self._defaults, check=self._check
+            ), None
+        except InvalidSpec as error:
+            return None, Problem(error.reason, str(error)[:1024])
+        except Exception as error:  # noqa: BLE001 - whatever a resource holds, it harms only itself
+            text = f"cannot be read: {type(error).__name__}: {error}"
+            return None, Problem(Reason.INTERNAL_ERROR, text[:1024])
+
+
+def _state(obj: Mapping[str, Any], created: int) -> tuple[State | None, Problem | None]:
+    try:
+        return decode(obj.get("status"), created=created), None
+    except InvalidStatus as error:
+        cure = "remove what was edited, or the whole status, with `kubectl edit --subresource=status`"
+        return None, Problem(Reason.INVALID_STATUS, f"{error}; {cure}"[:1024])
+
+
+def spec_written(metadata: Mapping[str, Any]) -> int | None:
+    """Return when somebody last wrote the spec, by the API server's own bookkeeping (``managedFields``)."""
+    times = [
+        entry["time"]
+        for entry in metadata.get("managedFields") or ()
+        if "time" in entry and not entry.get("subresource") and "f:spec" in (entry.get("fieldsV1") or {})
+    ]
+    return max((parse_instant(time) for time in times), default=None)

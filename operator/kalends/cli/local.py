@@ -59,7 +59,7 @@ def default_settings(settings: Settings) -> Defaults:
     )
 
 
-def run_files(
+def run_files(  # noqa: PLR0913 - one argument for each option of the command
     files: Sequence[Path],
     *,
     duration: str | None,
@@ -136,7 +136,5 @@ class _Local:
 
 async def _until_idle(scheduler: Scheduler) -> None:
     """Return once no resource waits for an instant and no run is under way: nothing will ever happen again."""
-    quiet = 0
-    while quiet < 2:
+    while not scheduler.is_idle():
         await asyncio.sleep(0.25)
-        quiet = quiet + 1 if scheduler.is_idle() else 0

@@ -15,8 +15,7 @@ from kalends.engine.entry import Entry
 from kalends.engine.facts import Decision
 from kalends.engine.planning import run_of
 from kalends.engine.policies import Refusal
-from kalends.engine.ports import Executor, JobStore, Listener, Problem, Run, RunReport, StartRefused
-from kalends.engine.schedule import JOBS_EXECUTOR
+from kalends.engine.ports import Executor, Jobs, JobStore, Listener, Problem, Run, RunReport, StartRefused
 from kalends.engine.slots import Slots
 from kalends.engine.state import Ref, State
 from kalends.errors import Conflict, Gone, Unavailable
@@ -39,12 +38,14 @@ class Actor:
         clock: Clock,
         store: JobStore,
         executors: Mapping[str, Executor],
+        jobs: Jobs | None,
         slots: Slots,
         listeners: Sequence[Listener],
     ) -> None:
         self._clock = clock
         self._store = store
         self._executors = executors
+        self._jobs = jobs
         self._slots = slots
         self._listeners = listeners
 
@@ -145,7 +146,8 @@ class Actor:
 
     async def _delete(self, ref: Ref, jobs: Sequence[str]) -> None:
         for job in jobs:
-            await self._executors[JOBS_EXECUTOR].delete(ref, job)
+            if self._jobs is not None:
+                await self._jobs.delete(ref, job)
 
     async def _read_again(self, entry: Entry) -> bool:
         """Somebody else wrote in between: the next decision is made from what is on record now."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import assert_never
 
 from kalends.engine.schedule import Schedule
 from kalends.engine.state import Instant
@@ -107,6 +108,8 @@ def _chosen(
             candidates = (rest.first,)
         case Coalesce.ALL:
             candidates = _latest(schedule.trigger, rest, after, until, schedule.catch_up_runs)
+        case _:
+            assert_never(schedule.coalesce)
     return tuple(t for t in candidates if t not in adopted)
 
 

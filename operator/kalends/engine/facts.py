@@ -36,8 +36,8 @@ class Facts:
 class Decision:
     """What to do, and the record once it is done.
 
-    The order of acting is fixed: ``starts_claimed`` (their claim is on record), ``starts_before`` (idempotent),
-    then the record, then ``deletes``. What the record newly claims comes back as ``starts_claimed`` of the next decision.
+    The order of acting is fixed: ``starts_claimed`` (their claim is on record), ``starts_before`` (idempotent), then
+    the record, then ``deletes``. What the record newly claims comes back as ``starts_claimed`` of the next decision.
     """
 
     state: State

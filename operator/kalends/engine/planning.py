@@ -139,7 +139,7 @@ def _start(schedule: Schedule, fire_time: Instant, facts: Facts, draft: _Draft) 
         draft.starts.append(run)
         return
     report = RunReport(run.ref, run.name, fire_time, Outcome.FAILED, began, began, refusal.reason, refusal.message)
-    draft.state, notice = end(draft.state, claimed, report, facts.now)
+    draft.state, notice = end(draft.state, claimed, report)
     draft.notices.append(notice)
 
 

@@ -146,8 +146,20 @@ class Executor(Protocol):
         """
         ...
 
+    async def cancel(self, run_name: str, ref: Ref) -> None:
+        """Stop a run that nobody wants any more, as far as that is possible."""
+        ...
+
+    async def close(self, grace: float) -> None:
+        """Let runs end for up to ``grace`` seconds, then stop what is left."""
+        ...
+
+
+class Jobs(Protocol):
+    """The Kubernetes Jobs that there are of a resource: seen, and deleted when they are too many."""
+
     def views(self, uid: str) -> Sequence[JobView] | None:
-        """Return the Jobs of a resource, or None where there is no such thing, or where they are not known yet."""
+        """Return the Jobs of a resource, or None where they are not known yet."""
         ...
 
     async def delete(self, ref: Ref, job: str) -> None:
@@ -158,14 +170,6 @@ class Executor(Protocol):
         """
         ...
 
-    async def cancel(self, run_name: str, ref: Ref) -> None:
-        """Stop a run that nobody wants any more, as far as that is possible."""
-        ...
-
-    async def close(self, grace: float) -> None:
-        """Let runs end for up to ``grace`` seconds, then stop what is left."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class Decided:
@@ -173,7 +177,7 @@ class Decided:
 
     ref: Ref
     decision: str
-    """``Started``, ``Missed``, ``Coalesced`` or ``Skipped``."""
+    """The word for it: ``Started``, ``Missed``, ``Coalesced`` or ``Skipped``."""
     count: int
     fire_time: Instant
     """The last of them."""

@@ -1,4 +1,4 @@
-"""A ScheduledJob made ready to be decided on: its trigger built, the operator's defaults filled in, every name checked."""
+"""A ScheduledJob made ready to be decided on: trigger built, defaults filled in, every name checked."""
 
 from __future__ import annotations
 
@@ -148,8 +148,8 @@ def target_of(spec: ScheduledJobSpec) -> Target:
     if spec.job_template is not None and spec.task is None:
         metadata = spec.job_template.metadata
         return JobTemplate(
-            labels=dict(metadata.labels or {}) if metadata else {},
-            annotations=dict(metadata.annotations or {}) if metadata else {},
+            labels=metadata.labels,
+            annotations=metadata.annotations,
             spec=spec.job_template.spec,
         )
     raise InvalidSpec("exactly one of `task`, `jobTemplate` must be set")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 
 from kalends.clock import Clock
 from kalends.engine.acting import Actor
@@ -16,8 +16,7 @@ from kalends.engine.agenda import Agenda
 from kalends.engine.deciding import decide, decide_invalid
 from kalends.engine.entry import Entry, is_newer
 from kalends.engine.facts import Decision, Facts
-from kalends.engine.ports import Executor, JobStore, Listener, Problem, RunReport, Snapshot
-from kalends.engine.schedule import JOBS_EXECUTOR
+from kalends.engine.ports import Executor, Jobs, JobStore, Listener, Problem, RunReport, Snapshot
 from kalends.engine.slots import Slots
 from kalends.engine.state import State
 from kalends.model.reasons import Reason
@@ -40,22 +39,24 @@ class Scheduler:
         store: JobStore,
         executors: Mapping[str, Executor],
         identity: str,
+        jobs: Jobs | None = None,
         listeners: Sequence[Listener] = (),
     ) -> None:
         self.clock = clock
         self.identity = identity
         self.last_pass = clock.monotonic()
         self._executors = executors
-        self._jobs = executors.get(JOBS_EXECUTOR)
+        self._jobs = jobs
         self._entries: dict[str, Entry] = {}
         self._keys: dict[str, str] = {}
         self._agenda = Agenda()
         self._todo: dict[str, None] = {}
         self._changed = asyncio.Event()
         self._slots = Slots(executors)
-        self._actor = Actor(clock, store, executors, self._slots, listeners)
+        self._actor = Actor(clock, store, executors, jobs, self._slots, listeners)
         self._acting: set[asyncio.Task[None]] = set()
         self._dispatch = True
+        self._sleeps_until = float("-inf")
         for executor in executors.values():
             executor.bind(self._ended, self._jobs_changed)
 
@@ -154,29 +155,42 @@ class Scheduler:
                 self._changed.clear()
                 if self._todo:
                     continue
-                upcoming = self._agenda.next_instant()
-                rest = LONGEST_SLEEP if upcoming is None else min(LONGEST_SLEEP, upcoming - self.clock.now())
-                if rest > 0:
-                    await self._sleep(rest)
+                await self._sleep()
         finally:
             await self._let_acting_end()
 
     async def drain(self, grace: float) -> None:
-        """Decide on no further fire time; let runs end for up to ``grace`` seconds, and record how they ended."""
+        """Decide on no further fire time; let runs end for up to ``grace`` seconds, and record how they ended.
+
+        The loop must still be running: it is what records.
+        """
         self._dispatch = False
         for executor in self._executors.values():
             await executor.close(grace)
-        for _ in range(3):
-            await asyncio.sleep(0)
-            while self._todo or self._acting:
-                await asyncio.sleep(0.01)
+        await asyncio.sleep(0)  # reports of the runs that have just ended arrive
+        while self._todo or self._acting:
+            await asyncio.sleep(0.01)
 
-    async def _sleep(self, seconds: float) -> None:
+    async def _sleep(self) -> None:
+        """Sleep until the next instant of the agenda, or until something changes; never for long."""
+        now = self.clock.now()
+        upcoming = self._agenda.next_instant()
+        rest = LONGEST_SLEEP if upcoming is None else min(LONGEST_SLEEP, upcoming - now)
+        if rest <= 0:
+            return
+        self._sleeps_until = now + rest
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(rest):
                 await self._changed.wait()
         except TimeoutError:
             return
+        finally:
+            self._sleeps_until = float("-inf")
+
+    def _wake_at(self, key: str, instant: float) -> None:
+        self._agenda.put(key, instant)
+        if instant < self._sleeps_until:
+            self._changed.set()
 
     async def _review_all(self) -> None:
         count = 0
@@ -217,7 +231,7 @@ class Scheduler:
             return
         now = self.clock.now()
         if entry.not_before > now:
-            self._agenda.put(key, entry.not_before)
+            self._wake_at(key, entry.not_before)
             return
         if not entry.unchecked:
             decision = self._decide(entry)
@@ -227,8 +241,8 @@ class Scheduler:
         entry.acting = True
         self._spawn(self._act(entry))
 
-    def _spawn(self, work: object) -> None:
-        task = asyncio.ensure_future(work)  # type: ignore[arg-type]
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
         self._acting.add(task)
         task.add_done_callback(self._acting.discard)
 
@@ -277,41 +291,46 @@ class Scheduler:
         if decision.wake_at is None or not self._dispatch:
             self._agenda.discard(key)
         else:
-            self._agenda.put(key, decision.wake_at)
+            self._wake_at(key, decision.wake_at)
 
     async def _act(self, entry: Entry) -> None:
         """Act on decisions about one resource until there is nothing left to do."""
-        key = entry.ref.key
         try:
-            while True:
-                if entry.unchecked:
-                    going_on = await self._actor.check(entry)
-                else:
-                    decision = self._decide(entry)
-                    if self._actor.nothing_to_do(entry, decision):
-                        self._settle(entry, decision)
-                        return
-                    going_on = await self._actor.act(entry, decision)
-                if self._entries.get(key) is not entry:
-                    return
-                if entry.newer is not None:
-                    newer, entry.newer = entry.newer, None
-                    if is_newer(newer.version, entry.version):
-                        entry.adopt(newer)
-                if not going_on:
-                    self._agenda.put(key, entry.not_before)
-                    return
+            while await self._step(entry):
                 entry.again = False
         finally:
             entry.acting = False
-            self._slots.release(key)
-            if self._entries.get(key) is entry:
-                schedule = entry.snapshot.schedule
-                if schedule is not None:
-                    self._wake_waiters(schedule.executor)
-                if entry.again or entry.newer is not None:
-                    entry.again = False
-                    if entry.newer is not None:
-                        newer, entry.newer = entry.newer, None
-                        entry.adopt(newer)
-                    self._review_soon(key)
+            self._after_acting(entry)
+
+    async def _step(self, entry: Entry) -> bool:
+        """Decide and act once; return whether there may be more to do now."""
+        if entry.unchecked:
+            going_on = await self._actor.check(entry)
+        else:
+            decision = self._decide(entry)
+            if self._actor.nothing_to_do(entry, decision):
+                self._settle(entry, decision)
+                return False
+            going_on = await self._actor.act(entry, decision)
+        self._adopt_newer(entry)
+        if not going_on and self._entries.get(entry.ref.key) is entry:
+            self._wake_at(entry.ref.key, entry.not_before)
+        return going_on and self._entries.get(entry.ref.key) is entry
+
+    def _adopt_newer(self, entry: Entry) -> None:
+        newer, entry.newer = entry.newer, None
+        if newer is not None and is_newer(newer.version, entry.version):
+            entry.adopt(newer)
+            entry.again = True
+
+    def _after_acting(self, entry: Entry) -> None:
+        key = entry.ref.key
+        self._slots.release(key)
+        if self._entries.get(key) is not entry:
+            return
+        if entry.snapshot.schedule is not None:
+            self._wake_waiters(entry.snapshot.schedule.executor)
+        self._adopt_newer(entry)
+        if entry.again:
+            entry.again = False
+            self._review_soon(key)

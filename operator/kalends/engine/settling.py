@@ -20,7 +20,7 @@ def settle_ended(ref: Ref, state: State, facts: Facts) -> tuple[State, list[Noti
     for run in sorted(state.active, key=lambda one: one.fire_time):
         report = _report_of(ref, run, facts, jobs)
         if report is not None:
-            state, notice = end(state, run, report, facts.now)
+            state, notice = end(state, run, report)
             notices.append(notice)
     return state, notices
 
@@ -48,7 +48,7 @@ def _lost(ref: Ref, run: ActiveRun, facts: Facts, reason: Reason) -> RunReport:
     )
 
 
-def end(state: State, run: ActiveRun, report: RunReport, now: float) -> tuple[State, Notice]:
+def end(state: State, run: ActiveRun, report: RunReport) -> tuple[State, Notice]:
     """Move one run from active to where its outcome belongs."""
     active = tuple(one for one in state.active if one.name != run.name)
     counts = replace(state.counts, active=state.counts.active - 1)

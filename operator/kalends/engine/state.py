@@ -60,7 +60,10 @@ class Counts:
             )
         ended = self.active + self.succeeded + self.failed + self.cancelled + self.lost
         if self.started != ended:
-            return f"counts must satisfy started = active + succeeded + failed + cancelled + lost, got {self.started} and {ended}"
+            return (
+                f"counts must satisfy started = active + succeeded + failed + cancelled + lost, "
+                f"got {self.started} and {ended}"
+            )
         return None
 
 
@@ -143,7 +146,7 @@ class State:
         return self.armed if self.cursor is None else max(self.armed, self.cursor)
 
     def with_conditions(self, *conditions: Condition, now: float, generation: int) -> State:
-        """Return this state with each condition as given; the time of the last transition moves only with its status."""
+        """Return this state with each condition as given; its last transition moves only with its status."""
         merged = dict(self.conditions)
         for new in conditions:
             old = merged.get(new.type)

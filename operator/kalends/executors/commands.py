@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from kalends.clock import Clock
-from kalends.engine.ports import JobView, Run, RunReport, StartRefused
+from kalends.engine.ports import Run, RunReport, StartRefused
 from kalends.engine.schedule import JobTemplate
 from kalends.engine.state import Ref
 from kalends.executors.job_body import environment
@@ -80,13 +80,6 @@ class CommandsExecutor:
                 del self._runs[key]
         ended = max(started, int(self._clock.now()))
         self._report(RunReport(run.ref, run.name, run.fire_time, outcome, started, ended, reason, message, result))
-
-    def views(self, uid: str) -> Sequence[JobView] | None:
-        """Return None: there are no Jobs here."""
-        del uid
-
-    async def delete(self, ref: Ref, job: str) -> None:
-        """Do nothing: there are no Jobs here."""
 
     async def cancel(self, run_name: str, ref: Ref) -> None:
         """Kill a process."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 
 from kalends.clock import Clock
 from kalends.engine.ports import Executor
-from kalends.engine.schedule import JOBS_EXECUTOR, JobTemplate, Target
+from kalends.engine.schedule import JOBS_EXECUTOR, Check, JobTemplate, Target
 from kalends.errors import InvalidSettings, InvalidSpec
 from kalends.executors.pool import PoolExecutor
 from kalends.executors.processes import ProcessWorkers
@@ -38,9 +38,7 @@ def check_default(executor: str, configured: Collection[str]) -> None:
         raise InvalidSettings(f"job_defaults.executor must be one of {', '.join(sorted(configured))}, got '{executor}'")
 
 
-def target_check(
-    registry: Registry, aliases: Collection[str], *, jobs: str | None = None
-) -> Callable[[Target, str], None]:
+def target_check(registry: Registry, aliases: Collection[str], *, jobs: str | None = None) -> Check:
     """Return the check of a target: its task and arguments, its executor.
 
     Args:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from kalends.clock import Clock
@@ -20,6 +21,8 @@ from kalends.model.reasons import Reason
 
 Json = Mapping[str, Any]
 
+REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
+"""Answers to a Job that will be the same whenever it is sent."""
 PODS_GRACE = 1.0
 """Seconds that the pods of a Job that has ended get to tell how: they are seen over a watch of their own."""
 TOMBSTONES = 10_000
@@ -62,9 +65,9 @@ class JobsExecutor:
         try:
             await self._client.create(_path(run.ref), job_body(run, run.target), dry_run=True, lane=Lane.STATUS)
         except ApiError as error:
-            if error.status in {400, 422}:
+            if error.status in REFUSED:
                 raise StartRefused(Reason.INVALID_JOB_TEMPLATE, f"spec.jobTemplate: {_told(error, run)}") from error
-            if error.status in {0, 429} or error.status >= 500:
+            if error.status in {0, HTTPStatus.TOO_MANY_REQUESTS} or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise Unavailable(str(error)) from error
             # Anything else (a quota that is used up, say) may be over when a run is due.
 
@@ -81,16 +84,16 @@ class JobsExecutor:
         if known is not None:
             return
         try:
-            job = await self._client.create(_path(run.ref), job_body(run, run.target), lane=Lane.CREATE)
+            job: Json = await self._client.create(_path(run.ref), job_body(run, run.target), lane=Lane.CREATE)
         except ApiError as error:
             job = await self._after_refusal(run, error)
         self._refs[run.ref.uid] = run.ref
         self.job_changed("ADDED", job)
 
     async def _after_refusal(self, run: Run, error: ApiError) -> Json:
-        if error.status in {400, 422}:
+        if error.status in REFUSED:
             raise StartRefused(Reason.JOB_REFUSED, _told(error, run)) from error
-        if error.status != 409:
+        if error.status != HTTPStatus.CONFLICT:
             raise Unavailable(str(error)) from error
         try:
             job = await self._client.get(f"{_path(run.ref)}/{run.name}", lane=Lane.CREATE)
@@ -192,7 +195,7 @@ class JobsExecutor:
         try:
             await self._client.delete(f"{_path(ref)}/{job}", uid=known.uid, lane=Lane.TIDY)
         except ApiError as error:
-            if error.status != 409:  # 409: another Job has the name by now, and is none of our business
+            if error.status != HTTPStatus.CONFLICT:  # then another Job has the name by now, and is none of our business
                 raise Unavailable(str(error)) from error
         self._forget(ref.uid, known)
 

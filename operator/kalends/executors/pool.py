@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from kalends.clock import Clock
-from kalends.engine.ports import JobView, Run, RunReport, StartRefused
+from kalends.engine.ports import Run, RunReport, StartRefused
 from kalends.engine.schedule import TaskCall
 from kalends.engine.state import Ref
 from kalends.errors import InvalidSpec
@@ -88,7 +88,7 @@ class PoolExecutor:
             outcome = Outcome.CANCELLED
             reason = Reason.SHUTTING_DOWN if self._closing else Reason.OWNER_DELETED
             returned = Returned(error="stopped before it had finished")
-        except Exception as error:  # the worker failed, not the task
+        except Exception as error:  # noqa: BLE001 - the worker failed, not the task, and the run must be reported
             log.warning("%s: its worker failed: %r", run.name, error)
             outcome, reason = Outcome.FAILED, Reason.WORKER_DIED
             returned = Returned(error=f"its worker process ended unexpectedly: {type(error).__name__}")
@@ -99,13 +99,6 @@ class PoolExecutor:
         self._report(
             RunReport(run.ref, run.name, run.fire_time, outcome, started, ended, reason, message, returned.result)
         )
-
-    def views(self, uid: str) -> Sequence[JobView] | None:
-        """Return None: there are no Jobs here."""
-        del uid
-
-    async def delete(self, ref: Ref, job: str) -> None:
-        """Do nothing: there are no Jobs here."""
 
     async def cancel(self, run_name: str, ref: Ref) -> None:
         """Give a run up: a process is killed, a thread goes on until it returns."""

@@ -1,1 +1,1 @@
-"""The operator's shell: kopf shows it ScheduledJobs, informers show it Jobs, and probes and Events tell what it does."""
+"""The operator's shell: kopf shows it ScheduledJobs, informers show it Jobs; probes and Events tell what it does."""

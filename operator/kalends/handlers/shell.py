@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import signal
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from typing import Any
 
@@ -122,11 +121,13 @@ class Feed:
         login: Callable[[], kopf.ConnectionInfo],
         show: Show,
         on_restart: Callable[[], Awaitable[None]],
+        take_signals: Callable[[], None],
         namespaces: Sequence[str] = (),
     ) -> None:
         self._login = login
         self._show = show
         self._on_restart = on_restart
+        self._take_signals = take_signals
         self._namespaces = namespaces
         self._tasks: Collection[asyncio.Task[None]] = ()
 
@@ -144,7 +145,6 @@ class Feed:
             await self._on_restart()
 
     async def _run_once(self) -> None:
-        loop = asyncio.get_running_loop()
         self._tasks = await kopf.spawn_tasks(
             registry=kopf_registry(self._login, self._show),
             settings=kopf_settings(),
@@ -152,8 +152,7 @@ class Feed:
             namespaces=list(self._namespaces),
             standalone=True,
         )
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)  # kopf took them; the operator has its own way to stop
+        self._take_signals()  # kopf took them; the operator has its own way to stop
         try:
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in self._tasks:

@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 def encode(state: State) -> Json:
     """Return a state as it stands under ``status``: names of the API, instants in RFC 3339, nothing that is unset."""
-    last_run = max((run.started for run in (*state.active, *state.history)), default=None)
+    last_run = max([run.started for run in state.active] + [run.started for run in state.history], default=None)
     status: Json = {
         "observedGeneration": state.observed_generation,
         "conditions": [_condition(one) for one in state.conditions.values()],

@@ -1,7 +1,7 @@
 """A job store in a SQLite file: what ``kalends run`` remembers between two starts.
 
-A manifest's identity is its namespace and name. It keeps its UID, its creation and its record for as long as it is in the
-file; its generation counts the changes of its spec, as the API server's does.
+A manifest's identity is its namespace and name. It keeps its UID, its creation and its record for as long as it is in
+the file; its generation counts the changes of its spec, as the API server's does.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class SqliteJobStore:
         spec = orjson.dumps(manifest.get("spec"), option=orjson.OPT_SORT_KEYS)
         now = format_instant(int(self._clock.now()))
         self._db.execute(
-            "INSERT INTO scheduled_jobs VALUES (?, ?, ?, ?, ?, 1, 1, ?, '{}') "
+            "INSERT INTO scheduled_jobs VALUES (?, ?, ?, ?, ?, 1, 1, ?, x'7b7d') "
             "ON CONFLICT (namespace, name) DO UPDATE SET spec = excluded.spec, edited = excluded.edited, "
             "generation = generation + 1, version = version + 1 WHERE spec != excluded.spec",
             (namespace, name, str(uuid.uuid4()), now, now, spec),

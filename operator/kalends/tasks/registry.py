@@ -1,7 +1,7 @@
 """Which tasks there are: those marked with ``@task`` in modules that the operator was told to load.
 
-A resource names a task; it can never name a path to import. Modules come from the entry-point group ``kalends.tasks`` of
-installed packages, and from the allow-list in the settings.
+A resource names a task; it can never name a path to import. Modules come from the entry-point group ``kalends.tasks``
+of installed packages, and from the allow-list in the settings.
 """
 
 from __future__ import annotations

@@ -1,0 +1,86 @@
+"""``kalends operator``: the process that runs in the cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import token_hex
+
+import click
+import orjson
+
+from kalends.cli.local import default_settings
+from kalends.clock import SystemClock
+from kalends.handlers.operator import Operator
+from kalends.kube.credentials import load_credentials
+from kalends.settings import Settings
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        told = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            told["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(told).decode()
+
+
+def set_up_logging(log_format: str, level: str) -> None:
+    """Send log lines to standard error, as text or as JSON."""
+    handler = logging.StreamHandler(sys.stderr)
+    if log_format == "json":
+        handler.setFormatter(JsonLines())
+    else:
+        text = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+        text.converter = time.gmtime
+        handler.setFormatter(text)
+    logging.basicConfig(level=level.upper(), handlers=[handler])
+
+
+def run_operator(  # noqa: PLR0913 - one argument for each option of the command
+    *,
+    kubeconfig: Path | None,
+    context: str | None,
+    namespaces: tuple[str, ...],
+    log_format: str,
+    log_level: str,
+    config: Path | None,
+) -> int:
+    """Run the operator until SIGTERM or SIGINT."""
+    set_up_logging(log_format, log_level)
+    settings = Settings.load(config, namespaces=namespaces or None)
+    credentials = load_credentials(kubeconfig, context)
+    # Objects by the ten thousand, and few of them ever garbage: the collector looks less often.
+    gc.set_threshold(100_000, 50, 1000)
+    identity = f"{os.environ.get('POD_NAME') or socket.gethostname()}-{token_hex(4)}"
+    click.echo(f"kalends operator {identity}", err=True)
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        operator = Operator(settings, default_settings(settings), credentials, SystemClock(), identity)
+
+        def take_signals() -> None:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, stop.set)
+
+        take_signals()
+        await operator.run(stop, take_signals)
+
+    asyncio.run(main())
+    return 0

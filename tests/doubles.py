@@ -1,0 +1,196 @@
+"""Stand-ins for the engine's ports, and resources to show it. No stand-in for anything of the engine itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kalends.engine.ports import JobView, Notice, Run, RunReport, Snapshot, StartRefused
+from kalends.engine.schedule import Defaults, Schedule, Target
+from kalends.engine.state import Ref
+from kalends.errors import Unavailable
+from kalends.model import Outcome, format_instant
+from kalends.stores.memory import MemoryJobStore
+from kalends.stores.snapshots import SnapshotReader
+
+START = 1_795_000_000 - 1_795_000_000 % 60
+"""An instant at a full minute: 2026-11-18T…Z."""
+
+
+class LoopClock:
+    """The event loop's time, as looptime has it, counted from START. A test may step the wall clock."""
+
+    def __init__(self) -> None:
+        self.step = 0.0
+
+    def now(self) -> float:
+        return START + self.monotonic() + self.step
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+def resource(name: str = "nightly", *, uid: str = "", generation: int = 1, created: int = START, **spec: Any) -> Any:
+    """Return a ScheduledJob as the API server has it; a task unless it says otherwise."""
+    if "jobTemplate" not in spec:
+        spec.setdefault("task", {"name": "kalends.echo"})
+    return {
+        "apiVersion": "kalends.dev/v1alpha1",
+        "kind": "ScheduledJob",
+        "metadata": {
+            "name": name,
+            "namespace": "default",
+            "uid": uid or f"uid-of-{name}",
+            "generation": generation,
+            "resourceVersion": "1",
+            "creationTimestamp": format_instant(created),
+        },
+        "spec": spec,
+    }
+
+
+JOB = {"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "busybox"}], "restartPolicy": "Never"}}}}
+
+
+def every(seconds: int) -> dict[str, Any]:
+    """Return the trigger of an interval."""
+    return {"interval": {"seconds": seconds}}
+
+
+def accept_all(target: Target, executor: str) -> None:
+    """Let every target through."""
+
+
+def reader(**defaults: Any) -> SnapshotReader:
+    return SnapshotReader(Defaults(**defaults), accept_all)
+
+
+def snapshot_of(obj: Any) -> Snapshot:
+    return reader().read(obj)
+
+
+def schedule_of(obj: Any) -> Schedule:
+    snapshot = snapshot_of(obj)
+    assert snapshot.schedule is not None, snapshot.problem
+    return snapshot.schedule
+
+
+@dataclass
+class Ledger:
+    """Listens, and remembers."""
+
+    notices: list[Notice] = field(default_factory=list)
+
+    def notice(self, notice: Notice) -> None:
+        self.notices.append(notice)
+
+
+class Pool:
+    """A pool whose runs take ``seconds`` of loop time, or go on until they are ended by hand."""
+
+    outlives_us = False
+
+    def __init__(self, size: int = 10, seconds: float | None = 0.0, clock: LoopClock | None = None) -> None:
+        self.size = size
+        self.seconds = seconds
+        self.started: list[Run] = []
+        self.started_at: list[float] = []
+        self.cancelled: list[str] = []
+        self.outcome = Outcome.SUCCEEDED
+        self.fails_with: Exception | None = None
+        self._clock = clock or LoopClock()
+        self._running: dict[str, Run] = {}
+        self._report: Callable[[RunReport], None]
+
+    def bind(self, report: Callable[[RunReport], None], changed: Callable[[str], None]) -> None:
+        self._report = report
+
+    def free_slots(self) -> int:
+        return self.size - len(self._running)
+
+    async def check(self, run: Run) -> None:
+        return
+
+    async def start(self, run: Run) -> None:
+        if self.fails_with is not None:
+            raise self.fails_with
+        self.started.append(run)
+        self.started_at.append(self._clock.now())
+        self._running[run.name] = run
+        if self.seconds is not None:
+            asyncio.get_running_loop().call_later(self.seconds, self.end, run.name)
+
+    def end(self, name: str) -> None:
+        run = self._running.pop(name)
+        now = int(self._clock.now())
+        self._report(RunReport(run.ref, run.name, run.fire_time, self.outcome, now, now, result='"done"'))
+
+    async def cancel(self, run_name: str, ref: Ref) -> None:
+        self.cancelled.append(run_name)
+
+    async def close(self, grace: float) -> None:
+        return
+
+    @property
+    def fire_times(self) -> list[int]:
+        return [run.fire_time for run in self.started]
+
+
+class Cluster:
+    """Kubernetes Jobs without Kubernetes: names are unique, and what was created stays until it is deleted."""
+
+    outlives_us = True
+
+    def __init__(self, clock: LoopClock | None = None) -> None:
+        self.created: list[str] = []
+        self.jobs: dict[str, dict[str, JobView]] = {}
+        self.down = False
+        self.refuses: StartRefused | None = None
+        self.refuses_check: StartRefused | None = None
+        self._clock = clock or LoopClock()
+        self._changed: Callable[[str], None]
+
+    def bind(self, report: Callable[[RunReport], None], changed: Callable[[str], None]) -> None:
+        self._changed = changed
+
+    def free_slots(self) -> int:
+        return 1_000_000
+
+    async def check(self, run: Run) -> None:
+        if self.refuses_check is not None:
+            raise self.refuses_check
+
+    async def start(self, run: Run) -> None:
+        if self.down:
+            raise Unavailable("the API server is down")
+        if self.refuses is not None:
+            raise self.refuses
+        jobs = self.jobs.setdefault(run.ref.uid, {})
+        if run.name not in jobs:
+            self.created.append(run.name)
+            jobs[run.name] = JobView(run.name, run.fire_time, int(self._clock.now()))
+
+    def end(self, ref: Ref, name: str, outcome: Outcome = Outcome.SUCCEEDED) -> None:
+        job = self.jobs[ref.uid][name]
+        now = int(self._clock.now())
+        report = RunReport(ref, name, job.fire_time, outcome, job.created, now)
+        self.jobs[ref.uid][name] = JobView(name, job.fire_time, job.created, report)
+        self._changed(ref.uid)
+
+    def views(self, uid: str) -> Sequence[JobView] | None:
+        return tuple(self.jobs.get(uid, {}).values())
+
+    async def delete(self, ref: Ref, job: str) -> None:
+        del self.jobs[ref.uid][job]
+
+    async def cancel(self, run_name: str, ref: Ref) -> None:
+        return
+
+    async def close(self, grace: float) -> None:
+        return
+
+
+def memory_store(**defaults: Any) -> MemoryJobStore:
+    return MemoryJobStore(reader(**defaults))

@@ -1,0 +1,71 @@
+"""What is wanted: the resource as frozen classes, without any I/O and without a clock. It writes the CRD."""
+
+from kalends.model.check import check_manifest
+from kalends.model.fingerprint import schedule_hash
+from kalends.model.instants import format_instant, parse_instant
+from kalends.model.metadata import ObjectMeta
+from kalends.model.policies import Coalesce, ConcurrencyPolicy, DaylightSaving, Retry
+from kalends.model.problems import Problem
+from kalends.model.reasons import Reason
+from kalends.model.resource import API_VERSION, GROUP, KIND, LONGEST_NAME, PLURAL, VERSION, ScheduledJob
+from kalends.model.spec import MOST_QUEUED, ScheduledJobSpec
+from kalends.model.status import (
+    MOST_ACTIVE_LISTED,
+    MOST_HISTORY_LISTED,
+    ActiveRun,
+    Condition,
+    ConditionStatus,
+    ConditionType,
+    Counts,
+    FinishedRun,
+    Misfire,
+    Outcome,
+    Status,
+)
+from kalends.model.summary import summary
+from kalends.model.target import JobTemplate, Task, TemplateMeta
+from kalends.model.trigger import CalendarInterval, CronFields, Date, Exclusion, Interval, Trigger
+
+__all__ = [
+    "API_VERSION",
+    "GROUP",
+    "KIND",
+    "LONGEST_NAME",
+    "MOST_ACTIVE_LISTED",
+    "MOST_HISTORY_LISTED",
+    "MOST_QUEUED",
+    "PLURAL",
+    "VERSION",
+    "ActiveRun",
+    "CalendarInterval",
+    "Coalesce",
+    "ConcurrencyPolicy",
+    "Condition",
+    "ConditionStatus",
+    "ConditionType",
+    "Counts",
+    "CronFields",
+    "Date",
+    "DaylightSaving",
+    "Exclusion",
+    "FinishedRun",
+    "Interval",
+    "JobTemplate",
+    "Misfire",
+    "ObjectMeta",
+    "Outcome",
+    "Problem",
+    "Reason",
+    "Retry",
+    "ScheduledJob",
+    "ScheduledJobSpec",
+    "Status",
+    "Task",
+    "TemplateMeta",
+    "Trigger",
+    "check_manifest",
+    "format_instant",
+    "parse_instant",
+    "schedule_hash",
+    "summary",
+]

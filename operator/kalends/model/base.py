@@ -1,0 +1,74 @@
+"""What every class of the model shares: camelCase outside, frozen inside, bounded everywhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from kalends.model.rules import Rule
+
+INT32_MAX = 2**31 - 1
+INT64_SAFE_MAX = 2**53 - 1
+"""The largest integer that survives every JSON reader."""
+
+
+class Wire(BaseModel):
+    """Something that travels as JSON.
+
+    Fields that are not known are ignored: a newer CRD must not break an older operator. ``check_manifest`` forbids
+    them. The docstring of each attribute is what ``kubectl explain`` prints.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        alias_generator=to_camel,
+        validate_by_alias=True,
+        validate_by_name=True,
+        use_attribute_docstrings=True,
+    )
+
+    @classmethod
+    def rules(cls, members: Collection[str]) -> tuple[Rule, ...]:
+        """Return what must hold between fields.
+
+        ``members`` are the JSON names of the fields that the schema has here.
+        """
+        del members
+        return ()
+
+
+def listed_by(*keys: str) -> Any:
+    """Mark a list whose items are told apart by ``keys`` (server-side apply merges it item by item)."""
+    return Field(json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)})
+
+
+Count = Annotated[int, Field(strict=True, ge=0, le=INT64_SAFE_MAX)]
+"""How many; never negative."""
+
+Seconds = Annotated[int, Field(strict=True, ge=0, le=INT32_MAX)]
+"""A duration, up to 68 years."""
+
+PositiveSeconds = Annotated[int, Field(strict=True, ge=1, le=INT32_MAX)]
+
+Flag = Annotated[bool, Field(strict=True)]
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=253)]
+"""A name of a Kubernetes object, or a dotted name of a task."""
+
+Alias = Annotated[str, StringConstraints(min_length=1, max_length=63)]
+"""A short name that the operator's settings define."""
+
+Word = Annotated[str, StringConstraints(max_length=64)]
+"""A PascalCase word for machines, such as a reason."""
+
+Line = Annotated[str, StringConstraints(max_length=1024)]
+"""A sentence for people."""
+
+Moment = Annotated[str, StringConstraints(min_length=1, max_length=40)]
+"""RFC 3339, or wall time in ``timeZone`` when it has no offset. Read by ``kalends.triggers``."""

@@ -1,0 +1,65 @@
+"""A user's file, checked as strictly as the API server would: fields that are not known are typing errors."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from kalends.model.problems import Problem, problems_in
+from kalends.model.resource import API_VERSION, KIND, ScheduledJob
+from kalends.model.schema import RULES, Schema, structural_schema
+from kalends.model.spec import ScheduledJobSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+"""RFC 1123, as Kubernetes wants names."""
+
+_ANY: Schema = {"x-kubernetes-preserve-unknown-fields": True}
+_TEXT: Schema = {"type": "string"}
+_TEXTS: Schema = {"type": "object", "additionalProperties": _TEXT}
+METADATA: Schema = {
+    "type": "object",
+    "properties": {
+        **dict.fromkeys(("name", "generateName", "namespace"), _TEXT),
+        **dict.fromkeys(("labels", "annotations"), _TEXTS),
+        # What the API server fills in, and what an exported object therefore has.
+        **dict.fromkeys(
+            ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink"), _ANY
+        ),
+        **dict.fromkeys(("finalizers", "ownerReferences", "deletionTimestamp", "deletionGracePeriodSeconds"), _ANY),
+    },
+}
+MANIFEST: Schema = {
+    "type": "object",
+    "properties": {
+        "apiVersion": {"type": "string", "enum": [API_VERSION]},
+        "kind": {"type": "string", "enum": [KIND]},
+        "metadata": METADATA,
+        "spec": structural_schema(ScheduledJobSpec),
+        "status": _ANY,  # the API server ignores it in a manifest, too
+    },
+    "required": ["apiVersion", "kind", "metadata", "spec"],
+    RULES: ScheduledJob.rules(()),
+}
+
+
+def check_manifest(obj: Any) -> list[Problem]:
+    """Return everything that is wrong with a manifest; nothing, if the API server's schema would accept it.
+
+    What only the operator can tell is not looked at: expressions, zones, tasks, the inside of a Job template.
+    """
+    return [*problems_in(obj, MANIFEST, "", unknown=True), *_problems_in_name(obj)]
+
+
+def _problems_in_name(obj: Any) -> Iterator[Problem]:
+    metadata = obj.get("metadata") if isinstance(obj, dict) else None
+    if not isinstance(metadata, dict):
+        return
+    name = metadata.get("name")
+    if name is None and metadata.get("generateName") is None:
+        yield Problem("metadata.name", "must be set")
+    elif isinstance(name, str) and not DNS_SUBDOMAIN.fullmatch(name):
+        accepted = "lower-case letters, digits, '-' and '.', with a letter or a digit first and last"
+        yield Problem("metadata.name", f"must be made of {accepted}, got '{name}'")

@@ -1,0 +1,45 @@
+"""Instants at the edge: RFC 3339 outside, whole seconds since 1970-01-01T00:00:00Z inside."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+
+
+def parse_instant(text: str) -> int:
+    """Return the instant that RFC 3339 names; a fraction of a second is dropped.
+
+    Raises:
+        ValueError: It is not RFC 3339, or has no offset from UTC.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ValueError(f"must be RFC 3339, as in '2027-01-01T00:00:00Z', got '{text}'")
+    return int(moment.timestamp() // 1)
+
+
+def format_instant(instant: int) -> str:
+    """Return the instant as Kubernetes writes its times: ``2027-01-01T00:00:00Z``."""
+    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _read(value: Any) -> int:
+    if type(value) is int:
+        return value
+    if isinstance(value, str):
+        return parse_instant(value)
+    raise ValueError(f"must be RFC 3339, as in '2027-01-01T00:00:00Z', got {value!r}")
+
+
+Instant: TypeAlias = Annotated[
+    int,
+    PlainValidator(_read),
+    PlainSerializer(format_instant, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time", "maxLength": 40}),
+]
+"""Seconds since the epoch in Python, RFC 3339 in JSON."""

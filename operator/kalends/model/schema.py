@@ -1,0 +1,144 @@
+"""From the classes of the model to the schema that an API server takes: structural OpenAPI v3.
+
+Structural means: no ``$ref``, no ``anyOf`` for types, every field with one type. Rules stay ``Rule`` objects under
+``x-kubernetes-validations``, so that the reader of manifests walks the same schema; ``kalends.model.crd`` writes them.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from kalends.model.base import Wire
+from kalends.model.trigger import DEEPEST_COMBINATION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+Schema: TypeAlias = dict[str, Any]
+
+RULES = "x-kubernetes-validations"
+PRESERVE = "x-kubernetes-preserve-unknown-fields"
+INT_OR_STRING = "x-kubernetes-int-or-string"
+LIST_TYPE = "x-kubernetes-list-type"
+
+INT32_MAX = 2**31 - 1
+KEPT = (
+    "type",
+    "description",
+    "format",
+    "enum",
+    "default",
+    "minimum",
+    "maximum",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "maxProperties",
+    LIST_TYPE,
+    "x-kubernetes-list-map-keys",
+)
+"""What of pydantic's schema means the same to the API server."""
+
+
+@cache
+def structural_schema(model: type[Wire]) -> Schema:
+    """Return the schema of one class, with everything that it contains written out."""
+    document = model.model_json_schema(by_alias=True)
+    definitions = document.pop("$defs", {})
+    if "$ref" in document:  # a class that contains itself
+        return _Writer(definitions).node(document, ())
+    return _Writer({**definitions, model.__name__: document}).node({"$ref": f"#/$defs/{model.__name__}"}, ())
+
+
+class _Writer:
+    """Writes out the references among ``definitions``, which pydantic names after the classes."""
+
+    def __init__(self, definitions: Mapping[str, Schema]) -> None:
+        self.definitions = definitions
+        self.models = {model.__name__: model for model in _descendants(Wire)}
+
+    def node(self, source: Schema, inside: tuple[str, ...]) -> Schema:
+        """Return the schema of one value; ``inside`` names the classes around it, the outermost first."""
+        if (name := _referred(source)) is not None:
+            here = {key: value for key, value in source.items() if key != "$ref"}
+            return self.node({**self.definitions[name], **here, "x-model": name}, (*inside, name))
+        if "anyOf" in source:
+            return self.choice(source, inside)
+        written: Schema = {LIST_TYPE: "atomic"} if source.get("type") == "array" else {}
+        written |= {
+            key: source[key] for key in KEPT if key in source and not (key == "default" and _says_nothing(source))
+        }
+        match source:
+            case {"type": "object", "properties": _}:
+                written |= self.fields(source, inside)
+            case {"type": "object", "additionalProperties": dict() as items}:
+                written["additionalProperties"] = self.node(items, inside)
+            case {"type": "array", "items": items}:
+                written["items"] = self.node(items, inside)
+            case {"type": "integer", "maximum": maximum}:
+                written["format"] = "int32" if maximum <= INT32_MAX else "int64"
+            case {"type": "string" | "boolean"}:
+                pass
+            case _:  # any JSON, or an object of any JSON
+                written[PRESERVE] = True
+        return written
+
+    def choice(self, source: Schema, inside: tuple[str, ...]) -> Schema:
+        """Return the schema of a value that may be unset, or an integer or a string."""
+        here = {key: value for key, value in source.items() if key != "anyOf"}
+        kinds = [kind for kind in source["anyOf"] if kind.get("type") != "null"]
+        if len(kinds) == 1:
+            return self.node({**kinds[0], **here}, inside)
+        if {kind.get("type") for kind in kinds} != {"integer", "string"}:
+            raise TypeError(f"a structural schema cannot say: {source}")
+        bounds = {key: value for kind in kinds for key, value in kind.items() if key in KEPT and key != "type"}
+        description = {"description": here["description"]} if "description" in here else {}
+        return description | bounds | {INT_OR_STRING: True}
+
+    def fields(self, source: Schema, inside: tuple[str, ...]) -> Schema:
+        """Return the members of an object, and the rules between them."""
+        members = {
+            name: self.node(member, inside)
+            for name, member in source["properties"].items()
+            if not self.too_deep(member, inside)
+        }
+        written: Schema = {"properties": members}
+        if required := source.get("required"):
+            written["required"] = required
+        if rules := self.models[source["x-model"]].rules(tuple(members)):
+            written[RULES] = rules
+        return written
+
+    def too_deep(self, member: Schema, inside: tuple[str, ...]) -> bool:
+        """Return whether a member repeats a class that already contains itself as often as it may."""
+        return any(inside.count(name) > DEEPEST_COMBINATION for name in _references(member))
+
+
+def _referred(source: Schema) -> str | None:
+    reference: str | None = source.get("$ref")
+    return None if reference is None else reference.removeprefix("#/$defs/")
+
+
+def _references(source: Any) -> Iterator[str]:
+    if isinstance(source, dict):
+        if (name := _referred(source)) is not None:
+            yield name
+        for value in source.values():
+            yield from _references(value)
+    elif isinstance(source, list):
+        for value in source:
+            yield from _references(value)
+
+
+def _says_nothing(source: Schema) -> bool:
+    """Return whether a default only repeats what an absent field says: it would clutter every object with zeros."""
+    default = source["default"]
+    return not isinstance(default, bool) and (not default or isinstance(default, dict))
+
+
+def _descendants(model: type[Wire]) -> Iterator[type[Wire]]:
+    for child in model.__subclasses__():
+        yield child
+        yield from _descendants(child)

@@ -1,0 +1,213 @@
+"""What has become of it: small, bounded, derived facts, written by the operator alone."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import Field, StringConstraints, ValidationError
+
+from kalends.errors import InvalidStatus
+from kalends.model.base import Alias, Count, Flag, Line, Name, Wire, Word, listed_by
+from kalends.model.instants import Instant
+from kalends.model.spec import MOST_QUEUED
+
+MOST_ACTIVE_LISTED = 50
+MOST_HISTORY_LISTED = 20
+
+
+class ConditionType(StrEnum):
+    """The conditions that Kalends sets."""
+
+    READY = "Ready"
+    """What was asked for is being done; also when suspended or ended."""
+    STALLED = "Stalled"
+    """Nothing will be done until somebody mends the resource (kstatus)."""
+    LAST_RUN_SUCCEEDED = "LastRunSucceeded"
+    """How the last finished run ended. A failing run does not un-ready its schedule."""
+
+
+class ConditionStatus(StrEnum):
+    """Whether a condition holds."""
+
+    TRUE = "True"
+    FALSE = "False"
+    UNKNOWN = "Unknown"
+
+
+class Outcome(StrEnum):
+    """How a fire time ended."""
+
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    TIMED_OUT = "TimedOut"
+    """It was stopped at its deadline; counted as failed."""
+    CANCELLED = "Cancelled"
+    LOST = "Lost"
+    """Whoever ran it went away: nobody knows how far it came."""
+    MISSED = "Missed"
+    """It never started: it was too late."""
+    SKIPPED = "Skipped"
+    """It never started: there was no room."""
+
+
+class Condition(Wire):
+    """One claim about the resource, as metav1.Condition."""
+
+    type: Annotated[str, StringConstraints(min_length=1, max_length=316)]
+    """type of the condition: Ready, Stalled or LastRunSucceeded."""
+    status: ConditionStatus
+    """status is whether the condition holds: True, False or Unknown."""
+    observed_generation: Count | None = None
+    """observedGeneration is the metadata.generation that the condition speaks of."""
+    last_transition_time: Instant
+    """lastTransitionTime is when status last changed."""
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+    """reason is a PascalCase word for machines."""
+    message: Annotated[str, StringConstraints(max_length=32_768)] = ""
+    """message is a sentence for people."""
+
+
+class ActiveRun(Wire):
+    """A run that has started and is not over."""
+
+    name: Name
+    """name of the run, and of its Job."""
+    scheduled_time: Instant
+    """scheduledTime is the fire time; of a run asked for by hand, the instant of the request."""
+    start_time: Instant | None = None
+    """startTime is when the current attempt started. Unset: it waits for a worker."""
+    executor: Alias | None = None
+    """executor that the run was handed to."""
+    attempt: Annotated[int, Field(strict=True, ge=1, le=1000)] = 1
+    """attempt counts the tries of this run from 1. Unset: 1."""
+    holder: Name | None = None
+    """holder is the identity of the operator in whose pod the run goes on. Unset: it is a Job."""
+    manual: Flag | None = None
+    """manual is true for a run that somebody asked for by hand. Unset: the schedule asked."""
+
+
+class FinishedRun(Wire):
+    """A fire time whose end is known."""
+
+    name: Name
+    """name of the run, and of its Job."""
+    scheduled_time: Instant
+    """scheduledTime is the fire time; of a run asked for by hand, the instant of the request."""
+    start_time: Instant | None = None
+    """startTime is when the last attempt started. Unset: none did."""
+    completion_time: Instant | None = None
+    """completionTime is when the outcome was known."""
+    outcome: Outcome
+    """outcome of the fire time."""
+    reason: Word | None = None
+    """reason of the outcome, a PascalCase word for machines. Unset: it went well."""
+    message: Line | None = None
+    """message is the reason in a sentence for people. Unset: there is no more to say."""
+    attempts: Annotated[int, Field(strict=True, ge=0, le=1000)] | None = None
+    """attempts is how many tries there were. Unset: none."""
+    result: Line | None = None
+    """result is what the run had to say: the value that a task returned, or the termination message of a pod, cut
+    to 1024 characters. Unset: nothing."""
+    manual: Flag | None = None
+    """manual is true for a run that somebody asked for by hand. Unset: the schedule asked."""
+
+
+class Misfire(Wire):
+    """Fire times that got no run because they were too late."""
+
+    scheduled_time: Instant
+    """scheduledTime is the last fire time that was missed."""
+    reason: Word
+    """reason is a PascalCase word for machines."""
+    message: Line = ""
+    """message is the reason in a sentence for people."""
+    count: Count = 1
+    """count is how many were missed at once. Unset: 1."""
+
+
+class Counts(Wire):
+    """Every fire time since the resource was created.
+
+    At any moment, due + requested = started + missed + coalesced + skipped + queued, and
+    started = active + succeeded + failed + cancelled + lost.
+    """
+
+    due: Count = 0
+    """due is how many fire times have been decided."""
+    started: Count = 0
+    """started is how many runs have started, those asked for by hand included."""
+    missed: Count = 0
+    """missed is how many fire times were too late to start."""
+    coalesced: Count = 0
+    """coalesced is how many fire times gave way to another one that was due at the same time."""
+    skipped: Count = 0
+    """skipped is how many fire times found no room."""
+    queued: Count = 0
+    """queued is how many fire times wait for room now."""
+    active: Count = 0
+    """active is how many runs go on now."""
+    succeeded: Count = 0
+    """succeeded is how many runs went well."""
+    failed: Count = 0
+    """failed is how many runs failed, those that took too long included."""
+    cancelled: Count = 0
+    """cancelled is how many runs were stopped before their end."""
+    lost: Count = 0
+    """lost is how many runs ended in the dark, because whoever ran them went away."""
+    requested: Count = 0
+    """requested is how many runs were asked for by hand; they were never due."""
+
+
+class Status(Wire):
+    """What the operator knows about a ScheduledJob."""
+
+    observed_generation: Count | None = None
+    """observedGeneration is the metadata.generation that this status speaks of."""
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=16), listed_by("type")] = ()
+    """conditions are Ready, Stalled and LastRunSucceeded."""
+    schedule_summary: Annotated[str, StringConstraints(max_length=128)] | None = None
+    """scheduleSummary says in short when runs are due, as in `0 2 * * *` or `every 6h`."""
+    next_run_time: Instant | None = None
+    """nextRunTime is when the next run starts, jitter included. Unset: there is none."""
+    last_schedule_time: Instant | None = None
+    """lastScheduleTime is the cursor: every fire time up to here has been decided."""
+    last_run_time: Instant | None = None
+    """lastRunTime is when the run that started last did start. Unset: none has."""
+    last_outcome: Outcome | None = None
+    """lastOutcome is how the run that started last ended. Unset: it goes on, or none has started."""
+    last_successful_time: Instant | None = None
+    """lastSuccessfulTime is when a run last ended well. Unset: none has."""
+    armed_time: Instant | None = None
+    """armedTime is the instant from which fire times count: the creation, the last edit of the schedule, or the
+    last resume."""
+    schedule_hash: Word | None = None
+    """scheduleHash is a digest of the part of spec that decides fire times; when it changes, armedTime does."""
+    active: Annotated[tuple[ActiveRun, ...], Field(max_length=MOST_ACTIVE_LISTED)] = ()
+    """active lists runs that go on, at most 50; counts.active is exact."""
+    queued: Annotated[tuple[Instant, ...], Field(max_length=MOST_QUEUED)] = ()
+    """queued lists the fire times that wait for room."""
+    history: Annotated[tuple[FinishedRun, ...], Field(max_length=MOST_HISTORY_LISTED)] = ()
+    """history lists fire times that are over, the newest first, at most 20."""
+    last_misfire: Misfire | None = None
+    """lastMisfire is the last time that runs were missed. Unset: never."""
+    counts: Counts = Counts()
+    """counts accounts for every fire time."""
+
+    @classmethod
+    def read(cls, raw: dict[str, Any] | None) -> Self:
+        """Return what an object's ``status`` says; one that is not there yet says nothing.
+
+        Raises:
+            InvalidStatus: No Kalends wrote this.
+        """
+        try:
+            return cls.model_validate(raw or {})
+        except ValidationError as error:
+            raise InvalidStatus(
+                f"status: {len(error.errors())} fields cannot be read: {error.errors()[0]['msg']}"
+            ) from error
+
+    def condition(self, kind: ConditionType) -> Condition | None:
+        """Return the condition of this type, if it was ever set."""
+        return next((one for one in self.conditions if one.type == kind), None)

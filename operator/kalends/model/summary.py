@@ -1,0 +1,63 @@
+"""A schedule in few words, for the column Schedule of ``kubectl get``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kalends.model.spec import ScheduledJobSpec
+    from kalends.model.trigger import CalendarInterval, Interval, Trigger
+
+LONGEST_SUMMARY = 64
+"""Characters; a longer one would push the other columns off the screen."""
+
+INTERVAL_UNITS = {"weeks": "w", "days": "d", "hours": "h", "minutes": "m", "seconds": "s"}
+CALENDAR_UNITS = ("years", "months", "weeks", "days")
+
+
+def summary(spec: ScheduledJobSpec) -> str:
+    """Return when a schedule is due, in at most 64 characters: ``0 2 * * *``, ``every 6h``, ``once``."""
+    if spec.schedule is not None:
+        text = spec.schedule
+    elif spec.trigger is not None:
+        text = _of_trigger(spec.trigger)
+    else:
+        text = "once"
+    return text if len(text) <= LONGEST_SUMMARY else text[: LONGEST_SUMMARY - 1] + "…"
+
+
+def _of_trigger(trigger: Trigger) -> str:
+    if trigger.cron is not None:
+        fields = trigger.cron.model_dump(by_alias=True, exclude_none=True)
+        return "cron(" + ", ".join(f"{name}={value}" for name, value in fields.items()) + ")"
+    if trigger.interval is not None:
+        return "every " + " ".join(
+            f"{n}{INTERVAL_UNITS[unit]}" for unit, n in _amounts(trigger.interval, INTERVAL_UNITS)
+        )
+    if trigger.calendar_interval is not None:
+        return _of_calendar(trigger.calendar_interval)
+    if trigger.date is not None:
+        return f"at {trigger.date.at}"
+    joint, members = (" or ", trigger.any_of) if trigger.any_of else (" and ", trigger.all_of)
+    return joint.join(_in_brackets(member) for member in members or ())
+
+
+def _in_brackets(member: Trigger) -> str:
+    text = _of_trigger(member)
+    return f"({text})" if member.any_of or member.all_of else text
+
+
+def _of_calendar(calendar: CalendarInterval) -> str:
+    amounts = _amounts(calendar, CALENDAR_UNITS)
+    period = " ".join(f"{n} {unit}" for unit, n in amounts)
+    if len(amounts) == 1 and amounts[0][1] == 1:
+        period = amounts[0][0].removesuffix("s")
+    seconds = f":{calendar.second:02}" if calendar.second else ""
+    return f"every {period} at {calendar.hour:02}:{calendar.minute:02}{seconds}"
+
+
+def _amounts(period: Interval | CalendarInterval, units: Iterable[str]) -> list[tuple[str, int]]:
+    given = ((unit, getattr(period, unit)) for unit in units)
+    return [(unit, amount) for unit, amount in given if amount]

@@ -1,0 +1,191 @@
+"""When, as structured triggers: APScheduler's, under Kubernetes names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field, StringConstraints
+from typing_extensions import override
+
+from kalends.model.base import Moment, Wire
+from kalends.model.rules import Raw, Rule, at_least_one_above_zero, at_least_one_of, exactly_one_of, in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+DEEPEST_COMBINATION = 2
+"""How deep anyOf and allOf nest. A schema of the API server cannot recurse."""
+LONGEST_DAYS = 36_525
+"""A hundred years: the longest period between two fire times."""
+DAY = 86_400
+
+FieldExpression = (
+    Annotated[int, Field(strict=True, ge=0, le=9999)]
+    | Annotated[str, StringConstraints(strict=True, min_length=1, max_length=256)]
+)
+"""One field of a cron trigger: a number, or an expression."""
+
+Amount = Annotated[int, Field(strict=True, ge=0)]
+
+
+class CronFields(Wire):
+    """Fire times that match all of these fields of wall time."""
+
+    year: FieldExpression | None = None
+    """year of four digits, or an expression. Unset: every year."""
+    month: FieldExpression | None = None
+    """month from 1 to 12, a name such as `jan`, or an expression. Unset: every month, or 1 if only coarser fields
+    are set."""
+    day: FieldExpression | None = None
+    """day of the month from 1 to 31, `last`, `2nd fri`, `last sun`, or an expression. Unset: every day, or 1 if
+    only coarser fields are set."""
+    week: FieldExpression | None = None
+    """week of the year by ISO 8601, from 1 to 53, or an expression. Unset: every week."""
+    day_of_week: FieldExpression | None = None
+    """dayOfWeek by name, as in `mon-fri` or `sat,sun`. Digits are refused, as 0 is Monday to some and Sunday to
+    others. Unset: every day of the week."""
+    hour: FieldExpression | None = None
+    """hour from 0 to 23, or an expression. Unset: every hour, or 0 if only coarser fields are set."""
+    minute: FieldExpression | None = None
+    """minute from 0 to 59, or an expression such as `*/5` or `10-20/2`. Unset: every minute, or 0 if only coarser
+    fields are set."""
+    second: FieldExpression | None = None
+    """second from 0 to 59, or an expression. Unset: 0."""
+
+    @classmethod
+    @override
+    def rules(cls, members: Collection[str]) -> tuple[Rule, ...]:
+        """A cron trigger without any field would be a guess."""
+        return (at_least_one_of(*members),)
+
+
+class Interval(Wire):
+    """Fire times a fixed elapsed time apart; the members add up."""
+
+    weeks: Annotated[Amount, Field(le=LONGEST_DAYS // 7)] = 0
+    """weeks between two fire times. Unset: 0."""
+    days: Annotated[Amount, Field(le=LONGEST_DAYS)] = 0
+    """days of 24 hours between two fire times. Unset: 0."""
+    hours: Annotated[Amount, Field(le=LONGEST_DAYS * 24)] = 0
+    """hours between two fire times. Unset: 0."""
+    minutes: Annotated[Amount, Field(le=LONGEST_DAYS * 24 * 60)] = 0
+    """minutes between two fire times. Unset: 0."""
+    seconds: Annotated[Amount, Field(le=LONGEST_DAYS * DAY)] = 0
+    """seconds between two fire times. Unset: 0."""
+
+    @property
+    def total_seconds(self) -> int:
+        """The whole period in seconds."""
+        return self.weeks * 7 * DAY + self.days * DAY + self.hours * 3600 + self.minutes * 60 + self.seconds
+
+    @classmethod
+    @override
+    def rules(cls, members: Collection[str]) -> tuple[Rule, ...]:
+        """A period is more than nothing and at most a hundred years."""
+        return (
+            at_least_one_above_zero(*members),
+            Rule(
+                cel="self.?weeks.orValue(0) * 604800 + self.?days.orValue(0) * 86400 + self.?hours.orValue(0) * 3600"
+                f" + self.?minutes.orValue(0) * 60 + self.?seconds.orValue(0) <= {LONGEST_DAYS * DAY}",
+                holds=lambda raw: _total_seconds(raw) <= LONGEST_DAYS * DAY,
+                message=f"must add up to at most {LONGEST_DAYS} days, which is a hundred years",
+            ),
+        )
+
+
+def _total_seconds(raw: Raw) -> int:
+    units = (("weeks", 7 * DAY), ("days", DAY), ("hours", 3600), ("minutes", 60), ("seconds", 1))
+    return sum(raw[name] * seconds for name, seconds in units if isinstance(raw.get(name), int))
+
+
+class CalendarInterval(Wire):
+    """Fire times a number of calendar units apart, always at the same time of day.
+
+    Months that lack the day are passed over.
+    """
+
+    years: Annotated[Amount, Field(le=100)] = 0
+    """years between two fire times. Unset: 0."""
+    months: Annotated[Amount, Field(le=1200)] = 0
+    """months between two fire times. Unset: 0."""
+    weeks: Annotated[Amount, Field(le=LONGEST_DAYS // 7)] = 0
+    """weeks between two fire times. Unset: 0."""
+    days: Annotated[Amount, Field(le=LONGEST_DAYS)] = 0
+    """days of the calendar between two fire times. Unset: 0."""
+    hour: Annotated[Amount, Field(le=23)] = 0
+    """hour of the day of each fire time. Unset: 0."""
+    minute: Annotated[Amount, Field(le=59)] = 0
+    """minute of each fire time. Unset: 0."""
+    second: Annotated[Amount, Field(le=59)] = 0
+    """second of each fire time. Unset: 0."""
+
+    @classmethod
+    @override
+    def rules(cls, members: Collection[str]) -> tuple[Rule, ...]:
+        """A period is more than nothing."""
+        del members
+        return (at_least_one_above_zero("years", "months", "weeks", "days"),)
+
+
+class Date(Wire):
+    """One fire time."""
+
+    at: Moment
+    """at is the instant, as in `2027-01-01T00:00:00+01:00`; without an offset it is wall time in timeZone."""
+
+
+Members = Annotated[tuple["Trigger", ...], Field(min_length=1, max_length=16)]
+
+
+class Trigger(Wire):
+    """A rule that names fire times: exactly one member is set."""
+
+    cron: CronFields | None = None
+    """cron fires when all of its fields match, as APScheduler's cron trigger does. Fields finer than the finest one
+    given are at their minimum."""
+    interval: Interval | None = None
+    """interval fires each time that so much time has passed, from startTime on (which fires), or else from one
+    interval after the creation of the resource. A change of the clocks never moves it."""
+    calendar_interval: CalendarInterval | None = None
+    """calendarInterval fires every so many years, months, weeks and days, at the same time of day."""
+    date: Date | None = None
+    """date fires once."""
+    any_of: Members | None = None
+    """anyOf fires when any of its members does; once, when several do at the same instant."""
+    all_of: Members | None = None
+    """allOf fires at instants at which all of its members do."""
+
+    @classmethod
+    @override
+    def rules(cls, members: Collection[str]) -> tuple[Rule, ...]:
+        """Two rules at once are what anyOf and allOf are for. The innermost triggers have neither."""
+        return (exactly_one_of(*members),)
+
+
+class Exclusion(Wire):
+    """Instants that are not fire times: a range, or whatever cron fields match."""
+
+    from_: Annotated[Moment | None, Field(alias="from")] = None
+    """from is where a range begins, RFC 3339, or wall time in timeZone without an offset. Unset: the range has no
+    beginning."""
+    to: Moment | None = None
+    """to is where a range ends, RFC 3339, or wall time in timeZone without an offset. Unset: the range has no
+    end."""
+    cron: CronFields | None = None
+    """cron matches the instants to leave out. Unset: this is a range."""
+
+    @classmethod
+    @override
+    def rules(cls, members: Collection[str]) -> tuple[Rule, ...]:
+        """A range or a pattern, not both."""
+        del members
+        return (
+            Rule(
+                cel="has(self.cron) != (has(self.from) || has(self.to))",
+                holds=lambda raw: (
+                    (raw.get("cron") is not None) != (raw.get("from") is not None or raw.get("to") is not None)
+                ),
+                message="exactly one of a range (`from`, `to`) and `cron` must be set",
+            ),
+            in_order("from", "to"),
+        )

@@ -1,0 +1,255 @@
+"""The API server, as the rest of the operator sees it: objects in, objects out, ApiError."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
+
+import orjson
+
+from kalends.clock import Clock
+from kalends.errors import ApiError
+from kalends.kube.answers import Lines, decode, error_of, error_of_status, is_success
+from kalends.kube.lanes import Lane, Lanes
+from kalends.kube.paths import resource_label
+from kalends.kube.retries import Backoff, is_worth_retrying
+from kalends.kube.transport import JSON, MERGE_PATCH, NOTHING, JsonObject, Request, Response, Stream, Transport
+
+OnRequest = Callable[[str, str, int, float], None]
+Answer = TypeVar("Answer")
+Propagation = Literal["Background", "Foreground", "Orphan"]
+
+# The API server gives up on a request after 60 s; admission webhooks may take 30 of them.
+REQUEST_TIMEOUT = 30.0
+PATIENCE = 60.0
+# With bookmarks a healthy watch says something about once a minute.
+SILENCE = 70.0
+# How long the server is asked to keep a watch open.
+WATCH_TIMEOUT = 300.0
+
+
+def ignore_request(_verb: str, _resource: str, _code: int, _seconds: float) -> None:
+    """Count nothing."""
+
+
+class ApiClient:
+    """Talks to the API server over one transport.
+
+    ``timeout`` bounds one attempt and ``patience`` a request with all its repetitions, both in seconds. What is
+    repeated, ``retries.is_worth_retrying`` says. A request that names a lane waits for its turn in it, and keeps its
+    slot while it pauses: when the server asks for less, it gets less. A request without a lane goes at once.
+
+    ``on_request(verb, resource, code, seconds)`` is told of every attempt; code 0 means that there was no answer.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        clock: Clock,
+        *,
+        lanes: Lanes | None = None,
+        backoff: Backoff | None = None,
+        on_request: OnRequest = ignore_request,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._lanes = lanes or Lanes()
+        self._backoff = backoff or Backoff()
+        self._on_request = on_request
+        self._chance = chance
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        await self._transport.close()
+
+    async def request(  # noqa: PLR0913 - one place knows all that can be said about a request
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] = NOTHING,
+        content_type: str = JSON,
+        accept: str = JSON,
+        timeout: float = REQUEST_TIMEOUT,  # noqa: ASYNC109 - it bounds one attempt, of which there may be several
+        patience: float = PATIENCE,
+        lane: Lane | None = None,
+    ) -> JsonObject:
+        """Return the object that the server answers with.
+
+        Raises:
+            ApiError: The server refused, or did not answer in time (status 0); for POST and PATCH the latter means
+                that nobody knows whether it happened.
+        """
+        encoded = None if body is None else orjson.dumps(body)
+        request = Request(method, path, params, encoded, content_type, accept)
+        if lane is None:
+            return await self._persist(request, timeout, patience)
+        await self._lanes.acquire(lane)
+        try:
+            return await self._persist(request, timeout, patience)
+        finally:
+            self._lanes.release(lane)
+
+    async def get(self, path: str, *, lane: Lane | None = None) -> JsonObject:
+        """Return the object at ``path``."""
+        return await self.request("GET", path, lane=lane)
+
+    async def create(
+        self, path: str, body: Mapping[str, Any], *, dry_run: bool = False, lane: Lane | None = None
+    ) -> JsonObject:
+        """Create an object in the collection at ``path``, or only let the server check it; return it as created."""
+        params = {"dryRun": "All"} if dry_run else NOTHING
+        return await self.request("POST", path, body=body, params=params, lane=lane)
+
+    async def merge_patch(self, path: str, body: Mapping[str, Any], *, lane: Lane | None = None) -> JsonObject:
+        """Change an object, and return it as it is now.
+
+        With ``metadata.resourceVersion`` in the body it is 409 when the object is no longer the one that was read.
+        """
+        return await self.request("PATCH", path, body=body, content_type=MERGE_PATCH, lane=lane)
+
+    async def delete(
+        self,
+        path: str,
+        *,
+        propagation: Propagation = "Background",
+        uid: str | None = None,
+        resource_version: str | None = None,
+        lane: Lane | None = None,
+    ) -> bool:
+        """Delete the object at ``path``; return False when it was gone already.
+
+        With ``uid`` or ``resource_version`` it is 409 when the object there is another one, or has changed.
+        """
+        expected = {"uid": uid, "resourceVersion": resource_version}
+        preconditions = {name: value for name, value in expected.items() if value is not None}
+        body = {"propagationPolicy": propagation} | ({"preconditions": preconditions} if preconditions else {})
+        try:
+            await self.request("DELETE", path, body=body, lane=lane)
+        except ApiError as error:
+            if error.status == 404:  # noqa: PLR2004 - not found
+                return False
+            raise
+        return True
+
+    async def list_pages(
+        self, path: str, params: Mapping[str, str] = NOTHING, *, limit: int = 500, accept: str = JSON
+    ) -> AsyncGenerator[JsonObject, None]:
+        """Yield the pages of a collection: each has ``items``, and in ``metadata`` the list's resourceVersion.
+
+        Raises:
+            ApiError: 410 when the rest of the list has expired meanwhile: list again from the start.
+        """
+        page_params = {**params, "limit": str(limit)}
+        while True:
+            page = await self.request("GET", path, params=page_params, accept=accept)
+            yield page
+            proceed = page.get("metadata", {}).get("continue")
+            if not proceed:
+                return
+            page_params["continue"] = proceed
+
+    async def watch(
+        self,
+        path: str,
+        resource_version: str,
+        params: Mapping[str, str] = NOTHING,
+        *,
+        timeout: float = WATCH_TIMEOUT,  # noqa: ASYNC109 - the server ends the watch after it
+        silence: float = SILENCE,
+    ) -> AsyncGenerator[tuple[str, JsonObject], None]:
+        """Yield ``(type, object)`` for every change after ``resource_version``; type BOOKMARK brings only a version.
+
+        It ends when the server ends it, normally after ``timeout`` seconds. Close it (``contextlib.aclosing``).
+
+        Raises:
+            ApiError: 410 when the changes since that version are no longer known; status 0 when nothing was heard for
+                ``silence`` seconds, or the connection broke.
+        """
+        query = {
+            **params,
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": resource_version,
+            "timeoutSeconds": str(int(timeout)),
+        }
+        stream = await self._open(Request("GET", path, query))
+        lines = Lines()
+        try:
+            while chunk := await _in_time(stream.read(), silence):
+                for line in lines.feed(chunk):
+                    kind, changed = line["type"], line["object"]
+                    if kind == "ERROR":
+                        raise error_of_status(changed, int(changed.get("code") or 0))
+                    yield kind, changed
+        finally:
+            stream.close()
+
+    async def _open(self, request: Request) -> Stream:
+        begun = self._clock.monotonic()
+        code = 0
+        try:
+            stream = await _in_time(self._transport.open(request), REQUEST_TIMEOUT)
+            code = stream.status
+        finally:
+            self._tell("WATCH", request.path, code, begun)
+        if is_success(stream.status):
+            return stream
+        try:
+            body = await _in_time(stream.read(), REQUEST_TIMEOUT)
+        finally:
+            stream.close()
+        raise error_of(stream.status, stream.headers, body)
+
+    async def _persist(self, request: Request, seconds: float, patience: float) -> JsonObject:
+        give_up = self._clock.monotonic() + patience
+        failures = 0
+        while True:
+            left = give_up - self._clock.monotonic()
+            try:
+                response = await self._attempt(request, min(seconds, left))
+                if is_success(response.status):
+                    return decode(response.status, response.body)
+                raise error_of(response.status, response.headers, response.body)
+            except ApiError as error:
+                failures += 1
+                if not is_worth_retrying(request.method, error):
+                    raise
+                pause = max(error.retry_after or 0.0, self._backoff.pause(failures, self._chance()))
+                if self._clock.monotonic() + pause >= give_up:
+                    raise
+            await asyncio.sleep(pause)
+
+    async def _attempt(self, request: Request, seconds: float) -> Response:
+        begun = self._clock.monotonic()
+        code = 0
+        try:
+            response = await _in_time(self._transport.send(request), seconds)
+            code = response.status
+        finally:
+            self._tell(request.method, request.path, code, begun)
+        return response
+
+    def _tell(self, verb: str, path: str, code: int, begun: float) -> None:
+        self._on_request(verb, resource_label(path), code, self._clock.monotonic() - begun)
+
+
+async def _in_time(awaitable: Awaitable[Answer], seconds: float) -> Answer:
+    try:
+        async with asyncio.timeout(seconds):
+            return await awaitable
+    except TimeoutError as error:
+        raise ApiError(0, "Timeout", f"nothing was heard for {seconds:.1f} s") from error

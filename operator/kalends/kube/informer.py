@@ -1,0 +1,227 @@
+"""A live view of a collection: listed once, then watched, and repaired after every interruption."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from kalends.clock import Clock
+from kalends.errors import ApiError
+from kalends.kube.client import ApiClient
+from kalends.kube.retries import Backoff
+from kalends.kube.transport import JsonObject
+
+log = logging.getLogger(__name__)
+
+PAGE = 500
+# A watch that ends sooner, without having said anything, counts as a failure: reconnecting at once would be a storm.
+SHORT_WATCH = 1.0
+# After these the version to go on from is worth nothing: it is too old, or this server never gave it (it was restored
+# from a backup), or the resource was not served for a while.
+STATUSES_TO_LIST_AFTER = frozenset(
+    {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.GATEWAY_TIMEOUT}
+)
+
+Key = tuple[str, str]
+
+
+class Change(StrEnum):
+    """What became of an object, in the words of a watch."""
+
+    ADDED = "ADDED"
+    MODIFIED = "MODIFIED"
+    DELETED = "DELETED"
+
+
+class Entry(NamedTuple):
+    """What is remembered of an object."""
+
+    uid: str
+    resource_version: str
+    kept: Any
+
+
+OnChange = Callable[[Change, Any], None]
+WATCHED_CHANGES: Mapping[str, Change] = {change.value: change for change in Change}
+
+
+def keep_all(changed: JsonObject) -> JsonObject:
+    """Keep the object as it is."""
+    return changed
+
+
+class Informer:
+    """Follows one collection, and says what changed.
+
+    ``keep(object)`` chooses what is remembered of an object, and what ``on_change(change, kept)`` is shown: the newest
+    known state, also for deletions. Callbacks are synchronous; what they raise is logged, and harms nobody else.
+
+    Whatever was missed while the connection was down is found by comparison after the next list, deletions included:
+    an object that was deleted and made again under its name is a deletion and an addition. ``on_synced()`` is called
+    after every complete list, so the first call means that everything there is has been shown.
+    """
+
+    def __init__(  # noqa: PLR0913 - what to follow, whom to tell, and three things that tests choose
+        self,
+        client: ApiClient,
+        path: str,
+        *,
+        clock: Clock,
+        on_change: OnChange,
+        on_synced: Callable[[], None] = lambda: None,
+        keep: Callable[[JsonObject], Any] = keep_all,
+        label_selector: str | None = None,
+        backoff: Backoff | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.path = path
+        self.last_contact: float | None = None
+        self._client = client
+        self._clock = clock
+        self._on_change = on_change
+        self._on_synced = on_synced
+        self._keep = keep
+        self._params = {"labelSelector": label_selector} if label_selector else {}
+        self._backoff = backoff or Backoff(first=0.2, longest=30.0)
+        self._chance = chance
+        self._entries: dict[Key, Entry] = {}
+        self._resource_version: str | None = None
+        self._synced = False
+        self._failures = 0
+
+    @property
+    def synced(self) -> bool:
+        """Tell whether everything there is has been shown at least once."""
+        return self._synced
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, namespace: str, name: str) -> Any | None:
+        """Return what is kept of an object, None if there is none; cluster-scoped ones have namespace ``""``."""
+        entry = self._entries.get((namespace, name))
+        return None if entry is None else entry.kept
+
+    def silence(self) -> float | None:
+        """Return for how many seconds the server has not been heard; None before its first word."""
+        return None if self.last_contact is None else self._clock.monotonic() - self.last_contact
+
+    async def run(self) -> None:
+        """Follow the collection until cancelled; failures are logged and followed by a pause, never raised."""
+        while True:
+            try:
+                if self._resource_version is None:
+                    await self._list()
+                await self._watch()
+            except ApiError as error:
+                await self._recover(error)
+            except Exception:  # the view must outlive any answer, however strange: log, list again
+                log.exception("Following %s failed; it is listed again.", self.path)
+                self._resource_version = None
+                await self._pause()
+
+    async def _recover(self, error: ApiError) -> None:
+        if error.status in STATUSES_TO_LIST_AFTER:
+            self._resource_version = None
+        log.info("Following %s was interrupted: %s", self.path, error)
+        await self._pause()
+
+    async def _pause(self) -> None:
+        self._failures += 1
+        await asyncio.sleep(self._backoff.pause(self._failures, self._chance()))
+
+    async def _list(self) -> None:
+        seen: set[Key] = set()
+        version = ""
+        async with aclosing(self._client.list_pages(self.path, self._params, limit=PAGE)) as pages:
+            async for page in pages:
+                self._heard()
+                version = page["metadata"]["resourceVersion"]
+                for listed in page["items"]:
+                    seen.add(_key(listed["metadata"]))
+                    self._see(listed)
+        self._forget_all_but(seen)
+        self._resource_version = version
+        self._synced = True
+        self._call(self._on_synced)
+
+    async def _watch(self) -> None:
+        assert self._resource_version is not None  # noqa: S101 - for the type checker: _list has set it
+        begun = self._clock.monotonic()
+        heard = False
+        events = self._client.watch(self.path, self._resource_version, self._params)
+        try:
+            async with aclosing(events):
+                async for kind, changed in events:
+                    heard = True
+                    self._heard()
+                    self._follow(kind, changed)
+        finally:
+            lasted = self._clock.monotonic() - begun >= SHORT_WATCH
+            if heard or lasted:
+                self._failures = 0
+        if not heard and not lasted:
+            await self._pause()
+
+    def _heard(self) -> None:
+        self.last_contact = self._clock.monotonic()
+
+    def _follow(self, kind: str, changed: JsonObject) -> None:
+        metadata = changed["metadata"]
+        change = WATCHED_CHANGES.get(kind)
+        if change is Change.DELETED:
+            self._forget(_key(metadata), changed)
+        elif change is not None:
+            self._see(changed)
+        self._resource_version = metadata["resourceVersion"]
+
+    def _see(self, seen: JsonObject) -> None:
+        metadata = seen["metadata"]
+        key = _key(metadata)
+        uid, version = metadata["uid"], metadata["resourceVersion"]
+        known = self._entries.get(key)
+        if known is not None and known.uid != uid:
+            self._forget(key, None)
+            known = None
+        if known is not None and known.resource_version == version:
+            return
+        try:
+            kept = self._keep(seen)
+        except Exception:  # one object that cannot be read harms only itself
+            log.exception("An object of %s could not be read: %s", self.path, "/".join(key))
+            return
+        self._entries[key] = Entry(uid, version, kept)
+        self._call(self._on_change, Change.ADDED if known is None else Change.MODIFIED, kept)
+
+    def _forget(self, key: Key, last_seen: JsonObject | None) -> None:
+        known = self._entries.get(key)
+        if known is None or (last_seen is not None and known.uid != last_seen["metadata"]["uid"]):
+            return
+        del self._entries[key]
+        kept = known.kept
+        if last_seen is not None:
+            try:
+                kept = self._keep(last_seen)
+            except Exception:  # the last state that could be read will do
+                log.exception("An object of %s could not be read: %s", self.path, "/".join(key))
+        self._call(self._on_change, Change.DELETED, kept)
+
+    def _forget_all_but(self, seen: set[Key]) -> None:
+        for key in [key for key in self._entries if key not in seen]:
+            self._forget(key, None)
+
+    def _call(self, callback: Callable[..., None], *arguments: Any) -> None:
+        try:
+            callback(*arguments)
+        except Exception:  # who listens badly harms only itself
+            log.exception("A listener to %s failed.", self.path)
+
+
+def _key(metadata: Mapping[str, Any]) -> Key:
+    return metadata.get("namespace", ""), metadata["name"]

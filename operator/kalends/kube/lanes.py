@@ -1,0 +1,96 @@
+"""Who may talk to the API server first when there is more to say than it can take."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from enum import IntEnum
+from itertools import count
+
+
+class Lane(IntEnum):
+    """What a request is for. A lower number goes first."""
+
+    CREATE = 0  # a run starts when its Job is created: the service level of a scheduler
+    STATUS = 1  # what is recorded late can be repaired, but it holds back the next decision
+    TIDY = 2  # deletes and Events: nobody waits for them
+
+
+# Every so many grants one goes to whoever has waited longest, in whichever lane.
+FAIRNESS = 8
+
+
+class Lanes:
+    """Lets at most ``limit`` requests be under way: first come, first served within a lane, and the first lane first.
+
+    Two rules keep a lane from being starved or blocked for ever:
+
+    - every eighth slot goes to the longest waiting request that may have it, whatever its lane;
+    - STATUS may hold three quarters of the slots and TIDY one quarter, so that slow requests of a lower lane (a
+      webhook that hangs on deletes) never keep creates out.
+    """
+
+    def __init__(self, limit: int = 32) -> None:
+        self._limit = limit
+        self._caps = {Lane.CREATE: limit, Lane.STATUS: max(1, limit * 3 // 4), Lane.TIDY: max(1, limit // 4)}
+        self._held = dict.fromkeys(Lane, 0)
+        self._under_way = 0
+        self._waiting: dict[Lane, deque[tuple[int, asyncio.Future[None]]]] = {lane: deque() for lane in Lane}
+        self._arrivals = count()
+        self._grants = 0
+
+    @property
+    def under_way(self) -> int:
+        """Return how many slots are taken."""
+        return self._under_way
+
+    def waiting(self, lane: Lane) -> int:
+        """Return how many requests wait in this lane."""
+        return sum(not slot.done() for _, slot in self._waiting[lane])
+
+    async def acquire(self, lane: Lane) -> None:
+        """Take a slot, waiting for it if need be. Every slot taken must be released."""
+        if self._may_take(lane) and not self._has_waiter(lane):
+            self._take(lane)
+            return
+        slot = asyncio.get_running_loop().create_future()
+        self._waiting[lane].append((next(self._arrivals), slot))
+        try:
+            await slot
+        except asyncio.CancelledError:
+            if slot.done() and not slot.cancelled():
+                self.release(lane)  # granted and cancelled at the same moment
+            raise
+
+    def release(self, lane: Lane) -> None:
+        """Give a slot back, and let waiting requests have what is free."""
+        self._held[lane] -= 1
+        self._under_way -= 1
+        while (next_lane := self._next_lane()) is not None:
+            _, slot = self._waiting[next_lane].popleft()
+            self._take(next_lane)
+            slot.set_result(None)
+
+    def _may_take(self, lane: Lane) -> bool:
+        return self._under_way < self._limit and self._held[lane] < self._caps[lane]
+
+    def _take(self, lane: Lane) -> None:
+        self._held[lane] += 1
+        self._under_way += 1
+
+    def _next_lane(self) -> Lane | None:
+        if self._under_way >= self._limit:
+            return None
+        candidates = [lane for lane in Lane if self._has_waiter(lane) and self._may_take(lane)]
+        if not candidates:
+            return None
+        self._grants += 1
+        if self._grants % FAIRNESS == 0:
+            return min(candidates, key=lambda lane: self._waiting[lane][0][0])
+        return candidates[0]
+
+    def _has_waiter(self, lane: Lane) -> bool:
+        queue = self._waiting[lane]
+        while queue and queue[0][1].done():
+            queue.popleft()  # cancelled while it waited
+        return bool(queue)

@@ -1,0 +1,52 @@
+"""Where resources live on the API server, and which resource a path is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A kind of resource: ``Resource("batch", "v1", "jobs")``; the core group is the empty string."""
+
+    group: str
+    version: str
+    plural: str
+
+    @property
+    def api_version(self) -> str:
+        """Return what manifests call it: ``batch/v1``, or ``v1`` for the core group."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def collection(self, namespace: str | None = None) -> str:
+        """Return the path of all of them, in one namespace or everywhere."""
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        return f"{root}/namespaces/{namespace}/{self.plural}" if namespace else f"{root}/{self.plural}"
+
+    def named(self, namespace: str | None, name: str, subresource: str | None = None) -> str:
+        """Return the path of one of them, or of a subresource such as ``status``."""
+        path = f"{self.collection(namespace)}/{name}"
+        return f"{path}/{subresource}" if subresource else path
+
+
+SCHEDULED_JOBS = Resource("kalends.dev", "v1alpha1", "scheduledjobs")
+JOBS = Resource("batch", "v1", "jobs")
+PODS = Resource("", "v1", "pods")
+EVENTS = Resource("events.k8s.io", "v1", "events")
+LEASES = Resource("coordination.k8s.io", "v1", "leases")
+
+
+def resource_label(path: str) -> str:
+    """Return the resource that a path is about, for metrics: ``jobs``, ``scheduledjobs/status``, or ``other``.
+
+    It never contains the name of an object or a namespace, so that there are few of them.
+    """
+    parts = path.split("/")
+    # "/api/v1/…" has two words before the resource, "/apis/batch/v1/…" three.
+    rest = parts[3:] if path.startswith("/api/") else parts[4:]
+    if len(rest) > 2 and rest[0] == "namespaces":  # noqa: PLR2004 - namespaces/<name>/<resource>
+        rest = rest[2:]
+    if not rest:
+        return "other"
+    subresource = rest[2:3]
+    return f"{rest[0]}/{subresource[0]}" if subresource else rest[0]

@@ -1,0 +1,155 @@
+"""Days of the year that cron's date fields name, drawn as bit sets."""
+
+from __future__ import annotations
+
+from calendar import isleap
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import assert_never
+
+from kalends.triggers.cron.items import (
+    LastDay,
+    LastWeekday,
+    LastWorkday,
+    NearestWorkday,
+    NthWeekday,
+    SpecialDay,
+)
+from kalends.triggers.days import Days, EveryDay, Weekdays, YearlyDays
+from kalends.triggers.times import members
+
+_EVERY_MONTH = 0b1_1111_1111_1110
+_EVERY_DAY = (1 << 32) - 2
+_EVERY_WEEKDAY = 0b111_1111
+_LENGTHS = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_FEBRUARY = 2
+_FRIDAY, _SATURDAY, _SUNDAY = 4, 5, 6
+_LONGEST_YEAR = 366
+_WEEK = 0x7F
+_WEEKLY = sum(1 << day for day in range(0, _LONGEST_YEAR, 7))
+
+
+@dataclass(frozen=True, slots=True)
+class DayRule:
+    """The date fields of a cron expression, worked out. Bit sets: month 1 is bit 1, day 1 is bit 1, Monday is bit 0.
+
+    A day must be in one of ``months`` and ISO ``weeks`` (0: any), and match ``days`` or one of ``special_days``, and
+    match ``weekdays`` or one of ``special_weekdays``; where ``either``, one of these last two will do.
+    """
+
+    months: int = _EVERY_MONTH
+    days: int = _EVERY_DAY
+    special_days: tuple[SpecialDay, ...] = ()
+    weekdays: int = _EVERY_WEEKDAY
+    special_weekdays: tuple[SpecialDay, ...] = ()
+    weeks: int = 0
+    either: bool = False
+
+
+@lru_cache(maxsize=1024)
+def days_of(rule: DayRule, years: tuple[int, ...] | None = None) -> Days | None:
+    """Return the days of ``rule``, shared by all who ask for it; None if no year (of ``years``) has one."""
+    if years is None and not rule.special_weekdays and not rule.either:
+        if rule == DayRule():
+            return EveryDay()
+        if rule == DayRule(weekdays=rule.weekdays):
+            return Weekdays(rule.weekdays)
+    days = YearlyDays(rule, years, draw)
+    return None if days.is_empty() else days
+
+
+def draw(rule: DayRule, year: int) -> int:
+    """Return the days of a year as a bit set; bit 0 is 1 January."""
+    first_weekday = date(year, 1, 1).weekday()
+    lengths = _lengths(year)
+    any_day = rule.days == _EVERY_DAY
+    by_day = months = 0
+    start = 0
+    weekday = first_weekday
+    for month in range(1, 13):
+        length = lengths[month]
+        if rule.months >> month & 1:
+            whole = (1 << length) - 1
+            months |= whole << start
+            if not any_day:
+                by_day |= (_month(rule.days >> 1, rule.special_days, weekday, length) & whole) << start
+        start += length
+        weekday = (weekday + length) % 7
+    by_weekday = months if rule.weekdays == _EVERY_WEEKDAY else _by_weekday(rule, first_weekday, lengths) & months
+    if any_day:
+        by_day = months
+    found = by_day | by_weekday if rule.either else by_day & by_weekday
+    return found & _by_week(rule.weeks, year) if rule.weeks else found
+
+
+def _by_weekday(rule: DayRule, weekday: int, lengths: tuple[int, ...]) -> int:
+    found = 0
+    for wanted in members(rule.weekdays):
+        found |= _WEEKLY << (wanted - weekday) % 7
+    if rule.special_weekdays:
+        start = 0
+        for length in lengths[1:]:
+            found |= _month(0, rule.special_weekdays, weekday, length) << start
+            start += length
+            weekday = (weekday + length) % 7
+    return found
+
+
+def _month(days: int, specials: tuple[SpecialDay, ...], weekday: int, length: int) -> int:
+    """Return ``days`` (bit 0 is the 1st) and those that ``specials`` are in a month that begins on ``weekday``."""
+    for special in specials:
+        day = _day_of(special, weekday, length)
+        if day is not None:
+            days |= 1 << (day - 1)
+    return days
+
+
+def _day_of(special: SpecialDay, weekday: int, length: int) -> int | None:
+    last_weekday = (weekday + length - 1) % 7
+    match special:
+        case LastDay(before):
+            day = length - before
+        case LastWorkday():
+            day = length - max(0, last_weekday - _FRIDAY)
+        case NearestWorkday(wanted):
+            day = wanted + (_to_workday(wanted, (weekday + wanted - 1) % 7, length) if wanted <= length else 0)
+        case NthWeekday(wanted, nth):
+            day = 1 + (wanted - weekday) % 7 + (nth - 1) * 7
+        case LastWeekday(wanted):
+            day = length - (last_weekday - wanted) % 7
+        case _:
+            assert_never(special)
+    return day if 1 <= day <= length else None
+
+
+def _to_workday(day: int, weekday: int, length: int) -> int:
+    """Return how far it is to the nearest workday of the same month."""
+    if weekday == _SATURDAY:
+        return -1 if day > 1 else 2
+    if weekday == _SUNDAY:
+        return 1 if day < length else -2
+    return 0
+
+
+def _lengths(year: int) -> tuple[int, ...]:
+    return (*_LENGTHS[:_FEBRUARY], 29, *_LENGTHS[_FEBRUARY + 1 :]) if isleap(year) else _LENGTHS
+
+
+def _by_week(weeks: int, year: int) -> int:
+    """Return the days whose ISO week is one of ``weeks``. Week 1 is the one with 4 January; weeks begin on Monday."""
+    monday = 3 - (date(year, 1, 1).weekday() + 3) % 7
+    last_week = date(year, 12, 28).isocalendar().week
+    found = 0
+    for week in members(weeks):
+        if week <= last_week:
+            found |= _shifted(_WEEK, monday + (week - 1) * 7)
+    if weeks >> 1 & 1:  # the last days of a year may belong to week 1 of the next
+        found |= _WEEK << (monday + last_week * 7)
+    if weeks >> date(year - 1, 12, 28).isocalendar().week & 1:  # and the first ones to the last week of the one before
+        found |= _shifted(_WEEK, monday - 7)
+    return found & ((1 << sum(_lengths(year))) - 1)
+
+
+def _shifted(bits: int, places: int) -> int:
+    return bits << places if places >= 0 else bits >> -places

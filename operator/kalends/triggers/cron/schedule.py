@@ -1,0 +1,105 @@
+"""The grammar of ``schedule``: five-field cron as CronJob reads it, and what else people write.
+
+CronJob's parser is ``ParseStandard`` of robfig/cron. Beyond it: 7 for Sunday, ranges of weekdays through Sunday, ``L``,
+``L-3``, ``LW``, ``15W``, ``5L``, ``mon#2``, ``H``. Three things that it reads are refused here, as nobody can mean what
+it makes of them: ``*-5``, which it takes for ``*``, and an ``@every`` of zero or less, which fires every second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NoReturn
+
+from kalends.errors import InvalidSchedule
+from kalends.triggers.cron.fields import FIVE_FIELDS
+from kalends.triggers.cron.items import Items
+from kalends.triggers.cron.reading import parse_field
+from kalends.triggers.cron.writing import write_field
+from kalends.triggers.durations import whole_seconds
+from kalends.triggers.quoting import quoted
+
+MACROS = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+SCHEDULE = "spec.schedule"
+_EVERY = "@every"
+_FIVE = "schedule must be five fields (minute, hour, day of month, month, day of week) or a macro like @daily"
+_LONGEST = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class FiveFields:
+    """A cron expression, read. ``str`` gives back text that reads the same."""
+
+    minute: Items
+    hour: Items
+    day: Items
+    month: Items
+    weekday: Items
+
+    def __str__(self) -> str:
+        items = (self.minute, self.hour, self.day, self.month, self.weekday)
+        return " ".join(write_field(field, one) for field, one in zip(FIVE_FIELDS, items, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """``@every``: elapsed time."""
+
+    seconds: int
+
+    def __str__(self) -> str:
+        return f"{_EVERY} {self.seconds}s"
+
+
+def parse_schedule(text: str) -> FiveFields | Every:
+    """Read the text of ``schedule``.
+
+    Raises:
+        InvalidSchedule: It is not one; the message names the field, what it accepts, and what was found.
+    """
+    try:
+        return _parse(text) if len(text) <= _LONGEST else _too_long(text)
+    except InvalidSchedule as invalid:
+        raise InvalidSchedule(invalid.message, path=SCHEDULE) from None
+
+
+@lru_cache(maxsize=1024)
+def _parse(text: str) -> FiveFields | Every:
+    words = text.split()
+    if not words:
+        raise InvalidSchedule(f"{_FIVE}, got {quoted(text)}")
+    if words[0].upper().startswith(("TZ=", "CRON_TZ=")):
+        raise InvalidSchedule(
+            f"schedule must not name a time zone, which is what `timeZone` is for, got {quoted(text)}"
+        )
+    if words[0].startswith("@"):
+        return _parse_macro(words, text)
+    if len(words) == len(FIVE_FIELDS) + 1:
+        raise InvalidSchedule(
+            f"{_FIVE}; for seconds set `trigger.cron.second`, as cron programs disagree on where a sixth field stands, "
+            f"got 6 fields in {quoted(text)}"
+        )
+    if len(words) != len(FIVE_FIELDS):
+        raise InvalidSchedule(f"{_FIVE}, got {len(words)} in {quoted(text)}")
+    return FiveFields(*(parse_field(field, word) for field, word in zip(FIVE_FIELDS, words, strict=True)))
+
+
+def _too_long(text: str) -> NoReturn:
+    raise InvalidSchedule(f"schedule must be at most {_LONGEST} characters long, got {quoted(text)}")
+
+
+def _parse_macro(words: list[str], text: str) -> FiveFields | Every:
+    macro = words[0].lower()
+    if macro == _EVERY and len(words) == 2:  # noqa: PLR2004  the macro and its duration
+        return Every(whole_seconds(words[1]))
+    if macro in MACROS and len(words) == 1:
+        return _parse(MACROS[macro])
+    raise InvalidSchedule(f"schedule must be one of {', '.join(MACROS)}, or @every and a duration, got {quoted(text)}")

@@ -1,0 +1,26 @@
+"""A single instant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kalends.triggers.ports import NOTHING, Instant, Tally
+
+
+@dataclass(frozen=True, slots=True)
+class DateTrigger:
+    """Fires once, ``at`` an instant."""
+
+    at: Instant
+
+    def next_after(self, instant: Instant) -> Instant | None:
+        """Return the one fire time, if it is strictly later than ``instant``."""
+        return self.at if instant < self.at else None
+
+    def tally(self, after: Instant, until: Instant) -> Tally:
+        """Count to one."""
+        return Tally(1, self.at, self.at) if after < self.at <= until else NOTHING
+
+    def pattern(self, start: Instant, stop: Instant) -> int:
+        """Return one bit, or none."""
+        return 1 << (self.at - start) if start <= self.at < stop else 0

@@ -1,0 +1,62 @@
+"""What users write for an instant: RFC 3339, or wall time in the zone of the schedule when there is no offset."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+from kalends.errors import InvalidSchedule
+from kalends.triggers.days import EPOCH
+from kalends.triggers.ports import Instant
+from kalends.triggers.quoting import quoted
+from kalends.triggers.zones import DAY, Zone
+
+_MOMENT = re.compile(
+    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?:[Tt ](?P<time>[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:\.0{1,9})?(?P<offset>[Zz]|[+-][0-9]{2}:[0-9]{2})?)?"
+)
+_FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+
+
+def read_moment(text: str, zone: Zone, path: str, *, end_of_day: bool = False) -> Instant:
+    """Return the instant that ``text`` names, such as 2027-01-01T00:00:00Z, 2027-01-01T09:00 or 2027-01-01.
+
+    Args: text: A date, or a date and time, perhaps with an offset from UTC; whole seconds. zone: Whose wall time it
+        is when there is no offset. In a gap it is the instant right after; in a fold, the first. path: Where it
+        stands, for messages. end_of_day: Whether a date alone means its last second rather than its first.
+
+    Raises:
+        InvalidSchedule: It names none between 1970 and 9999.
+    """
+    found = _MOMENT.fullmatch(text)
+    moment = _moment(found) if found is not None else None
+    if found is None or moment is None or not _FIRST <= moment < _LAST:
+        raise InvalidSchedule(
+            "must be RFC 3339 like '2027-01-01T00:00:00Z', or wall time like '2027-01-01T00:00:00' or '2027-01-01', "
+            f"in whole seconds and from 1970 to 9999, got {quoted(text)}",
+            path=path,
+        )
+    seconds = (moment.toordinal() - EPOCH) * DAY + moment.hour * 3600 + moment.minute * 60 + moment.second
+    if found["offset"] is not None:
+        return int(moment.timestamp())
+    if found["time"] is None and end_of_day:
+        return zone.first_instant(seconds + DAY) - 1
+    return zone.first_instant(seconds)
+
+
+def _moment(found: re.Match[str]) -> datetime | None:
+    """Return the date and time; in UTC where no offset is given."""
+    offset = found["offset"]
+    try:
+        moment = datetime.fromisoformat(f"{found['date']}T{found['time'] or '00:00'}")
+        return moment.replace(tzinfo=UTC if offset is None or offset in "Zz" else _fixed(offset))
+    except ValueError:
+        return None
+
+
+def _fixed(offset: str) -> timezone:
+    hours, minutes = int(offset[1:3]), int(offset[4:6])
+    if minutes >= 60:  # noqa: PLR2004  as on a clock
+        raise ValueError(offset)
+    length = timedelta(hours=hours, minutes=minutes)
+    return timezone(-length if offset[0] == "-" else length)

@@ -1,0 +1,206 @@
+"""Where wall time becomes instants: "why did my 02:30 run move?" is answered here.
+
+A zone is a row of spans, each with one offset from UTC. Between two of them the clocks change: forward, and a gap of
+wall times is left out; back, and a fold of wall times is shown twice (the words of PEP 495). Spans are found by
+asking ``zoneinfo`` once every three days and bisecting where the answer differs, so this module can never
+disagree with what Python shows to users. No zone of the database has ever changed twice within six days since 1970; a
+test holds the database to that.
+
+Wall times are whole seconds since 1970-01-01T00:00:00 on the clock of the zone.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from zoneinfo import TZPATH, ZoneInfo
+
+import tzdata
+
+from kalends.errors import InvalidSchedule
+from kalends.triggers.ports import Instant
+from kalends.triggers.quoting import quoted
+
+DAY = 86_400
+LAST_INSTANT: Instant = 253_402_214_400
+"""9999-12-31T00:00:00Z: later instants cannot be shown in every zone by ``datetime``."""
+FOREVER = 1 << 62
+"""Beyond every instant that anybody names."""
+
+_CHUNK_BITS = 25  # 388 days
+_PROBE_STEP = 1 << 18  # three days
+_CHUNKS_KEPT = 512  # five centuries
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+)*")
+_LONGEST_NAME = 64
+_NOT_IANA = ("right/", "posix/", "localtime", "posixrules")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of instants, ``start`` <= instant < ``end``, in which the zone keeps one offset from UTC.
+
+    ``shown`` is the wall time up to which (exclusive) the zone's clocks had shown all there was to show before the
+    span began. The span's own first wall time is ``start + offset``: if that is later than ``shown``, the wall times
+    between are a gap; if it is earlier, they are a fold.
+    """
+
+    start: Instant
+    end: Instant
+    offset: int
+    shown: int
+
+
+class Zone:
+    """A time zone, read lazily and kept: triggers of one zone share it."""
+
+    __slots__ = ("_chunks", "_info", "_recent", "name")
+
+    def __init__(self, name: str, info: ZoneInfo) -> None:
+        self.name = name
+        self._info = info
+        self._chunks: dict[int, tuple[list[Instant], list[Span]]] = {}
+        self._recent = Span(0, 0, 0, 0)
+
+    def span_at(self, instant: Instant) -> Span:
+        """Return the span that holds ``instant``."""
+        recent = self._recent
+        if recent.start <= instant < recent.end:
+            return recent
+        return self._found(instant)
+
+    def spans(self, start: Instant, stop: Instant) -> Iterator[Span]:
+        """Yield, in order, the spans that share an instant with ``start`` <= instant < ``stop``."""
+        while start < stop:
+            span = self.span_at(start)
+            yield span
+            start = span.end
+
+    def first_instant(self, wall: int) -> Instant:
+        """Return the first instant at which the zone's clocks show ``wall`` or later.
+
+        A wall time in a gap becomes the instant right after the gap; one in a fold, its first showing.
+        """
+        span = self.span_at(wall - DAY)  # no zone is a day away from UTC: not yet shown there
+        while wall >= span.end + span.offset:
+            span = self.span_at(span.end)
+        return max(span.start, wall - span.offset)
+
+    def wall_at(self, instant: Instant) -> int:
+        """Return what the zone's clocks show at ``instant``."""
+        return instant + self.span_at(instant).offset
+
+    def next_gap_end(self, instant: Instant, horizon: Instant) -> Instant | None:
+        """Return the first instant later than ``instant``, but before ``horizon``, that follows right after a gap."""
+        for span in self.spans(instant + 1, min(horizon, LAST_INSTANT)):
+            if span.start > instant and span.shown < span.start + span.offset:
+                return span.start
+        return None
+
+    def _found(self, instant: Instant) -> Span:
+        if instant < 0:
+            return self._before_time()
+        if instant >= LAST_INSTANT:
+            return self._after_time()
+        number = instant >> _CHUNK_BITS
+        chunk = self._chunks.get(number)
+        if chunk is None:
+            if len(self._chunks) >= _CHUNKS_KEPT:
+                self._chunks.clear()
+            spans = self._read(number << _CHUNK_BITS, min((number + 1) << _CHUNK_BITS, LAST_INSTANT))
+            chunk = self._chunks[number] = ([span.start for span in spans], spans)
+        starts, spans = chunk
+        self._recent = span = spans[bisect_right(starts, instant) - 1]
+        return span
+
+    def _before_time(self) -> Span:
+        offset = self._offset_at(0)
+        return Span(start=-FOREVER, end=0, offset=offset, shown=-FOREVER + offset)
+
+    def _after_time(self) -> Span:
+        offset = self._offset_at(LAST_INSTANT)
+        return Span(start=LAST_INSTANT, end=FOREVER, offset=offset, shown=LAST_INSTANT + offset)
+
+    def _read(self, start: Instant, end: Instant) -> list[Span]:
+        """Read the spans of ``start`` <= instant < ``end``, and a little before: the first may repeat it."""
+        begin = max(start - 2 * _PROBE_STEP, 0)
+        offset = self._offset_at(begin)
+        shown = begin + offset
+        spans = []
+        for change, following in [*self._changes(begin, end), (end, offset)]:
+            if begin >= start:
+                spans.append(Span(begin, change, offset, shown))
+            elif change > start:
+                spans.append(Span(start, change, offset, max(shown, start + offset)))
+            shown = max(shown, change + offset)
+            begin, offset = change, following
+        return spans
+
+    def _changes(self, start: Instant, end: Instant) -> list[tuple[Instant, int]]:
+        """Return (instant, new offset) of each change of the clocks with ``start`` < instant < ``end``."""
+        changes = []
+        low, before = start, self._offset_at(start)
+        while low < end - 1:
+            high = min(low + _PROBE_STEP, end - 1)
+            after = self._offset_at(high)
+            if after != before:
+                change = self._change_between(low, high)
+                changes.append((change, after))
+            low, before = high, after
+        return changes
+
+    def _change_between(self, low: Instant, high: Instant) -> Instant:
+        """Return the first instant with the new offset, by bisection."""
+        before = self._offset_at(low)
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._offset_at(middle) == before:
+                low = middle
+            else:
+                high = middle
+        return high
+
+    def _offset_at(self, instant: Instant) -> int:
+        offset = datetime.fromtimestamp(instant, self._info).utcoffset()
+        return offset.days * DAY + offset.seconds if offset is not None else 0
+
+
+@lru_cache(maxsize=1024)
+def _zone(name: str) -> Zone:
+    return Zone(name, ZoneInfo(name))
+
+
+def find_zone(name: str, path: str = "spec.timeZone") -> Zone:
+    """Return the zone that the IANA database calls ``name``.
+
+    Raises:
+        InvalidSchedule: There is no such zone.
+    """
+    if len(name) <= _LONGEST_NAME and _NAME.fullmatch(name) and not name.startswith(_NOT_IANA):
+        try:
+            return _zone(name)
+        except (KeyError, ValueError, OSError):
+            pass
+    raise InvalidSchedule(f"must be an IANA time zone name such as 'Europe/Berlin', got {quoted(name)}", path=path)
+
+
+def database_version() -> str:
+    """Return the version of the zone database in use, such as ``2026f``: the system's if it has one, else tzdata's."""
+    for folder in map(Path, TZPATH):
+        if not (folder / "UTC").is_file():
+            continue
+        try:
+            with (folder / "tzdata.zi").open(encoding="ascii") as lines:
+                return lines.readline().removeprefix("# version ").strip()
+        except OSError:
+            return "unknown"
+    return str(tzdata.IANA_VERSION)
+
+
+def utc_text(instant: Instant) -> str:
+    """Return ``instant`` as RFC 3339 in UTC."""
+    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -22,7 +22,7 @@ from cluster.controlplane.download import Mirrors
 from cluster.controlplane.gobuild import Module, go_mod
 from cluster.controlplane.progress import to_nobody
 
-RELEASE = Release(minor="1.36", architecture="amd64", etcd="v3.0.0")
+RELEASE = Release(minor="1.36", patch=3, architecture="amd64", etcd="v3.0.0")
 
 
 class ReleaseServer(http.server.ThreadingHTTPServer):
@@ -129,7 +129,11 @@ def test_an_unfinished_cache_is_not_used(server: ReleaseServer, environ: dict[st
     assert get(server, environ).etcd.read_text() == "#!/bin/sh\necho etcd\n"
 
 
-def test_nothing_but_the_binaries_stays_in_the_cache(server: ReleaseServer, environ: dict[str, str]) -> None:
+def test_nothing_but_the_binaries_stays_in_the_cache(
+    server: ReleaseServer, environ: dict[str, str], tmp_path: Path
+) -> None:
+    left_by_a_killed_build = tmp_path / "cache/kalends/kubernetes/v1.36.3/partial-x"
+    left_by_a_killed_build.mkdir(parents=True)
     assert {path.name for path in get(server, environ).folder.iterdir()} == {*NAMES, "complete.json", "lock"}
 
 
@@ -206,9 +210,13 @@ require (
     ]
 
 
-def test_the_environment_chooses_the_minor_release() -> None:
-    assert chosen_release({"KUBERNETES": "1.31"}).kubernetes.startswith("v1.31.")
-    assert chosen_release({"KUBERNETES": "1.31"}).staging.startswith("v0.31.")
+@pytest.mark.parametrize(
+    ("wanted", "kubernetes", "staging"),
+    [("1.31", "v1.31.14", "v0.31.14"), ("1.31.0", "v1.31.0", "v0.31.0"), ("v1.31.0", "v1.31.0", "v0.31.0")],
+)
+def test_the_environment_chooses_the_release(wanted: str, kubernetes: str, staging: str) -> None:
+    release = chosen_release({"KUBERNETES": wanted})
+    assert (release.kubernetes, release.staging) == (kubernetes, staging)
 
 
 def test_an_unknown_release_is_refused_with_those_that_are_known() -> None:

@@ -214,4 +214,19 @@ def test_an_ended_harness_leaves_nothing(served: subprocess.Popen[str], tmp_path
     served.send_signal(number)
     assert served.wait(timeout=30) == 0
     assert processes_in(folder) == []
-    assert not folder.exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kubeconfig_of_other_clusters_is_not_written_over(tmp_path: Path) -> None:
+    precious = tmp_path / "config"
+    precious.write_text("current-context: production\n")
+    result = subprocess.run(
+        [sys.executable, "-m", "cluster.controlplane", "run", "--kubeconfig", precious],
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert "leads to another cluster" in result.stderr
+    assert precious.read_text() == "current-context: production\n"

@@ -5,11 +5,14 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .binaries import NAMES, obtain
 from .control_plane import ControlPlane
-from .errors import ControlPlaneError
+from .credentials import CLUSTER_NAME
+from .errors import ComponentFailed, ControlPlaneError
 from .progress import to_stderr
 from .versions import KUBERNETES_PATCH, chosen_release
 
@@ -24,7 +27,7 @@ def arguments() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("build", help="find, download or build the binaries and say where they are")
     run = commands.add_parser("run", help="start a control plane and serve until Ctrl-C or SIGTERM")
-    run.add_argument("--kubeconfig", type=Path, help="write the administrator's kubeconfig file here too")
+    run.add_argument("--kubeconfig", type=Path, help="keep the administrator's kubeconfig file here while it serves")
     return parser.parse_args()
 
 
@@ -38,19 +41,35 @@ def build() -> None:
 def run(copy: Path | None) -> None:
     """Serve until a signal says otherwise; the data are thrown away."""
     signal.signal(signal.SIGTERM, end)
+    if copy is not None:
+        insist_on_our_own(copy)
     control_plane = ControlPlane()
     begun = time.monotonic()
-    with control_plane:
-        took = time.monotonic() - begun
-        kubeconfig = control_plane.kubeconfig
-        if copy is not None:
-            kubeconfig = copy.absolute()
-            kubeconfig.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(control_plane.kubeconfig, kubeconfig)
-        print(usage(control_plane, kubeconfig, took), flush=True)  # noqa: T201 - the answer to the command
+    with control_plane, copied(control_plane.kubeconfig, copy) as kubeconfig:
+        print(usage(control_plane, kubeconfig, time.monotonic() - begun), flush=True)  # noqa: T201 - the answer
         while control_plane.api_server.is_running:
             time.sleep(0.5)
-        print(control_plane.api_server.last_words())  # noqa: T201 - the answer to the command
+        raise ComponentFailed(f"the API server ended by itself\n{control_plane.api_server.last_words()}")
+
+
+def insist_on_our_own(copy: Path) -> None:
+    """Refuse to write over a kubeconfig file that leads to other clusters."""
+    if copy.exists() and CLUSTER_NAME not in copy.read_text():
+        raise ControlPlaneError(f"{copy} leads to another cluster; name a file that may be written over")
+
+
+@contextmanager
+def copied(kubeconfig: Path, copy: Path | None) -> Iterator[Path]:
+    """Yield the file to name to users: the copy, as long as its cluster runs, or the original."""
+    if copy is None:
+        yield kubeconfig
+        return
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(kubeconfig, copy)
+    try:
+        yield copy.absolute()
+    finally:
+        copy.unlink(missing_ok=True)
 
 
 def usage(control_plane: ControlPlane, kubeconfig: Path, seconds: float) -> str:

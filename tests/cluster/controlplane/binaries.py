@@ -150,7 +150,12 @@ def cached(cache: Path, release: Release) -> Binaries:
 
 
 def filled(cache: Path, release: Release, fill: Callable[[Path], None]) -> Binaries:
-    """Fill the cache all or nothing: the stamp is written last, and each file gets its name when it is whole."""
+    """Fill the cache all or nothing: the stamp is written last, and each file gets its name when it is whole.
+
+    Only for the holder of the lock: what lies there half done was left by one that was killed.
+    """
+    for stale in cache.glob("partial-*"):
+        shutil.rmtree(stale, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix="partial-") as partial:
         fill(Path(partial))
         (cache / STAMP).unlink(missing_ok=True)

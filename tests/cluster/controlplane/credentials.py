@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+CLUSTER_NAME = "kalends-control-plane"
+"""What kubeconfig files call the cluster, its user and their context."""
+
 ORDER_OF_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """SEC 2, section 2.4.2."""
 
@@ -56,13 +59,15 @@ def write_kubeconfig(path: Path, *, server: str, authority: bytes, token: str, n
         "kind": "Config",
         "clusters": [
             {
-                "name": "kalends",
+                "name": CLUSTER_NAME,
                 "cluster": {"server": server, "certificate-authority-data": base64.b64encode(authority).decode()},
             }
         ],
-        "users": [{"name": "kalends", "user": {"token": token}}],
-        "contexts": [{"name": "kalends", "context": {"cluster": "kalends", "user": "kalends", "namespace": namespace}}],
-        "current-context": "kalends",
+        "users": [{"name": CLUSTER_NAME, "user": {"token": token}}],
+        "contexts": [
+            {"name": CLUSTER_NAME, "context": {"cluster": CLUSTER_NAME, "user": CLUSTER_NAME, "namespace": namespace}}
+        ],
+        "current-context": CLUSTER_NAME,
     }
     write_secret(path, json.dumps(config, indent=2))
 

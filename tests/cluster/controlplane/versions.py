@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,7 +20,8 @@ KUBERNETES_PATCH = {
     "1.35": 4,
     "1.36": 3,
 }
-"""The patch release that stands for each minor one; ``KUBERNETES=1.31`` in the environment chooses among them."""
+"""The patch release that stands for each minor one; ``KUBERNETES=1.31`` in the environment chooses among them.
+``KUBERNETES=1.31.0`` insists on another patch, for mirrors that keep only some."""
 
 ETCD = "v3.6.16"
 """One etcd serves all of them: the API server speaks etcd's version 3 protocol since Kubernetes 1.13."""
@@ -32,13 +34,14 @@ class Release:
     """Which Kubernetes, which etcd, and for which processor (Go's name of it; the system is always Linux)."""
 
     minor: str
+    patch: int
     architecture: str
     etcd: str = ETCD
 
     @property
     def kubernetes(self) -> str:
         """Kubernetes' own version, such as ``v1.36.3``."""
-        return f"v{self.minor}.{KUBERNETES_PATCH[self.minor]}"
+        return f"v{self.minor}.{self.patch}"
 
     @property
     def staging(self) -> str:
@@ -51,10 +54,16 @@ def chosen_release(environ: Mapping[str, str] = os.environ) -> Release:
 
     Raises ControlPlaneUnavailable when it names no known minor release.
     """
-    minor = environ.get("KUBERNETES", "") or DEFAULT_MINOR
-    if minor not in KUBERNETES_PATCH:
-        raise ControlPlaneUnavailable(f"KUBERNETES must be one of {', '.join(KUBERNETES_PATCH)}, got {minor!r}")
-    return Release(minor=minor, architecture=GO_NAMES_OF_MACHINES.get(platform.machine(), platform.machine()))
+    wanted = environ.get("KUBERNETES", "") or DEFAULT_MINOR
+    named = re.fullmatch(r"v?(?P<minor>1\.\d+)(\.(?P<patch>\d+))?", wanted)
+    if named is None or named["minor"] not in KUBERNETES_PATCH:
+        known = ", ".join(KUBERNETES_PATCH)
+        raise ControlPlaneUnavailable(f"KUBERNETES must be one of {known}, or a patch release of one, got {wanted!r}")
+    return Release(
+        minor=named["minor"],
+        patch=KUBERNETES_PATCH[named["minor"]] if named["patch"] is None else int(named["patch"]),
+        architecture=GO_NAMES_OF_MACHINES.get(platform.machine(), platform.machine()),
+    )
 
 
 def insist_on_linux(release: Release) -> None:

@@ -1,0 +1,60 @@
+# Every target sets up what it needs: a Python venv in .venv, and a control plane in the user's cache folder.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+READY := .venv/.ready
+FOR ?=
+KUBERNETES ?= 1.36
+export KUBERNETES
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint types contracts unit cluster-test bench crds clean
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 16
+
+setup: $(READY) ## Make the venv in .venv
+
+$(READY): pyproject.toml
+	@echo "── Python packages, into .venv"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=…")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@
+
+run: $(READY) ## A private API server, the operator and the examples, live, until Ctrl-C (or FOR=60s)
+	@PYTHONPATH=tests $(BIN)/python -m cluster.trial $(if $(FOR),--for $(FOR))
+
+test: lint types contracts unit cluster-test ## Everything that must hold
+
+lint: $(READY) ## ruff: rules and format
+	@echo "── lint"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(READY) ## mypy --strict
+	@echo "── types"
+	@$(BIN)/mypy
+
+contracts: $(READY) ## import-linter: data flows one way
+	@echo "── contracts"
+	@$(BIN)/lint-imports --no-cache
+
+unit: $(READY) ## Tests in fake time, without a cluster
+	@echo "── unit tests"
+	@$(BIN)/python -m pytest -q --ignore=tests/cluster
+
+cluster-test: $(READY) ## Tests on a real API server
+	@echo "── cluster tests (Kubernetes $(KUBERNETES))"
+	@$(BIN)/python -m pytest -q tests/cluster
+
+bench: $(READY) ## Benchmarks: ratios, both sides in one run
+	@for one in tests/benchmarks/bench_*.py; do PYTHONPATH=tests $(BIN)/python $$one || exit 1; done
+
+crds: $(READY) ## Write the CRD from the model
+	@$(BIN)/kalends crds > crds/kalends.dev_scheduledjobs.yaml
+	@mkdir -p charts/kalends/files/crds && cp crds/kalends.dev_scheduledjobs.yaml charts/kalends/files/crds/
+
+clean: ## Remove what was made here; the control plane in the cache folder stays
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

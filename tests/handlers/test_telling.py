@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import pytest
+
+from doubles import START
+from kalends.engine.ports import Decided, Ended, RunReport, Turned
+from kalends.engine.state import Ref
+from kalends.handlers.telling import telling_of
+from kalends.model import Outcome
+from kalends.model.reasons import Reason
+
+REF = Ref("default", "nightly", "uid")
+
+
+def ended(outcome: Outcome, reason: str = "", message: str = "") -> Ended:
+    return Ended(RunReport(REF, "nightly-1", START, outcome, START, START + 1, reason, message), "default")
+
+
+@pytest.mark.parametrize(
+    ("notice", "reason"),
+    [
+        (Decided(REF, "Missed", 3, START, Reason.DEADLINE_EXCEEDED, "late"), Reason.RUN_MISSED),
+        (Decided(REF, "Skipped", 1, START, Reason.TOO_MANY_INSTANCES, "full"), Reason.RUN_SKIPPED),
+        (ended(Outcome.FAILED, "Exception", "ValueError: no"), Reason.RUN_FAILED),
+        (ended(Outcome.TIMED_OUT), Reason.RUN_FAILED),
+        (ended(Outcome.LOST, "HolderGone"), Reason.RUN_LOST),
+        (Turned(REF, "InvalidSchedule", "must be …", ready=False), Reason.SCHEDULE_INVALID),
+        (Turned(REF, Reason.EXHAUSTED, "once", ready=True), Reason.SCHEDULE_EXHAUSTED),
+    ],
+)
+def test_what_needs_attention_is_an_event_with_one_reason(notice, reason):
+    telling = telling_of(notice)
+    assert telling is not None
+    assert telling.reason == reason
+    assert telling.note
+
+
+@pytest.mark.parametrize(
+    "notice",
+    [
+        Decided(REF, "Started", 1, START),
+        Decided(REF, "Coalesced", 4, START, Reason.COALESCED, "another"),
+        ended(Outcome.SUCCEEDED),
+        Turned(REF, Reason.ARMED, "every 60s", ready=True),
+    ],
+)
+def test_what_went_as_it_should_is_none(notice):
+    assert telling_of(notice) is None
+
+
+def test_a_setting_asks_for_events_of_success_too():
+    telling = telling_of(ended(Outcome.SUCCEEDED), success_too=True)
+    assert telling is not None
+    assert (telling.reason, telling.warning) == (Reason.RUN_SUCCEEDED, False)

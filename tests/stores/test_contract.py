@@ -1,0 +1,129 @@
+"""One set of claims for every job store. (The CRD store joins in on a real API server, in tests/cluster.)"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from doubles import START, every, reader, resource
+from kalends.engine.state import ActiveRun, Condition, Counts, FinishedRun, Misfire, Ref, State
+from kalends.errors import Conflict, Gone
+from kalends.model import Outcome
+from kalends.stores.memory import MemoryJobStore
+from kalends.stores.sqlite import SqliteJobStore
+
+
+class FixedClock:
+    def now(self) -> float:
+        return float(START)
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+class Memory:
+    def __init__(self, folder: Path) -> None:
+        self.store = MemoryJobStore(reader())
+
+    def apply(self, obj):
+        self.store.put(obj)
+        return self.store.snapshot("default/nightly")
+
+
+class Sqlite:
+    def __init__(self, folder: Path) -> None:
+        self.store = SqliteJobStore(folder / "store.db", reader(), FixedClock())
+
+    def apply(self, obj):
+        return self.store.apply(obj)
+
+
+@pytest.fixture(params=[Memory, Sqlite])
+def kept(request, tmp_path):
+    made = request.param(tmp_path)
+    yield made
+    if isinstance(made, Sqlite):
+        made.store.close()
+
+
+FULL = State(
+    armed=START,
+    schedule_hash="abc",
+    observed_generation=3,
+    cursor=START + 60,
+    next_run=START + 120,
+    last_successful=START + 61,
+    active=(ActiveRun("nightly-2", START + 60, START + 60, "default", 1, "me"),),
+    history=(
+        FinishedRun("nightly-1", START, START, START + 1, Outcome.FAILED, "Exception", "ValueError: no", 1, None),
+        FinishedRun("nightly-0", START - 60, START - 60, START - 59, Outcome.SUCCEEDED, result='{"a":1}'),
+    ),
+    last_misfire=Misfire(START, "DeadlineExceeded", "late"),
+    counts=Counts(due=4, started=3, missed=1, active=1, failed=1, succeeded=1),
+    conditions={"Ready": Condition("Ready", status=True, reason="Armed", message="m", since=START, observed_generation=3)},
+    summary="every 60s",
+)
+
+
+async def test_what_is_written_is_read_back(kept):
+    seen = kept.apply(resource(trigger=every(60)))
+    version = await kept.store.write(seen.ref, seen.version, seen.state, FULL)
+    again = await kept.store.read(seen.ref)
+    assert again.state == FULL
+    assert again.version == version != seen.version
+
+
+async def test_nothing_is_on_record_at_first(kept):
+    assert kept.apply(resource(trigger=every(60))).state is None
+
+
+async def test_a_write_from_an_old_version_conflicts_and_changes_nothing(kept):
+    seen = kept.apply(resource(trigger=every(60)))
+    await kept.store.write(seen.ref, seen.version, None, FULL)
+    with pytest.raises(Conflict):
+        await kept.store.write(seen.ref, seen.version, None, replace(FULL, cursor=START + 999))
+    assert (await kept.store.read(seen.ref)).state == FULL
+
+
+async def test_what_is_not_there_is_gone(kept):
+    with pytest.raises(Gone):
+        await kept.store.read(Ref("default", "nobody", "none"))
+    with pytest.raises(Gone):
+        await kept.store.write(Ref("default", "nobody", "none"), "1", None, FULL)
+
+
+async def test_another_resource_of_the_same_name_is_not_the_one_that_was_read(kept):
+    seen = kept.apply(resource(trigger=every(60)))
+    with pytest.raises(Gone):
+        await kept.store.read(replace(seen.ref, uid="another"))
+
+
+async def test_a_resource_that_is_applied_again_keeps_its_record_and_has_a_new_version(kept):
+    seen = kept.apply(resource(trigger=every(60)))
+    await kept.store.write(seen.ref, seen.version, None, FULL)
+    again = kept.apply(resource(trigger=every(30), generation=2))
+    assert again.state == FULL
+    assert again.generation == 2
+
+
+async def test_a_sqlite_file_remembers_across_a_restart(tmp_path):
+    first = Sqlite(tmp_path)
+    seen = first.apply(resource(trigger=every(60)))
+    await first.store.write(seen.ref, seen.version, None, FULL)
+    first.store.close()
+    second = Sqlite(tmp_path)
+    again = second.apply(resource(trigger=every(60)))
+    second.store.close()
+    assert again.state == FULL
+    assert again.ref == seen.ref
+    assert again.generation == seen.generation
+
+
+def test_applying_the_same_manifest_again_changes_nothing(tmp_path):
+    kept = Sqlite(tmp_path)
+    first = kept.apply(resource(trigger=every(60)))
+    second = kept.apply(resource(trigger=every(60)))
+    kept.store.close()
+    assert second.version == first.version

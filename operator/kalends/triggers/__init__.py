@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from kalends.triggers.build import build_trigger
+from kalends.triggers.explain import explain
 from kalends.triggers.jitter import delay_of
 from kalends.triggers.ports import Instant, Tally, Trigger
 from kalends.triggers.zones import Zone, database_version, find_zone
 
-__all__ = ["Instant", "Tally", "Trigger", "Zone", "build_trigger", "database_version", "delay_of", "find_zone"]
+__all__ = [
+    "Instant",
+    "Tally",
+    "Trigger",
+    "Zone",
+    "build_trigger",
+    "database_version",
+    "delay_of",
+    "explain",
+    "find_zone",
+]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kalends.errors import InvalidSchedule
@@ -13,13 +12,15 @@ from kalends.model.trigger import Trigger as TriggerSpec
 from kalends.triggers.bounded import BoundedTrigger
 from kalends.triggers.calendar_interval import days_apart, time_of_day
 from kalends.triggers.combined import AnyOf, all_of
-from kalends.triggers.cron.compiling import eight_field_trigger, five_field_trigger, read_eight_fields
-from kalends.triggers.cron.schedule import Every, parse_schedule
+from kalends.triggers.cron.eight import Written, parse_eight_fields
+from kalends.triggers.cron.meaning import cron_trigger, meaning_of_eight, meaning_of_five
+from kalends.triggers.cron.schedule import SCHEDULE, Every, parse_schedule
 from kalends.triggers.date import DateTrigger
 from kalends.triggers.excluded import ExcludedTrigger, Stretch, apart
 from kalends.triggers.interval import IntervalTrigger
 from kalends.triggers.moments import read_moment
 from kalends.triggers.ports import Instant, Rule, Trigger
+from kalends.triggers.quoting import quoted
 from kalends.triggers.wall import WallTrigger
 from kalends.triggers.zones import DAY, FOREVER, Zone, find_zone
 
@@ -53,7 +54,7 @@ def build_trigger(spec: ScheduledJobSpec, *, created: Instant, zone: str, identi
     Raises: InvalidSchedule: It cannot be carried out, or provably never fires; the message says where and what is
         accepted.
     """
-    setting = _setting(spec, created, zone, identity)
+    setting = setting_of(spec, created=created, zone=zone, identity=identity)
     rule = _exclude(_base(spec, setting), spec.exclude, setting)
     if setting.start is not None or setting.end is not None:
         rule = BoundedTrigger(rule, setting.start, setting.end)
@@ -61,16 +62,17 @@ def build_trigger(spec: ScheduledJobSpec, *, created: Instant, zone: str, identi
     return rule
 
 
-def _setting(spec: ScheduledJobSpec, created: Instant, zone_name: str, identity: str) -> Setting:
-    zone = find_zone(zone_name if spec.time_zone is None else spec.time_zone)
-    start = None if spec.start_time is None else read_moment(spec.start_time, zone, "spec.startTime")
-    end = None if spec.end_time is None else read_moment(spec.end_time, zone, "spec.endTime", end_of_day=True)
+def setting_of(spec: ScheduledJobSpec, *, created: Instant, zone: str, identity: str) -> Setting:
+    """Read what all triggers of a resource have in common."""
+    found = find_zone(zone if spec.time_zone is None else spec.time_zone)
+    start = None if spec.start_time is None else read_moment(spec.start_time, found, "spec.startTime")
+    end = None if spec.end_time is None else read_moment(spec.end_time, found, "spec.endTime", end_of_day=True)
     if start is not None and end is not None and end < start:
         raise InvalidSchedule(
             f"must not be before startTime ({spec.start_time}), got '{spec.end_time}'", path="spec.endTime"
         )
     literal = spec.daylight_saving is DaylightSaving.LITERAL
-    return Setting(zone, identity, literal, created, start, end)
+    return Setting(found, identity, literal, created, start, end)
 
 
 def _base(spec: ScheduledJobSpec, setting: Setting) -> Rule:
@@ -78,7 +80,10 @@ def _base(spec: ScheduledJobSpec, setting: Setting) -> Rule:
         read = parse_schedule(spec.schedule)
         if isinstance(read, Every):
             return _every(read.seconds, setting)
-        return five_field_trigger(read, setting.zone, identity=setting.identity, literal=setting.literal)
+        found = cron_trigger(meaning_of_five(read, setting.identity), setting.zone, literal=setting.literal)
+        if found is None:
+            raise InvalidSchedule(f"must name a day that some year has, got {quoted(spec.schedule)}", path=SCHEDULE)
+        return found
     if spec.trigger is not None:
         return _structured(spec.trigger, setting, "spec.trigger", DEEPEST)
     return DateTrigger(setting.created if setting.start is None else max(setting.created, setting.start))
@@ -86,10 +91,9 @@ def _base(spec: ScheduledJobSpec, setting: Setting) -> Rule:
 
 def _structured(trigger: TriggerSpec, setting: Setting, path: str, depth: int) -> Rule:
     if trigger.cron is not None:
-        fields = read_eight_fields(_cron_texts(trigger.cron), f"{path}.cron")
-        return eight_field_trigger(fields, setting.zone, literal=setting.literal, path=f"{path}.cron")
+        return _cron(trigger.cron, setting.zone, f"{path}.cron", literal=setting.literal)
     if trigger.interval is not None:
-        return _every(_period(trigger.interval, f"{path}.interval"), setting)
+        return _every(period_of(trigger.interval, f"{path}.interval"), setting)
     if trigger.calendar_interval is not None:
         return _calendar(trigger.calendar_interval, setting, f"{path}.calendarInterval")
     if trigger.date is not None:
@@ -108,7 +112,20 @@ def _structured(trigger: TriggerSpec, setting: Setting, path: str, depth: int) -
     return AnyOf(built, setting.zone) if word == "anyOf" else all_of(built, setting.zone)
 
 
-def _cron_texts(fields: CronFields) -> Mapping[str, str | int | None]:
+def _cron(fields: CronFields, zone: Zone, path: str, *, literal: bool, finer: bool = True) -> WallTrigger:
+    found = cron_trigger(
+        meaning_of_eight(parse_eight_fields(written(fields), path, finer=finer)), zone, literal=literal
+    )
+    if found is None:
+        raise InvalidSchedule(
+            "year, month, day, week and dayOfWeek must name a day that some year has, as all of them must match",
+            path=path,
+        )
+    return found
+
+
+def written(fields: CronFields) -> Written:
+    """Return the fields of ``trigger.cron`` by name."""
     return {
         "year": fields.year,
         "month": fields.month,
@@ -125,7 +142,8 @@ def _every(period: int, setting: Setting) -> IntervalTrigger:
     return IntervalTrigger(setting.created + period if setting.start is None else setting.start, period)
 
 
-def _period(interval: Interval, path: str) -> int:
+def period_of(interval: Interval, path: str) -> int:
+    """Return how many seconds an interval is long."""
     amounts = (interval.weeks, interval.days, interval.hours, interval.minutes, interval.seconds)
     period = sum(amount * unit for amount, unit in zip(amounts, (7 * DAY, DAY, 3600, 60, 1), strict=True))
     if min(amounts) < 0 or not 1 <= period <= LONGEST_PERIOD:
@@ -160,8 +178,7 @@ def _exclude(rule: Rule, exclusions: tuple[Exclusion, ...], setting: Setting) ->
     for place, exclusion in enumerate(exclusions):
         path = f"spec.exclude[{place}]"
         if exclusion.cron is not None:
-            fields = read_eight_fields(_cron_texts(exclusion.cron), f"{path}.cron", finer=False)
-            clocks.append(eight_field_trigger(fields, setting.zone, literal=True, path=f"{path}.cron"))
+            clocks.append(_cron(exclusion.cron, setting.zone, f"{path}.cron", literal=True, finer=False))
         else:
             stretches.append(_stretch(exclusion, setting.zone, path))
     return ExcludedTrigger(rule, setting.zone, apart(stretches), tuple(clocks))

@@ -2,13 +2,13 @@
 
 What happens when the clocks change is one of two things.
 
-``once``: each wall time that the rule names happens once, at the first instant at which the zone's clocks show it or a
-later one. So what a gap leaves out fires right after the gap (several such times, only once, as they become one
+``once``: each wall time that the rule names happens once, at the first instant at which the zone's clocks show it or
+a later one. So what a gap leaves out fires right after the gap (several such times, only once, as they become one
 instant), and what a fold repeats fires the first time. This is what Debian's cron does for jobs at fixed times (man 8
 cron), without its limit of three hours.
 
-Otherwise the rule follows the clock: it fires whenever the clocks show a time that it names: never in a gap, twice in a
-fold.
+Otherwise the rule follows the clock: it fires whenever the clocks show a time that it names: never in a gap, twice in
+a fold.
 """
 
 from __future__ import annotations

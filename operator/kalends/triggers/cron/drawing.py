@@ -19,9 +19,9 @@ from kalends.triggers.cron.items import (
 from kalends.triggers.days import Days, EveryDay, Weekdays, YearlyDays
 from kalends.triggers.times import members
 
-_EVERY_MONTH = 0b1_1111_1111_1110
-_EVERY_DAY = (1 << 32) - 2
-_EVERY_WEEKDAY = 0b111_1111
+EVERY_MONTH = 0b1_1111_1111_1110
+EVERY_DAY = (1 << 32) - 2
+EVERY_WEEKDAY = 0b111_1111
 _LENGTHS = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _FEBRUARY = 2
 _FRIDAY, _SATURDAY, _SUNDAY = 4, 5, 6
@@ -38,10 +38,10 @@ class DayRule:
     match ``weekdays`` or one of ``special_weekdays``; where ``either``, one of these last two will do.
     """
 
-    months: int = _EVERY_MONTH
-    days: int = _EVERY_DAY
+    months: int = EVERY_MONTH
+    days: int = EVERY_DAY
     special_days: tuple[SpecialDay, ...] = ()
-    weekdays: int = _EVERY_WEEKDAY
+    weekdays: int = EVERY_WEEKDAY
     special_weekdays: tuple[SpecialDay, ...] = ()
     weeks: int = 0
     either: bool = False
@@ -63,7 +63,7 @@ def draw(rule: DayRule, year: int) -> int:
     """Return the days of a year as a bit set; bit 0 is 1 January."""
     first_weekday = date(year, 1, 1).weekday()
     lengths = _lengths(year)
-    any_day = rule.days == _EVERY_DAY
+    any_day = rule.days == EVERY_DAY
     by_day = months = 0
     start = 0
     weekday = first_weekday
@@ -76,7 +76,7 @@ def draw(rule: DayRule, year: int) -> int:
                 by_day |= (_month(rule.days >> 1, rule.special_days, weekday, length) & whole) << start
         start += length
         weekday = (weekday + length) % 7
-    by_weekday = months if rule.weekdays == _EVERY_WEEKDAY else _by_weekday(rule, first_weekday, lengths) & months
+    by_weekday = months if rule.weekdays == EVERY_WEEKDAY else _by_weekday(rule, first_weekday, lengths) & months
     if any_day:
         by_day = months
     found = by_day | by_weekday if rule.either else by_day & by_weekday

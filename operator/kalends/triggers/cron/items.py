@@ -10,8 +10,8 @@ from typing import TypeAlias
 class Values:
     """Every ``step``-th value from ``first`` to ``last``.
 
-    ``star``: it was written as ``*`` or ``?``, with a step or without. A range of weekdays that runs on past the end of
-    the week has a ``last`` beyond the field's highest value.
+    ``star``: it was written as ``*`` or ``?``, with a step or without. A range of weekdays that runs on past the end
+    of the week has a ``last`` beyond the field's highest value.
     """
 
     first: int

@@ -1,8 +1,9 @@
 """The grammar of ``schedule``: five-field cron as CronJob reads it, and what else people write.
 
-CronJob's parser is ``ParseStandard`` of robfig/cron. Beyond it: 7 for Sunday, ranges of weekdays through Sunday, ``L``,
-``L-3``, ``LW``, ``15W``, ``5L``, ``mon#2``, ``H``. Three things that it reads are refused here, as nobody can mean what
-it makes of them: ``*-5``, which it takes for ``*``, and an ``@every`` of zero or less, which fires every second.
+CronJob's parser is ``ParseStandard`` of robfig/cron. Beyond it: 7 for Sunday, ranges of weekdays through Sunday,
+``L``, ``L-3``, ``LW``, ``15W``, ``5L``, ``mon#2``, ``H``. Three things that it reads are refused here, as nobody can
+mean what it makes of them: ``*-5``, which it takes for ``*``, and an ``@every`` of zero or less, which fires every
+second.
 """
 
 from __future__ import annotations

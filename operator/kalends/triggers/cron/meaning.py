@@ -1,0 +1,159 @@
+"""Cron expressions worked out: which days, which times of day, and what happens when the clocks change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from kalends.triggers.cron.drawing import DayRule, days_of
+from kalends.triggers.cron.eight import EightFields
+from kalends.triggers.cron.fields import (
+    DAY,
+    DAY_OF_MONTH,
+    DAY_OF_WEEK,
+    HOUR,
+    HOUR_OF_DAY,
+    MINUTE,
+    MINUTE_OF_HOUR,
+    MONTH,
+    MONTH_OF_YEAR,
+    SECOND_OF_MINUTE,
+    WEEK,
+    WEEKDAY,
+    YEAR,
+    Field,
+)
+from kalends.triggers.cron.items import Hashed, Items, LastWeekday, NthWeekday, SpecialDay, Values
+from kalends.triggers.cron.schedule import FiveFields
+from kalends.triggers.times import members, times_of
+from kalends.triggers.wall import WallTrigger
+from kalends.triggers.zones import Zone
+
+_SUNDAY_FIRST_TO_MONDAY_FIRST = 6
+_FULL_MINUTE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a cron expression of either grammar means. Times are bit sets; ``years`` ascend, None: all."""
+
+    rule: DayRule
+    hours: int
+    minutes: int
+    seconds: int
+    years: tuple[int, ...] | None
+    follows_clock: bool
+
+
+def meaning_of_five(fields: FiveFields, identity: str) -> Meaning:
+    """Work out a ``schedule``; ``identity`` is ``namespace/name``, from which H makes its values.
+
+    When both day fields are restricted, a day that matches either will do. ``*`` and ``?`` are no restriction,
+    ``*/2``
+    is: so the parser of CronJob has it, while Debian's cron takes whatever begins with a star for none.
+    """
+    days, special_days = values_of(DAY, fields.day, identity)
+    weekdays, special_weekdays = values_of(WEEKDAY, fields.weekday, identity)
+    rule = DayRule(
+        months=values_of(MONTH, fields.month, identity)[0],
+        days=days,
+        special_days=special_days,
+        weekdays=_monday_first(weekdays),
+        special_weekdays=tuple(_monday_first_special(special) for special in special_weekdays),
+        either=not (_unrestricted(fields.day) or _unrestricted(fields.weekday)),
+    )
+    return Meaning(
+        rule,
+        hours=values_of(HOUR, fields.hour, identity)[0],
+        minutes=values_of(MINUTE, fields.minute, identity)[0],
+        seconds=_FULL_MINUTE,
+        years=None,
+        follows_clock=follows_clock(fields.hour, fields.minute),
+    )
+
+
+def meaning_of_eight(fields: EightFields) -> Meaning:
+    """Work out ``trigger.cron``: all of its fields must match."""
+    days, special_days = values_of(DAY_OF_MONTH, fields[DAY_OF_MONTH])
+    rule = DayRule(
+        months=values_of(MONTH_OF_YEAR, fields[MONTH_OF_YEAR])[0],
+        days=days,
+        special_days=special_days,
+        weekdays=_wrapped(values_of(DAY_OF_WEEK, fields[DAY_OF_WEEK])[0]),
+        weeks=0 if _unrestricted(fields[WEEK]) else values_of(WEEK, fields[WEEK])[0],
+    )
+    clock = [fields[field] for field in (HOUR_OF_DAY, MINUTE_OF_HOUR, SECOND_OF_MINUTE)]
+    hours, minutes, seconds = (values_of(SECOND_OF_MINUTE, items)[0] for items in clock)
+    years = None if _unrestricted(fields[YEAR]) else members(values_of(YEAR, fields[YEAR])[0])
+    return Meaning(rule, hours, minutes, seconds, years, follows_clock(*clock))
+
+
+def cron_trigger(meaning: Meaning, zone: Zone, *, literal: bool) -> WallTrigger | None:
+    """Return the trigger; None if no year has such a day. ``literal`` is ``daylightSaving: Literal``."""
+    days = days_of(meaning.rule, meaning.years)
+    if days is None:
+        return None
+    times = times_of(meaning.hours, meaning.minutes, meaning.seconds)
+    return WallTrigger(zone, days, times, once=not literal and not meaning.follows_clock)
+
+
+def follows_clock(*fields: Items) -> bool:
+    """Tell whether an item of these time fields begins with a star: the rule then follows changes of the clocks.
+
+    ``H/15`` is ``*/15`` with an offset and counts as one.
+    """
+    return any(
+        (isinstance(item, Values) and item.star) or (isinstance(item, Hashed) and item.whole and item.step is not None)
+        for items in fields
+        for item in items
+    )
+
+
+def _unrestricted(items: Items) -> bool:
+    return any(isinstance(item, Values) and item.is_everything for item in items)
+
+
+def values_of(field: Field, items: Items, identity: str = "") -> tuple[int, tuple[SpecialDay, ...]]:
+    """Return the values of a field as a bit set, and what is no fixed value."""
+    bits = 0
+    specials = []
+    for item in items:
+        match item:
+            case Values(first, last, step):
+                for value in range(first, last + 1, step):
+                    bits |= 1 << value
+            case Hashed():
+                for value in hashed_values(field, item, identity):
+                    bits |= 1 << value
+            case _:
+                specials.append(item)
+    return bits, tuple(specials)
+
+
+def hashed_values(field: Field, item: Hashed, identity: str) -> range:
+    """Return what H stands for: the same for ever for one resource and field, spread evenly over resources."""
+    digest = blake2b(f"{identity}\0{field.name}".encode(), digest_size=8).digest()
+    number = int.from_bytes(digest, "big")
+    if item.step is None:
+        value = item.low + number % (item.high - item.low + 1)
+        return range(value, value + 1)
+    return range(item.low + number % item.step, item.high + 1, item.step)
+
+
+def _monday_first(weekdays: int) -> int:
+    """Turn a bit set of 0 (Sunday) to 6, and those counted on from there, into one whose bit 0 is Monday."""
+    weekdays = _wrapped(weekdays)
+    return (weekdays >> 1 | weekdays << _SUNDAY_FIRST_TO_MONDAY_FIRST) & 0x7F
+
+
+def _wrapped(weekdays: int) -> int:
+    return (weekdays | weekdays >> 7) & 0x7F
+
+
+def _monday_first_special(special: SpecialDay) -> SpecialDay:
+    match special:
+        case NthWeekday(weekday, nth):
+            return NthWeekday((weekday + _SUNDAY_FIRST_TO_MONDAY_FIRST) % 7, nth)
+        case LastWeekday(weekday):
+            return LastWeekday((weekday + _SUNDAY_FIRST_TO_MONDAY_FIRST) % 7)
+    return special

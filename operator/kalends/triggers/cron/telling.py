@@ -1,0 +1,162 @@
+"""A cron expression, worked out, in plain English: ``at 02:00 from Monday to Friday``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from kalends.triggers.cron.drawing import EVERY_DAY, EVERY_MONTH, EVERY_WEEKDAY, DayRule
+from kalends.triggers.cron.items import LastDay, LastWeekday, LastWorkday, NearestWorkday, NthWeekday, SpecialDay
+from kalends.triggers.cron.meaning import Meaning
+from kalends.triggers.times import members
+from kalends.triggers.words import MONTHS, WEEKDAYS, divides, even_step, every, listed, nth, ordinal, runs, spanned
+
+_MOST_TIMES = 6
+_HOURS, _SIXTY = 24, 60
+_WEEK = 7
+
+
+def tell(meaning: Meaning) -> str:
+    """Return when an expression fires, without its zone."""
+    hours, minutes, seconds = (members(bits) for bits in (meaning.hours, meaning.minutes, meaning.seconds))
+    if len(hours) * len(minutes) * len(seconds) <= _MOST_TIMES:
+        clock = [_clock(hour, minute, second) for hour in hours for minute in minutes for second in seconds]
+        return f"at {listed(clock)}{tell_days(meaning) or ' every day'}"
+    lead = _seconds(hours, minutes, seconds) if seconds != (0,) else _minutes(hours, minutes)
+    return f"{lead}{tell_days(meaning)}"
+
+
+def tell_days(meaning: Meaning) -> str:
+    """Return on which days it fires, after a space; nothing if on all."""
+    rule = meaning.rule
+    parts = [_by_day(rule)]
+    if rule.months != EVERY_MONTH:
+        parts.append(spanned(members(rule.months), lambda month: MONTHS[month - 1], "in"))
+    if rule.weeks:
+        parts.append(f"in ISO {_numbered('week', members(rule.weeks))}")
+    if meaning.years is not None:
+        step = even_step(meaning.years)
+        years = f"in every {ordinal(step)} year from {meaning.years[0]}" if step else spanned(meaning.years, str, "in")
+        parts.append(years)
+    return "".join(f" {part}" for part in parts if part)
+
+
+def tell_instants(meaning: Meaning) -> str:
+    """Return which instants the fields match, as ``exclude`` has it: whole days where no time is given."""
+    if (meaning.hours.bit_count(), meaning.minutes.bit_count(), meaning.seconds.bit_count()) == (
+        _HOURS,
+        _SIXTY,
+        _SIXTY,
+    ):
+        return tell_days(meaning).strip() or "ever"
+    hours, minutes, seconds = (members(bits) for bits in (meaning.hours, meaning.minutes, meaning.seconds))
+    if len(seconds) == _SIXTY and len(minutes) == _SIXTY:
+        return f"{_hours_of(hours).strip()}{tell_days(meaning)}"
+    return f"{_seconds(hours, minutes, seconds)}{tell_days(meaning)}"
+
+
+def _clock(hour: int, minute: int, second: int) -> str:
+    return f"{hour:02}:{minute:02}" + (f":{second:02}" if second else "")
+
+
+def _seconds(hours: Sequence[int], minutes: Sequence[int], seconds: Sequence[int]) -> str:
+    step = divides(seconds, _SIXTY)
+    lead = every(step, "second") if step else f"at {_numbered('second', seconds)}"
+    step = divides(minutes, _SIXTY)
+    if len(minutes) == _SIXTY:
+        within = "" if lead.startswith("every") else " of every minute"
+    else:
+        within = (
+            f" of every {ordinal(step)} minute" if step and step < _SIXTY else f" of {_numbered('minute', minutes)}"
+        )
+    return f"{lead}{within}{_hours_of(hours)}"
+
+
+def _minutes(hours: Sequence[int], minutes: Sequence[int]) -> str:
+    step = divides(minutes, _SIXTY)
+    if step is not None and step < _SIXTY:
+        return f"{every(step, 'minute')}{_hours_of(hours)}"
+    if step is not None:
+        return _full_hours(hours)
+    if len(hours) < _HOURS:
+        return f"at {_numbered('minute', minutes)}{_hours_of(hours)}"
+    past = f"{minutes[0]} minutes past" if len(minutes) == 1 else f"{_numbered('minute', minutes)} of"
+    return f"at {past} every hour"
+
+
+def _full_hours(hours: Sequence[int]) -> str:
+    step = divides(hours, _HOURS)
+    if step is not None:
+        return every(step, "hour")
+    if len(runs(hours)) == 1:
+        return f"every hour from {hours[0]:02}:00 to {hours[-1]:02}:00"
+    return f"at the full hour{_hours_of(hours)}"
+
+
+def _hours_of(hours: Sequence[int]) -> str:
+    """Return within which hours, after a space; nothing if within all."""
+    if len(runs(hours)) == 1:
+        whole_day = len(hours) == _HOURS
+        return "" if whole_day else f" from {hours[0]:02}:00 to {hours[-1]:02}:59"
+    step = divides(hours, _HOURS)
+    return f" of every {ordinal(step)} hour" if step else f" of {_numbered('hour', hours)}"
+
+
+def _numbered(unit: str, values: Sequence[int]) -> str:
+    """Return ``minute 5``, ``minutes 5, 7 and 10 to 20``, or ``every 7th minute from 0 to 56``."""
+    step = even_step(values)
+    if step is not None:
+        return f"every {ordinal(step)} {unit} from {values[0]} to {values[-1]}"
+    parts = [str(first) if first == last else f"{first} to {last}" for first, last in runs(values)]
+    return f"{unit if len(values) == 1 else f'{unit}s'} {listed(parts)}"
+
+
+def _by_day(rule: DayRule) -> str:
+    days = [] if rule.days == EVERY_DAY else _days(members(rule.days), rule.special_days)
+    weekdays = [] if rule.weekdays == EVERY_WEEKDAY else _weekdays(members(rule.weekdays), rule.special_weekdays)
+    if rule.either:
+        return listed([*days, *weekdays], "or") if days and weekdays else ""
+    if days and weekdays:
+        return f"{listed(days)}, but only {listed(weekdays)}"
+    return listed(days or weekdays) if days or weekdays else ""
+
+
+def _days(days: Sequence[int], specials: Sequence[SpecialDay]) -> list[str]:
+    step = even_step(days)
+    parts = []
+    if step is not None:
+        parts.append(f"on every {ordinal(step)} day from the {ordinal(days[0])} to the {ordinal(days[-1])}")
+    elif days:
+        parts.append(f"{spanned(days, lambda day: f'the {ordinal(day)}', 'on')} of the month")
+    return [*parts, *(_special(special) for special in specials)]
+
+
+def _weekdays(weekdays: Sequence[int], specials: Sequence[SpecialDay]) -> list[str]:
+    parts = []
+    if weekdays:
+        # Begin where the week has a hole, so that Friday to Monday is one stretch.
+        start = next((day for day in weekdays if (day - 1) % _WEEK not in weekdays), 0)
+        around = sorted(day if day >= start else day + _WEEK for day in weekdays)
+        parts.append(spanned(around, lambda day: WEEKDAYS[day % _WEEK], "on"))
+    return [*parts, *(_special(special) for special in specials)]
+
+
+def _special(special: SpecialDay) -> str:
+    match special:
+        case LastDay(0):
+            told = "on the last day"
+        case LastDay(1):
+            told = "on the day before the last"
+        case LastDay(before):
+            told = f"{before} days before the last day"
+        case LastWorkday():
+            told = "on the last day from Monday to Friday"
+        case NearestWorkday(day):
+            told = f"on the day from Monday to Friday nearest to the {ordinal(day)}"
+        case NthWeekday(weekday, number):
+            told = f"on the {nth(number)} {WEEKDAYS[weekday]}"
+        case LastWeekday(weekday):
+            told = f"on the last {WEEKDAYS[weekday]}"
+        case _:
+            assert_never(special)
+    return f"{told} of the month"

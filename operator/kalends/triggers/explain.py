@@ -1,0 +1,127 @@
+"""What a schedule means, in one sentence of plain English, for people to check against what they meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from kalends.model.spec import ScheduledJobSpec
+from kalends.model.trigger import CalendarInterval, Exclusion
+from kalends.model.trigger import Trigger as TriggerSpec
+from kalends.triggers.build import Setting, period_of, setting_of, written
+from kalends.triggers.cron.eight import parse_eight_fields
+from kalends.triggers.cron.meaning import Meaning, meaning_of_eight, meaning_of_five
+from kalends.triggers.cron.schedule import Every, parse_schedule
+from kalends.triggers.cron.telling import tell, tell_instants
+from kalends.triggers.moments import read_moment
+from kalends.triggers.ports import Instant
+from kalends.triggers.words import counted, duration, every, listed, period_told
+from kalends.triggers.zones import DAY, utc_text
+
+_TWO_YEARS = 731 * DAY
+
+
+def explain(spec: ScheduledJobSpec, *, created: Instant, zone: str, identity: str) -> str:
+    """Return what a spec means; the arguments are those of ``build_trigger``, and so are the errors."""
+    telling = _Telling(setting_of(spec, created=created, zone=zone, identity=identity))
+    main = telling.base(spec)
+    if telling.on_the_wall:
+        main += f", {telling.setting.zone.name}"
+    return "; ".join([main, *telling.clock_changes(), *telling.limits(spec)])
+
+
+@dataclass(slots=True)
+class _Telling:
+    """A sentence in the making, and what has come up in it that needs another word."""
+
+    setting: Setting
+    on_the_wall: bool = False
+    changes: set[str] = field(default_factory=set)
+
+    def base(self, spec: ScheduledJobSpec) -> str:
+        if spec.schedule is not None:
+            read = parse_schedule(spec.schedule)
+            if isinstance(read, Every):
+                return self._elapsed(read.seconds)
+            return self._cron(meaning_of_five(read, self.setting.identity))
+        if spec.trigger is not None:
+            return self._structured(spec.trigger, "spec.trigger")
+        return "once, as soon as the resource is seen"
+
+    def clock_changes(self) -> Iterator[str]:
+        """Say what happens when the clocks change, if they do within two years of the creation."""
+        spans = self.setting.zone.spans(self.setting.created, self.setting.created + _TWO_YEARS)
+        if self.changes and len({span.offset for span in spans}) > 1:
+            yield ", ".join(sorted(self.changes, reverse=True))
+
+    def limits(self, spec: ScheduledJobSpec) -> Iterator[str]:
+        """Say what takes fire times away, or puts runs off."""
+        if spec.exclude:
+            yield f"except {listed([self._exclusion(one, place) for place, one in enumerate(spec.exclude)])}"
+        if self.setting.start is not None:
+            yield f"from {self._moment(self.setting.start)} on"
+        if self.setting.end is not None:
+            yield f"until {self._moment(self.setting.end)}"
+        if spec.jitter_seconds:
+            yield f"each run up to {duration(spec.jitter_seconds)} later"
+
+    def _structured(self, trigger: TriggerSpec, path: str) -> str:
+        if trigger.cron is not None:
+            return self._cron(meaning_of_eight(parse_eight_fields(written(trigger.cron), f"{path}.cron")))
+        if trigger.interval is not None:
+            return self._elapsed(period_of(trigger.interval, f"{path}.interval"))
+        if trigger.calendar_interval is not None:
+            return self._calendar(trigger.calendar_interval)
+        if trigger.date is not None:
+            return f"once, at {self._moment(read_moment(trigger.date.at, self.setting.zone, f'{path}.date.at'))}"
+        word, members = ("anyOf", trigger.any_of) if trigger.any_of is not None else ("allOf", trigger.all_of)
+        told = [
+            f"({self._structured(member, f'{path}.{word}[{place}]')})" for place, member in enumerate(members or ())
+        ]
+        return listed(told, "or") if word == "anyOf" else f"whenever these agree: {listed(told)}"
+
+    def _cron(self, meaning: Meaning) -> str:
+        several = (meaning.hours.bit_count(), meaning.minutes.bit_count(), meaning.seconds.bit_count()) != (1, 1, 1)
+        self._wall(once=not meaning.follows_clock, several=several)
+        return tell(meaning)
+
+    def _calendar(self, interval: CalendarInterval) -> str:
+        self._wall(once=True, several=False)
+        units = ((interval.years, "year"), (interval.months, "month"), (interval.weeks, "week"), (interval.days, "day"))
+        given = [(number, unit) for number, unit in units if number]
+        period = every(*given[0]) if len(given) == 1 else f"every {listed([counted(*one) for one in given])}"
+        first = self.setting.created if self.setting.start is None else self.setting.start
+        day = datetime.fromtimestamp(first, ZoneInfo(self.setting.zone.name))
+        missing = ", passing over months without that day" if interval.months + interval.years and day.day > 28 else ""  # noqa: PLR2004  every month has 28 days
+        clock = f"{interval.hour:02}:{interval.minute:02}" + (f":{interval.second:02}" if interval.second else "")
+        return f"at {clock} {period}, counted from {day:%Y-%m-%d}{missing}"
+
+    def _wall(self, *, once: bool, several: bool) -> None:
+        self.on_the_wall = True
+        if once and not self.setting.literal:
+            self.changes.add(f"{'each ' if several else ''}once on days when the clocks change")
+        else:
+            self.changes.add("follows the clocks when they change")
+
+    def _elapsed(self, period: int) -> str:
+        begins = self.setting.created if self.setting.start is None else self.setting.start
+        return f"every {period_told(period)} of elapsed time, counted from {utc_text(begins)}"
+
+    def _moment(self, instant: Instant) -> str:
+        wall = datetime.fromtimestamp(instant, ZoneInfo(self.setting.zone.name))
+        return f"{wall:%Y-%m-%d %H:%M:%S} {self.setting.zone.name}"
+
+    def _exclusion(self, exclusion: Exclusion, place: int) -> str:
+        path = f"spec.exclude[{place}]"
+        if exclusion.cron is not None:
+            fields = parse_eight_fields(written(exclusion.cron), f"{path}.cron", finer=False)
+            return tell_instants(meaning_of_eight(fields))
+        ends = []
+        if exclusion.from_ is not None:
+            ends.append(f"from {self._moment(read_moment(exclusion.from_, self.setting.zone, f'{path}.from'))}")
+        if exclusion.to is not None:
+            end = read_moment(exclusion.to, self.setting.zone, f"{path}.to", end_of_day=True)
+            ends.append(f"to {self._moment(end)}")
+        return " ".join(ends)

@@ -7,6 +7,7 @@ import http.client
 import json
 import ssl
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -48,11 +49,12 @@ class Api:
     def _connection(self) -> http.client.HTTPSConnection:
         found = getattr(self._local, "connection", None)
         if found is None:
-            found = http.client.HTTPSConnection(
-                self._address.hostname or "", self._address.port, context=self._context, timeout=30
-            )
-            self._local.connection = found
+            found = self._local.connection = self._new_connection(timeout=30)
         return found
+
+    def _new_connection(self, timeout: float) -> http.client.HTTPSConnection:
+        host, port = self._address.hostname or "", self._address.port
+        return http.client.HTTPSConnection(host, port, context=self._context, timeout=timeout)
 
     def get(self, path: str) -> Any:
         """Return the object at a path."""
@@ -78,3 +80,12 @@ class Api:
         """Return all objects of a collection."""
         found: list[Any] = self.get(path)["items"]
         return found
+
+    def lines(self, path: str) -> Iterator[bytes]:
+        """Yield the lines of a watch as they come, over a connection of their own."""
+        connection = self._new_connection(timeout=600)
+        connection.request("GET", path, headers=self._headers)
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.read()
+        while line := answer.readline():
+            yield line

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cluster.api import Api
 from cluster.controlplane import Cluster, ClusterChoice, ControlPlane, ControlPlaneUnavailable, Means, opened, prepare
+from cluster.operator_process import OperatorProcess
+from cluster.standin_node import StandInNode
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
+ROOT = Path(__file__).parents[2]
 MEANS = pytest.StashKey[Means | ControlPlaneUnavailable]()
 LOGS = pytest.StashKey[Path]()
 NAMESPACE_USABLE_SECONDS = 30.0
@@ -103,3 +107,35 @@ def wait_for_service_account(cluster: Cluster, namespace: str) -> None:
         if time.monotonic() > deadline:
             pytest.fail(f"namespace {namespace} got no default ServiceAccount within {NAMESPACE_USABLE_SECONDS:g} s")
         time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def installed(control_plane: Cluster) -> Cluster:
+    """The cluster of this session, with the CRD in it."""
+    control_plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
+    control_plane.kubectl("wait", "--for=condition=Established", "crd/scheduledjobs.kalends.dev")
+    return control_plane
+
+
+@pytest.fixture(scope="session")
+def api(installed: Cluster) -> Api:
+    """The API server, asked without kubectl."""
+    return Api(installed.kubeconfig)
+
+
+@pytest.fixture
+def operator(installed: Cluster, namespace: str, tmp_path: Path) -> Iterator[OperatorProcess]:
+    """An operator that watches the test's namespace alone, ready."""
+    process = OperatorProcess(installed.kubeconfig, tmp_path / "operator.log", namespaces=(namespace,))
+    process.start()
+    try:
+        yield process
+    finally:
+        process.kill()
+
+
+@pytest.fixture
+def node(installed: Cluster) -> Iterator[StandInNode]:
+    """Somebody who says of pods that they have run."""
+    with StandInNode(installed.kubeconfig, seconds=0.5) as node:
+        yield node

@@ -58,7 +58,9 @@ def show(control_plane: ControlPlane, stop: threading.Event, ends_at: float | No
         picture = f"$ kubectl get scheduledjobs\n{jobs}\n$ kubectl get jobs\n{made}"
         if terminal:
             height = shutil.get_terminal_size().lines
-            sys.stdout.write("\x1b[H\x1b[2J" + "\n".join(picture.splitlines()[: height - 2]) + "\n\nCtrl-C ends it all.\n")
+            sys.stdout.write(
+                "\x1b[H\x1b[2J" + "\n".join(picture.splitlines()[: height - 2]) + "\n\nCtrl-C ends it all.\n"
+            )
         else:
             sys.stdout.write(f"{time.strftime('%H:%M:%S')}\n{picture}\n")
         sys.stdout.flush()

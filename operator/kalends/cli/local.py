@@ -83,10 +83,11 @@ def run_files(  # noqa: PLR0913 - one argument for each option of the command
         return 1
     lines = plain or not sys.stdout.isatty()
     try:
-        asyncio.run(_Local(settings, store, local_commands=local_commands, lines=lines).run(valid, seconds))
+        local = _Local(settings, store, local_commands=local_commands, lines=lines)
+        all_well = asyncio.run(local.run(valid, seconds))
     except KeyboardInterrupt:
         return 130
-    return 0 if len(valid) == len(manifests) else 1
+    return 0 if all_well and len(valid) == len(manifests) else 1
 
 
 class _Local:
@@ -105,7 +106,8 @@ class _Local:
         self._executors = executors
         self._identity = f"{socket.gethostname()}-{os.getpid()}-{token_hex(4)}"
 
-    async def run(self, manifests: Sequence[Manifest], seconds: float | None) -> None:
+    async def run(self, manifests: Sequence[Manifest], seconds: float | None) -> bool:
+        """Run until the end; return whether every manifest could be carried out."""
         scheduler = Scheduler(
             clock=self._clock,
             store=self._store,
@@ -132,6 +134,7 @@ class _Local:
             await asyncio.gather(going, watching, idle, stopped, return_exceptions=True)
             self._screen.close(scheduler)
             self._store.close()
+        return all(problem is None for _, _, problem in scheduler.overview())
 
 
 async def _until_idle(scheduler: Scheduler) -> None:

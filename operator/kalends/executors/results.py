@@ -15,7 +15,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 def clean(text: str, limit: int = RESULT_LIMIT) -> str:
     """Return text that is safe to show: no control characters, at most ``limit`` bytes of UTF-8."""
-    text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+    text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.rstrip("\n"))
     encoded = text.encode()
     if len(encoded) <= limit:
         return text

@@ -27,7 +27,7 @@ from kalends.kube.credentials import Credentials
 from kalends.kube.events import EventPoster, EventType, Regarding
 from kalends.kube.informer import Informer
 from kalends.kube.lanes import Lanes
-from kalends.kube.transport import AiohttpTransport
+from kalends.kube.sockets import SocketTransport
 from kalends.metrics import Metrics, Readings
 from kalends.model import API_VERSION, KIND, PLURAL
 from kalends.settings import Settings
@@ -51,7 +51,7 @@ class Operator:
         self._credentials = credentials
         self.metrics = Metrics()
         self._client = ApiClient(
-            AiohttpTransport(credentials),
+            SocketTransport(credentials),
             clock,
             lanes=Lanes(settings.api_connections),
             on_request=self.metrics.request,
@@ -172,7 +172,7 @@ class Operator:
     # -- what kopf shows
 
     def _login(self) -> kopf.ConnectionInfo:
-        return kopf.ConnectionInfo(**self._credentials.for_kopf())
+        return kopf.ConnectionInfo(**self._credentials.connection_info())
 
     def _show(self, event: str | None, obj: dict[str, Any]) -> None:
         meta = obj["metadata"]
@@ -206,7 +206,7 @@ class Operator:
         for within in [f"/namespaces/{name}" for name in self._settings.namespaces] or [""]:
             path = f"/apis/{API_VERSION}{within}/{PLURAL}"
             async for page in self._client.list_pages(path, accept=METADATA_ONLY):
-                uids.update(item["metadata"]["uid"] for item in page["items"])
+                uids.update(item["metadata"]["uid"] for item in page["items"] or ())
         return uids
 
     # -- what it tells

@@ -25,7 +25,9 @@ def at(text: str, zone: str = "UTC", fold: int = 0) -> int:
 
 def shown(instant: int | None, zone: str = "UTC") -> str:
     """Return an instant as people of the zone write it, with the offset."""
-    return "never" if instant is None else datetime.fromtimestamp(instant, ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S%z")
+    if instant is None:
+        return "never"
+    return datetime.fromtimestamp(instant, ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S%z")
 
 
 def coming(trigger: Trigger, after: int, count: int, zone: str = "UTC") -> list[str]:

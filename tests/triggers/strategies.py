@@ -60,7 +60,7 @@ class Cron:
 
     @property
     def text(self) -> str:
-        return " ".join((self.minute.text, self.hour.text, self.day.text, self.month.text, self.weekday.text))
+        return f"{self.minute.text} {self.hour.text} {self.day.text} {self.month.text} {self.weekday.text}"
 
     @property
     def follows_clock(self) -> bool:
@@ -153,8 +153,9 @@ def special_days(draw: st.DrawFn) -> SaidDay:
     if kind == "LW":
         return SaidDay(
             "LW",
-            lambda day: day.weekday() < 5 and not any(
-                day.replace(day=later).weekday() < 5 for later in range(day.day + 1, length(day) + 1)
+            lambda day: (
+                day.weekday() < 5
+                and not any(day.replace(day=later).weekday() < 5 for later in range(day.day + 1, length(day) + 1))
             ),
         )
     wanted = draw(st.integers(1, 31))

@@ -1,4 +1,4 @@
-"""The oracle: a walk through time, minute by minute or second by second, that looks at the clock on the wall each time."""
+"""The oracle: a walk through time, a minute or a second at a step, that looks at the clock on the wall each time."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """What is wanted: the resource as frozen classes, without any I/O and without a clock. It writes the CRD."""
 
 from kalends.model.check import check_manifest
-from kalends.model.fingerprint import schedule_hash
 from kalends.model.instants import format_instant, parse_instant
 from kalends.model.metadata import ObjectMeta
 from kalends.model.policies import Coalesce, ConcurrencyPolicy, DaylightSaving, Retry
@@ -66,6 +65,5 @@ __all__ = [
     "check_manifest",
     "format_instant",
     "parse_instant",
-    "schedule_hash",
     "summary",
 ]

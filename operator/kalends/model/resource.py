@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from typing_extensions import override
 
 from kalends.errors import InvalidSpec
@@ -12,10 +12,9 @@ from kalends.model.base import Wire
 from kalends.model.metadata import ObjectMeta
 from kalends.model.problems import problems_in
 from kalends.model.rules import Raw, Rule
-from kalends.model.ruletree import first_broken, rule_tree
+from kalends.model.ruletree import all_hold, rule_tree
 from kalends.model.schema import structural_schema
 from kalends.model.spec import ScheduledJobSpec
-from kalends.model.status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -37,7 +36,8 @@ class ScheduledJob(Wire):
     kind: str = KIND
     metadata: ObjectMeta
     spec: ScheduledJobSpec
-    status: Status = Status()
+    status: Any = Field(default=None, repr=False)
+    """As it stands. ``Status.read`` reads it: a record edited to nonsense must not hide what is wanted."""
 
     @classmethod
     @override
@@ -58,31 +58,30 @@ class ScheduledJob(Wire):
 
         Raises:
             InvalidSpec: It cannot be carried out; the first problem's place, and all problems in the message.
-            InvalidStatus: Its spec is well, but no Kalends wrote its status.
         """
         try:
-            job = cls.model_validate(obj)
+            job = cls.model_validate(obj, by_alias=True, by_name=False)
         except ValidationError as error:
-            return cls._read_slowly(obj, error)
-        if (broken := first_broken(rule_tree(ScheduledJobSpec), obj["spec"], "spec")) is not None:
-            path, rule = broken
-            raise InvalidSpec(rule.message, path=path)
-        return job
-
-    @classmethod
-    def _read_slowly(cls, obj: Raw, error: ValidationError) -> Self:
-        """Find out what is wrong; if it is only nulls where the API server would have dropped them, drop them."""
-        spec = obj.get("spec")
-        found = list(problems_in(spec, structural_schema(ScheduledJobSpec), "spec", unknown=False))
-        if found:
-            others = "".join(f"; {problem}" for problem in found[1:])
-            raise InvalidSpec(found[0].message + others, path=found[0].path) from error
-        metadata, status = ObjectMeta.read(obj), Status.read(obj.get("status"))
+            _refuse_problems(obj.get("spec"), error)
+        else:
+            if not all_hold(rule_tree(ScheduledJobSpec), obj["spec"]):
+                _refuse_problems(obj["spec"], None)
+            return job
+        metadata = ObjectMeta.read(obj)
+        # What is left are nulls, which the API server would have dropped.
+        spec = without_nulls(obj["spec"], structural_schema(ScheduledJobSpec))
         try:
-            wanted = ScheduledJobSpec.model_validate(without_nulls(spec, structural_schema(ScheduledJobSpec)))
-        except ValidationError as fault:
-            raise InvalidSpec(str(fault)) from fault
-        return cls(metadata=metadata, spec=wanted, status=status)
+            return cls(metadata=metadata, spec=ScheduledJobSpec.model_validate(spec), status=obj.get("status"))
+        except ValidationError as error:
+            raise InvalidSpec(str(error)) from error
+
+
+def _refuse_problems(spec: Any, cause: Exception | None) -> None:
+    """Raise for all problems of a spec, if there are any."""
+    problems = list(problems_in(spec, structural_schema(ScheduledJobSpec), "spec", unknown=False))
+    if problems:
+        message = "; ".join([problems[0].message, *(str(problem) for problem in problems[1:])])
+        raise InvalidSpec(message, path=problems[0].path) from cause
 
 
 def without_nulls(value: Any, schema: dict[str, Any]) -> Any:

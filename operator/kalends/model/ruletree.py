@@ -30,19 +30,13 @@ def rule_tree(model: type[Wire]) -> RuleTree:
     return _prune(structural_schema(model)) or RuleTree((), {}, {})
 
 
-def first_broken(tree: RuleTree, raw: Raw, path: str) -> tuple[str, Rule] | None:
-    """Return the first rule that does not hold, and where. The types of ``raw`` are known to be right."""
-    for rule in tree.rules:
-        if not rule.holds(raw):
-            return (path if rule.field is None else f"{path}.{rule.field}"), rule
-    for name, member in tree.members.items():
-        if (value := raw.get(name)) is not None and (broken := first_broken(member, value, f"{path}.{name}")):
-            return broken
-    for name, member in tree.lists.items():
-        for index, value in enumerate(raw.get(name) or ()):
-            if broken := first_broken(member, value, f"{path}.{name}[{index}]"):
-                return broken
-    return None
+def all_hold(tree: RuleTree, raw: Raw) -> bool:
+    """Return whether every rule holds. The types of ``raw`` are known to be right."""
+    return (
+        all(rule.holds(raw) for rule in tree.rules)
+        and all(all_hold(member, raw[name]) for name, member in tree.members.items() if raw.get(name) is not None)
+        and all(all_hold(member, item) for name, member in tree.lists.items() for item in raw.get(name) or ())
+    )
 
 
 def _prune(schema: Schema) -> RuleTree | None:

@@ -24,8 +24,8 @@ LIST_TYPE = "x-kubernetes-list-type"
 
 INT32_MAX = 2**31 - 1
 KEPT = (
-    "type",
     "description",
+    "type",
     "format",
     "enum",
     "default",
@@ -67,9 +67,7 @@ class _Writer:
         if "anyOf" in source:
             return self.choice(source, inside)
         written: Schema = {LIST_TYPE: "atomic"} if source.get("type") == "array" else {}
-        written |= {
-            key: source[key] for key in KEPT if key in source and not (key == "default" and _says_nothing(source))
-        }
+        written |= self.kept(source, inside)
         match source:
             case {"type": "object", "properties": _}:
                 written |= self.fields(source, inside)
@@ -93,9 +91,17 @@ class _Writer:
             return self.node({**kinds[0], **here}, inside)
         if {kind.get("type") for kind in kinds} != {"integer", "string"}:
             raise TypeError(f"a structural schema cannot say: {source}")
-        bounds = {key: value for kind in kinds for key, value in kind.items() if key in KEPT and key != "type"}
-        description = {"description": here["description"]} if "description" in here else {}
-        return description | bounds | {INT_OR_STRING: True}
+        bounds = {key: value for kind in kinds for key, value in kind.items() if key != "type"}
+        return self.kept({**here, **bounds}, inside) | {INT_OR_STRING: True}
+
+    def kept(self, source: Schema, inside: tuple[str, ...]) -> Schema:
+        """Return what needs no translation."""
+        kept = {key: source[key] for key in KEPT if key in source and not (key == "default" and _says_nothing(source))}
+        if "description" in kept:
+            text = " ".join(kept["description"].split())
+            repeated = len(set(inside)) < len(inside)
+            kept["description"] = _first_sentence(text) if repeated else text
+        return kept
 
     def fields(self, source: Schema, inside: tuple[str, ...]) -> Schema:
         """Return the members of an object, and the rules between them."""
@@ -136,6 +142,12 @@ def _says_nothing(source: Schema) -> bool:
     """Return whether a default only repeats what an absent field says: it would clutter every object with zeros."""
     default = source["default"]
     return not isinstance(default, bool) and (not default or isinstance(default, dict))
+
+
+def _first_sentence(text: str) -> str:
+    """Return the beginning of a text that stands in full further out: seven copies would double the file."""
+    first, _, _ = text.partition(". ")
+    return first.removesuffix(".") + "."
 
 
 def _descendants(model: type[Wire]) -> Iterator[type[Wire]]:

@@ -34,11 +34,12 @@ class ScheduledJobSpec(Wire):
     """timeZone is the IANA name of the zone whose clocks are followed, as in `Europe/Berlin`. Unset: the operator's
     zone, which is UTC unless its settings say otherwise."""
     start_time: Moment | None = None
-    """startTime is the first instant that may be a fire time: RFC 3339, as in `2027-01-01T00:00:00Z`, or without an
-    offset wall time in timeZone. An interval counts from it. Unset: no such bound."""
+    """startTime is the first instant that may be a fire time: RFC 3339, as in `2027-01-01T00:00:00Z`; without an
+    offset, wall time in timeZone; a date alone is its beginning. An interval counts from it. Unset: no such
+    bound."""
     end_time: Moment | None = None
-    """endTime is the last instant that may be a fire time: RFC 3339, or without an offset wall time in timeZone.
-    Unset: no such bound."""
+    """endTime is the last instant that may be a fire time, written as startTime is; a date alone is its end. Unset:
+    no such bound."""
     exclude: tuple[Exclusion, ...] = Field(default=(), max_length=64)
     """exclude lists instants that are not fire times, such as holidays. They are not counted as missed. Unset:
     none."""
@@ -65,7 +66,7 @@ class ScheduledJobSpec(Wire):
     """maxInstances is how many runs may go on at once. Unset: the operator's default, which is 1."""
     max_catch_up_runs: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
     """maxCatchUpRuns is how many fire times that passed while nobody could run them get a run at most, where
-    coalesce is All. Unset: the operator's default."""
+    coalesce is All. Unset: 100."""
     max_queued: Annotated[int, Field(strict=True, ge=1, le=MOST_QUEUED)] | None = None
     """maxQueued is how many runs may wait for room at once, where concurrencyPolicy is Queue; one that comes later
     is skipped. Unset: 1000."""

@@ -122,8 +122,8 @@ class Misfire(Wire):
     """reason is a PascalCase word for machines."""
     message: Line = ""
     """message is the reason in a sentence for people."""
-    count: Count = 1
-    """count is how many were missed at once. Unset: 1."""
+    count: Count | None = None
+    """count is how many were missed at once. Unset: it was not recorded."""
 
 
 class Counts(Wire):
@@ -175,7 +175,7 @@ class Status(Wire):
     last_run_time: Instant | None = None
     """lastRunTime is when the run that started last did start. Unset: none has."""
     last_outcome: Outcome | None = None
-    """lastOutcome is how the run that started last ended. Unset: it goes on, or none has started."""
+    """lastOutcome is how the run that ended last did end. Unset: none has."""
     last_successful_time: Instant | None = None
     """lastSuccessfulTime is when a run last ended well. Unset: none has."""
     armed_time: Instant | None = None
@@ -195,18 +195,18 @@ class Status(Wire):
     """counts accounts for every fire time."""
 
     @classmethod
-    def read(cls, raw: dict[str, Any] | None) -> Self:
+    def read(cls, raw: Any) -> Self:
         """Return what an object's ``status`` says; one that is not there yet says nothing.
 
         Raises:
             InvalidStatus: No Kalends wrote this.
         """
         try:
-            return cls.model_validate(raw or {})
+            return cls.model_validate(raw or {}, by_alias=True, by_name=False)
         except ValidationError as error:
-            raise InvalidStatus(
-                f"status: {len(error.errors())} fields cannot be read: {error.errors()[0]['msg']}"
-            ) from error
+            first = error.errors()[0]
+            path = ".".join(str(part) for part in ("status", *first["loc"]))
+            raise InvalidStatus(f"{path}: {first['msg']}") from error
 
     def condition(self, kind: ConditionType) -> Condition | None:
         """Return the condition of this type, if it was ever set."""

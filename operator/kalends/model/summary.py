@@ -51,9 +51,7 @@ def _in_brackets(member: Trigger) -> str:
 
 def _of_calendar(calendar: CalendarInterval) -> str:
     amounts = _amounts(calendar, CALENDAR_UNITS)
-    period = " ".join(f"{n} {unit}" for unit, n in amounts)
-    if len(amounts) == 1 and amounts[0][1] == 1:
-        period = amounts[0][0].removesuffix("s")
+    period = " ".join(f"{n} {unit}" if n > 1 else f"1 {unit.removesuffix('s')}" for unit, n in amounts)
     seconds = f":{calendar.second:02}" if calendar.second else ""
     return f"every {period} at {calendar.hour:02}:{calendar.minute:02}{seconds}"
 

@@ -20,7 +20,8 @@ class Task(Wire):  # type: ignore[no-redef]  # pydantic's plugin gives every __i
     args: tuple[Any, ...] = Field(default=(), max_length=64)
     """args are the positional arguments, any JSON. Unset: none."""
     kwargs: dict[str, Any] = Field(default_factory=dict, max_length=64)
-    """kwargs are the keyword arguments, any JSON by name. Unset: none."""
+    """kwargs are the keyword arguments, any JSON by name. Of nulls, `kubectl apply` keeps only those that it sends with
+    `--server-side`. Unset: none."""
 
 
 class TemplateMeta(Wire):

@@ -131,7 +131,8 @@ class Date(Wire):
     """One fire time."""
 
     at: Moment
-    """at is the instant, as in `2027-01-01T00:00:00+01:00`; without an offset it is wall time in timeZone."""
+    """at is the instant, as in `2027-01-01T00:00:00+01:00`; without an offset, wall time in timeZone; a date alone
+    is its beginning."""
 
 
 Members = Annotated[tuple["Trigger", ...], Field(min_length=1, max_length=16)]
@@ -166,13 +167,14 @@ class Exclusion(Wire):
     """Instants that are not fire times: a range, or whatever cron fields match."""
 
     from_: Annotated[Moment | None, Field(alias="from")] = None
-    """from is where a range begins, RFC 3339, or wall time in timeZone without an offset. Unset: the range has no
-    beginning."""
+    """from is the first instant of a range, RFC 3339; without an offset, wall time in timeZone; a date alone is its
+    beginning. Unset: the range has no beginning."""
     to: Moment | None = None
-    """to is where a range ends, RFC 3339, or wall time in timeZone without an offset. Unset: the range has no
+    """to is the last instant of a range, written as from is; a date alone is its end. Unset: the range has no
     end."""
     cron: CronFields | None = None
-    """cron matches the instants to leave out. Unset: this is a range."""
+    """cron leaves out every instant at which the clocks of timeZone show a time that these fields match; fields
+    that are unset match anything. Unset: this is a range."""
 
     @classmethod
     @override

@@ -1,0 +1,105 @@
+"""The CustomResourceDefinition as an object and as a file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+from typing_extensions import override
+
+from kalends.model.crd.columns import printer_columns
+from kalends.model.resource import GROUP, KIND, PLURAL, VERSION, ScheduledJob
+from kalends.model.rules import Rule
+from kalends.model.schema import RULES, Schema, structural_schema
+from kalends.model.spec import ScheduledJobSpec
+from kalends.model.status import Status
+
+HEADER = "# Written from operator/kalends/model by `python -m kalends.model.crd`; edit there.\n"
+
+
+def crd_manifest() -> dict[str, Any]:
+    """Return the CustomResourceDefinition of ScheduledJob, for Kubernetes 1.29 and later."""
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{PLURAL}.{GROUP}"},
+        "spec": {
+            "group": GROUP,
+            "scope": "Namespaced",
+            "names": {
+                "kind": KIND,
+                "listKind": f"{KIND}List",
+                "plural": PLURAL,
+                "singular": KIND.lower(),
+                "shortNames": ["schj"],
+                "categories": ["kalends"],
+            },
+            "versions": [
+                {
+                    "name": VERSION,
+                    "served": True,
+                    "storage": True,
+                    "subresources": {"status": {}},
+                    "selectableFields": [{"jsonPath": ".spec.suspend"}],
+                    "additionalPrinterColumns": printer_columns(),
+                    "schema": {"openAPIV3Schema": _root()},
+                }
+            ],
+        },
+    }
+
+
+def crd_yaml() -> str:
+    """Return the same as a file: what ``crds/`` and the chart hold."""
+    return HEADER + yaml.dump(crd_manifest(), Dumper=_Dumper, sort_keys=False, width=120, default_flow_style=None)
+
+
+def _root() -> Schema:
+    return {
+        "description": f"{ScheduledJob.__doc__}",
+        "type": "object",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {
+                "description": f"apiVersion is {GROUP}/{VERSION}.",
+                "type": "string",
+                "maxLength": 253,
+            },
+            "kind": {"description": f"kind is {KIND}.", "type": "string", "maxLength": 63},
+            "metadata": {"type": "object"},  # the API server's own; it refuses any more words
+            "spec": _written_out(structural_schema(ScheduledJobSpec))
+            | {"description": "spec is what a user asks for: when, how and what to run."},
+            "status": _written_out(structural_schema(Status))
+            | {"description": "status is what the operator knows; only the operator writes it."},
+        },
+        RULES: [_as_cel(rule) for rule in ScheduledJob.rules(())],
+    }
+
+
+def _written_out(schema: Any) -> Any:
+    """Return the schema as plain data: rules in CEL, and nothing that YAML would write as a reference."""
+    match schema:
+        case dict():
+            return {key: _written_out(value) for key, value in schema.items()}
+        case list() | tuple():
+            return [_written_out(value) for value in schema]
+        case Rule():
+            return _as_cel(schema)
+        case str():
+            return str(schema)
+        case _:
+            return schema
+
+
+def _as_cel(rule: Rule) -> dict[str, str]:
+    blamed = {} if rule.field is None else {"fieldPath": f".{rule.field}"}
+    return {"rule": rule.cel, "message": rule.message} | blamed
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes what occurs twice twice: the API server would read anchors, but no reader likes them."""
+
+    @override
+    def ignore_aliases(self, data: Any) -> bool:
+        del data
+        return True

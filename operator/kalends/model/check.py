@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kalends.model.problems import Problem, problems_in
@@ -31,18 +32,23 @@ METADATA: Schema = {
         **dict.fromkeys(("finalizers", "ownerReferences", "deletionTimestamp", "deletionGracePeriodSeconds"), _ANY),
     },
 }
-MANIFEST: Schema = {
-    "type": "object",
-    "properties": {
-        "apiVersion": {"type": "string", "enum": [API_VERSION]},
-        "kind": {"type": "string", "enum": [KIND]},
-        "metadata": METADATA,
-        "spec": structural_schema(ScheduledJobSpec),
-        "status": _ANY,  # the API server ignores it in a manifest, too
-    },
-    "required": ["apiVersion", "kind", "metadata", "spec"],
-    RULES: ScheduledJob.rules(()),
-}
+
+
+@cache
+def manifest_schema() -> Schema:
+    """Return the schema of a whole manifest."""
+    return {
+        "type": "object",
+        "properties": {
+            "apiVersion": {"type": "string", "enum": [API_VERSION]},
+            "kind": {"type": "string", "enum": [KIND]},
+            "metadata": METADATA,
+            "spec": structural_schema(ScheduledJobSpec),
+            "status": _ANY,  # the API server ignores it in a manifest, too
+        },
+        "required": ["apiVersion", "kind", "metadata", "spec"],
+        RULES: ScheduledJob.rules(()),
+    }
 
 
 def check_manifest(obj: Any) -> list[Problem]:
@@ -50,7 +56,7 @@ def check_manifest(obj: Any) -> list[Problem]:
 
     What only the operator can tell is not looked at: expressions, zones, tasks, the inside of a Job template.
     """
-    return [*problems_in(obj, MANIFEST, "", unknown=True), *_problems_in_name(obj)]
+    return [*problems_in(obj, manifest_schema(), "", unknown=True), *_problems_in_name(obj)]
 
 
 def _problems_in_name(obj: Any) -> Iterator[Problem]:

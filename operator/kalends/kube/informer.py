@@ -143,7 +143,7 @@ class Informer:
             async for page in pages:
                 self._heard()
                 version = page["metadata"]["resourceVersion"]
-                for listed in page["items"]:
+                for listed in page["items"] or ():
                     seen.add(_key(listed["metadata"]))
                     self._see(listed)
         self._forget_all_but(seen)

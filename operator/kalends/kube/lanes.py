@@ -31,7 +31,7 @@ class Lanes:
     """
 
     def __init__(self, limit: int = 32) -> None:
-        self._limit = limit
+        self.limit = limit
         self._caps = {Lane.CREATE: limit, Lane.STATUS: max(1, limit * 3 // 4), Lane.TIDY: max(1, limit // 4)}
         self._held = dict.fromkeys(Lane, 0)
         self._under_way = 0
@@ -72,14 +72,14 @@ class Lanes:
             slot.set_result(None)
 
     def _may_take(self, lane: Lane) -> bool:
-        return self._under_way < self._limit and self._held[lane] < self._caps[lane]
+        return self._under_way < self.limit and self._held[lane] < self._caps[lane]
 
     def _take(self, lane: Lane) -> None:
         self._held[lane] += 1
         self._under_way += 1
 
     def _next_lane(self) -> Lane | None:
-        if self._under_way >= self._limit:
+        if self._under_way >= self.limit:
             return None
         candidates = [lane for lane in Lane if self._has_waiter(lane) and self._may_take(lane)]
         if not candidates:

@@ -61,11 +61,8 @@ def login_finder(kubeconfig: Path | None, context: str | None, service_account: 
         if not any(Path(path).expanduser().exists() for path in named.split(os.pathsep) if path):
             raise InvalidSettings(f"the kubeconfig must be a file, but there is none at {named}")
         return lambda: _from_kubeconfig(named, context)
-    if (
-        context is None
-        and os.environ.get(service_accounts.SERVICE_HOST_ENV_NAME)
-        and (service_account / "token").exists()
-    ):
+    in_a_pod = bool(os.environ.get(service_accounts.SERVICE_HOST_ENV_NAME)) and (service_account / "token").exists()
+    if context is None and in_a_pod:
         return lambda: _from_service_account(service_account)
     if USER_KUBECONFIG.expanduser().exists():
         return lambda: _from_kubeconfig(str(USER_KUBECONFIG), context)

@@ -7,7 +7,7 @@ that has to do with time (time-outs, retries) stands in front of it, in the clie
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -26,7 +26,7 @@ class Request:
 
     method: str
     path: str
-    params: Mapping[str, str] = NOTHING
+    params: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     body: bytes | None = None
     content_type: str = JSON
     accept: str = JSON

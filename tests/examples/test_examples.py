@@ -1,0 +1,176 @@
+"""Every example is what it says it is. That the API server takes it and the operator runs it is for tests/cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from doubles import START, LoopClock, Pool, memory_store
+from kalends.cli.main import cli
+from kalends.cli.manifests import Manifest, read_manifests
+from kalends.engine.ports import Run
+from kalends.engine.schedule import Defaults, Schedule, TaskCall, compile_schedule
+from kalends.engine.scheduler import Scheduler
+from kalends.executors.configured import target_check
+from kalends.model import ScheduledJob, check_manifest, format_instant
+from kalends.settings import ExecutorKind, Settings
+from kalends.tasks import Registry
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SETTINGS = EXAMPLES / "settings.yaml"
+FILES = sorted(EXAMPLES.glob("[0-9][0-9]-*/*.yaml"))
+BY_FILE = pytest.mark.parametrize("file", FILES, ids=[str(file.relative_to(EXAMPLES)) for file in FILES])
+CRONJOB_FIELDS = {
+    "schedule",
+    "timeZone",
+    "startingDeadlineSeconds",
+    "concurrencyPolicy",
+    "suspend",
+    "jobTemplate",
+    "successfulJobsHistoryLimit",
+    "failedJobsHistoryLimit",
+}
+
+
+def manifests_of(folder: str) -> list[Manifest]:
+    return list(read_manifests([EXAMPLES / folder]))
+
+
+def all_manifests() -> list[Manifest]:
+    return list(read_manifests(FILES))
+
+
+def read_as_the_operator_would(manifest: Manifest) -> Schedule:
+    settings = Settings.load(SETTINGS)
+    check = target_check(Registry.load(settings.task_modules), settings.executors)
+    obj = as_stored(manifest)
+    return compile_schedule(ScheduledJob.read(obj), created=START, edited=None, defaults=Defaults(), check=check)
+
+
+def as_stored(manifest: Manifest) -> dict[str, Any]:
+    given = {
+        "namespace": "default",
+        "uid": f"uid-of-{manifest.name}",
+        "generation": 1,
+        "resourceVersion": "1",
+        "creationTimestamp": format_instant(START),
+    }
+    return {**manifest.obj, "metadata": {**manifest.obj["metadata"], **given}}
+
+
+def test_there_is_a_file_in_every_numbered_folder() -> None:
+    folders = [one for one in EXAMPLES.glob("[0-9][0-9]-*") if one.is_dir()]
+    assert {file.parent for file in FILES} == set(folders)
+    assert len(folders) >= 6
+
+
+@BY_FILE
+def test_the_schema_has_nothing_to_say_against_it(file: Path) -> None:
+    for manifest in read_manifests([file]):
+        assert check_manifest(manifest.obj) == []
+
+
+@BY_FILE
+def test_validate_calls_it_valid(file: Path) -> None:
+    told = CliRunner().invoke(cli, ["validate", str(file)])
+    assert (told.exit_code, "valid" in told.output) == (0, True), told.output
+
+
+@BY_FILE
+def test_the_operator_can_carry_it_out_with_the_settings_beside_it(file: Path) -> None:
+    for manifest in read_manifests([file]):
+        read_as_the_operator_would(manifest)
+
+
+@BY_FILE
+def test_it_begins_with_what_one_will_see(file: Path) -> None:
+    comment, manifest, _ = file.read_text().partition("\napiVersion:")
+    assert manifest
+    assert all(line.startswith("#") for line in comment.splitlines())
+    assert "# See:" in comment
+
+
+@BY_FILE
+def test_the_commands_in_its_comment_name_files_that_there_are(file: Path) -> None:
+    for word in file.read_text().split():
+        if word.startswith("examples/"):
+            assert (EXAMPLES.parent / word.rstrip(".,:;)")).exists(), word
+
+
+def test_no_two_have_the_same_name() -> None:
+    names = [manifest.name for manifest in all_manifests()]
+    assert len(names) == len(set(names))
+
+
+def test_nothing_of_a_cronjob_but_its_kind_is_changed_in_the_first() -> None:
+    (manifest,) = manifests_of("01-from-cronjob")
+    assert manifest.obj["spec"].keys() <= CRONJOB_FIELDS
+    assert manifest.obj["spec"]["jobTemplate"].keys() <= {"metadata", "spec"}
+
+
+def test_the_process_example_runs_in_a_pool_of_processes() -> None:
+    (manifest,) = manifests_of("03-interval-process")
+    assert Settings.load(SETTINGS).executors[manifest.obj["spec"]["executor"]].kind is ExecutorKind.PROCESSES
+
+
+def test_the_date_is_armed_and_fires_once() -> None:
+    (manifest,) = manifests_of("04-once-on-a-date")
+    trigger = read_as_the_operator_would(manifest).trigger
+    at = trigger.next_after(START)
+    assert at is not None
+    assert format_instant(at) == "2039-12-31T23:00:00Z"
+    assert trigger.next_after(at) is None
+
+
+class SleepyPool(Pool):
+    """A pool in which `kalends.sleep` takes as long as it is asked to, in loop time."""
+
+    async def start(self, run: Run) -> None:
+        assert isinstance(run.target, TaskCall)
+        self.seconds = float(run.target.args[0]) if run.target.name == "kalends.sleep" else 0.0
+        await super().start(run)
+
+
+async def status_after(seconds: float, folder_file: str) -> dict[str, dict[str, Any]]:
+    """Return the status of each ScheduledJob of a file after it has run for so long, in fake time."""
+    store, clock = memory_store(), LoopClock()
+    configured = Settings.load(SETTINGS).executors
+    pools = {alias: SleepyPool(one.workers, clock=clock) for alias, one in configured.items()}
+    scheduler = Scheduler(clock=clock, store=store, executors=pools, identity="me")
+    names = []
+    for manifest in read_manifests([EXAMPLES / folder_file]):
+        store.put(as_stored(manifest))
+        scheduler.observe(store.snapshot(f"default/{manifest.name}"))
+        names.append(manifest.name)
+    going = asyncio.create_task(scheduler.run())
+    await asyncio.sleep(seconds)
+    going.cancel()
+    await asyncio.gather(going, return_exceptions=True)
+    return {name: store.status(f"default/{name}") for name in names}
+
+
+@pytest.mark.looptime
+async def test_the_slow_one_skips_two_of_three() -> None:
+    status = (await status_after(62, "07-misfires/skipped.yaml"))["slower-than-its-schedule"]
+    assert status["lastMisfire"]["reason"] == "TooManyInstances"
+    counts = status["counts"]
+    assert (counts["due"], counts["started"], counts["skipped"]) == (20, 7, 13)
+
+
+@pytest.mark.looptime
+async def test_the_late_one_misses_what_it_finds_the_worker_taken_for() -> None:
+    status = (await status_after(62, "07-misfires/missed.yaml"))["late-for-work"]
+    assert status["counts"]["missed"] > 5
+    assert status["counts"]["succeeded"] > 5
+
+
+@pytest.mark.looptime
+async def test_the_one_without_a_trigger_runs_once_and_the_suspended_one_not_at_all() -> None:
+    once = (await status_after(3600, "05-once-now/scheduledjob.yaml"))["once"]
+    resting = (await status_after(3600, "06-suspended/scheduledjob.yaml"))["resting"]
+    assert (once["counts"]["due"], once["counts"]["succeeded"]) == (1, 1)
+    assert resting.get("counts", {}).get("due", 0) == 0

@@ -28,6 +28,12 @@ class Api:
         self._context = ssl.create_default_context(cadata=authority)
         self._headers = {"Authorization": f"Bearer {user['token']}", "Accept": "application/json"}
         self._local = threading.local()
+        self._opened: list[http.client.HTTPSConnection] = []
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        for connection in self._opened:
+            connection.close()
 
     def request(
         self, method: str, path: str, body: Any = None, content_type: str = "application/json"
@@ -41,6 +47,7 @@ class Api:
                 answer = connection.getresponse()
                 return answer.status, json.loads(answer.read() or b"{}")
             except (OSError, http.client.HTTPException):
+                connection.close()
                 del self._local.connection
                 if attempt == 2:
                     raise
@@ -54,7 +61,9 @@ class Api:
 
     def _new_connection(self, timeout: float) -> http.client.HTTPSConnection:
         host, port = self._address.hostname or "", self._address.port
-        return http.client.HTTPSConnection(host, port, context=self._context, timeout=timeout)
+        opened = http.client.HTTPSConnection(host, port, context=self._context, timeout=timeout)
+        self._opened.append(opened)
+        return opened
 
     def get(self, path: str) -> Any:
         """Return the object at a path."""

@@ -4,6 +4,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import pytest
 
 from cluster.api import Api
 from cluster.controlplane import Cluster, ClusterChoice, ControlPlane, ControlPlaneUnavailable, Means, opened, prepare
-from cluster.operator_process import OperatorProcess
+from cluster.operator_process import OperatorProcess, eventually
 from cluster.standin_node import StandInNode
 
 if TYPE_CHECKING:
@@ -113,14 +114,15 @@ def wait_for_service_account(cluster: Cluster, namespace: str) -> None:
 def installed(control_plane: Cluster) -> Cluster:
     """The cluster of this session, with the CRD in it."""
     control_plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
-    control_plane.kubectl("wait", "--for=condition=Established", "crd/scheduledjobs.kalends.dev")
+    eventually(lambda: control_plane.kubectl("get", "scheduledjobs", check=False).returncode == 0)
     return control_plane
 
 
 @pytest.fixture(scope="session")
-def api(installed: Cluster) -> Api:
+def api(installed: Cluster) -> Iterator[Api]:
     """The API server, asked without kubectl."""
-    return Api(installed.kubeconfig)
+    with closing(Api(installed.kubeconfig)) as api:
+        yield api
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ class StandInNode:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join(timeout=10)
+        self._api.close()
 
     def _work(self) -> None:
         while not self._stop.wait(self._look_every):

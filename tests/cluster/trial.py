@@ -17,6 +17,7 @@ from pathlib import Path
 
 from cluster.controlplane import ControlPlane, ControlPlaneError
 from cluster.controlplane.processes import LeashedProcess
+from cluster.operator_process import eventually
 from cluster.standin_node import StandInNode
 
 ROOT = Path(__file__).parents[2]
@@ -79,7 +80,7 @@ def main() -> int:
         with ControlPlane(say=say) as control_plane:
             say(f"API server at {control_plane.server}; kubeconfig {control_plane.kubeconfig}")
             control_plane.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-            control_plane.kubectl("wait", "--for=condition=Established", "crd/scheduledjobs.kalends.dev")
+            eventually(lambda: control_plane.kubectl("get", "scheduledjobs", check=False).returncode == 0)
             operator = operator_process(control_plane, control_plane.logs / "operator.log")
             operator.start()
             with StandInNode(control_plane.kubeconfig):

@@ -126,7 +126,6 @@ class Actor:
         before = entry.record
         if decision.state == before:
             return
-        self._promise(entry, decision.state)
         if before is None and entry.snapshot.record_problem is not None:
             # What stands there and cannot be read is left alone: only what the decision adds is written.
             before = State(armed=decision.state.armed)
@@ -139,8 +138,9 @@ class Actor:
                 except Exception:  # whoever listens must not stop what is listened to
                     log.exception("%s: a listener failed", entry.ref.key)
 
-    def _promise(self, entry: Entry, state: State) -> None:
-        for run in state.active:
+    def promise(self, entry: Entry, decision: Decision) -> None:
+        """Keep a worker for each claim of a decision until it starts: others that decide meanwhile must not have it."""
+        for run in decision.state.active:
             if run.holder and run.name not in entry.here:
                 self._slots.promise(run.executor, entry.ref.key, [run.name])
 

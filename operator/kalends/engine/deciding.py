@@ -23,6 +23,8 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
         record: What is on record; None if it has never been seen.
         facts: What was gathered.
     """
+    if record is not None and _is_quiet(schedule, record, facts):
+        return Decision(state=record, wake_at=record.next_run)
     state = record if record is not None else State(armed=schedule.first_armed, schedule_hash=schedule.hash)
     state = arm(schedule, state, facts.now)
     late, starts_claimed = _claims_to_start(schedule, state, facts)
@@ -50,6 +52,27 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
         wake_at=wake_at,
         waiting=waiting_for is not None,
     )
+
+
+def _is_quiet(schedule: Schedule, record: State, facts: Facts) -> bool:
+    """Return whether a record is up to date and its next run still to come: most looks find no more than that."""
+    return (
+        record.next_run is not None
+        and facts.now < record.next_run
+        and not record.active
+        and not facts.jobs
+        and not schedule.suspended
+        and not schedule.jitter
+        and record.schedule_hash == schedule.hash
+        and record.observed_generation == schedule.generation
+        and record.summary == schedule.summary
+        and record.next_run == schedule.trigger.next_after(record.decided_until)  # and so nothing waits for a worker
+        and record.conditions.keys() <= _GOOD
+        and record.conditions["Ready"].reason == Reason.ARMED
+    )
+
+
+_GOOD = frozenset({"Ready", "LastRunSucceeded"})
 
 
 def arm(schedule: Schedule, state: State, now: float) -> State:

@@ -233,13 +233,15 @@ class Scheduler:
         if entry.not_before > now:
             self._wake_at(key, entry.not_before)
             return
+        decision = None
         if not entry.unchecked:
             decision = self._decide(entry)
             if self._actor.nothing_to_do(entry, decision):
                 self._settle(entry, decision)
                 return
+            self._actor.promise(entry, decision)
         entry.acting = True
-        self._spawn(self._act(entry))
+        self._spawn(self._act(entry, decision))
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(work)
@@ -293,24 +295,25 @@ class Scheduler:
         else:
             self._wake_at(key, decision.wake_at)
 
-    async def _act(self, entry: Entry) -> None:
-        """Act on decisions about one resource until there is nothing left to do."""
+    async def _act(self, entry: Entry, decision: Decision | None) -> None:
+        """Act on decisions about one resource, this one first, until there is nothing left to do."""
         try:
-            while await self._step(entry):
-                entry.again = False
+            while await self._step(entry, decision):
+                entry.again, decision = False, None
         finally:
             entry.acting = False
             self._after_acting(entry)
 
-    async def _step(self, entry: Entry) -> bool:
-        """Decide and act once; return whether there may be more to do now."""
-        if entry.unchecked:
+    async def _step(self, entry: Entry, decision: Decision | None) -> bool:
+        """Decide, unless that was done, and act once; return whether there may be more to do now."""
+        if decision is None and entry.unchecked:
             going_on = await self._actor.check(entry)
         else:
-            decision = self._decide(entry)
+            decision = decision or self._decide(entry)
             if self._actor.nothing_to_do(entry, decision):
                 self._settle(entry, decision)
                 return False
+            self._actor.promise(entry, decision)
             going_on = await self._actor.act(entry, decision)
         self._adopt_newer(entry)
         if not going_on and self._entries.get(entry.ref.key) is entry:

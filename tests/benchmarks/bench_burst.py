@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
+
 from cluster.api import Api
 from cluster.controlplane import ControlPlane
 from cluster.operator_process import OperatorProcess, eventually, job_template, scheduled_job

@@ -21,7 +21,9 @@ from kalends.model import Outcome
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["pass", "decide", "die-before-create", "die-before-record", "end-run", "restart", "clock-back"]),
+        st.sampled_from(
+            ["pass", "decide", "die-before-create", "die-before-record", "end-run", "restart", "clock-back"]
+        ),
         st.integers(0, 400),
     ),
     max_size=60,

@@ -104,9 +104,7 @@ async def test_a_restart_goes_on_from_the_record_alone():
 
 async def test_a_pool_of_two_lets_the_others_wait_and_each_late_one_is_on_record_as_missed():
     world = World(size=2, seconds=1.0)
-    keys = [
-        world.apply(resource(f"job-{n}", schedule="* * * * *", startingDeadlineSeconds=3)) for n in range(20)
-    ]
+    keys = [world.apply(resource(f"job-{n}", schedule="* * * * *", startingDeadlineSeconds=3)) for n in range(20)]
     async with world.running():
         await asyncio.sleep(90)
     total = {name: sum(world.counts(key)[name] for key in keys) for name in ("due", "succeeded", "missed")}

@@ -20,8 +20,7 @@ from kalends.executors.processes import ProcessWorkers
 from kalends.executors.threads import ThreadWorkers
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
-from kalends.tasks import Registry
-from kalends.tasks import builtin
+from kalends.tasks import Registry, builtin
 
 REF = Ref("default", "nightly", "uid")
 

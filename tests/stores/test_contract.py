@@ -62,7 +62,9 @@ FULL = State(
     ),
     last_misfire=Misfire(START, "DeadlineExceeded", "late"),
     counts=Counts(due=4, started=3, missed=1, active=1, failed=1, succeeded=1),
-    conditions={"Ready": Condition("Ready", status=True, reason="Armed", message="m", since=START, observed_generation=3)},
+    conditions={
+        "Ready": Condition("Ready", status=True, reason="Armed", message="m", since=START, observed_generation=3)
+    },
     summary="every 60s",
 )
 

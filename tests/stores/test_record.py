@@ -19,6 +19,9 @@ JSON = st.recursive(
 OBJECTS = st.dictionaries(st.sampled_from("abcd"), JSON.filter(lambda v: v is not None), max_size=4)
 
 
+T = "2026-01-01T00:00:00Z"
+
+
 def without_nulls(value):
     if isinstance(value, dict):
         return {name: without_nulls(one) for name, one in value.items() if one is not None}
@@ -57,11 +60,14 @@ def test_what_is_written_is_what_the_schema_says():
     ("status", "says"),
     [
         ({"counts": {"due": 5}}, "armedTime must be set"),
-        ({"armedTime": "2026-01-01T00:00:00Z", "counts": {"due": 5}}, "due + requested = started"),
-        ({"armedTime": "2026-01-01T00:00:00Z", "counts": {"due": 1, "started": 1}}, "started = active"),
+        ({"armedTime": T, "counts": {"due": 5}}, "due + requested = started"),
+        ({"armedTime": T, "counts": {"due": 1, "started": 1}}, "started = active"),
         ({"armedTime": "yesterday"}, "RFC 3339"),
-        ({"armedTime": "2026-01-01T00:00:00Z", "counts": {"due": -1}}, "status"),
-        ({"armedTime": "2026-01-01T00:00:00Z", "active": [{"name": "a", "scheduledTime": "2026-01-01T00:00:00Z"}]}, "at least"),
+        ({"armedTime": T, "counts": {"due": -1}}, "status"),
+        (
+            {"armedTime": T, "active": [{"name": "a", "scheduledTime": "2026-01-01T00:00:00Z"}]},
+            "at least",
+        ),
     ],
 )
 def test_a_status_that_no_operator_wrote_is_refused_with_what_is_accepted(status, says):

@@ -52,7 +52,7 @@ def set_up_logging(log_format: str, level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler])
 
 
-def run_operator(  # noqa: PLR0913 - one argument for each option of the command
+def run_operator(
     *,
     kubeconfig: Path | None,
     context: str | None,

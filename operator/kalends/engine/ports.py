@@ -104,7 +104,7 @@ class JobView:
 
 
 class StartRefused(KalendsError):
-    """A run cannot be started, now or ever: the message says why. (What may pass by itself is ``Unavailable``.)"""
+    """A run cannot be started, now or ever: the message says why. What may pass by itself is ``Unavailable``."""
 
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)

@@ -7,7 +7,7 @@ import contextlib
 import gc
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Self
 
 import kopf
 
@@ -155,14 +155,14 @@ class Operator:
     async def _wait_until_listed(self) -> None:
         """Wait until every Job of ours and every ScheduledJob has been seen: only then is anything decided."""
         while not all(informer.synced for informer in self._informers):
-            await asyncio.sleep(0.02)  # noqa: ASYNC110 - informers have no common event, and this is once
+            await asyncio.sleep(0.02)
         self._jobs.synced = True
         while missing := await self._list_uids() - self._seen:
             log.info("waiting to be shown %d ScheduledJobs", len(missing))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(2):  # then list again: one of them may be gone
                     while missing - self._seen:
-                        await asyncio.sleep(0.02)  # noqa: ASYNC110 - as above
+                        await asyncio.sleep(0.02)
         self._seen.clear()
         self._listed.set()
         # What is loaded now stays: the collector need not look at it again (78 % of the time of loading otherwise).
@@ -247,7 +247,7 @@ class _Tasks:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> _Tasks:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -36,7 +36,7 @@ _ENDED = {
 }
 
 
-def telling_of(notice: Notice, *, success_too: bool = False) -> Telling | None:
+def telling_of(notice: Notice, *, success_too: bool = False) -> Telling | None:  # noqa: PLR0911 - a table
     """Return the Event that a notice deserves, or None: what went as it should is in the status and the metrics."""
     match notice:
         case Decided(decision="Missed"):

@@ -35,7 +35,7 @@ def build() -> None:
     """Get the binaries and print where they are."""
     binaries = obtain(chosen_release(), say=to_stderr)
     for name in NAMES:
-        print(binaries.folder / name)  # noqa: T201 - the answer to the command
+        print(binaries.folder / name)
 
 
 def run(copy: Path | None) -> None:
@@ -46,7 +46,7 @@ def run(copy: Path | None) -> None:
     control_plane = ControlPlane()
     begun = time.monotonic()
     with control_plane, copied(control_plane.kubeconfig, copy) as kubeconfig:
-        print(usage(control_plane, kubeconfig, time.monotonic() - begun), flush=True)  # noqa: T201 - the answer
+        print(usage(control_plane, kubeconfig, time.monotonic() - begun), flush=True)
         while control_plane.api_server.is_running:
             time.sleep(0.5)
         raise ComponentFailed(f"the API server ended by itself\n{control_plane.api_server.last_words()}")

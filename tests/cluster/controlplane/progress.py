@@ -11,7 +11,7 @@ Say = Callable[[str], None]
 
 def to_stderr(line: str) -> None:
     """Write the line at once, so that it is seen before the slow step, not after it."""
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - progress is for a human at a terminal
+    print(line, file=sys.stderr, flush=True)
 
 
 def to_nobody(line: str) -> None:

@@ -1,0 +1,229 @@
+"""Kubernetes Events (``events.k8s.io/v1``) about what needs attention, without ever standing in the way.
+
+Whoever posts is never blocked and never sees an error: Events wait in a bounded queue, of which the oldest is dropped.
+What repeats (one object, one reason) becomes a series of one Event, so that a schedule that fails every second costs
+one small write a minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import logging
+from collections import Counter, OrderedDict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from itertools import count
+from typing import Literal
+from zlib import crc32
+
+from kalends.clock import Clock
+from kalends.errors import ApiError
+from kalends.kube.buckets import Rate, TokenBucket
+from kalends.kube.client import ApiClient
+from kalends.kube.lanes import Lane
+from kalends.kube.paths import EVENTS
+from kalends.kube.series import EventType, Regarding, Series, shortened
+from kalends.kube.transport import JSON, MERGE_PATCH
+
+__all__ = ["EventLimits", "EventPoster", "EventType", "Regarding"]
+
+log = logging.getLogger(__name__)
+
+LONGEST_INSTANCE = 128
+REQUEST_TIMEOUT = 10.0
+
+Fate = Literal["posted", "repeated", "suppressed", "dropped", "failed"]
+
+
+PER_OBJECT = Rate(burst=10, per_second=1 / 30)
+OVERALL = Rate(burst=50, per_second=20)
+
+
+@dataclass(frozen=True, slots=True)
+class EventLimits:
+    """How much may be said; ages and periods are in seconds."""
+
+    queue: int = 1000
+    series: int = 4096
+    # A series that has been quiet for so long is over: the next repeat is a new Event, with its own note.
+    series_age: float = 1800.0
+    series_period: float = 60.0
+    per_object: Rate = PER_OBJECT
+    overall: Rate = OVERALL
+
+
+class EventPoster:
+    """Posts Events; ``instance`` is this replica's name. Start ``run`` as a task, and ``close`` it at the end.
+
+    ``counts`` says what became of Events: posted, repeated (part of a series), suppressed (too many of one object),
+    dropped (the queue was full), failed (the API server refused, or was not there).
+    """
+
+    def __init__(self, client: ApiClient, clock: Clock, *, instance: str, limits: EventLimits | None = None) -> None:
+        self.counts: Counter[Fate] = Counter()
+        self._client = client
+        self._clock = clock
+        self._instance = instance[:LONGEST_INSTANCE]
+        self._limits = limits or EventLimits()
+        self._queue: deque[Series] = deque()
+        self._due: list[tuple[float, int, Series]] = []
+        self._series: OrderedDict[tuple[str, str], Series] = OrderedDict()
+        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
+        self._overall = TokenBucket(self._limits.overall, clock.monotonic())
+        self._numbers = count()
+        self._woken = asyncio.Event()
+        self._closing = False
+        self._time_limit: asyncio.Timeout | None = None
+        self._finished = asyncio.Event()
+
+    def post(self, regarding: Regarding, *, kind: EventType, reason: str, note: str, action: str = "Schedule") -> None:
+        """Say that something happened to an object. It returns at once, and raises nothing.
+
+        Args:
+            regarding: The object.
+            kind: Whether it needs attention.
+            reason: One PascalCase word for why.
+            note: What a person should know; over 1 KiB it is cut.
+            action: One PascalCase word for what the operator was about to do.
+        """
+        now = self._clock.monotonic()
+        known = self._series.get((regarding.uid, reason))
+        if known is not None and now - known.heard < self._limits.series_age:
+            self._repeat(known, now)
+            return
+        if not self._bucket(regarding.uid, now).take(now):
+            self.counts["suppressed"] += 1
+            return
+        wall = self._clock.now()
+        series = Series(regarding, kind, reason, action, shortened(note), wall, wall, now)
+        self._series[series.key] = series
+        self._series.move_to_end(series.key)
+        if len(self._series) > self._limits.series:
+            self._series.popitem(last=False)
+        self._enqueue(series)
+
+    async def run(self) -> None:
+        """Post what comes, until closed."""
+        try:
+            async with asyncio.timeout(None) as self._time_limit:
+                while not self._closing or self._queue or self._due:
+                    await self._post_next()
+        except TimeoutError:
+            log.warning("%d Events were left unposted at the end.", len(self._queue) + len(self._due))
+        finally:
+            self._finished.set()
+
+    async def close(self, limit: float = 2.0) -> None:
+        """Post what is left, without regard to rates, for at most so many seconds; ``run`` then returns."""
+        self._closing = True
+        self._woken.set()
+        if self._time_limit is not None and not self._finished.is_set():
+            self._time_limit.reschedule(asyncio.get_running_loop().time() + limit)
+            await self._finished.wait()
+
+    def _repeat(self, series: Series, now: float) -> None:
+        self.counts["repeated"] += 1
+        series.count += 1
+        series.last = self._clock.now()
+        series.heard = now
+        if series.told:
+            self._schedule(series)
+
+    def _schedule(self, series: Series) -> None:
+        if not series.due:
+            series.due = True
+            heapq.heappush(self._due, (series.told_at + self._limits.series_period, next(self._numbers), series))
+            self._woken.set()
+
+    def _enqueue(self, series: Series) -> None:
+        self._queue.append(series)
+        if len(self._queue) > self._limits.queue:
+            self.counts["dropped"] += 1
+            self._forget(self._queue.popleft())
+        self._woken.set()
+
+    def _forget(self, series: Series) -> None:
+        if self._series.get(series.key) is series:
+            del self._series[series.key]
+
+    def _bucket(self, uid: str, now: float) -> TokenBucket:
+        bucket = self._buckets.pop(uid, None) or TokenBucket(self._limits.per_object, now)
+        self._buckets[uid] = bucket
+        if len(self._buckets) > self._limits.series:
+            self._buckets.popitem(last=False)
+        return bucket
+
+    async def _post_next(self) -> None:
+        now = self._clock.monotonic()
+        self._woken.clear()
+        if self._queue or self._due:
+            pause = 0.0 if self._queue else self._due[0][0] - now
+            pause = 0.0 if self._closing else max(pause, self._overall.wait(now))
+            if pause > 0:
+                await self._sleep(pause)
+                return
+            self._overall.take(now)
+            await self._send(self._queue.popleft() if self._queue else heapq.heappop(self._due)[2])
+        else:
+            await self._woken.wait()
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+
+    async def _send(self, series: Series) -> None:
+        series.due = False
+        series.told_at = self._clock.monotonic()
+        try:
+            series.told = await (self._update(series) if series.told else self._create(series))
+        except ApiError as error:
+            self.counts["failed"] += 1
+            self._forget(series)
+            log.warning("An Event (%s, on %s) was not posted: %s", series.reason, series.regarding.name, error)
+            return
+        if series.count > series.told:
+            self._schedule(series)
+
+    async def _create(self, series: Series) -> int:
+        """Create the Event; return how many repeats it tells of."""
+        telling = series.count
+        name = self._name(series)
+        await self._request("POST", EVENTS.collection(series.namespace), series.new_event(name, self._instance))
+        series.path = EVENTS.named(series.namespace, name)
+        self.counts["posted"] += 1
+        return telling
+
+    async def _update(self, series: Series) -> int:
+        """Write how often the Event was repeated; return the number."""
+        telling = series.count
+        try:
+            await self._request("PATCH", series.path, series.repeats())
+        except ApiError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            # The API server forgets Events after an hour: this one begins again.
+            series.first, series.count = series.last, 1
+            return await self._create(series)
+        return telling
+
+    async def _request(self, method: str, path: str, body: Mapping[str, object]) -> None:
+        content_type = MERGE_PATCH if method == "PATCH" else JSON
+        await self._client.request(
+            method,
+            path,
+            body=body,
+            content_type=content_type,
+            timeout=REQUEST_TIMEOUT,
+            patience=REQUEST_TIMEOUT,
+            lane=Lane.TIDY,
+        )
+
+    def _name(self, series: Series) -> str:
+        """Return a name that no other Event has: object, microsecond, replica, number."""
+        unique = f"{int(series.first * 1e6):x}{crc32(self._instance.encode()):08x}{next(self._numbers):x}"
+        return f"{series.regarding.name[:200]}.{unique}"

@@ -1,0 +1,276 @@
+"""Leader election: at most one replica acts, and only while it can prove that it is the one.
+
+The proof: a lease that was renewed is ours for ``lease_duration`` seconds by everybody else's watch, which they start
+when *they* see the renewal, so later than we sent it. We stop counting on it ``renew_deadline`` seconds after we sent
+it. No two clocks are ever compared; the instants in the record are for people. Leases are written under the version
+that was read, so of two replicas that reach for one at the same moment one gets a conflict.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from kalends.clock import Clock
+from kalends.errors import ApiError
+from kalends.kube.client import ApiClient
+from kalends.kube.paths import LEASES
+from kalends.kube.times import micro_time
+from kalends.kube.transport import JSON, MERGE_PATCH, JsonObject
+
+log = logging.getLogger(__name__)
+
+RELEASE_TIMEOUT = 2.0
+LOST_RACE = frozenset({HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND})
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long, in seconds, a lease lasts, its holder counts on it, and is waited between two tries."""
+
+    lease_duration: float = 15.0
+    renew_deadline: float = 10.0
+    retry_period: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not self.lease_duration > self.renew_deadline > self.retry_period > 0:
+            raise ValueError("must be: lease_duration > renew_deadline > retry_period > 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a Lease said when it was last seen to change, and when (monotonic seconds) that was."""
+
+    version: str
+    holder: str
+    duration: float
+    transitions: int
+    changed_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The last renewal: when it was sent, by both clocks."""
+
+    monotonic: float
+    wall: float
+
+
+class LeaderElector:
+    """Tries to hold one Lease, for as long as ``run`` runs.
+
+    ``identity`` must belong to this process alone: the pod's name and something random. ``on_started(epoch)`` is
+    called when the lease is won, ``on_stopped()`` when it is no longer certain that it is held; both are synchronous.
+    ``epoch`` (the Lease's ``leaseTransitions``) grows with every term, of whichever replica: a fencing token.
+
+    ``is_leader`` must be asked right before every act: a process that was paused learns from it, before anything
+    else runs, that its time is over.
+    """
+
+    def __init__(  # noqa: PLR0913 - which lease, who we are, how it is timed, and whom to tell
+        self,
+        client: ApiClient,
+        *,
+        namespace: str,
+        name: str,
+        identity: str,
+        clock: Clock,
+        timing: Timing | None = None,
+        on_started: Callable[[int], None] = lambda _: None,
+        on_stopped: Callable[[], None] = lambda: None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.identity = identity
+        self._client = client
+        self._path = LEASES.named(namespace, name)
+        self._collection = LEASES.collection(namespace)
+        self._name = name
+        self._clock = clock
+        self._timing = timing or Timing()
+        self._on_started = on_started
+        self._on_stopped = on_stopped
+        self._chance = chance
+        self._record: Record | None = None
+        self._proof: Proof | None = None
+        self._epoch = 0
+        self._may_hold = False
+        self._complaint = ""
+        self._stopping = asyncio.Event()
+
+    @property
+    def epoch(self) -> int:
+        """Return the number of the present term, or of the last one that is known."""
+        return self._epoch
+
+    @property
+    def holder(self) -> str | None:
+        """Return who held the lease when it was last read; None before that, and if nobody did."""
+        return self._record.holder or None if self._record is not None else None
+
+    def is_leader(self) -> bool:
+        """Tell whether the lease is provably held at this very moment."""
+        return self._remaining() > 0
+
+    def stop(self) -> None:
+        """Make ``run`` release the lease and return."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Compete for the lease, hold it, compete again; until stopped or cancelled, when the lease is released."""
+        try:
+            while not self._stopping.is_set():
+                if await self._attempt(self._timing.renew_deadline):
+                    await self._hold()
+                else:
+                    await self._wait(self._timing.retry_period * (1 + self._chance() / 5))
+        finally:
+            await self._release()
+
+    async def _hold(self) -> None:
+        log.info("%s leads, in term %d.", self.identity, self.epoch)
+        self._on_started(self.epoch)
+        while self.is_leader() and not self._stopping.is_set():
+            await self._wait(min(self._timing.retry_period, self._remaining()))
+            if self.is_leader() and not self._stopping.is_set():
+                await self._attempt(self._remaining())
+        if not self._stopping.is_set():
+            log.warning("%s leads no longer; the holder last seen is %s.", self.identity, self.holder)
+            self._step_down()
+
+    async def _attempt(self, seconds: float) -> bool:
+        """Take or renew the lease within so many seconds, if possible; return whether it is held now."""
+        try:
+            async with asyncio.timeout(seconds):
+                await (self._take() if self._proof is None else self._renew())
+        except (ApiError, TimeoutError) as error:
+            complaint = str(error) or "the renew deadline has passed"
+            if self._complaint != complaint:
+                log.warning("The lease %s could not be read or written: %s", self._path, complaint)
+            self._complaint = complaint
+        else:
+            self._complaint = ""
+        return self.is_leader()
+
+    async def _take(self) -> None:
+        record = await self._read()
+        # A lease that was deleted binds us until it would have lapsed: its holder need not know yet.
+        last = record or self._record
+        if last is None or last.holder in {"", self.identity} or self._has_lapsed(last):
+            next_term = max(last.transitions if last is not None else 0, self._epoch) + 1
+            await self._write(record, {"leaseTransitions": next_term, "acquireTime": self._now()})
+
+    async def _renew(self) -> None:
+        if self._record is None or not await self._write(self._record, {}):
+            # Somebody wrote in between: perhaps we ourselves, by a request whose answer was lost.
+            record = await self._read()
+            if record is None or record.holder != self.identity or record.transitions != self._epoch:
+                self._proof = None
+            else:
+                await self._write(record, {})
+
+    async def _release(self) -> None:
+        if self._proof is not None:
+            self._step_down()
+        if not self._may_hold:
+            return
+        try:
+            async with asyncio.timeout(RELEASE_TIMEOUT):
+                record = await self._read()
+                if record is not None and record.holder == self.identity:
+                    await self._patch({"resourceVersion": record.version}, {"holderIdentity": None})
+                    log.info("%s released the lease.", self.identity)
+        except (ApiError, TimeoutError) as error:
+            log.warning("The lease %s could not be released, it lapses by itself: %s", self._path, error)
+
+    def _step_down(self) -> None:
+        self._proof = None
+        self._on_stopped()
+
+    async def _read(self) -> Record | None:
+        """Read the lease; return what it says, with the moment from which its age counts, or None if there is none."""
+        try:
+            lease = await self._request("GET", self._path)
+        except ApiError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            return None
+        record = self._record_of(lease)
+        if self._record is None or self._record.version != record.version:
+            self._record = record
+        self._may_hold = self._record.holder == self.identity
+        return self._record
+
+    async def _write(self, known: Record | None, changes: JsonObject) -> bool:
+        """Write ourselves into the lease, unless somebody else wrote since it was read; return whether it was done."""
+        proof = Proof(self._clock.monotonic(), self._clock.now())
+        spec = {
+            "holderIdentity": self.identity,
+            "leaseDurationSeconds": math.ceil(self._timing.lease_duration),
+            "renewTime": micro_time(proof.wall),
+            **changes,
+        }
+        self._may_hold = True
+        try:
+            if known is None:
+                body = {"metadata": {"name": self._name}, "spec": spec}
+                lease = await self._request("POST", self._collection, body)
+            else:
+                lease = await self._patch({"resourceVersion": known.version}, spec)
+        except ApiError as error:
+            if error.status in LOST_RACE:
+                return False
+            raise
+        self._record = self._record_of(lease)
+        self._epoch = self._record.transitions
+        self._proof = proof
+        return True
+
+    async def _patch(self, metadata: JsonObject, spec: JsonObject) -> JsonObject:
+        return await self._request("PATCH", self._path, {"metadata": metadata, "spec": spec})
+
+    async def _request(self, method: str, path: str, body: JsonObject | None = None) -> JsonObject:
+        # Short enough for a second try before the deadline when a connection hangs.
+        limit = (self._timing.renew_deadline - self._timing.retry_period) / 2
+        content_type = MERGE_PATCH if method == "PATCH" else JSON
+        return await self._client.request(
+            method, path, body=body, content_type=content_type, timeout=limit, patience=limit
+        )
+
+    def _record_of(self, lease: JsonObject) -> Record:
+        spec = lease.get("spec") or {}
+        return Record(
+            version=lease["metadata"]["resourceVersion"],
+            holder=spec.get("holderIdentity") or "",
+            duration=float(spec.get("leaseDurationSeconds") or self._timing.lease_duration),
+            transitions=int(spec.get("leaseTransitions") or 0),
+            changed_at=self._clock.monotonic(),
+        )
+
+    def _has_lapsed(self, record: Record) -> bool:
+        return self._clock.monotonic() >= record.changed_at + record.duration
+
+    def _remaining(self) -> float:
+        """Return for how many seconds more the lease is provably held.
+
+        The monotonic clock stands still while a machine is suspended, the world does not: time that only the wall
+        clock has seen counts, too. A wall clock that is put forward costs at most one term.
+        """
+        if self._proof is None:
+            return 0.0
+        passed = max(self._clock.monotonic() - self._proof.monotonic, self._clock.now() - self._proof.wall)
+        return max(0.0, self._timing.renew_deadline - passed)
+
+    def _now(self) -> str:
+        return micro_time(self._clock.now())
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return

@@ -9,6 +9,8 @@ from datetime import date, timedelta
 
 from hypothesis import strategies as st
 
+from triggers.walking import changes
+
 ZONES = (
     "Europe/Berlin",
     "America/New_York",
@@ -219,3 +221,6 @@ fixed_crons = st.builds(
     Cron, fixed_minutes, fixed_hours, st.just(EVERY_DAY), st.just(Said("*", frozenset(range(1, 13)))), weekdays
 )
 zones = st.sampled_from(ZONES)
+CHANGES = [(zone, instant) for zone in ZONES for instant in changes(zone, 2009, 2027)]
+near_changes = st.sampled_from(CHANGES)
+"""A zone, and an instant at which its clocks change."""

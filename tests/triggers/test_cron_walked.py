@@ -11,11 +11,8 @@ from hypothesis import strategies as st
 from kalends.errors import InvalidSchedule
 from kalends.triggers import Tally, Trigger
 from triggers.building import build
-from triggers.strategies import ZONES, Cron, crons, fixed_crons, time_crons, zones
-from triggers.walking import DAY, EPOCH, MINUTE, changes, day_of, fire_times, walk
-
-CHANGES = [(zone, instant) for zone in ZONES for instant in changes(zone, 2009, 2027)]
-near_changes = st.sampled_from(CHANGES)
+from triggers.strategies import CHANGES, ZONES, Cron, crons, fixed_crons, near_changes, time_crons, zones
+from triggers.walking import DAY, EPOCH, MINUTE, day_of, fire_times, walk
 
 
 def named_by(cron: Cron) -> Any:

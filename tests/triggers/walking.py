@@ -55,14 +55,22 @@ def day_of(wall: int) -> date:
 
 
 def walk(
-    zone: str, start: int, stop: int, names: Callable[[int], bool], *, once: bool, step: int = MINUTE
+    zone: str,
+    start: int,
+    stop: int,
+    names: Callable[[int], bool],
+    *,
+    once: bool,
+    step: int = MINUTE,
+    before: int = 2 * DAY,
 ) -> Iterator[int]:
     """Yield the fire times with ``start`` <= fire time < ``stop`` of a rule that ``names`` wall times.
 
-    ``once``: each named wall time counts when the clocks first show it or a later one.
+    ``once``: each named wall time counts when the clocks first show it or a later one, as far as the walk saw, which
+    begins ``before`` seconds earlier.
     """
     shown = None
-    for instant, wall in clock(zone, start - 2 * DAY, stop, step):
+    for instant, wall in clock(zone, start - before, stop, step):
         if once:
             fresh = range(wall if shown is None else shown + step, wall + step, step)
             fires = any(names(one) for one in fresh)

@@ -11,7 +11,7 @@ from kalends.model.trigger import CalendarInterval, CronFields, Exclusion, Inter
 from kalends.model.trigger import Trigger as TriggerSpec
 from kalends.triggers.bounded import BoundedTrigger
 from kalends.triggers.calendar_interval import days_apart, time_of_day
-from kalends.triggers.combined import AnyOf, all_of
+from kalends.triggers.combined import all_of, any_of
 from kalends.triggers.cron.eight import Written, parse_eight_fields
 from kalends.triggers.cron.meaning import cron_trigger, meaning_of_eight, meaning_of_five
 from kalends.triggers.cron.schedule import SCHEDULE, Every, parse_schedule
@@ -22,12 +22,14 @@ from kalends.triggers.moments import read_moment
 from kalends.triggers.ports import Instant, Rule, Trigger
 from kalends.triggers.quoting import quoted
 from kalends.triggers.wall import WallTrigger
+from kalends.triggers.words import listed
 from kalends.triggers.zones import DAY, FOREVER, Zone, find_zone
 
 DEEPEST = 2
 """How deep anyOf and allOf nest."""
 LONGEST_PERIOD = 36_525 * DAY
-"""A hundred years."""
+LONGEST_MONTHS = 1_200
+"""A hundred years each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,12 @@ def _structured(trigger: TriggerSpec, setting: Setting, path: str, depth: int) -
     built = tuple(
         _structured(member, setting, f"{path}.{word}[{place}]", depth - 1) for place, member in enumerate(members)
     )
-    return AnyOf(built, setting.zone) if word == "anyOf" else all_of(built, setting.zone)
+    if word == "anyOf":
+        return any_of(built, setting.zone)
+    common = all_of(built, setting.zone)
+    if _never(common, setting):
+        raise InvalidSchedule("must have members that agree at some instant", path=f"{path}.{word}")
+    return common
 
 
 def _cron(fields: CronFields, zone: Zone, path: str, *, literal: bool, finer: bool = True) -> WallTrigger:
@@ -159,7 +166,7 @@ def _calendar(interval: CalendarInterval, setting: Setting, path: str) -> WallTr
     months, days = interval.years * 12 + interval.months, interval.weeks * 7 + interval.days
     if min(interval.years, interval.months, interval.weeks, interval.days) < 0 or not months + days:
         raise InvalidSchedule("must have at least one of years, months, weeks, days above 0, and none below", path=path)
-    if months * 28 + days > LONGEST_PERIOD // DAY:
+    if months > LONGEST_MONTHS or days > LONGEST_PERIOD // DAY:
         raise InvalidSchedule(f"must be at most a hundred years, got {months} months and {days} days", path=path)
     for name, highest in (("hour", 23), ("minute", 59), ("second", 59)):
         if not 0 <= getattr(interval, name) <= highest:
@@ -195,17 +202,20 @@ def _stretch(exclusion: Exclusion, zone: Zone, path: str) -> Stretch:
     return Stretch(start, end)
 
 
+def _never(rule: Rule, setting: Setting) -> bool:
+    """Tell whether a rule has no fire time at all; one that has had its last one is merely over."""
+    return rule.next_after(setting.created - 1) is None and rule.next_after(-1) is None
+
+
 def _refuse_never(rule: Rule, spec: ScheduledJobSpec, setting: Setting) -> None:
-    """Refuse what has no fire time at all; what has had its last one is merely over."""
-    if rule.next_after(setting.created - 1) is not None or rule.next_after(-1) is not None:
+    if not _never(rule, setting):
         return
-    path = "spec.schedule" if spec.schedule is not None else "spec.trigger"
     because = [
-        *(["allOf"] if spec.trigger is not None and spec.trigger.all_of else []),
         *(["exclude"] if spec.exclude else []),
         *(["startTime"] if setting.start is not None else []),
         *(["endTime"] if setting.end is not None else []),
     ]
+    path = SCHEDULE if spec.schedule is not None else "spec.trigger"
     raise InvalidSchedule(
-        f"must have a fire time{', but has none with ' if because else ''}{' and '.join(because)}", path=path
+        f"must have a fire time{f', but has none with {listed(because)}' if because else ''}", path=path
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from math import gcd
@@ -20,18 +20,26 @@ _HORIZON = 50 * 366 * DAY
 _HALF_MINUTE = 30
 
 
+def any_of(members: Iterable[Rule], zone: Zone) -> Rule:
+    """Return the union of ``members``, those first that have no need to search."""
+    return AnyOf(tuple(sorted(members, key=lambda member: isinstance(member, AllOf))), zone)
+
+
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """Fires when any of ``members`` does; where several do at one instant, once."""
+    """Fires when any of ``members`` does; where several do at one instant, once. Make it with ``any_of``."""
 
     members: tuple[Rule, ...]
     zone: Zone
 
     def next_after(self, instant: Instant) -> Instant | None:
-        """Return the earliest answer of the members."""
+        """Return the earliest answer of the members; those that have to search need not look beyond the others'."""
         earliest = None
         for member in self.members:
-            fire_time = member.next_after(instant)
+            if isinstance(member, AllOf) and earliest is not None:
+                fire_time = member.next_until(instant, earliest)
+            else:
+                fire_time = member.next_after(instant)
             if fire_time is not None and (earliest is None or fire_time < earliest):
                 earliest = fire_time
         return earliest
@@ -63,8 +71,12 @@ class AllOf:
 
         Members that do not agree within fifty years, or 4,000 steps, are taken never to agree.
         """
-        horizon = instant + _HORIZON
-        return first_by_leaps(self, self.zone, lambda start: self._leap(start, horizon), instant)
+        return self.next_until(instant, instant + _HORIZON)
+
+    def next_until(self, instant: Instant, limit: Instant) -> Instant | None:
+        """Return the same, or None if that is later than ``limit``."""
+        fire_time = first_by_leaps(self, self.zone, lambda start: self._leap(start, limit), instant)
+        return None if fire_time is None or fire_time > limit else fire_time
 
     def tally(self, after: Instant, until: Instant) -> Tally:
         """Count day by day."""
@@ -74,13 +86,13 @@ class AllOf:
         """Return the intersection of the members' patterns."""
         return reduce(and_, (member.pattern(start, stop) for member in self.members))
 
-    def _leap(self, start: Instant, horizon: Instant) -> tuple[Instant, bool] | None:
+    def _leap(self, start: Instant, limit: Instant) -> tuple[Instant, bool] | None:
         """Ask each member in turn for its first fire time from where the one before got to."""
         reached = start
         agreed = 0
         for member in self.members:
             fire_time = member.next_after(reached - 1)
-            if fire_time is None or fire_time > horizon:
+            if fire_time is None or fire_time > limit:
                 return None
             agreed = agreed + 1 if fire_time == reached else 1
             reached = fire_time

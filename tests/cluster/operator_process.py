@@ -48,7 +48,7 @@ class OperatorProcess:
         for namespace in namespaces:
             command += ["--namespace", namespace]
         self.process = LeashedProcess("operator", command, log)
-        self._environ = {
+        self.environ = {
             **os.environ,
             "KALENDS_HEALTH_PORT": str(self.port),
             "KALENDS_HEALTH_HOST": "127.0.0.1",
@@ -59,7 +59,7 @@ class OperatorProcess:
 
     def start(self) -> None:
         """Start it, and wait until it has listed everything."""
-        self.process.start(environ=self._environ)
+        self.process.start(environ=self.environ)
         eventually(self.is_ready)
 
     def is_ready(self) -> bool:

@@ -1,0 +1,69 @@
+"""Every example is applied as it stands, is accepted, and does what it says."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cluster.api import Api
+from cluster.controlplane import Cluster
+from cluster.operator_process import OperatorProcess, eventually
+from cluster.standin_node import StandInNode
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = sorted(one for one in (ROOT / "examples").glob("[0-9]*") if one.is_dir())
+
+
+@pytest.fixture
+def configured(installed: Cluster, namespace: str, tmp_path: Path) -> Iterator[OperatorProcess]:
+    """An operator with the settings that the examples come with."""
+    settings = (ROOT / "examples" / "settings.yaml").as_posix()
+    environ = {"KALENDS_CONFIG": settings}
+    process = OperatorProcess(installed.kubeconfig, tmp_path / "operator.log", namespaces=(namespace,), environ=environ)
+    del process.environ["KALENDS_EXECUTORS"]
+    process.start()
+    try:
+        yield process
+    finally:
+        process.kill()
+
+
+def test_all_examples_become_ready_and_those_that_run_have_run(
+    installed: Cluster, api: Api, configured: OperatorProcess, node: StandInNode, namespace: str
+) -> None:
+    files = [str(one) for one in EXAMPLES]
+    assert len(files) >= 6, sys.path
+    installed.kubectl("apply", "-n", namespace, *(part for one in files for part in ("-f", one)))
+    names = [
+        document["metadata"]["name"]
+        for one in EXAMPLES
+        for file in sorted(one.glob("*.yaml"))
+        for document in yaml.safe_load_all(file.read_text())
+        if document["kind"] == "ScheduledJob"
+    ]
+    path = f"/apis/kalends.dev/v1alpha1/namespaces/{namespace}/scheduledjobs"
+
+    def ready() -> bool:
+        found = {one["metadata"]["name"]: one.get("status", {}).get("conditions", []) for one in api.items(path)}
+        states = {name: {one["type"]: (one["status"], one["message"]) for one in found.get(name, [])} for name in names}
+        assert all(state.get("Ready", ("", ""))[0] == "True" for state in states.values()), states
+        return True
+
+    eventually(ready)
+
+    def counts(name: str) -> dict[str, int]:
+        return dict(api.get(f"{path}/{name}")["status"]["counts"])
+
+    eventually(lambda: counts("once")["succeeded"] == 1)
+    eventually(lambda: counts("heartbeat")["succeeded"] >= 1)
+    eventually(lambda: counts("isolated")["succeeded"] >= 1)
+    eventually(lambda: counts("slower-than-its-schedule")["skipped"] >= 1)
+    eventually(lambda: counts("late-for-work")["missed"] >= 1)
+    assert counts("resting")["due"] == 0
+    eventually(lambda: counts("hello")["succeeded"] >= 1, within=90)

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import copy
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doubles import START
+from kalends.engine.ports import Run
+from kalends.engine.schedule import JobTemplate
+from kalends.engine.state import Ref
+from kalends.executors.job_body import environment, job_body
+from kalends.model import format_instant
+
+REF = Ref("blue", "nightly", "the-uid")
+
+
+def body_of(spec, *, labels=None, annotations=None, last_successful=None):
+    template = JobTemplate(labels or {}, annotations or {}, spec)
+    run = Run(REF, f"nightly-{START}", START, template, "jobs", last_successful=last_successful)
+    return job_body(run, template)
+
+
+def pod(**container):
+    return {"template": {"spec": {"containers": [{"name": "main", "image": "busybox", **container}]}}}
+
+
+def test_a_job_is_named_after_its_fire_time_and_belongs_to_its_resource():
+    meta = body_of(pod())["metadata"]
+    assert meta["name"] == f"nightly-{START}"
+    assert meta["namespace"] == "blue"
+    (owner,) = meta["ownerReferences"]
+    assert (owner["kind"], owner["name"], owner["uid"], owner["controller"]) == (
+        "ScheduledJob",
+        "nightly",
+        "the-uid",
+        True,
+    )
+
+
+def test_a_name_of_52_characters_leaves_room_for_the_fire_time():
+    assert len(f"{'x' * 52}-{9_999_999_999}") == 63
+
+
+def test_what_the_user_set_is_never_overwritten_but_for_the_labels_that_are_ours():
+    own = {"app.kubernetes.io/managed-by": "me", "team": "blue"}
+    meta = body_of(pod(), labels=own, annotations={"batch.kubernetes.io/cronjob-scheduled-timestamp": "mine"})[
+        "metadata"
+    ]
+    assert meta["labels"] == {
+        "app.kubernetes.io/managed-by": "kalends",
+        "kalends.dev/scheduled-job": "nightly",
+        "team": "blue",
+    }
+    assert meta["annotations"]["batch.kubernetes.io/cronjob-scheduled-timestamp"] == "mine"
+    assert meta["annotations"]["kalends.dev/scheduled-time"] == format_instant(START)
+
+
+def test_every_container_is_told_which_run_it_is_unless_it_says_itself():
+    spec = pod(env=[{"name": "KALENDS_RUN", "value": "my own"}, {"name": "OTHER", "value": "1"}])
+    spec["template"]["spec"]["initContainers"] = [{"name": "first", "image": "busybox"}]
+    told = body_of(spec, last_successful=START - 60)["spec"]["template"]["spec"]
+    env = {one["name"]: one["value"] for one in told["containers"][0]["env"]}
+    assert env == {
+        "KALENDS_SCHEDULED_TIME": format_instant(START),
+        "KALENDS_ATTEMPT": "1",
+        "KALENDS_LAST_SUCCESS_TIME": format_instant(START - 60),
+        "KALENDS_RUN": "my own",
+        "OTHER": "1",
+    }
+    assert {one["name"] for one in told["initContainers"][0]["env"]} >= {"KALENDS_RUN", "KALENDS_SCHEDULED_TIME"}
+
+
+def test_where_no_run_has_succeeded_there_is_no_last_success_to_tell():
+    run = Run(REF, "nightly-1", START, JobTemplate({}, {}, {}), "jobs")
+    assert "KALENDS_LAST_SUCCESS_TIME" not in environment(run)
+
+
+def test_a_jobs_own_suspend_is_the_users():
+    assert "suspend" not in body_of(pod())["spec"]
+    assert body_of({"suspend": True, **pod()})["spec"]["suspend"] is True
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["template", "spec", "containers", "env", "metadata", "labels"]), inner)
+    ),
+    max_leaves=15,
+)
+
+
+@given(JSON)
+def test_a_template_that_makes_no_sense_is_passed_on_for_the_api_server_to_refuse(spec):
+    before = copy.deepcopy(spec)
+    body_of(spec)
+    assert spec == before, "the template was changed"

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from doubles import START
+from kalends.engine.state import Ref
+from kalends.executors.job_reports import report_of, see_job, terminations
+from kalends.model import Outcome, format_instant
+
+REF = Ref("blue", "nightly", "the-uid")
+AT = format_instant(START)
+
+
+def job(**status):
+    return {
+        "metadata": {
+            "name": f"nightly-{START}",
+            "uid": "job-uid",
+            "resourceVersion": "7",
+            "creationTimestamp": AT,
+            "annotations": {"kalends.dev/scheduled-time": AT},
+        },
+        "status": status,
+    }
+
+
+def condition(kind, reason="", message=""):
+    return {
+        "type": kind,
+        "status": "True",
+        "reason": reason,
+        "message": message,
+        "lastTransitionTime": format_instant(START + 9),
+    }
+
+
+def pod(code=0, message="", reason="Completed", name="main"):
+    ended = {"exitCode": code, "reason": reason, "message": message, "finishedAt": format_instant(START + 5)}
+    return {"status": {"containerStatuses": [{"name": name, "state": {"terminated": ended}}]}}
+
+
+def report(seen_job, *pods):
+    seen = see_job(seen_job)
+    assert seen is not None
+    return report_of(REF, seen, [one for found in pods for one in terminations(found)])
+
+
+def test_a_job_that_goes_on_has_no_report():
+    assert report(job(active=1, startTime=AT)) is None
+
+
+def test_a_job_that_is_only_about_to_fail_has_no_report_yet():
+    assert report(job(conditions=[condition("FailureTarget", "BackoffLimitExceeded")])) is None
+
+
+def test_the_result_is_the_termination_message():
+    ended = report(job(startTime=AT, conditions=[condition("Complete")]), pod(message="result-42\n"))
+    assert (ended.outcome, ended.result, ended.started, ended.completed) == (
+        Outcome.SUCCEEDED,
+        "result-42",
+        START,
+        START + 9,
+    )
+
+
+def test_a_failure_tells_exit_code_and_reason_and_why_the_job_gave_up():
+    failed = job(startTime=AT, conditions=[condition("Failed", "BackoffLimitExceeded", "Job has reached its limit")])
+    ended = report(failed, pod(code=137, reason="OOMKilled", message="out of memory"))
+    assert (ended.outcome, ended.reason) == (Outcome.FAILED, "BackoffLimitExceeded")
+    assert ended.message == "container main ended with exit code 137 (OOMKilled): out of memory"
+
+
+def test_a_failure_whose_pods_are_gone_tells_what_the_job_says():
+    failed = job(startTime=AT, conditions=[condition("Failed", "BackoffLimitExceeded", "Job has reached its limit")])
+    assert report(failed).message == "Job has reached its limit"
+
+
+def test_a_job_beyond_its_active_deadline_has_timed_out():
+    assert report(job(conditions=[condition("Failed", "DeadlineExceeded", "too long")])).outcome is Outcome.TIMED_OUT
+
+
+def test_a_sidecar_that_ended_well_does_not_speak_for_a_job_that_failed():
+    both = {"status": {"containerStatuses": [*pod(0, "fine", name="side")["status"]["containerStatuses"]]}}
+    ended = report(job(conditions=[condition("Failed")]), both, pod(2, "broken", "Error"))
+    assert "exit code 2" in ended.message
+
+
+def test_a_job_that_is_not_ours_is_not_seen():
+    other = job()
+    other["metadata"]["annotations"] = {}
+    assert see_job(other) is None
+    other["metadata"]["annotations"] = {"kalends.dev/scheduled-time": "yesterday"}
+    assert see_job(other) is None

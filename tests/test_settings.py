@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from kalends.errors import InvalidSettings
+from kalends.model import Coalesce
+from kalends.settings import ExecutorKind, Settings
+
+
+def test_there_is_always_a_default_executor_of_ten_threads():
+    default = Settings.load().executors["default"]
+    assert (default.kind, default.workers) == (ExecutorKind.THREADS, 10)
+
+
+def test_the_environment_wins_over_the_file_and_options_over_both(tmp_path, monkeypatch):
+    file = tmp_path / "settings.yaml"
+    file.write_text("time_zone: Europe/Berlin\ndrain_seconds: 5\njob_defaults: {coalesce: All}\n")
+    monkeypatch.setenv("KALENDS_TIME_ZONE", "Asia/Tokyo")
+    settings = Settings.load(file, drain_seconds=7.0)
+    assert settings.time_zone == "Asia/Tokyo"
+    assert settings.job_defaults.coalesce is Coalesce.ALL
+    assert settings.drain_seconds == 7.0
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("tme_zone: UTC", "tme_zone"),
+        ("time_zone: Berlin", "IANA time zone name, got 'Berlin'"),
+        ("executors: {jobs: {}}", "must not name an executor 'jobs'"),
+        ("executors: {default: {kind: fibers}}", "executors.default.kind"),
+        ("executors: {default: {workers: 0}}", "executors.default.workers"),
+        ("- a list", "must hold an object"),
+        ("a: [", "readable YAML"),
+    ],
+)
+def test_what_is_not_accepted_is_named(tmp_path, text, says):
+    file = tmp_path / "settings.yaml"
+    file.write_text(text)
+    with pytest.raises(InvalidSettings, match=says.replace("[", r"\[")):
+        Settings.load(file)
+
+
+def test_a_file_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(InvalidSettings, match="readable YAML"):
+        Settings.load(tmp_path / "none.yaml")

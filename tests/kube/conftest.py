@@ -1,3 +1,5 @@
+import subprocess
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -29,3 +31,24 @@ def client(api: FakeApi, clock: LoopClock, attempts: list[tuple[str, str, int, f
 
     chance = Random(1).random  # noqa: S311 - repeatable, not secret
     return ApiClient(api.connect(), clock, on_request=count, chance=chance)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of 127.0.0.1 that is its own authority, with its key, in one file."""
+    return _certificate(tmp_path_factory.mktemp("certificate"))
+
+
+@pytest.fixture(scope="session")
+def other_certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _certificate(tmp_path_factory.mktemp("other-certificate"))
+
+
+def _certificate(folder: Path) -> Path:
+    key, certificate, both = folder / "key.pem", folder / "certificate.pem", folder / "both.pem"
+    about = ["-subj", "/CN=kalends-test", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    command = ["openssl", "req", "-x509", *curve, *about, "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    both.write_bytes(certificate.read_bytes() + key.read_bytes())
+    return both

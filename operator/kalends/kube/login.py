@@ -97,12 +97,17 @@ def _from_kubeconfig(path: str, context: str | None) -> ReadLogin:
 def _from_service_account(folder: Path) -> ReadLogin:
     configuration = Configuration()
     loader = service_accounts.InClusterConfigLoader(str(folder / "token"), str(folder / "ca.crt"))
-    try:
-        loader.load_and_set(configuration)
-        namespace = (folder / "namespace").read_text().strip()
-    except UNREADABLE as error:
-        raise InvalidSettings(f"the pod's service account in {folder} cannot be used: {error}") from error
-    return lambda: _login_of(configuration, namespace)
+
+    def read() -> Login:
+        try:
+            # All of it each time: the package itself times its reading by the wall clock.
+            loader.load_and_set(configuration)
+            namespace = (folder / "namespace").read_text().strip()
+        except UNREADABLE as error:
+            raise InvalidSettings(f"the pod's service account in {folder} cannot be used: {error}") from error
+        return _login_of(configuration, namespace)
+
+    return read
 
 
 def _login_of(configuration: Any, namespace: str) -> Login:

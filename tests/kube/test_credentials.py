@@ -1,0 +1,231 @@
+import asyncio
+import os
+import ssl
+import stat
+from pathlib import Path
+
+import kopf
+import pytest
+
+from kalends.errors import InvalidSettings
+from kalends.kube.credentials import Credentials, load_credentials
+from kalends.kube.login import login_finder
+from kube.served import kubeconfig
+
+EXEC_PLUGIN = """#!/bin/sh
+echo run >> {counter}
+echo '{{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {status}}}'
+"""
+
+
+class HandClock:
+    """A clock that is turned by hand; the wall clock is the machine's own, as exec plugins' expiry is."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def now(self) -> float:
+        return self.passed
+
+    def monotonic(self) -> float:
+        return self.passed
+
+
+@pytest.fixture
+def hand() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture(autouse=True)
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.fixture
+def pod(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, certificate: Path) -> Path:
+    """The folder of a service account, in a process that looks like a pod's."""
+    folder = tmp_path / "serviceaccount"
+    folder.mkdir()
+    (folder / "token").write_text("first-token\n")
+    (folder / "namespace").write_text("kalends")
+    (folder / "ca.crt").write_bytes(certificate.read_bytes())
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    return folder
+
+
+def test_in_a_pod_it_is_the_service_account(pod: Path, hand: HandClock) -> None:
+    credentials = Credentials(login_finder(None, None, pod), hand)
+    assert credentials.server == "https://[fd00::1]:443"
+    assert credentials.default_namespace == "kalends"
+    assert credentials.headers["Authorization"].split() == ["bearer", "first-token"]
+    assert credentials.tls is not None
+    assert credentials.tls.verify_mode is ssl.CERT_REQUIRED
+
+
+async def test_a_rotated_token_is_used_after_a_minute(pod: Path, hand: HandClock) -> None:
+    credentials = Credentials(login_finder(None, None, pod), hand)
+    (pod / "token").write_text("second-token")
+    await credentials.refresh()
+    assert "first-token" in credentials.headers["Authorization"]
+    hand.passed = 61
+    await credentials.refresh()
+    assert "second-token" in credentials.headers["Authorization"]
+
+
+async def test_a_refused_token_is_read_again_at_once(pod: Path, hand: HandClock) -> None:
+    credentials = Credentials(login_finder(None, None, pod), hand)
+    (pod / "token").write_text("second-token")
+    hand.passed = 6
+    assert await credentials.renew(credentials.login)
+    assert "second-token" in credentials.headers["Authorization"]
+
+
+async def test_many_refusals_at_once_read_once(tmp_path: Path, hand: HandClock) -> None:
+    counter = _exec_plugin(tmp_path, '{"token": "t"}')
+    credentials = _credentials(tmp_path, hand, "https://127.0.0.1:6443", _exec_user(tmp_path))
+    hand.passed = 6
+    refused = credentials.login
+    assert all(await asyncio.gather(*[credentials.renew(refused) for _ in range(20)]))
+    assert counter.read_text().count("run") == 2
+
+
+async def test_credentials_that_are_new_and_refused_are_not_read_again_at_once(pod: Path, hand: HandClock) -> None:
+    credentials = Credentials(login_finder(None, None, pod), hand)
+    hand.passed = 4
+    assert not await credentials.renew(credentials.login)
+
+
+async def test_a_token_file_that_vanishes_leaves_the_last_token_in_use(
+    pod: Path, hand: HandClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    credentials = Credentials(login_finder(None, None, pod), hand)
+    (pod / "token").unlink()
+    hand.passed = 10
+    assert not await credentials.renew(credentials.login)
+    assert "first-token" in credentials.headers["Authorization"]
+    assert "no others were found" in caplog.text
+
+
+async def test_certificates_that_change_on_disk_are_loaded_again(pod: Path, hand: HandClock) -> None:
+    credentials = Credentials(login_finder(None, None, pod), hand)
+    before = credentials.tls
+    hand.passed = 61
+    await credentials.refresh()
+    assert credentials.tls is before
+    os.utime(pod / "ca.crt", (1, 1))
+    hand.passed = 122
+    await credentials.refresh()
+    assert credentials.tls is not before
+
+
+def test_a_kubeconfig_gives_server_namespace_and_token(tmp_path: Path, hand: HandClock) -> None:
+    credentials = _credentials(tmp_path, hand, "http://127.0.0.1:8001/", {"token": "secret"})
+    assert credentials.server == "http://127.0.0.1:8001"
+    assert credentials.default_namespace == "team"
+    assert credentials.headers == {"Authorization": "Bearer secret"}
+    assert credentials.tls is None
+
+
+def test_a_named_kubeconfig_goes_before_the_pod(pod: Path, tmp_path: Path, hand: HandClock) -> None:
+    credentials = _credentials(tmp_path, hand, "http://127.0.0.1:8001", {"token": "secret"})
+    assert credentials.default_namespace == "team"
+
+
+def test_the_pod_goes_before_the_kubeconfig_in_its_home(pod: Path, tmp_path: Path) -> None:
+    (tmp_path / ".kube").mkdir()
+    (tmp_path / ".kube" / "config").write_text(kubeconfig("http://127.0.0.1:8001"))
+    assert login_finder(None, None, pod)()().namespace == "kalends"
+    assert login_finder(None, "here", pod)()().namespace == "team"
+
+
+def test_the_environment_names_a_kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config").write_text(kubeconfig("http://127.0.0.1:8001"))
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    assert load_credentials().server == "http://127.0.0.1:8001"
+
+
+def test_a_client_certificate_is_loaded(tmp_path: Path, hand: HandClock, certificate: Path) -> None:
+    user: dict[str, object] = {"client-certificate": str(certificate), "client-key": str(certificate)}
+    credentials = _credentials(tmp_path, hand, "https://127.0.0.1:6443", user)
+    assert credentials.login.certificate_path == str(certificate)
+    assert "Authorization" not in credentials.headers
+
+
+def test_what_an_exec_plugin_prints_is_the_token(tmp_path: Path, hand: HandClock) -> None:
+    _exec_plugin(tmp_path, '{"token": "from-the-plugin"}')
+    credentials = _credentials(tmp_path, hand, "https://127.0.0.1:6443", _exec_user(tmp_path))
+    assert credentials.headers["Authorization"] == "Bearer from-the-plugin"
+
+
+async def test_an_exec_plugin_runs_again_when_its_token_is_about_to_expire(tmp_path: Path, hand: HandClock) -> None:
+    counter = _exec_plugin(tmp_path, '{"token": "t", "expirationTimestamp": "2020-01-01T00:00:00Z"}')
+    credentials = _credentials(tmp_path, hand, "https://127.0.0.1:6443", _exec_user(tmp_path))
+    runs = counter.read_text().count("run")
+    hand.passed = 59
+    await credentials.refresh()
+    assert counter.read_text().count("run") == runs
+    hand.passed = 61
+    await credentials.refresh()
+    assert counter.read_text().count("run") == runs + 1
+
+
+def test_an_exec_plugin_that_fails_is_an_error_that_says_where(tmp_path: Path, hand: HandClock) -> None:
+    user: dict[str, object] = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "/no/such/plugin"}}
+    with pytest.raises(InvalidSettings, match=r"context 'here' .* must give a token"):
+        _credentials(tmp_path, hand, "https://127.0.0.1:6443", user)
+
+
+def test_nothing_to_be_found_says_what_to_do() -> None:
+    with pytest.raises(InvalidSettings, match="no cluster is configured: give --kubeconfig, set KUBECONFIG"):
+        load_credentials()
+
+
+def test_a_kubeconfig_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettings, match=r"there is none at .*/missing"):
+        load_credentials(tmp_path / "missing")
+
+
+def test_a_context_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text(kubeconfig("http://127.0.0.1:8001"))
+    with pytest.raises(InvalidSettings, match="elsewhere"):
+        load_credentials(tmp_path / "config", "elsewhere")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", "just text", "contexts: 3", "current-context: x"])
+def test_a_kubeconfig_that_is_none_is_an_error(tmp_path: Path, content: str) -> None:
+    (tmp_path / "config").write_text(content)
+    with pytest.raises(InvalidSettings, match="cannot be used"):
+        load_credentials(tmp_path / "config")
+
+
+def test_kopf_takes_what_it_is_given(pod: Path, hand: HandClock) -> None:
+    info = kopf.ConnectionInfo(**Credentials(login_finder(None, None, pod), hand).connection_info())
+    assert info.server == "https://[fd00::1]:443"
+    assert info.as_http_headers() == {"Authorization": "bearer first-token"}
+    assert info.as_ssl_context().verify_mode is ssl.CERT_REQUIRED
+
+
+def test_kopf_is_given_no_authorization_where_there_is_none(tmp_path: Path, hand: HandClock) -> None:
+    info = kopf.ConnectionInfo(**_credentials(tmp_path, hand, "http://127.0.0.1:8001", {}).connection_info())
+    assert info.as_http_headers() == {}
+
+
+def _credentials(folder: Path, clock: HandClock, server: str, user: dict[str, object]) -> Credentials:
+    path = folder / "config"
+    path.write_text(kubeconfig(server, user))
+    return load_credentials(path, clock=clock)
+
+
+def _exec_plugin(folder: Path, status: str) -> Path:
+    counter = folder / "runs"
+    plugin = folder / "plugin"
+    plugin.write_text(EXEC_PLUGIN.format(counter=counter, status=status))
+    plugin.chmod(stat.S_IRWXU)
+    return counter
+
+
+def _exec_user(folder: Path) -> dict[str, object]:
+    return {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": str(folder / "plugin")}}

@@ -1,0 +1,111 @@
+"""The few claims that need real connections, all of them on the loopback."""
+
+import asyncio
+import ssl
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from kalends.clock import SystemClock
+from kalends.errors import ApiError
+from kalends.kube.client import ApiClient
+from kalends.kube.credentials import load_credentials
+from kalends.kube.paths import JOBS
+from kalends.kube.sockets import SocketTransport
+from kube.fake_api import FakeApi
+from kube.fake_faults import Fault
+from kube.objects import JOBS_PATH, job, job_path
+from kube.served import kubeconfig, serving
+
+
+@pytest.fixture
+def api() -> FakeApi:
+    return FakeApi()
+
+
+def connect(folder: Path, server: str, user: dict[str, object] | None = None, **cluster: object) -> ApiClient:
+    (folder / "config").write_text(kubeconfig(server, user, **cluster))
+    return ApiClient(SocketTransport(load_credentials(folder / "config")), SystemClock())
+
+
+async def test_objects_lists_and_watches_travel_over_a_connection(api: FakeApi, tmp_path: Path) -> None:
+    async with serving(api) as served, connect(tmp_path, served.url, {"token": "t"}) as client:
+        created = await client.create(JOBS_PATH, job("a", owner="me"))
+        watch = client.watch(
+            JOBS.collection(), created["metadata"]["resourceVersion"], {"labelSelector": "owner in (me)"}
+        )
+        async with aclosing(watch) as events:
+            await client.merge_patch(job_path("a"), {"spec": {"suspend": False, "note": "ä" * 100_000}})
+            kind, changed = await anext(events)
+            assert kind == "MODIFIED"
+            assert changed["spec"]["note"] == "ä" * 100_000
+        pages = [page async for page in client.list_pages(JOBS.collection())]
+        assert await client.delete(job_path("a"), uid=created["metadata"]["uid"])
+    assert [len(page["items"]) for page in pages] == [1]
+    assert served.seen[0]["User-Agent"].startswith("kalends/")
+    assert served.seen[0]["Authorization"] == "Bearer t"
+
+
+async def test_refusals_come_through_with_retry_after(api: FakeApi, tmp_path: Path) -> None:
+    api.faults.append(Fault(status=429, headers={"retry-after": "90"}))
+    async with serving(api) as served, connect(tmp_path, served.url) as client:
+        with pytest.raises(ApiError) as refused:
+            await client.create(JOBS_PATH, job("a"))
+    assert (refused.value.status, refused.value.retry_after) == (429, 90)
+
+
+async def test_a_broken_connection_is_an_api_error_of_status_0(api: FakeApi, tmp_path: Path) -> None:
+    api.faults.append(Fault(lost="answer"))
+    async with serving(api) as served, connect(tmp_path, served.url) as client:
+        with pytest.raises(ApiError) as lost:
+            await client.create(JOBS_PATH, job("a"))
+    assert (lost.value.status, lost.value.reason) == (0, "Unreachable")
+
+
+async def test_a_broken_watch_is_an_api_error_of_status_0(api: FakeApi, tmp_path: Path) -> None:
+    async with (
+        serving(api) as served,
+        connect(tmp_path, served.url) as client,
+        aclosing(client.watch(JOBS.collection(), "1000")) as events,
+    ):
+        following = asyncio.ensure_future(anext(events))
+        while not api.open_watches:
+            await asyncio.sleep(0)
+        api.end_watches(broken=True)
+        with pytest.raises(ApiError) as lost:
+            await following
+    assert lost.value.status == 0
+
+
+async def test_a_server_that_is_not_there_is_an_api_error_of_status_0(tmp_path: Path) -> None:
+    async with connect(tmp_path, "http://127.0.0.1:1") as client:
+        with pytest.raises(ApiError) as lost:
+            await client.create(JOBS_PATH, job("a"))
+    assert (lost.value.status, lost.value.reason) == (0, "Unreachable")
+
+
+async def test_a_refused_token_is_renewed_and_the_request_sent_again(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kalends.kube.credentials.RENEWAL_PAUSE", 0.0)
+    async with serving(api) as served, connect(tmp_path, served.url, {"token": "old"}) as client:
+        served.tokens = {"new"}
+        (tmp_path / "config").write_text(kubeconfig(served.url, {"token": "new"}))
+        await client.create(JOBS_PATH, job("a"))
+    assert [headers["Authorization"] for headers in served.seen] == ["Bearer old", "Bearer new"]
+
+
+async def test_a_server_is_trusted_by_its_authority_only(
+    api: FakeApi, tmp_path: Path, certificate: Path, other_certificate: Path
+) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    async with serving(api, tls) as served:
+        trusted = {"certificate-authority": str(certificate)}
+        async with connect(tmp_path, served.url, {"token": "t"}, **trusted) as client:
+            await client.create(JOBS_PATH, job("a"))
+        untrusted = {"certificate-authority": str(other_certificate)}
+        async with connect(tmp_path, served.url, {"token": "t"}, **untrusted) as client:
+            with pytest.raises(ApiError, match="CERTIFICATE_VERIFY_FAILED"):
+                await client.create(JOBS_PATH, job("b"))

@@ -9,7 +9,19 @@ from kalends.triggers.cron.drawing import EVERY_DAY, EVERY_MONTH, EVERY_WEEKDAY,
 from kalends.triggers.cron.items import LastDay, LastWeekday, LastWorkday, NearestWorkday, NthWeekday, SpecialDay
 from kalends.triggers.cron.meaning import Meaning
 from kalends.triggers.times import members
-from kalends.triggers.words import MONTHS, WEEKDAYS, divides, even_step, every, listed, nth, ordinal, runs, spanned
+from kalends.triggers.words import (
+    MONTHS,
+    WEEKDAYS,
+    counted,
+    divides,
+    even_step,
+    every,
+    listed,
+    nth,
+    ordinal,
+    runs,
+    spanned,
+)
 
 _MOST_TIMES = 6
 _HOURS, _SIXTY = 24, 60
@@ -80,7 +92,7 @@ def _minutes(hours: Sequence[int], minutes: Sequence[int]) -> str:
         return _full_hours(hours)
     if len(hours) < _HOURS:
         return f"at {_numbered('minute', minutes)}{_hours_of(hours)}"
-    past = f"{minutes[0]} minutes past" if len(minutes) == 1 else f"{_numbered('minute', minutes)} of"
+    past = f"{counted(minutes[0], 'minute')} past" if len(minutes) == 1 else f"{_numbered('minute', minutes)} of"
     return f"at {past} every hour"
 
 

@@ -309,3 +309,48 @@ def test_jitter_delays_the_start_and_never_the_fire_time():
     if decision.wake_at > START + 60:
         assert decide(schedule, None, facts(decision.wake_at - 0.5)).state.counts == Counts()
     assert decide(schedule, None, facts(decision.wake_at)).state.active[0].fire_time == START + 60
+
+
+DAY = 86_400
+CENTURY = START + 36_525 * DAY
+
+
+@pytest.mark.parametrize(
+    ("edited", "name"), [({"cursor": CENTURY}, "lastScheduleTime"), ({"armed": CENTURY}, "armedTime")]
+)
+def test_a_record_far_ahead_of_the_clock_is_refused_with_what_is_accepted_and_stays_as_it_is(edited, name):
+    schedule = schedule_of(resource(trigger=every(60)))
+    record = replace(decide(schedule, None, facts(START + 60)).state, **edited)
+    decision = decide(schedule, record, facts(START + 120))
+    ready = decision.state.conditions["Ready"]
+    assert (ready.status, ready.reason) == (False, Reason.INVALID_STATUS)
+    assert f"status.{name} must be at most 48 hours ahead of the operator's clock" in ready.message
+    assert decision.state.conditions["Stalled"].status
+    assert (decision.state.armed, decision.state.cursor) == (record.armed, record.cursor)
+    assert (decision.state.counts, decision.state.active) == (record.counts, record.active)
+    assert (decision.starts_before, decision.starts_claimed, decision.state.next_run) == ((), (), None)
+    assert [notice.ready for notice in decision.notices] == [False]
+    again = decide(schedule, decision.state, facts(START + 180))
+    assert (again.state, again.notices) == (decision.state, ()), "said once, not at every look"
+
+
+def test_a_record_that_was_far_ahead_of_the_clock_goes_on_once_it_is_mended():
+    schedule = schedule_of(resource(trigger=every(60), concurrencyPolicy="Allow"))
+    before = decide(schedule, None, facts(START + 60)).state
+    refused = decide(schedule, replace(before, cursor=CENTURY), facts(START + 120)).state
+    mended = decide(schedule, replace(refused, cursor=START + 120), facts(START + 180.5)).state
+    assert mended.conditions["Ready"].reason == Reason.ARMED
+    assert "Stalled" not in mended.conditions
+    assert mended.counts.due == before.counts.due + 1
+    assert mended.cursor == START + 180
+
+
+def test_a_clock_stepped_back_by_a_day_trips_nothing_and_one_far_behind_is_looked_at_when_it_is_right():
+    schedule = schedule_of(resource(trigger=every(60)))
+    record = decide(schedule, None, facts(START + 60)).state
+    stepped = decide(schedule, record, facts(START + 60 - DAY))
+    assert stepped.state.conditions["Ready"].status
+    behind = decide(schedule, record, facts(0))
+    assert not behind.state.conditions["Ready"].status
+    assert behind.wake_at is not None
+    assert decide(schedule, behind.state, facts(behind.wake_at)).state.conditions["Ready"].status

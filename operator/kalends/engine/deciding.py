@@ -11,8 +11,13 @@ from kalends.engine.ports import Notice, Problem, Run, RunReport, Turned
 from kalends.engine.schedule import Schedule
 from kalends.engine.settling import beyond_limits, last_run_condition, settle_ended
 from kalends.engine.state import Condition, Instant, Ref, State
+from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
 from kalends.model.status import Outcome
+
+HOURS_AHEAD = 48
+"""How far ahead of the clock a record may be: one that was stepped back by a day trips nothing. Beyond that the record
+was edited, and to wait until 2099 without a word would be no answer."""
 
 
 def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
@@ -23,6 +28,8 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
         record: What is on record; None if it has never been seen.
         facts: What was gathered.
     """
+    if record is not None and record.decided_until > facts.now + HOURS_AHEAD * 3600:
+        return _decide_far_ahead(schedule, record, facts)
     if record is not None and _is_quiet(schedule, record, facts):
         return Decision(state=record, wake_at=record.next_run)
     state = record if record is not None else State(armed=schedule.first_armed, schedule_hash=schedule.hash)
@@ -167,3 +174,20 @@ def decide_invalid(ref: Ref, generation: int, problem: Problem, record: State, f
     if not known:
         notices.append(Turned(ref, problem.reason, problem.message, ready=False))
     return Decision(state=state, notices=tuple(notices))
+
+
+def _decide_far_ahead(schedule: Schedule, record: State, facts: Facts) -> Decision:
+    """Return the record of a resource all of whose fire times until a far day count as decided: it says how to mend it.
+
+    What was edited stays. Should it be the clock that is wrong, the resource is looked at again once that is set right.
+    """
+    until = record.decided_until
+    name = "lastScheduleTime" if until == record.cursor else "armedTime"
+    message = (
+        f"status.{name} must be at most {HOURS_AHEAD} hours ahead of the operator's clock, "
+        f"got '{format_instant(until)}'; fire times up to it count as decided: set it to an instant that has passed "
+        "with `kubectl edit --subresource=status`"
+    )
+    problem = Problem(Reason.INVALID_STATUS, message)
+    decision = decide_invalid(schedule.ref, schedule.generation, problem, record, facts)
+    return replace(decision, wake_at=until - HOURS_AHEAD * 3600)

@@ -1,0 +1,79 @@
+"""The operator with exactly the rights that the chart grants: its ServiceAccount, RBAC on, nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from helm_python import Chart
+
+from cluster.api import Api
+from cluster.controlplane import Cluster
+from cluster.operator_process import OperatorProcess, eventually, job_template, scheduled_job
+from cluster.standin_node import StandInNode
+
+pytestmark = pytest.mark.slow
+
+CHART = Path(__file__).parents[2] / "charts" / "kalends"
+RIGHTS = {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
+
+
+def rights(namespace: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what the chart says about who the operator is and what it may do."""
+    rendered = Chart.load(str(CHART)).render(values, name="kalends", namespace=namespace)
+    documents = [
+        one
+        for name, text in rendered.items()
+        if name.endswith(".yaml")
+        for one in yaml.safe_load_all(text)
+        if isinstance(one, dict)
+    ]
+    return [one for one in documents if one.get("kind") in RIGHTS]
+
+
+@pytest.fixture(params=["cluster-wide", "one namespace"])
+def restricted(
+    request: pytest.FixtureRequest, installed: Cluster, namespace: str, tmp_path: Path
+) -> Iterator[OperatorProcess]:
+    """An operator that runs as the chart's ServiceAccount, ready."""
+    watched = () if request.param == "cluster-wide" else (namespace,)
+    objects = rights(namespace, {"watchNamespaces": list(watched)} if watched else {})
+    listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+    installed.kubectl("apply", "-n", namespace, "-f", "-", input=listed)
+    account = next(one["metadata"]["name"] for one in objects if one["kind"] == "ServiceAccount")
+    kubeconfig = installed.kubeconfig_for_token(installed.token_for(account, namespace=namespace), namespace=namespace)
+    process = OperatorProcess(kubeconfig, tmp_path / "operator.log", namespaces=watched)
+    process.start()
+    try:
+        yield process
+    finally:
+        process.kill()
+        installed.kubectl("delete", "-n", namespace, "-f", "-", input=listed, check=False)
+
+
+def test_it_does_all_of_its_work_and_is_refused_nothing(
+    installed: Cluster, api: Api, restricted: OperatorProcess, node: StandInNode, namespace: str
+) -> None:
+    path = f"/apis/kalends.dev/v1alpha1/namespaces/{namespace}/scheduledjobs"
+    every = {"interval": {"seconds": 2}}
+    failing = job_template(annotations={"standin/exit-code": "1"})
+    api.create(path, scheduled_job("task", namespace, trigger=every, task={"name": "kalends.echo"}))
+    limits = {"successfulJobsHistoryLimit": 0, "failedJobsHistoryLimit": 0}
+    api.create(path, scheduled_job("job", namespace, trigger=every, jobTemplate=job_template(), **limits))
+    api.create(path, scheduled_job("failing", namespace, jobTemplate=failing))
+
+    def done(name: str, count: str) -> bool:
+        return bool(api.get(f"{path}/{name}").get("status", {}).get("counts", {}).get(count, 0) >= 2)
+
+    eventually(lambda: done("task", "succeeded"))
+    eventually(lambda: done("job", "succeeded"))
+    eventually(lambda: api.get(f"{path}/failing").get("status", {}).get("counts", {}).get("failed") == 1)
+    events = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
+    eventually(lambda: [one for one in api.items(events) if one.get("reason") == "RunFailed"])
+    _, page = restricted.page("/metrics")
+    assert not [line for line in page.splitlines() if 'code="403"' in line]
+    assert "forbidden" not in restricted.process.log.read_text().lower()

@@ -14,6 +14,7 @@ from kalends.engine.ports import Decided, JobView, Problem, RunReport
 from kalends.engine.state import ActiveRun, Counts, State
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
+from kalends.stores.record import decode, encode
 
 
 def facts(now: float, **more):
@@ -354,3 +355,16 @@ def test_a_clock_stepped_back_by_a_day_trips_nothing_and_one_far_behind_is_looke
     assert not behind.state.conditions["Ready"].status
     assert behind.wake_at is not None
     assert decide(schedule, behind.state, facts(behind.wake_at)).state.conditions["Ready"].status
+
+
+def test_active_jobs_that_were_too_many_to_list_are_found_again_after_a_restart():
+    schedule = schedule_of(resource(trigger=every(1), jobTemplate=JOB, concurrencyPolicy="Allow", coalesce="All"))
+    full = decide(schedule, None, facts(START + 70, outlives_us=True, jobs=())).state
+    assert full.counts.active == 70
+    read_back = decode(encode(full), created=START)
+    assert len(read_back.active) == 50
+    jobs = tuple(JobView(run.name, run.fire_time, run.started) for run in full.active if run.fire_time != START + 60)
+    again = decide(schedule, read_back, facts(START + 70.5, outlives_us=True, jobs=jobs)).state
+    assert len(again.active) == again.counts.active == 69
+    assert again.counts.lost == 1
+    assert again.counts.imbalance() is None

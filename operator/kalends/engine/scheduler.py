@@ -165,8 +165,7 @@ class Scheduler:
         The loop must still be running: it is what records.
         """
         self._dispatch = False
-        for executor in self._executors.values():
-            await executor.close(grace)
+        await asyncio.gather(*(executor.close(grace) for executor in self._executors.values()))
         await asyncio.sleep(0)  # reports of the runs that have just ended arrive
         while self._todo or self._acting:
             await asyncio.sleep(0.01)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from kalends.engine.facts import Facts
 from kalends.engine.ports import Decided, Ended, JobView, Notice, RunReport
-from kalends.engine.schedule import Schedule
+from kalends.engine.schedule import JOBS_EXECUTOR, Schedule
 from kalends.engine.state import HISTORY_LIMIT, ActiveRun, Condition, FinishedRun, Misfire, Ref, State
 from kalends.model.reasons import Reason
 from kalends.model.status import Outcome
@@ -16,6 +16,7 @@ from kalends.model.status import Outcome
 def settle_ended(ref: Ref, state: State, facts: Facts) -> tuple[State, list[Notice]]:
     """Return the record once every active run that has ended is recorded as such."""
     notices: list[Notice] = []
+    state = recover_unlisted(state, facts)
     jobs = None if facts.jobs is None else {job.name: job for job in facts.jobs}
     for run in sorted(state.active, key=lambda one: one.fire_time):
         report = _report_of(ref, run, facts, jobs)
@@ -23,6 +24,24 @@ def settle_ended(ref: Ref, state: State, facts: Facts) -> tuple[State, list[Noti
             state, notice = end(state, run, report)
             notices.append(notice)
     return state, notices
+
+
+def recover_unlisted(state: State, facts: Facts) -> State:
+    """Return the record with the active Jobs that were too many to be listed in it.
+
+    A status lists fifty; ``counts.active`` is exact. After a restart the others are found among the Jobs that there
+    are, the newest first; those that are not there any more are lost.
+    """
+    unlisted = state.counts.active - len(state.active)
+    if unlisted <= 0 or facts.jobs is None:
+        return state
+    known = {run.name for run in state.active} | {run.name for run in state.history}
+    old = [job for job in facts.jobs if job.name not in known and job.fire_time <= (state.cursor or 0)]
+    found = sorted(old, key=lambda job: job.fire_time, reverse=True)[:unlisted]
+    active = tuple(ActiveRun(job.name, job.fire_time, job.created, JOBS_EXECUTOR) for job in found)
+    lost = unlisted - len(found)
+    counts = replace(state.counts, active=state.counts.active - lost, lost=state.counts.lost + lost)
+    return replace(state, active=(*state.active, *active), counts=counts)
 
 
 def _report_of(ref: Ref, run: ActiveRun, facts: Facts, jobs: dict[str, JobView] | None) -> RunReport | None:

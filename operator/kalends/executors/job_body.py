@@ -50,15 +50,21 @@ def job_body(run: Run, template: JobTemplate) -> Json:
 
 
 def _job_spec(run: Run, spec: Any, ours: dict[str, str]) -> Any:
-    pods = spec.get("template") if isinstance(spec, dict) else None
-    if not isinstance(pods, dict):
+    pods = _mapping(spec, "template")
+    metadata = _mapping(pods, "metadata")
+    labels = _mapping(metadata, "labels")
+    if pods is None or metadata is None or labels is None:
         return spec  # the API server says best what is wrong with it
-    metadata = pods.get("metadata")
-    labels = metadata.get("labels") if isinstance(metadata, dict) else None
-    told: Json = {**pods, "metadata": {**(metadata or {}), "labels": {**(labels or {}), **ours}}}
+    told: Json = {**pods, "metadata": {**metadata, "labels": {**labels, **ours}}}
     if isinstance(pods.get("spec"), dict):
         told["spec"] = _pod_spec(run, pods["spec"])
     return {**spec, "template": told}
+
+
+def _mapping(within: Any, name: str) -> Json | None:
+    """Return a member that is an object, an empty one where it is unset, or None where it is anything else."""
+    found = (within.get(name) or {}) if isinstance(within, dict) else None
+    return found if isinstance(found, dict) else None
 
 
 def _pod_spec(run: Run, spec: Json) -> Json:

@@ -16,6 +16,9 @@ from kalends.model.status import Outcome
 
 Json = Mapping[str, Any]
 
+LONGEST_REASON = 64
+"""Characters that our status takes; Jobs' reasons are words of their controller, or of anybody who wrote one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Termination:
@@ -141,7 +144,7 @@ def report_of(ref: Ref, job: SeenJob, ended: Iterable[Termination]) -> RunReport
         Outcome.TIMED_OUT if timed_out else Outcome.FAILED,
         job.started,
         job.ended,
-        job.reason or Reason.JOB_FAILED,
+        job.reason[:LONGEST_REASON] or Reason.JOB_FAILED,
         clean(said),
     )
 

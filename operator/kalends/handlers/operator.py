@@ -7,6 +7,7 @@ import contextlib
 import gc
 import logging
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any, Self
 
 import kopf
@@ -133,6 +134,8 @@ class Operator:
             tasks.start("events", self._poster.run())
             for informer in self._informers:
                 tasks.start(f"informer {informer.path}", informer.run())
+            if await tasks.first_of(stop, self._wait_for_the_crd()):
+                return
             tasks.start("feed", feed.run())
             if await tasks.first_of(stop, self._wait_until_listed()):
                 return
@@ -152,17 +155,31 @@ class Operator:
                 log.exception("the engine's loop failed; it starts again")
                 await asyncio.sleep(1)
 
+    async def _wait_for_the_crd(self) -> None:
+        """Wait until ScheduledJobs can be listed: kopf looks once, at its start, at which resources there are."""
+        while True:
+            try:
+                await self._list_uids()
+            except ApiError as error:
+                missing = error.status == HTTPStatus.NOT_FOUND
+                hint = "; is the CRD installed? `kalends crds | kubectl apply --server-side -f -`" if missing else ""
+                log.warning("ScheduledJobs cannot be listed: %s%s", error, hint)
+                await asyncio.sleep(2)
+            else:
+                return
+
     async def _wait_until_listed(self) -> None:
         """Wait until every Job of ours and every ScheduledJob has been seen: only then is anything decided."""
         while not all(informer.synced for informer in self._informers):
             await asyncio.sleep(0.02)
         self._jobs.synced = True
-        while missing := await self._list_uids() - self._seen:
-            log.info("waiting to be shown %d ScheduledJobs", len(missing))
-            with contextlib.suppress(TimeoutError):
+        while True:
+            with contextlib.suppress(TimeoutError, ApiError):
+                missing = await self._list_uids() - self._seen
                 async with asyncio.timeout(2):  # then list again: one of them may be gone
                     while missing - self._seen:
                         await asyncio.sleep(0.02)
+                break
         self._seen.clear()
         self._listed.set()
         # What is loaded now stays: the collector need not look at it again (78 % of the time of loading otherwise).

@@ -1,0 +1,50 @@
+{{- define "kalends.container" -}}
+name: kalends
+image: {{ include "kalends.image" . | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+args: [operator, --log-level, {{ .Values.log.level }}, --log-format, {{ .Values.log.format }}]
+env:
+  - name: KALENDS_CONFIG
+    value: /etc/kalends/settings/settings.yaml
+  # The name under which it claims runs.
+  - name: POD_NAME
+    valueFrom: {fieldRef: {fieldPath: metadata.name}}
+  {{- if include "kalends.mountsTasks" . }}
+  - name: PYTHONPATH
+    value: {{ include "kalends.tasksFolder" . }}
+  {{- end }}
+  {{- with .Values.extraEnv }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with .Values.extraEnvFrom }}
+envFrom:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+ports:
+  - {name: http, containerPort: {{ include "kalends.port" . }}}
+livenessProbe:
+  httpGet: {path: /livez, port: http}
+  {{- toYaml .Values.livenessProbe | nindent 2 }}
+readinessProbe:
+  httpGet: {path: /readyz, port: http}
+  {{- toYaml .Values.readinessProbe | nindent 2 }}
+{{- with .Values.resources }}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.securityContext }}
+securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+# Where it ends in an error, its last lines are what `kubectl describe pod` shows.
+terminationMessagePolicy: FallbackToLogsOnError
+volumeMounts:
+  - {name: settings, mountPath: /etc/kalends/settings, readOnly: true}
+  - {name: tmp, mountPath: /tmp}
+  {{- if include "kalends.mountsTasks" . }}
+  - {name: tasks, mountPath: {{ include "kalends.tasksFolder" . }}, readOnly: true}
+  {{- end }}
+  {{- with .Values.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}

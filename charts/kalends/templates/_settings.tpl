@@ -1,0 +1,45 @@
+{{- /* What the operator is told: values in camelCase become its settings file. */ -}}
+
+{{- define "kalends.port" -}}8080{{- end }}
+
+{{- define "kalends.settings" -}}
+{{- with .Values.settings }}
+time_zone: {{ .timeZone | quote }}
+namespaces: {{ toJson $.Values.watchNamespaces }}
+executors:
+  {{- range $alias, $one := .executors }}
+  {{ quote $alias }}: {kind: {{ $one.kind }}, workers: {{ int $one.workers }}}
+  {{- end }}
+job_defaults:
+  coalesce: {{ .jobDefaults.coalesce }}
+  max_instances: {{ int .jobDefaults.maxInstances }}
+  {{- if not (kindIs "invalid" .jobDefaults.startingDeadlineSeconds) }}
+  starting_deadline_seconds: {{ int .jobDefaults.startingDeadlineSeconds }}
+  {{- end }}
+  executor: {{ quote .jobDefaults.executor }}
+task_modules: {{ include "kalends.taskModules" $ }}
+drain_seconds: {{ int .drainSeconds }}
+api_connections: {{ int .apiConnections }}
+events_for_success: {{ .eventsForSuccess }}
+health_port: {{ include "kalends.port" $ }}
+{{- end }}
+{{- end }}
+
+{{- /* Every module whose tasks may be named, as a JSON list. */ -}}
+{{- define "kalends.taskModules" -}}
+{{- $modules := .Values.tasks.modules }}
+{{- range $file, $_ := .Values.tasks.files }}
+{{- $modules = append $modules (trimSuffix ".py" $file) }}
+{{- end }}
+{{- range .Values.tasks.configMaps }}
+{{- $modules = concat $modules .modules }}
+{{- end }}
+{{- $modules | uniq | toJson }}
+{{- end }}
+
+{{- define "kalends.tasksFolder" -}}/etc/kalends/tasks{{- end }}
+
+{{- /* "yes" where modules are mounted, else nothing. */ -}}
+{{- define "kalends.mountsTasks" -}}
+{{- if or .Values.tasks.files .Values.tasks.configMaps }}yes{{- end }}
+{{- end }}

@@ -1,0 +1,47 @@
+{{- /* `job` is the Service's name, as Prometheus has it from a ServiceMonitor. */ -}}
+{{- define "kalends.alerts" -}}
+{{- $of := printf "namespace=%q,job=%q" .Release.Namespace (include "kalends.named" (list . "metrics")) }}
+- alert: KalendsDown
+  expr: absent(kalends_build_info{ {{- $of -}} })
+  for: 5m
+  labels: {severity: critical}
+  annotations:
+    summary: No operator answers; nothing is scheduled.
+- alert: KalendsDispatchLate
+  expr: histogram_quantile(0.99, sum by (le) (rate(kalends_dispatch_delay_seconds_bucket{ {{- $of -}} }[5m]))) > 5
+  for: 10m
+  labels: {severity: warning}
+  annotations:
+    summary: One run of a hundred starts more than five seconds after its fire time.
+- alert: KalendsFireTimesMissed
+  expr: increase(kalends_fire_times_total{decision="Missed",{{ $of }}}[15m]) > 0
+  labels: {severity: warning}
+  annotations:
+    summary: Fire times were missed; `kubectl get scheduledjobs -A` shows whose, in the column Misfires.
+- alert: KalendsRunsLost
+  expr: increase(kalends_runs_total{outcome="Lost",{{ $of }}}[15m]) > 0
+  labels: {severity: warning}
+  annotations:
+    summary: The operator went away under runs in its pod; nobody knows how far they came.
+- alert: KalendsRunsFailing
+  expr: >-
+    sum by (executor) (rate(kalends_runs_total{outcome="Failed",{{ $of }}}[15m]))
+    / sum by (executor) (rate(kalends_runs_total{ {{- $of -}} }[15m])) > 0.5
+  for: 15m
+  labels: {severity: warning}
+  annotations:
+    summary: More than half of the runs of executor {{ "{{ $labels.executor }}" }} fail.
+- alert: KalendsLoopLate
+  expr: min_over_time(kalends_loop_lag_seconds{ {{- $of -}} }[5m]) > 0.5
+  labels: {severity: warning}
+  annotations:
+    summary: The operator's event loop is held up, by a lack of CPU or by a task that does not let go of the interpreter.
+- alert: KalendsApiErrors
+  expr: >-
+    sum(rate(kalends_api_request_duration_seconds_count{code=~"0|5..",{{ $of }}}[5m]))
+    / sum(rate(kalends_api_request_duration_seconds_count{ {{- $of -}} }[5m])) > 0.05
+  for: 10m
+  labels: {severity: warning}
+  annotations:
+    summary: More than one request of twenty to the API server fails.
+{{- end }}

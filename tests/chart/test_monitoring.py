@@ -1,0 +1,96 @@
+"""Prometheus finds the pod, and alerts speak of metrics that there are."""
+
+from __future__ import annotations
+
+import re
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from chart.rendering import NAMESPACE, Json, render
+from kalends.engine.ports import Decided, Ended, RunReport
+from kalends.engine.state import Ref
+from kalends.metrics import Metrics, Readings
+from kalends.model import Outcome
+
+MONITORED: Json = {"metrics": {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}}
+
+
+def samples() -> dict[str, list[dict[str, str]]]:
+    """Return the labels of every sample of an operator that has decided and run something, by the sample's name."""
+    metrics = Metrics()
+    metrics.read_from(Readings(lambda: 1, lambda: 1, lambda: 1, lambda: 0.0, lambda: 0.0))
+    ref = Ref("default", "nightly", "uid")
+    for decision in ("Started", "Missed"):
+        metrics.notice(Decided(ref, decision, 1, 0))
+    for outcome in (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.LOST):
+        metrics.notice(Ended(RunReport(ref, "nightly-0", 0, outcome, 0, 0), "default"))
+    for code in (0, 200, 503):
+        metrics.request("create", "jobs", code, 0.1)
+    found: dict[str, list[dict[str, str]]] = {}
+    for family in text_string_to_metric_families(metrics.page().decode()):
+        for sample in family.samples:
+            found.setdefault(sample.name, []).append(sample.labels)
+    return found
+
+
+def alerts() -> list[Json]:
+    (group,) = render(MONITORED).the("PrometheusRule")["spec"]["groups"]
+    rules: list[Json] = group["rules"]
+    return rules
+
+
+def selectors(expression: str) -> list[tuple[str, dict[str, tuple[str, str]]]]:
+    """Return the metrics of an expression, each with its matchers: label → (operator, value)."""
+    return [
+        (name, {label: (op, value) for label, op, value in re.findall(r'(\w+)(=~|=)"([^"]*)"', inside)})
+        for name, inside in re.findall(r"(kalends_\w+)\{([^}]*)\}", expression)
+    ]
+
+
+def test_alerts_speak_of_metrics_and_labels_that_the_operator_has() -> None:
+    there = samples()
+    for alert in alerts():
+        asked = selectors(alert["expr"])
+        assert asked, alert["alert"]
+        for name, matchers in asked:
+            own = {label: matcher for label, matcher in matchers.items() if label not in {"namespace", "job"}}
+            matching = [
+                labels
+                for labels in there.get(name, ())
+                if all(
+                    re.fullmatch(value, labels.get(label, "")) if op == "=~" else labels.get(label) == value
+                    for label, (op, value) in own.items()
+                )
+            ]
+            assert matching, f"{alert['alert']}: {name}{own}"
+
+
+def test_every_metric_in_an_alert_is_one_of_this_release() -> None:
+    for alert in alerts():
+        assert len(selectors(alert["expr"])) == len(re.findall(r"kalends_[a-z_]+(?=[{\[ )])", alert["expr"]))
+        for _, matchers in selectors(alert["expr"]):
+            assert matchers["namespace"] == ("=", NAMESPACE)
+            assert matchers["job"] == ("=", render().the("Service")["metadata"]["name"])
+
+
+def test_every_alert_says_how_bad_it_is_and_what_is_wrong() -> None:
+    for alert in alerts():
+        assert alert["labels"]["severity"] in {"critical", "warning"}
+        assert alert["annotations"]["summary"].endswith(".")
+
+
+def test_the_service_monitor_finds_the_service_and_its_port() -> None:
+    release = render(MONITORED)
+    monitor, service = release.the("ServiceMonitor")["spec"], release.the("Service")
+    assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert monitor["namespaceSelector"]["matchNames"] == [service["metadata"]["namespace"]]
+    assert monitor["endpoints"][0]["port"] == service["spec"]["ports"][0]["name"]
+    assert monitor["endpoints"][0]["path"] == "/metrics"
+
+
+def test_labels_by_which_prometheus_finds_them_are_added() -> None:
+    labels = {"release": "prometheus"}
+    values = {name: {"enabled": True, "labels": labels} for name in ("serviceMonitor", "prometheusRule")}
+    release = render({"metrics": values})
+    for kind in ("ServiceMonitor", "PrometheusRule"):
+        assert release.the(kind)["metadata"]["labels"].items() >= labels.items()

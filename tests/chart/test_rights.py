@@ -1,0 +1,104 @@
+"""The operator's rights are the least that it needs, and people's come with the roles they have."""
+
+from __future__ import annotations
+
+import pytest
+
+from chart.rendering import NAMESPACE, Json, Rendered, render
+
+Right = tuple[str, str, str]
+
+WHAT_THE_OPERATOR_ASKS_FOR: set[Right] = {
+    ("kalends.dev", "scheduledjobs", "get"),  # stores/crd.py, after a conflict
+    ("kalends.dev", "scheduledjobs", "list"),  # kopf; the sweep
+    ("kalends.dev", "scheduledjobs", "watch"),  # kopf
+    ("kalends.dev", "scheduledjobs/status", "patch"),  # stores/crd.py
+    ("batch", "jobs", "get"),  # executors/jobs.py, after a conflict
+    ("batch", "jobs", "list"),  # the informer
+    ("batch", "jobs", "watch"),  # the informer
+    ("batch", "jobs", "create"),  # executors/jobs.py; dry runs, too
+    ("batch", "jobs", "delete"),  # history limits
+    ("", "pods", "list"),  # the informer
+    ("", "pods", "watch"),  # the informer
+    ("events.k8s.io", "events", "create"),  # kube/events.py
+    ("events.k8s.io", "events", "patch"),  # kube/events.py, for repeats
+}
+WHAT_ONLY_AN_ADMISSION_PLUGIN_ASKS_FOR: set[Right] = {
+    ("kalends.dev", "scheduledjobs/finalizers", "update"),  # OwnerReferencesPermissionEnforcement
+}
+
+
+def rights(role: Json) -> set[Right]:
+    return {
+        (group, resource, verb)
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def operators_roles(release: Rendered, kind: str) -> list[Json]:
+    bound = {one["roleRef"]["name"] for one in release.all(f"{kind}Binding")}
+    return [one for one in release.all(kind) if one["metadata"]["name"] in bound]
+
+
+def test_everywhere_it_may_do_what_it_asks_for_and_nothing_else() -> None:
+    (role,) = operators_roles(render(), "ClusterRole")
+    assert rights(role) == WHAT_THE_OPERATOR_ASKS_FOR | WHAT_ONLY_AN_ADMISSION_PLUGIN_ASKS_FOR
+
+
+def test_in_named_namespaces_it_may_do_the_same_there_and_nothing_elsewhere() -> None:
+    release = render({"watchNamespaces": ["blue", "green"]})
+    roles = operators_roles(release, "Role")
+    assert [one["metadata"]["namespace"] for one in roles] == ["blue", "green"]
+    for role in roles:
+        assert rights(role) == WHAT_THE_OPERATOR_ASKS_FOR | WHAT_ONLY_AN_ADMISSION_PLUGIN_ASKS_FOR
+    assert operators_roles(release, "ClusterRole") == []
+
+
+def test_no_right_is_a_wildcard() -> None:
+    for role in (*render().all("ClusterRole"), *render({"watchNamespaces": ["blue"]}).all("Role")):
+        assert not any("*" in part for right in rights(role) for part in right)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{}, {"serviceAccount": {"name": "robot"}}, {"serviceAccount": {"create": False, "name": "robot"}}],
+    ids=str,
+)
+@pytest.mark.parametrize("namespaces", [[], ["blue"]], ids=["everywhere", "blue"])
+def test_the_pods_account_is_the_one_that_has_the_rights(values: Json, namespaces: list[str]) -> None:
+    release = render({**values, "watchNamespaces": namespaces})
+    account = release.pod["spec"]["serviceAccountName"]
+    (binding,) = release.all("RoleBinding" if namespaces else "ClusterRoleBinding")
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": account, "namespace": NAMESPACE}]
+    made = [one["metadata"]["name"] for one in release.all("ServiceAccount")]
+    assert made == ([account] if values.get("serviceAccount", {}).get("create", True) else [])
+
+
+def test_a_role_is_bound_in_the_namespace_where_it_is() -> None:
+    release = render({"watchNamespaces": ["blue", "green"]})
+    places = [[one["metadata"]["namespace"] for one in release.all(kind)] for kind in ("Role", "RoleBinding")]
+    assert places[0] == places[1]
+
+
+def test_who_may_view_a_namespace_may_view_scheduledjobs_and_who_may_edit_it_may_edit_them() -> None:
+    view, edit = render().the("ClusterRole", "-view"), render().the("ClusterRole", "-edit")
+    assert view["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-view"] == "true"
+    assert edit["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-edit"] == "true"
+    assert {verb for _, _, verb in rights(view)} == {"get", "list", "watch"}
+    assert {resource for _, resource, _ in rights(edit)} == {"scheduledjobs"}  # the status is the operator's
+
+
+def test_nothing_outside_namespaces_is_made_where_that_is_asked_for() -> None:
+    release = render(
+        {"watchNamespaces": ["blue"], "crds": {"enabled": False}, "rbac": {"aggregateRoles": False}},
+    )
+    assert all("namespace" in one["metadata"] for one in release.objects(crds=True))
+
+
+def test_roles_can_be_left_to_somebody_else() -> None:
+    for namespaces in ([], ["blue"]):
+        release = render({"rbac": {"create": False, "aggregateRoles": False}, "watchNamespaces": namespaces})
+        assert not [kind for kind in release.kinds() if "Role" in kind]

@@ -1,4 +1,4 @@
-"""One set of claims for every job store. (The CRD store joins in on a real API server, in tests/cluster.)"""
+"""One set of claims for every job store; the CRD store is on an API server in memory."""
 
 from __future__ import annotations
 
@@ -10,9 +10,16 @@ import pytest
 from doubles import START, every, reader, resource
 from kalends.engine.state import ActiveRun, Condition, Counts, FinishedRun, Misfire, Ref, State
 from kalends.errors import Conflict, Gone
+from kalends.kube.client import ApiClient
 from kalends.model import Outcome
+from kalends.stores.crd import CrdJobStore
 from kalends.stores.memory import MemoryJobStore
 from kalends.stores.sqlite import SqliteJobStore
+from kube.fake_api import FakeApi
+from kube.fake_clock import LoopClock
+from kube.fake_objects import Collection, Refused
+
+SCHEDULED_JOBS = Collection("kalends.dev/v1alpha1", "scheduledjobs")
 
 
 class FixedClock:
@@ -40,7 +47,22 @@ class Sqlite:
         return self.store.apply(obj)
 
 
-@pytest.fixture(params=[Memory, Sqlite])
+class Crd:
+    def __init__(self, folder: Path) -> None:
+        clock = LoopClock()
+        self._api = FakeApi(now=clock.now)
+        self.store = CrdJobStore(ApiClient(self._api.connect(), clock), reader())
+
+    def apply(self, obj):
+        given = {**obj, "metadata": {"name": obj["metadata"]["name"], "namespace": "default"}}
+        try:
+            made = self._api.objects.create(SCHEDULED_JOBS, "default", given)
+        except Refused:
+            made = self._api.objects.merge_patch(SCHEDULED_JOBS, "default", "nightly", {"spec": obj["spec"]}, None)
+        return reader().read(made)
+
+
+@pytest.fixture(params=[Memory, Sqlite, Crd])
 def kept(request, tmp_path):
     made = request.param(tmp_path)
     yield made

@@ -1,0 +1,143 @@
+"""Jobs against an API server in memory: created once, adopted if ours, refused with a reason if not."""
+
+from __future__ import annotations
+
+import pytest
+
+from doubles import START
+from kalends.engine.ports import Run, StartRefused
+from kalends.engine.schedule import JobTemplate
+from kalends.engine.state import Ref
+from kalends.errors import Unavailable
+from kalends.executors.job_body import job_body
+from kalends.executors.jobs import JobsExecutor
+from kalends.kube.client import ApiClient
+from kalends.model import Outcome, format_instant
+from kalends.model.reasons import Reason
+from kube.fake_api import FakeApi
+from kube.fake_clock import LoopClock
+from kube.fake_faults import Fault
+
+pytestmark = pytest.mark.looptime
+
+REF = Ref("blue", "nightly", "the-uid")
+TEMPLATE = JobTemplate({}, {}, {"template": {"spec": {"containers": [{"name": "main", "image": "busybox"}]}}})
+RUN = Run(REF, f"nightly-{START}", START, TEMPLATE, "jobs")
+JOBS = "/apis/batch/v1/namespaces/blue/jobs"
+
+
+def is_creation(request) -> bool:
+    return request.method == "POST"
+
+
+class World:
+    def __init__(self) -> None:
+        self.clock = LoopClock()
+        self.api = FakeApi(now=self.clock.now)
+        self.client = ApiClient(self.api.connect(), self.clock)
+        self.jobs = JobsExecutor(self.client, self.clock)
+        self.changed: list[str] = []
+        self.jobs.bind(lambda report: None, self.changed.append)
+        self.jobs.synced = True
+
+    def ended(self, job, kind: str = "Complete"):
+        condition = {"type": kind, "status": "True", "lastTransitionTime": format_instant(START + 9)}
+        version = str(int(job["metadata"]["resourceVersion"]) + 1)
+        status = {"startTime": format_instant(START), "conditions": [condition]}
+        return {**job, "metadata": {**job["metadata"], "resourceVersion": version}, "status": status}
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+async def test_a_job_that_was_created_is_known_before_any_watch_tells_of_it(world):
+    await world.jobs.start(RUN)
+    (view,) = world.jobs.views("the-uid")
+    assert (view.name, view.fire_time, view.report) == (RUN.name, START, None)
+    assert (await world.client.get(f"{JOBS}/{RUN.name}"))["metadata"]["ownerReferences"][0]["uid"] == "the-uid"
+
+
+async def test_nothing_is_said_of_jobs_before_all_have_been_listed(world):
+    world.jobs.synced = False
+    await world.jobs.start(RUN)
+    assert world.jobs.views("the-uid") is None
+
+
+async def test_creating_twice_is_creating_once(world):
+    await world.jobs.start(RUN)
+    await world.jobs.start(RUN)
+    again = JobsExecutor(world.client, world.clock)
+    again.synced = True
+    await again.start(RUN)
+    assert len(again.views("the-uid")) == 1
+    assert world.api.count_of("POST", "/jobs") == 2
+
+
+async def test_a_job_of_that_name_that_is_somebody_elses_is_refused_with_a_reason(world):
+    other = job_body(Run(Ref("blue", "nightly", "another-uid"), RUN.name, START, TEMPLATE, "jobs"), TEMPLATE)
+    await world.client.create(JOBS, other)
+    with pytest.raises(StartRefused) as refused:
+        await world.jobs.start(RUN)
+    assert refused.value.reason is Reason.NAME_TAKEN
+    assert world.jobs.views("the-uid") == ()
+
+
+@pytest.mark.parametrize("status", [400, 422])
+async def test_what_will_always_be_refused_is_refused_for_good(world, status):
+    world.api.faults.append(Fault(is_creation, times=None, status=status))
+    with pytest.raises(StartRefused) as refused:
+        await world.jobs.start(RUN)
+    assert refused.value.reason is Reason.JOB_REFUSED
+    with pytest.raises(StartRefused) as refused:
+        await world.jobs.check(RUN)
+    assert refused.value.reason is Reason.INVALID_JOB_TEMPLATE
+
+
+@pytest.mark.parametrize("status", [403, 500])
+async def test_what_may_pass_by_itself_is_tried_again_later(world, status):
+    world.api.faults.append(Fault(is_creation, times=None, status=status))
+    with pytest.raises(Unavailable):
+        await world.jobs.start(RUN)
+
+
+async def test_a_quota_that_is_used_up_does_not_make_a_template_invalid(world):
+    world.api.faults.append(Fault(is_creation, times=None, status=403))
+    await world.jobs.check(RUN)
+
+
+async def test_older_news_of_a_job_changes_nothing(world):
+    job = await world.client.create(JOBS, job_body(RUN, TEMPLATE))
+    world.jobs.job_changed("MODIFIED", world.ended(job))
+    world.jobs.job_changed("ADDED", job)
+    (view,) = world.jobs.views("the-uid")
+    assert view.report is not None
+    assert view.report.outcome is Outcome.SUCCEEDED
+
+
+async def test_a_job_that_was_deleted_does_not_come_back_with_the_answer_to_its_creation(world):
+    job = await world.client.create(JOBS, job_body(RUN, TEMPLATE))
+    world.jobs.job_changed("ADDED", job)
+    world.jobs.job_changed("DELETED", job)
+    world.jobs.job_changed("ADDED", job)
+    assert world.jobs.views("the-uid") == ()
+
+
+async def test_a_deleted_job_is_gone_at_once_and_for_the_watch_too(world):
+    await world.jobs.start(RUN)
+    job = await world.client.get(f"{JOBS}/{RUN.name}")
+    await world.jobs.delete(REF, RUN.name)
+    world.jobs.job_changed("MODIFIED", world.ended(job))
+    assert world.jobs.views("the-uid") == ()
+    await world.jobs.delete(REF, RUN.name)
+    assert world.api.count_of("DELETE", "/jobs") == 1
+
+
+async def test_the_resource_is_told_when_its_job_is_new_ends_or_goes_and_not_otherwise(world):
+    job = await world.client.create(JOBS, job_body(RUN, TEMPLATE))
+    world.jobs.job_changed("ADDED", job)
+    started = {**job, "metadata": {**job["metadata"], "resourceVersion": "90"}, "status": {"active": 1}}
+    world.jobs.job_changed("MODIFIED", started)
+    world.jobs.job_changed("DELETED", started)
+    assert world.changed == ["the-uid", "the-uid"]

@@ -62,7 +62,11 @@ class Cron:
 
     @property
     def text(self) -> str:
-        return f"{self.minute.text} {self.hour.text} {self.day.text} {self.month.text} {self.weekday.text}"
+        return " ".join(self.texts)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return (self.minute.text, self.hour.text, self.day.text, self.month.text, self.weekday.text)
 
     @property
     def follows_clock(self) -> bool:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import tomllib
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,8 @@ from kalends.engine.scheduler import Scheduler
 from kalends.executors.configured import target_check
 from kalends.model import ScheduledJob, check_manifest, format_instant
 from kalends.settings import ExecutorKind, Settings
-from kalends.tasks import Registry
+from kalends.tasks import CurrentRun, Registry
+from kalends.tasks.context import enter
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SETTINGS = EXAMPLES / "settings.yaml"
@@ -174,3 +178,28 @@ async def test_the_one_without_a_trigger_runs_once_and_the_suspended_one_not_at_
     resting = (await status_after(3600, "06-suspended/scheduledjob.yaml"))["resting"]
     assert (once["counts"]["due"], once["counts"]["succeeded"]) == (1, 1)
     assert resting.get("counts", {}).get("due", 0) == 0
+
+
+OWN = EXAMPLES / "own-image"
+
+
+def test_the_package_of_the_own_image_registers_the_task_that_its_schedule_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(OWN)
+    project = tomllib.loads((OWN / "pyproject.toml").read_text())["project"]
+    modules = project["entry-points"]["kalends.tasks"].values()
+    assert tuple(modules) == Settings.load(OWN / "settings.yaml").task_modules
+    registry = Registry.load(tuple(modules))
+    monkeypatch.delitem(sys.modules, "acme_reports")
+    (manifest,) = read_manifests([OWN / "scheduledjob.yaml"])
+    task = manifest.obj["spec"]["task"]
+    registry.check_call(task["name"], task["args"], task["kwargs"])
+    revenue = registry.find(task["name"]).function
+
+    def carry_out() -> object:
+        enter(CurrentRun("revenue-0", "default", "revenue", START, attempt=1, last_successful=None))
+        return revenue(*task["args"], **task["kwargs"])
+
+    until = format_instant(START).replace("Z", "+00:00")
+    assert copy_context().run(carry_out) == {"region": "north", "currency": "USD", "until": until}

@@ -1,0 +1,43 @@
+# The operator's image: a virtual environment with Kalends in it, on a slim Python, run by nobody in particular.
+#
+#   docker build -t kalends:0.1.0 .
+#
+# Any base with python3 (3.11 or later) and its venv module will do: --build-arg BASE_IMAGE=debian-with-python. Both stages
+# need the same one, as a virtual environment points to the interpreter that it was made with.
+ARG BASE_IMAGE=python:3.11-slim
+
+FROM ${BASE_IMAGE} AS build
+WORKDIR /src
+# The wheel is built, and installed, by a pip that stays behind in this stage.
+RUN python3 -m venv /tools && python3 -m venv --without-pip /opt/kalends
+COPY pyproject.toml README.md LICENSE ./
+COPY operator operator
+# Modules are compiled here, as nothing can be written beside them at run time; but for a part of the Kubernetes client
+# that the operator never imports, 27 MB.
+RUN /tools/bin/pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . \
+ && /tools/bin/pip --python /opt/kalends/bin/python install --no-cache-dir --no-compile /wheels/*.whl \
+ && /opt/kalends/bin/python -m compileall -q -x /kubernetes/aio/ /opt/kalends/lib
+
+FROM ${BASE_IMAGE}
+ARG BASE_IMAGE
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="Kalends" \
+      org.opencontainers.image.description="APScheduler for Kubernetes: the operator that runs ScheduledJobs" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="${BASE_IMAGE}"
+COPY --from=build /opt/kalends /opt/kalends
+# Lines of the log are seen when they are written. No interpreter tries to write to a read-only file system. Time zones are
+# those of the tzdata package, whatever the base has: its own may be years old.
+ENV PATH=/opt/kalends/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONTZPATH=
+# A number, as `runAsNonRoot` cannot judge a name.
+USER 65532:65532
+WORKDIR /tmp
+EXPOSE 8080
+ENTRYPOINT ["kalends"]
+CMD ["--help"]

@@ -114,14 +114,17 @@ class Objects:
         """Put ``given`` in the place of an object, or of its status; its resourceVersion, if any, must be current."""
         old = self.get(collection, namespace, name)
         wanted = given.get("metadata", {})
-        for field in ("resourceVersion", "uid"):
-            if wanted.get(field) not in (None, "", old["metadata"][field]):
-                raise Refused(
-                    409,
-                    "Conflict",
-                    f'Operation cannot be fulfilled on {collection.plural} "{name}": the object has been modified; '
-                    "please apply your changes to the latest version and try again",
-                )
+        if wanted.get("resourceVersion") not in {None, "", old["metadata"]["resourceVersion"]}:
+            raise Refused(
+                409,
+                "Conflict",
+                f'Operation cannot be fulfilled on {collection.plural} "{name}": the object has been modified; '
+                "please apply your changes to the latest version and try again",
+            )
+        # The real server ignores all metadata but the version in a write to a custom resource's status.
+        is_custom_status = subresource == "status" and collection.plural == "scheduledjobs"
+        if wanted.get("uid") not in {None, "", old["metadata"]["uid"]} and not is_custom_status:
+            raise Refused(422, "Invalid", f'{collection.kind} "{name}" is invalid: metadata.uid: field is immutable')
         if subresource == "status":
             new = {**old, "status": given.get("status")}
         else:

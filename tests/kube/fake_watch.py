@@ -10,6 +10,9 @@ from kalends.errors import ApiError
 from kube.fake_objects import Collection, Object, Objects, Write
 from kube.fake_selectors import Matches
 
+# Fake time moves in microseconds: what is due within one is due.
+TICK = 1e-6
+
 
 class Watch:
     """Reads the history from a version on, for one collection.
@@ -59,10 +62,12 @@ class Watch:
             self._said.clear()
             if lines:
                 return b"".join(orjson.dumps(line) + b"\n" for line in lines)
-            if self._ended or self._time() >= self._ends_at:
+            if self._ended or self._is_past(self._ends_at):
                 return b""
-            if self._time() >= self._next_bookmark:
+            if self._is_past(self._next_bookmark):
                 self._next_bookmark += self._bookmark_period
+                if self._is_ahead():
+                    continue
                 return orjson.dumps(self._bookmark()) + b"\n"
             await self._wait()
 
@@ -75,7 +80,12 @@ class Watch:
         except TimeoutError:
             return
 
+    def _is_past(self, moment: float) -> bool:
+        return self._time() + TICK >= moment
+
     def _news(self) -> Iterator[Object]:
+        if self._is_ahead():
+            return
         if self._version < self._objects.oldest_known:
             status = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}
             yield {"type": "ERROR", "object": status}
@@ -87,6 +97,10 @@ class Watch:
                 if change is not None:
                     yield change
         self._version = self._objects.version
+
+    def _is_ahead(self) -> bool:
+        """Tell whether the version is one of the future: a server that was restored from a backup waits in silence."""
+        return self._version > self._objects.version
 
     def _change(self, write: Write) -> Object | None:
         """Return what this watch says of a write: with a selector, leaving the selection is a deletion."""

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 LONGEST_INSTANCE = 128
 REQUEST_TIMEOUT = 10.0
+# What is due within it is due: no clock moves on for less.
+SHORTEST_WAIT = 0.001
 
 Fate = Literal["posted", "repeated", "suppressed", "dropped", "failed"]
 
@@ -161,7 +163,7 @@ class EventPoster:
         if self._queue or self._due:
             pause = 0.0 if self._queue else self._due[0][0] - now
             pause = 0.0 if self._closing else max(pause, self._overall.wait(now))
-            if pause > 0:
+            if pause > SHORTEST_WAIT:
                 await self._sleep(pause)
                 return
             self._overall.take(now)

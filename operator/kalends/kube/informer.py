@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from kalends.clock import Clock
 from kalends.errors import ApiError
-from kalends.kube.client import ApiClient
+from kalends.kube.client import SILENCE, ApiClient
 from kalends.kube.retries import Backoff
 from kalends.kube.transport import JsonObject
 
@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 PAGE = 500
 # A watch that ends sooner, without having said anything, counts as a failure: reconnecting at once would be a storm.
 SHORT_WATCH = 1.0
+# So many watches in a row that were silent to the end: the version to go on from may be one that the server has yet to
+# reach, as it was restored from a backup.
+SILENT_WATCHES = 2
 # After these the version to go on from is worth nothing: it is too old, or this server never gave it (it was restored
 # from a backup), or the resource was not served for a while.
 STATUSES_TO_LIST_AFTER = frozenset(
@@ -94,6 +97,7 @@ class Informer:
         self._resource_version: str | None = None
         self._synced = False
         self._failures = 0
+        self._silent_watches = 0
 
     @property
     def synced(self) -> bool:
@@ -163,11 +167,19 @@ class Informer:
                     self._heard()
                     self._follow(kind, changed)
         finally:
-            lasted = self._clock.monotonic() - begun >= SHORT_WATCH
-            if heard or lasted:
-                self._failures = 0
-        if not heard and not lasted:
+            lasted = self._clock.monotonic() - begun
+            self._judge(heard=heard, lasted=lasted)
+        if not heard and lasted < SHORT_WATCH:
             await self._pause()
+
+    def _judge(self, *, heard: bool, lasted: float) -> None:
+        """Draw conclusions from how a watch went."""
+        if heard or lasted >= SHORT_WATCH:
+            self._failures = 0
+        self._silent_watches = 0 if heard else self._silent_watches + (lasted >= SILENCE)
+        if self._silent_watches >= SILENT_WATCHES:
+            self._silent_watches = 0
+            self._resource_version = None
 
     def _heard(self) -> None:
         self.last_contact = self._clock.monotonic()

@@ -26,6 +26,8 @@ from kalends.kube.transport import JSON, MERGE_PATCH, JsonObject
 log = logging.getLogger(__name__)
 
 RELEASE_TIMEOUT = 2.0
+# No clock moves on for less.
+SHORTEST_WAIT = 0.001
 LOST_RACE = frozenset({HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND})
 
 
@@ -135,7 +137,7 @@ class LeaderElector:
         log.info("%s leads, in term %d.", self.identity, self.epoch)
         self._on_started(self.epoch)
         while self.is_leader() and not self._stopping.is_set():
-            await self._wait(min(self._timing.retry_period, self._remaining()))
+            await self._wait(max(SHORTEST_WAIT, min(self._timing.retry_period, self._remaining())))
             if self.is_leader() and not self._stopping.is_set():
                 await self._attempt(self._remaining())
         if not self._stopping.is_set():

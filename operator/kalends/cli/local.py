@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import re
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from asyncio import FIRST_COMPLETED
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from secrets import token_hex
 
@@ -21,7 +23,6 @@ from kalends.clock import SystemClock
 from kalends.engine.ports import Executor
 from kalends.engine.schedule import JOBS_EXECUTOR, Defaults
 from kalends.engine.scheduler import Scheduler
-from kalends.errors import InvalidSettings
 from kalends.executors.commands import CommandsExecutor
 from kalends.executors.configured import check_default, pools, target_check
 from kalends.settings import Settings
@@ -31,20 +32,9 @@ from kalends.tasks import Registry
 
 NO_COMMANDS = "needs Kubernetes; to run its containers as processes of this machine, say `--local-commands`"
 LOCAL_COMMANDS = 10
-DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?")
-
-
-def seconds_of(text: str) -> float:
-    """Return a duration in seconds: ``90``, ``90s``, ``5m``, ``1h30m``.
-
-    Raises:
-        InvalidSettings: It is none.
-    """
-    found = DURATION.fullmatch(text)
-    if not text or found is None:
-        raise InvalidSettings(f"a duration must be like '90s', '5m' or '1h30m', got '{text}'")
-    hours, minutes, seconds = (float(part or 0) for part in found.groups())
-    return hours * 3600 + minutes * 60 + seconds
+"""How many of them at once."""
+STOP_SECONDS = 5.0
+"""How long runs may take to end once somebody asks to stop."""
 
 
 def default_settings(settings: Settings) -> Defaults:
@@ -62,7 +52,7 @@ def default_settings(settings: Settings) -> Defaults:
 def run_files(  # noqa: PLR0913 - one argument for each option of the command
     files: Sequence[Path],
     *,
-    duration: str | None,
+    duration: float | None,
     store: Path,
     local_commands: bool,
     plain: bool,
@@ -72,22 +62,39 @@ def run_files(  # noqa: PLR0913 - one argument for each option of the command
     """Run the manifests of files until nothing is left to run, the time is over, or somebody stops it."""
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(message)s")
     settings = Settings.load(config, time_zone=time_zone)
-    seconds = None if duration is None else seconds_of(duration)
     sys.path.insert(0, str(Path.cwd()))  # a task module beside the manifests, as python -m has it
-    manifests = list(read_manifests(files))
+    manifests = list(runnable(read_manifests(files)))
     valid = [manifest for manifest in manifests if not manifest.problems]
     for manifest in manifests:
         for problem in manifest.problems:
-            click.echo(f"{manifest.source}: {manifest.name}: {problem}", err=True)
+            click.echo(f"{manifest.label}: {problem}", err=True)
     if not valid:
         return 1
     lines = plain or not sys.stdout.isatty()
     try:
         local = _Local(settings, store, local_commands=local_commands, lines=lines)
-        all_well = asyncio.run(local.run(valid, seconds))
+        all_well = asyncio.run(local.run(valid, duration))
     except KeyboardInterrupt:
         return 130
     return 0 if all_well and len(valid) == len(manifests) else 1
+
+
+def runnable(manifests: Iterable[Manifest]) -> Iterator[Manifest]:
+    """Yield the manifests, with a problem for what only an API server could do: make up names, tell twins apart."""
+    sources: dict[tuple[str, str], str] = {}
+    for manifest in manifests:
+        if manifest.problems:
+            yield manifest
+            continue
+        metadata = manifest.obj["metadata"]
+        key = (metadata.get("namespace") or "default", metadata.get("name") or "")
+        if not key[1]:
+            yield replace(manifest, problems=("metadata.name: must be set to run without a cluster",))
+        elif key in sources:
+            yield replace(manifest, problems=(f"metadata.name: must be there once, but is in {sources[key]} already",))
+        else:
+            sources[key] = manifest.source
+            yield manifest
 
 
 class _Local:
@@ -124,17 +131,42 @@ class _Local:
         going = asyncio.create_task(scheduler.run(), name="scheduler")
         watching = asyncio.create_task(self._screen.run(scheduler), name="screen")
         idle = asyncio.create_task(_until_idle(scheduler), name="idle")
-        stopped = asyncio.create_task(stop.wait(), name="stop")
         try:
-            await asyncio.wait({going, idle, stopped}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            await scheduler.drain(self._settings.drain_seconds if not stop.is_set() else 5.0)
+            async with _waiting(stop) as stopped:
+                await asyncio.wait({going, watching, idle, stopped}, timeout=seconds, return_when=FIRST_COMPLETED)
+            if not going.done():
+                asked = stop.is_set() or watching.done()
+                await _drain(scheduler, STOP_SECONDS if asked else self._settings.drain_seconds, stop)
         finally:
-            for task in (going, watching, idle, stopped):
+            for task in (going, watching, idle):
                 task.cancel()
-            await asyncio.gather(going, watching, idle, stopped, return_exceptions=True)
+            ends = await asyncio.gather(going, watching, idle, return_exceptions=True)
             self._screen.close(scheduler)
             self._store.close()
+        for end in ends:
+            if isinstance(end, Exception):
+                raise end
         return all(problem is None for _, _, problem in scheduler.overview())
+
+
+@asynccontextmanager
+async def _waiting(event: asyncio.Event) -> AsyncIterator[asyncio.Task[bool]]:
+    task = asyncio.create_task(event.wait(), name="stop")
+    try:
+        yield task
+    finally:
+        task.cancel()
+
+
+async def _drain(scheduler: Scheduler, grace: float, stop: asyncio.Event) -> None:
+    """Let runs end for up to ``grace`` seconds; if somebody asks to stop meanwhile, no longer."""
+    stop.clear()
+    draining = asyncio.create_task(scheduler.drain(grace), name="drain")
+    async with _waiting(stop) as stopped:
+        await asyncio.wait({draining, stopped}, return_when=FIRST_COMPLETED)
+    if not draining.done():
+        await scheduler.drain(0.0)
+    await draining
 
 
 async def _until_idle(scheduler: Scheduler) -> None:

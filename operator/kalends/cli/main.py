@@ -9,17 +9,8 @@ from typing import Any
 
 import click
 
+from kalends.cli.options import CONFIG, FILES, FILES_OR_CRON, OUTPUT, ZONE, duration, instant
 from kalends.errors import KalendsError
-
-FILES = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
-CONFIG = click.option(
-    "--config",
-    envvar="KALENDS_CONFIG",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="A YAML file of settings; KALENDS_… in the environment wins over it.",
-)
-ZONE = click.option("--time-zone", metavar="ZONE", help="The IANA zone of manifests that name none.")
-OUTPUT = click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -30,9 +21,9 @@ def cli() -> None:
 @cli.command(name="version")
 def version_() -> None:
     """Show the version of Kalends and of its zone database."""
-    import tzdata
+    from kalends.triggers import database_version
 
-    click.echo(f"kalends {version('kalends')} (time zones {tzdata.IANA_VERSION})")
+    click.echo(f"kalends {version('kalends')} (time zones {database_version()})")
 
 
 @cli.command()
@@ -48,28 +39,66 @@ def crds() -> None:
 @ZONE
 @CONFIG
 def validate(files: tuple[Path, ...], time_zone: str | None, config: Path | None) -> None:
-    """Say what is wrong with manifests, field by field. Exit code 1 if anything is."""
+    """Say what is wrong with manifests, field by field, or what they mean. Exit code 1 if anything is wrong."""
     from kalends.cli.validate import validate_files
 
-    sys.exit(validate_files(files, time_zone=time_zone, config=config))
+    sys.exit(validate_files(files, now=_now(), zone=_zone(time_zone, config)))
+
+
+@cli.command()
+@FILES_OR_CRON
+@ZONE
+@CONFIG
+def explain(what: tuple[str, ...], time_zone: str | None, config: Path | None) -> None:
+    """Say in plain English what the schedules of manifests, or a cron expression, mean."""
+    from kalends.cli.explain import show_meanings
+
+    sys.exit(show_meanings(what, now=_now(), zone=_zone(time_zone, config)))
 
 
 @cli.command(name="next")
-@click.argument("what", nargs=-1, required=True, metavar="[FILE… | CRON]")
+@FILES_OR_CRON
 @ZONE
-@click.option("--after", metavar="INSTANT", help="RFC 3339; default: now. Fire times are later than this.")
-@click.option("-n", "count", type=click.IntRange(1, 10_000), default=5, show_default=True, help="How many.")
+@click.option(
+    "--after", metavar="INSTANT", callback=instant, help="RFC 3339; default: now. Fire times are later than this."
+)
+@click.option("--until", metavar="INSTANT", callback=instant, help="RFC 3339. Fire times are not later than this.")
+@click.option(
+    "-n",
+    "number",
+    type=click.IntRange(1, 10_000),
+    metavar="N",
+    help="How many to list, 10000 at most. Default: 5; with --until, all.",
+)
+@click.option("--count", is_flag=True, help="Say how many there are until --until, the first and the last of them.")
 @OUTPUT
-def next_(what: tuple[str, ...], **options: Any) -> None:
-    """Show the coming fire times of manifests, or of a cron expression."""
-    from kalends.cli.next import show_next
+@CONFIG
+def next_(what: tuple[str, ...], *, number: int | None, count: bool, **options: Any) -> None:
+    """Show the coming fire times of manifests, or of a cron expression.
 
-    sys.exit(show_next(what, **options))
+    A manifest that was never applied is taken to be created at --after. Jitter delays runs, not fire times.
+    """
+    from kalends.cli.counting import show_count
+    from kalends.cli.next import AT_MOST, Window, show_next
+
+    after, until, output = options["after"], options["until"], options["output"]
+    after = _now() if after is None else after
+    zone = _zone(options["time_zone"], options["config"])
+    if until is not None and until < after:
+        raise click.UsageError("--until must not be before --after, or before now where there is no --after")
+    if not count:
+        most = number or (5 if until is None else AT_MOST)
+        sys.exit(show_next(what, Window(after, until), zone=zone, number=most, output=output))
+    if until is None:
+        raise click.UsageError("--count must have --until: it counts up to there")
+    if number is not None:
+        raise click.UsageError("must have one of -n, which lists, and --count, which counts; not both")
+    sys.exit(show_count(what, after, until, zone=zone, output=output))
 
 
 @cli.command()
 @FILES
-@click.option("--for", "duration", metavar="DURATION", help="End after so long: 90s, 5m, 1h30m.")
+@click.option("--for", "duration", metavar="DURATION", callback=duration, help="End after so long: 90s, 5m, 1h30m.")
 @click.option(
     "--store",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -112,6 +141,18 @@ def operator(**options: Any) -> None:
     from kalends.cli.operator import run_operator
 
     sys.exit(run_operator(**options))
+
+
+def _now() -> int:
+    from kalends.clock import SystemClock
+
+    return int(SystemClock().now())
+
+
+def _zone(said: str | None, config: Path | None) -> str:
+    from kalends.settings import Settings
+
+    return Settings.load(config, time_zone=said).time_zone
 
 
 def main() -> None:

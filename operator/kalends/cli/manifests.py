@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from kalends.cli.documents import Document, Json, documents
 from kalends.engine.schedule import Defaults, Schedule, Target, compile_schedule
 from kalends.errors import InvalidSpec, KalendsError
-from kalends.model import KIND, ScheduledJob, check_manifest, parse_instant
+from kalends.model import API_VERSION, KIND, ScheduledJob, check_manifest
 
-Json = dict[str, Any]
-
-
-class _Loader(yaml.CSafeLoader):
-    """YAML without dates: to kubectl, ``at: 2027-01-01T00:00:00`` is text."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
+SUFFIXES = (".yaml", ".yml", ".json")
+LISTS = ("List", f"{KIND}List")
+_GROUP = API_VERSION.partition("/")[0]
+_NONE_THERE = f"must hold a {KIND}; there is none"
 
 
-class UnreadableFile(KalendsError):
-    """A file that is not there, or is no YAML."""
+class InvalidManifest(KalendsError):
+    """A manifest that cannot be carried out; ``problems`` has a line for each reason."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,59 +33,83 @@ class Manifest:
     """One ScheduledJob of a file."""
 
     source: str
+    """The file; empty for what was typed as an argument."""
     name: str
     obj: Json
-    problems: tuple[str, ...]
+    problems: tuple[str, ...] = ()
     """What is wrong with it, each with the field's path."""
+
+    @property
+    def label(self) -> str:
+        """What a line about it begins with."""
+        return self.name if self.source in {"", self.name} else f"{self.source}: {self.name}"
 
 
 def read_manifests(files: Iterable[Path]) -> Iterator[Manifest]:
     """Yield the ScheduledJobs of all files; folders stand for the YAML and JSON files in them.
 
-    Raises:
-        UnreadableFile: A file cannot be read, or has no ScheduledJob in it.
+    What cannot be read is yielded too, as a manifest with a problem. Other kinds are passed over, and in folders also
+    files that are no Kubernetes manifests at all, such as settings.
     """
-    for file in _expanded(files):
-        found = False
-        for position, document in enumerate(_documents(file)):
-            for obj in _items(document):
-                if isinstance(obj, dict) and obj.get("kind") not in {KIND, None}:
-                    continue
-                found = True
-                yield _manifest(f"{file}", position, obj)
-        if not found:
-            raise UnreadableFile(f"{file}: must hold a {KIND}; there is none")
-
-
-def _expanded(files: Iterable[Path]) -> Iterator[Path]:
     for file in files:
         if file.is_dir():
-            yield from sorted(one for one in file.rglob("*") if one.suffix in {".yaml", ".yml", ".json"})
+            inside = sorted(one for one in file.rglob("*") if one.suffix in SUFFIXES and one.is_file())
+            found = [manifest for one in inside for manifest in _read(one, in_folder=True)]
         else:
-            yield file
+            found = list(_read(file, in_folder=False))
+        yield from found or [Manifest(f"{file}", f"{file}", {}, (_NONE_THERE,))]
 
 
-def _documents(file: Path) -> list[Any]:
+def named(what: Iterable[str]) -> Iterator[Manifest]:
+    """Yield the manifests of arguments that are files, folders, ``-`` or cron expressions."""
+    for text in what:
+        if text == "-" or text.endswith(SUFFIXES) or (" " not in text and os.path.exists(text)):  # noqa: PTH110 - Path.exists raises for what is too long to be a path
+            yield from read_manifests([Path(text)])
+        else:
+            spec = {"schedule": text, "task": {"name": "none"}}
+            yield Manifest("", text, {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": "x"}, "spec": spec})
+
+
+def _read(file: Path, *, in_folder: bool) -> Iterator[Manifest]:
     try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-        return [one for one in yaml.load_all(text, _Loader) if one is not None]
+        content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        text = content.decode("utf-8-sig")
     except OSError as error:
-        raise UnreadableFile(f"{file}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise UnreadableFile(f"{file}: must be YAML or JSON: {' '.join(str(error).split())}") from error
+        yield Manifest(f"{file}", f"{file}", {}, (f"cannot be read: {error.strerror}",))
+        return
+    except UnicodeDecodeError as error:
+        yield Manifest(f"{file}", f"{file}", {}, (f"must be text in UTF-8: {error.reason} at byte {error.start}",))
+        return
+    for position, document in enumerate(documents(text), start=1):
+        if document.problem is not None:
+            yield Manifest(f"{file}", f"document {position}", {}, (document.problem,))
+            continue
+        for obj in _items(document):
+            if _is_meant_for_us(obj, in_folder=in_folder):
+                yield _manifest(f"{file}", f"document {position}", obj)
 
 
-def _items(document: Any) -> list[Any]:
-    if isinstance(document, dict) and document.get("kind") == "List" and isinstance(document.get("items"), list):
-        return list(document["items"])
-    return [document]
+def _items(document: Document) -> list[Any]:
+    obj = document.value
+    if isinstance(obj, dict) and obj.get("kind") in LISTS and isinstance(obj.get("items"), list):
+        return list(obj["items"])
+    return [obj]
 
 
-def _manifest(source: str, position: int, obj: Any) -> Manifest:
+def _is_meant_for_us(obj: Any, *, in_folder: bool) -> bool:
+    if not isinstance(obj, dict):
+        return not in_folder
+    kind, version = obj.get("kind"), obj.get("apiVersion")
+    if kind is None and version is None and in_folder:
+        return False
+    return kind in {KIND, None} or str(version).startswith(f"{_GROUP}/")
+
+
+def _manifest(source: str, position: str, obj: Any) -> Manifest:
     problems = tuple(f"{one.path}: {one.message}" if one.path else one.message for one in check_manifest(obj))
     metadata = obj.get("metadata") if isinstance(obj, dict) else None
-    name = metadata.get("name") if isinstance(metadata, dict) else None
-    return Manifest(source, str(name or f"document {position + 1}"), obj if isinstance(obj, dict) else {}, problems)
+    name = (metadata.get("name") or metadata.get("generateName")) if isinstance(metadata, dict) else None
+    return Manifest(source, str(name or position), obj if isinstance(obj, dict) else {}, problems)
 
 
 def accept_any(target: Target, executor: str) -> None:
@@ -96,18 +117,44 @@ def accept_any(target: Target, executor: str) -> None:
     del target, executor
 
 
+def job_of(manifest: Manifest) -> ScheduledJob:
+    """Return the resource that a manifest describes.
+
+    Raises:
+        InvalidManifest: There is something wrong with it.
+    """
+    if manifest.problems:
+        raise InvalidManifest(manifest.problems)
+    metadata: Mapping[str, Any] = manifest.obj["metadata"]
+    named = {"name": metadata.get("generateName")} if metadata.get("name") is None else {}
+    try:
+        return ScheduledJob.read({**manifest.obj, "metadata": {**metadata, **named}})
+    except InvalidSpec as error:
+        raise InvalidManifest([" ".join(str(error).split())]) from error
+
+
 def schedule_of(manifest: Manifest, *, created: int, zone: str) -> Schedule:
     """Return the schedule of a manifest that was never applied, as if it were created at ``created``.
 
     Raises:
-        InvalidSpec: It cannot be carried out.
+        InvalidManifest: It cannot be carried out.
     """
-    if manifest.problems:
-        raise InvalidSpec("; ".join(manifest.problems), path=manifest.name)
-    metadata: Mapping[str, Any] = manifest.obj["metadata"]
-    said = metadata.get("creationTimestamp")
-    born = parse_instant(said) if isinstance(said, str) else created
-    obj = {**manifest.obj, "metadata": {"uid": "", **metadata}}
-    return compile_schedule(
-        ScheduledJob.read(obj), created=born, edited=None, defaults=Defaults(time_zone=zone), check=accept_any
-    )
+    job = job_of(manifest)
+    born = job.metadata.creation_timestamp
+    try:
+        return compile_schedule(
+            job,
+            created=created if born is None else born,
+            edited=None,
+            defaults=Defaults(time_zone=zone),
+            check=accept_any,
+        )
+    except InvalidSpec as error:
+        raise InvalidManifest([" ".join(str(error).split())]) from error
+
+
+def zone_of(manifest: Manifest, default: str) -> str:
+    """Return the name of the zone that a manifest says, even where nothing else in it can be read."""
+    spec: Any = manifest.obj.get("spec")
+    said = spec.get("timeZone") if isinstance(spec, dict) else None
+    return said if isinstance(said, str) else default

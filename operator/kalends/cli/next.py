@@ -5,19 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 import orjson
 
-from kalends.cli.manifests import Manifest, UnreadableFile, read_manifests, schedule_of
-from kalends.clock import SystemClock
+from kalends.cli.manifests import InvalidManifest, Manifest, named, schedule_of, zone_of
 from kalends.engine.schedule import Schedule
-from kalends.errors import InvalidSpec
-from kalends.model import API_VERSION, KIND, format_instant, parse_instant
-from kalends.settings import Settings
+from kalends.model import format_instant
+
+AT_MOST = 10_000
+"""How many fire times are listed of one manifest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which fire times are asked for: those with ``after`` < fire time <= ``until``."""
+
+    after: int
+    until: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,82 +35,69 @@ class Coming:
     zone: str
     fire_times: tuple[int, ...] = ()
     ends: bool = False
-    """Whether nothing comes after these."""
+    """Whether nothing comes after these, ever."""
+    more: bool = False
+    """Whether there are more that were asked for than can be listed."""
+    suspended: bool = False
     error: str | None = None
 
 
-def show_next(what: Sequence[str], *, time_zone: str | None, after: str | None, count: int, output: str) -> int:
+def show_next(what: Sequence[str], window: Window, *, zone: str, number: int, output: str) -> int:
     """Print the next fire times; return the exit code: 1 if one of the manifests has none to show for an error."""
-    try:
-        since = parse_instant(after) if after else int(SystemClock().now())
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--after") from error
-    zone = Settings.load(None, time_zone=time_zone).time_zone
-    coming = list(_all(what, since, zone, count))
-    click.echo(_json(coming) if output == "json" else _table(coming))
+    coming = [_coming(manifest, window, zone, number) for manifest in named(what)]
+    click.echo(_json(coming) if output == "json" else "\n".join(line for one in coming for line in _lines(one, window)))
     return 1 if any(one.error is not None for one in coming) else 0
 
 
-def _all(what: Sequence[str], since: int, zone: str, count: int) -> Iterator[Coming]:
-    for text in what:
-        if not _is_file(text):
-            spec = {"schedule": text, "task": {"name": "none"}}
-            obj = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": "cron"}, "spec": spec}
-            yield _coming(Manifest("", text, obj, ()), since, zone, count)
-            continue
-        try:
-            for manifest in read_manifests([Path(text)]):
-                yield _coming(manifest, since, zone, count)
-        except UnreadableFile as error:
-            yield Coming(text, zone, error=str(error))
+def armed_at(schedule: Schedule, after: int) -> int:
+    """Return the instant after which fire times count.
+
+    A manifest that was never applied is taken to be created at ``after``: if it fires at its creation, that is still
+    to come.
+    """
+    return schedule.first_armed if schedule.created == after else after
 
 
-def _is_file(text: str) -> bool:
-    return text == "-" or text.endswith((".yaml", ".yml", ".json")) or (" " not in text and Path(text).exists())
+def told(instant: int, zone: str) -> str:
+    """Return an instant in UTC and as the clocks of a zone show it."""
+    return f"{format_instant(instant)}  {datetime.fromtimestamp(instant, ZoneInfo(zone)):%a %Y-%m-%d %H:%M:%S %Z}"
 
 
-def _coming(manifest: Manifest, since: int, zone: str, count: int) -> Coming:
-    spec: Any = manifest.obj.get("spec")
-    named = spec.get("timeZone") if isinstance(spec, dict) else None
-    own = named if isinstance(named, str) else zone
+def _coming(manifest: Manifest, window: Window, default_zone: str, number: int) -> Coming:
+    zone = zone_of(manifest, default_zone)
     try:
-        schedule = schedule_of(manifest, created=since, zone=zone)
-    except InvalidSpec as error:
-        return Coming(manifest.name, own, error=str(error))
-    return _listed(manifest.name, own, schedule, since, count)
-
-
-def _listed(name: str, zone: str, schedule: Schedule, since: int, count: int) -> Coming:
-    # One without a trigger fires at its creation: seen from there, that is still to come.
-    at = schedule.trigger.next_after(schedule.first_armed if schedule.created == since else since)
+        schedule = schedule_of(manifest, created=window.after, zone=default_zone)
+    except InvalidManifest as error:
+        return Coming(manifest.name, zone, error=str(error))
+    at = schedule.trigger.next_after(armed_at(schedule, window.after))
     found: list[int] = []
-    while at is not None and len(found) < count:
+    while at is not None and len(found) < number and (window.until is None or at <= window.until):
         found.append(at)
         at = schedule.trigger.next_after(at)
-    return Coming(name, zone, tuple(found), ends=at is None)
+    more = at is not None and window.until is not None and at <= window.until
+    return Coming(manifest.name, zone, tuple(found), ends=at is None, more=more, suspended=schedule.suspended)
 
 
 def _json(coming: Sequence[Coming]) -> str:
-    told = [
+    entries: list[dict[str, Any]] = [
         {"name": one.name, "error": one.error}
         if one.error is not None
         else {"name": one.name, "fireTimes": [format_instant(t) for t in one.fire_times], "ends": one.ends}
         for one in coming
     ]
-    return orjson.dumps(told, option=orjson.OPT_INDENT_2).decode()
+    return orjson.dumps(entries, option=orjson.OPT_INDENT_2).decode()
 
 
-def _table(coming: Sequence[Coming]) -> str:
-    lines: list[str] = []
-    for one in coming:
-        lines.append(f"{one.name} ({one.zone})")
-        if one.error is not None:
-            lines.append(f"  error: {one.error}")
-            continue
-        zone = ZoneInfo(one.zone)
-        for instant in one.fire_times:
-            wall = datetime.fromtimestamp(instant, zone)
-            lines.append(f"  {format_instant(instant)}  {wall:%a %Y-%m-%d %H:%M:%S %Z}")
-        if one.ends:
-            lines.append("  and no more" if one.fire_times else "  never")
-    return "\n".join(lines)
+def _lines(one: Coming, window: Window) -> Iterator[str]:
+    if one.error is not None:
+        yield one.name
+        yield f"  error: {one.error}"
+        return
+    yield f"{one.name} ({one.zone})" + (", suspended" if one.suspended else "")
+    yield from (f"  {told(instant, one.zone)}" for instant in one.fire_times)
+    if one.ends:
+        yield "  and no more" if one.fire_times else "  never"
+    elif one.more:
+        yield "  and more: `--count` says how many"
+    elif not one.fire_times and window.until is not None:
+        yield f"  none until {format_instant(window.until)}"

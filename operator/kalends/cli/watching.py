@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections import deque
 from datetime import UTC, datetime
 from typing import Protocol
@@ -11,6 +13,7 @@ import click
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from kalends.engine.ports import Decided, Ended, Notice, RunReport, Turned
 from kalends.engine.scheduler import Scheduler
@@ -35,7 +38,7 @@ class Screen(Protocol):
         ...
 
     async def run(self, scheduler: Scheduler) -> None:
-        """Show until cancelled."""
+        """Show until cancelled, or until nobody looks any more."""
         ...
 
     def close(self, scheduler: Scheduler) -> None:
@@ -46,14 +49,22 @@ class Screen(Protocol):
 class PlainLines:
     """One line for each thing that happens."""
 
+    def __init__(self) -> None:
+        self._alone = asyncio.Event()
+
     def notice(self, notice: Notice) -> None:
-        """Print it."""
-        click.echo(_line(notice))
+        """Print it, if there is anybody left to read it."""
+        try:
+            click.echo(_line(notice))
+        except BrokenPipeError:
+            # What is still in the buffer would fail once more when the interpreter ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            self._alone.set()
 
     async def run(self, scheduler: Scheduler) -> None:
-        """Wait: lines are printed as things happen."""
+        """Wait until nobody reads any more: lines are printed as things happen."""
         del scheduler
-        await asyncio.Event().wait()
+        await self._alone.wait()
 
     def close(self, scheduler: Scheduler) -> None:
         """Say nothing more."""
@@ -90,7 +101,9 @@ class LiveTable:
         for report in self._runs:
             colour = COLOURS.get(report.outcome, "white")
             told = report.result or report.message or ""
-            runs.add_row(report.name, f"[{colour}]{report.outcome}[/]", f"{report.completed - report.started} s", told)
+            runs.add_row(
+                report.name, f"[{colour}]{report.outcome}[/]", f"{report.completed - report.started} s", Text(told)
+            )
         return Group(jobs, runs)
 
 

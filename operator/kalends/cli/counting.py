@@ -1,0 +1,72 @@
+"""``kalends next --count``: how many fire times lie between two instants, without listing them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+import orjson
+
+from kalends.cli.manifests import InvalidManifest, Manifest, named, schedule_of, zone_of
+from kalends.cli.next import armed_at, told
+from kalends.model import format_instant
+from kalends.triggers import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many fire times one manifest has, or why it can have none."""
+
+    name: str
+    zone: str
+    tally: Tally | None
+    error: str | None = None
+
+
+def show_count(what: Sequence[str], after: int, until: int, *, zone: str, output: str) -> int:
+    """Print the number of fire times with ``after`` < fire time <= ``until``, the first and the last of them.
+
+    Returns:
+        The exit code: 1 if one of the manifests cannot be carried out.
+    """
+    counted = [_counted(manifest, after, until, zone) for manifest in named(what)]
+    click.echo(_json(counted) if output == "json" else "\n".join(line for one in counted for line in _lines(one)))
+    return 1 if any(one.tally is None for one in counted) else 0
+
+
+def _counted(manifest: Manifest, after: int, until: int, default_zone: str) -> Counted:
+    zone = zone_of(manifest, default_zone)
+    try:
+        schedule = schedule_of(manifest, created=after, zone=default_zone)
+    except InvalidManifest as error:
+        return Counted(manifest.name, zone, None, str(error))
+    return Counted(manifest.name, zone, schedule.trigger.tally(armed_at(schedule, after), until))
+
+
+def _json(counted: Sequence[Counted]) -> str:
+    entries: list[dict[str, Any]] = [
+        {"name": one.name, "error": one.error}
+        if one.tally is None
+        else {
+            "name": one.name,
+            "count": one.tally.count,
+            "first": None if one.tally.first is None else format_instant(one.tally.first),
+            "last": None if one.tally.last is None else format_instant(one.tally.last),
+        }
+        for one in counted
+    ]
+    return orjson.dumps(entries, option=orjson.OPT_INDENT_2).decode()
+
+
+def _lines(one: Counted) -> Iterator[str]:
+    if one.tally is None:
+        yield one.name
+        yield f"  error: {one.error}"
+        return
+    yield f"{one.name} ({one.zone})"
+    yield f"  {one.tally.count:,} fire time{'' if one.tally.count == 1 else 's'}"
+    if one.tally.first is not None and one.tally.last is not None:
+        yield f"  first  {told(one.tally.first, one.zone)}"
+        yield f"  last   {told(one.tally.last, one.zone)}"

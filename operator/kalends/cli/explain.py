@@ -1,0 +1,32 @@
+"""``kalends explain``: what a schedule means, in a sentence, to be checked against what was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from kalends.cli.manifests import InvalidManifest, Manifest, job_of, named, schedule_of
+from kalends.triggers import explain
+
+
+def show_meanings(what: Sequence[str], *, now: int, zone: str) -> int:
+    """Print a sentence for each manifest; return the exit code: 1 if one of them cannot be carried out."""
+    wrong = False
+    for manifest in named(what):
+        try:
+            click.echo(f"{manifest.name}: {meaning_of(manifest, now=now, zone=zone)}")
+        except InvalidManifest as error:
+            wrong = True
+            click.echo(f"{manifest.name}: error: {error}")
+    return 1 if wrong else 0
+
+
+def meaning_of(manifest: Manifest, *, now: int, zone: str) -> str:
+    """Return what the schedule of a manifest means, in plain English, as if it were created now.
+
+    Raises:
+        InvalidManifest: It cannot be carried out.
+    """
+    schedule = schedule_of(manifest, created=now, zone=zone)
+    return explain(job_of(manifest).spec, created=schedule.created, zone=zone, identity=schedule.ref.key)

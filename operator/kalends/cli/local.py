@@ -17,8 +17,9 @@ from secrets import token_hex
 
 import click
 
+from kalends.cli.live_table import LiveTable
 from kalends.cli.manifests import Manifest, read_manifests
-from kalends.cli.watching import LiveTable, PlainLines
+from kalends.cli.watching import PlainLines
 from kalends.clock import SystemClock
 from kalends.engine.ports import Executor
 from kalends.engine.schedule import JOBS_EXECUTOR, Defaults

@@ -193,6 +193,7 @@ class FakeConnection:
     def __init__(self, api: FakeApi, client: str) -> None:
         self.client = client
         self._api = api
+        self._sent: set[asyncio.Task[Response]] = set()
         self._whole = asyncio.Event()
         self._whole.set()
 
@@ -205,9 +206,18 @@ class FakeConnection:
 
     async def send(self, request: Request) -> Response:
         await self._whole.wait()
-        response = await self._api.answer(self.client, request)
+        # What has been sent is carried out, even if the client gives up waiting meanwhile.
+        answering = asyncio.create_task(self._api.answer(self.client, request))
+        self._sent.add(answering)
+        answering.add_done_callback(self._settle)
+        response = await asyncio.shield(answering)
         await self._whole.wait()
         return response
+
+    def _settle(self, answering: asyncio.Task[Response]) -> None:
+        self._sent.discard(answering)
+        if not answering.cancelled():
+            answering.exception()  # nobody may be left to be told of it
 
     async def open(self, request: Request) -> FakeStream:
         await self._whole.wait()

@@ -177,6 +177,15 @@ async def test_a_server_that_is_down_is_not_stormed(informer: Informer, api: Fak
     assert api.count_of("GET") < 3600 / 15 + 20
 
 
+async def test_a_watch_that_is_refused_for_a_while_is_not_tried_before(informer: Informer, api: FakeApi) -> None:
+    api.faults.append(Fault(lambda request: "watch" in request.params, status=429, headers={"Retry-After": "20"}))
+    async with running(informer):
+        await asyncio.sleep(18)
+        assert api.open_watches == 0
+        await asyncio.sleep(3)
+        assert api.open_watches == 1
+
+
 async def test_a_server_that_ends_every_watch_at_once_is_not_stormed(informer: Informer, api: FakeApi) -> None:
     async with running(informer):
         for _ in range(600):

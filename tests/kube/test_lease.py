@@ -200,16 +200,33 @@ async def test_a_wall_clock_put_back_changes_nothing(replicas: list[Replica]) ->
         assert second.words == []
 
 
-async def test_of_two_that_reach_for_a_lease_at_once_one_gets_it(api: FakeApi) -> None:
+@pytest.mark.parametrize("exists", [False, True])
+async def test_of_many_that_reach_for_a_lease_at_once_one_gets_it(
+    api: FakeApi, client: ApiClient, *, exists: bool
+) -> None:
+    if exists:
+        await client.create(LEASES.collection("kalends"), {"metadata": {"name": "kalends"}, "spec": {}})
     api._latency = lambda _: 0.5
     replicas = [Replica(api.connect(f"replica-{number}")) for number in range(5)]
     for replica in replicas:
         replica.start()
-    await asyncio.sleep(10)
+    await asyncio.sleep(1.5)
     assert sum(replica.elector.is_leader() for replica in replicas) == 1
     for replica in replicas:
         replica.elector.stop()
     await asyncio.wait([replica.task for replica in replicas if replica.task is not None])
+
+
+async def test_a_renewal_that_arrives_late_does_not_take_the_lease_back(
+    api: FakeApi, client: ApiClient, replicas: list[Replica]
+) -> None:
+    first, second = replicas
+    async with electing(first, second):
+        api.faults.append(Fault(requests_to("PATCH"), client="first", delay=25, times=None))
+        await asyncio.sleep(60)
+        assert second.elector.is_leader()
+        assert (await client.get(LEASE))["spec"]["holderIdentity"] == "second"
+    assert first.words == ["started 1", "stopped"]
 
 
 async def test_a_lease_that_somebody_deleted_is_given_up(client: ApiClient, replicas: list[Replica]) -> None:

@@ -134,11 +134,11 @@ class Informer:
         if error.status in STATUSES_TO_LIST_AFTER:
             self._resource_version = None
         log.info("Following %s was interrupted: %s", self.path, error)
-        await self._pause()
+        await self._pause(at_least=error.retry_after or 0.0)
 
-    async def _pause(self) -> None:
+    async def _pause(self, at_least: float = 0.0) -> None:
         self._failures += 1
-        await asyncio.sleep(self._backoff.pause(self._failures, self._chance()))
+        await asyncio.sleep(max(at_least, self._backoff.pause(self._failures, self._chance())))
 
     async def _list(self) -> None:
         seen: set[Key] = set()

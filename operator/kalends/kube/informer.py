@@ -176,7 +176,7 @@ class Informer:
         """Draw conclusions from how a watch went."""
         if heard or lasted >= SHORT_WATCH:
             self._failures = 0
-        self._silent_watches = 0 if heard else self._silent_watches + (lasted >= SILENCE)
+        self._silent_watches = 0 if heard else self._silent_watches + (lasted > SILENCE - SHORT_WATCH)
         if self._silent_watches >= SILENT_WATCHES:
             self._silent_watches = 0
             self._resource_version = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -24,6 +25,8 @@ ZONES = (
     "America/St_Johns",
     "UTC",
 )
+ALL_ZONES = sorted(zoneinfo.available_timezones() - {"localtime"})
+"""The database's; a machine's own local time is none of them."""
 SUNDAY_FIRST = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 

@@ -68,29 +68,49 @@ def test_a_literal_time_that_only_ever_fell_into_a_gap_is_refused() -> None:
         build("Europe/Berlin", trigger={"cron": cron}, daylightSaving="Literal")
 
 
-ANY_SPEC: list[dict[str, Any]] = [
+SIMPLE: list[dict[str, Any]] = [
     {"schedule": "*/5 * * * *"},
     {"schedule": "0 0 29 2 *"},
     {"trigger": {"cron": {"year": "2000-2010", "second": "*"}}},
     {"trigger": {"interval": {"days": 36525}}},
     {"trigger": {"calendarInterval": {"months": 1, "days": 3}}},
     {"trigger": {"date": {"at": "2030-01-01"}}},
+    {"schedule": "30 2 * * *", "startTime": "1970-01-01"},
+    {"schedule": "30 2 * * *", "daylightSaving": "Literal"},
+    {},
+]
+COMBINED: list[dict[str, Any]] = [
     {"trigger": {"anyOf": [{"cron": {"hour": 3}}, {"interval": {"hours": 7}}]}},
     {"trigger": {"allOf": [{"cron": {"day": 13}}, {"cron": {"dayOfWeek": "fri"}}]}},
     {"schedule": "0 0 * * *", "exclude": [{"cron": {"month": 7}}], "startTime": "2025-01-01", "endTime": "2100-01-01"},
-    {},
 ]
 
 
-@given(
-    st.sampled_from(ANY_SPEC),
-    st.sampled_from(["UTC", "Europe/Berlin", "America/Santiago"]),
-    st.integers(-(2**70), 2**70),
-)
-@settings(max_examples=200, deadline=None)
+SOME_ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/Santiago", "Pacific/Apia", "Pacific/Pago_Pago"])
+END = at("9999-12-31T12:00")
+instants = st.integers(-(2**70), 2**70) | st.integers(END - 7 * 86_400, END) | st.integers(-86_400, 86_400)
+
+
+@given(st.sampled_from([*SIMPLE, *COMBINED]), SOME_ZONES, instants)
+@settings(max_examples=120, deadline=None)
 def test_any_instant_may_be_asked_about(spec: dict[str, Any], zone: str, instant: int) -> None:
     found = build(zone, **spec).next_after(instant)
-    assert found is None or (found > instant and -at("1970-01-02") <= found < at("9999-12-31T12:00"))
+    assert found is None or (found > instant and at("1969-12-31") < found < END)
+
+
+near_instants = st.integers(-86_400, at("2100-01-01"))
+
+
+@given(st.sampled_from(SIMPLE), SOME_ZONES, near_instants, near_instants)
+@settings(max_examples=60, deadline=None)
+def test_any_instants_may_be_counted_between(spec: dict[str, Any], zone: str, one: int, other: int) -> None:
+    trigger = build(zone, **spec)
+    after, until = min(one, other), max(one, other)
+    tally = trigger.tally(after, until)
+    first = trigger.next_after(after)
+    assert tally.first == (first if first is not None and first <= until else None)
+    assert (tally.count > 0) == (tally.first is not None)
+    assert tally.last is None or (tally.last <= until and trigger.next_after(tally.last - 1) == tally.last)
 
 
 def test_equal_schedules_share_their_parts() -> None:

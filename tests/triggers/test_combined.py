@@ -95,6 +95,11 @@ def test_any_of_is_the_union(rules: Rules, one: Any, other: Any, third: Any) -> 
 @given(rules, leaves, leaves)
 @settings(max_examples=120, deadline=None)
 def test_all_of_is_the_intersection(rules: Rules, one: Any, other: Any) -> None:
+    intersect(rules, one, other)
+
+
+def intersect(rules: Rules, one: Any, other: Any) -> None:
+    """Hold allOf to the intersection."""
     rules.check(rules.build({"allOf": [one, other]}), rules.instants(one) & rules.instants(other))
 
 
@@ -111,6 +116,11 @@ def test_they_nest_two_deep(rules: Rules, one: Any, other: Any, third: Any, four
 @given(rules, leaves, exclusions, st.integers(-DAY, DAY), st.integers(0, DAY))
 @settings(max_examples=40, deadline=None)
 def test_exclude_takes_away(rules: Rules, leaf: Any, exclusion: Any, begin: int, length: int) -> None:
+    take_away(rules, leaf, exclusion, begin, length)
+
+
+def take_away(rules: Rules, leaf: Any, exclusion: Any, begin: int, length: int) -> None:
+    """Hold exclude to the difference."""
     first = rules.start + DAY + begin
     stretch = {"from": rfc3339(first), "to": rfc3339(first + length)}
     clock = clock_of(exclusion["cron"], rules.zone)

@@ -52,7 +52,7 @@ def agrees_with_cronjob(text: str) -> None:
 
 
 @given(made_up_schedules())
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_what_cronjob_accepts_is_accepted_and_means_the_same(text: str) -> None:
     try:
         expected = parse_standard(text)
@@ -82,7 +82,7 @@ def test_these_mean_what_they_mean_to_cronjob(text: str) -> None:
 
 
 @given(crons)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_what_is_written_back_reads_the_same(cron: Any) -> None:
     parsed = read(cron.text)
     assert read(str(parsed)) == parsed
@@ -122,7 +122,7 @@ fields = st.builds(FiveFields, *(st.lists(item, min_size=1, max_size=3).map(tupl
 
 
 @given(fields)
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_what_is_read_is_what_was_written(written: FiveFields) -> None:
     assert parse_schedule(str(written)) == written
 
@@ -216,7 +216,7 @@ identities = st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=20).map
 
 
 @given(identities, fields)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_h_is_a_value_that_the_field_has(identity: str, written: FiveFields) -> None:
     every_field = zip(
         FIVE_FIELDS, (written.minute, written.hour, written.day, written.month, written.weekday), strict=True

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from kalends.triggers.days import Days
 from kalends.triggers.ports import NOTHING, Instant, Tally, last_until
 from kalends.triggers.times import HOUR, Times
-from kalends.triggers.zones import DAY, Span, Zone
+from kalends.triggers.zones import DAY, FOREVER, Span, Zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +89,16 @@ class WallTrigger:
 
     def _shown_from(self, instant: Instant) -> Instant | None:
         """Return the first showing, from ``instant`` on, which begins a span, of a wall time that the rule names."""
-        while True:
+        while instant < FOREVER:
             span = self.zone.span_at(instant)
             named = self._named_after(span.start + span.offset - 1)
             if named is None:
-                return None
+                break
             if named - span.offset < span.end:
                 return named - span.offset
             # Nothing is named before then, so nothing can be shown until a day earlier.
             instant = max(span.end, named - DAY)
+        return None
 
     def _count_in(self, span: Span, start: Instant, stop: Instant) -> int:
         begin = max(start, span.start)

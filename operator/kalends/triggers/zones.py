@@ -15,7 +15,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from zoneinfo import TZPATH, ZoneInfo
@@ -64,7 +64,8 @@ class Zone:
         self.name = name
         self._info = info
         self._chunks: dict[int, tuple[list[Instant], list[Span]]] = {}
-        self._recent = Span(0, 0, 0, 0)
+        fixed = info.utcoffset(None)  # None if it ever changes
+        self._recent = Span(0, 0, 0, 0) if fixed is None else _whole_time(_seconds(fixed))
 
     def span_at(self, instant: Instant) -> Span:
         """Return the span that holds ``instant``."""
@@ -75,6 +76,7 @@ class Zone:
 
     def spans(self, start: Instant, stop: Instant) -> Iterator[Span]:
         """Yield, in order, the spans that share an instant with ``start`` <= instant < ``stop``."""
+        stop = min(stop, FOREVER)
         while start < stop:
             span = self.span_at(start)
             yield span
@@ -165,8 +167,15 @@ class Zone:
         return high
 
     def _offset_at(self, instant: Instant) -> int:
-        offset = datetime.fromtimestamp(instant, self._info).utcoffset()
-        return offset.days * DAY + offset.seconds if offset is not None else 0
+        return _seconds(datetime.fromtimestamp(instant, self._info).utcoffset())
+
+
+def _seconds(offset: timedelta | None) -> int:
+    return 0 if offset is None else offset.days * DAY + offset.seconds
+
+
+def _whole_time(offset: int) -> Span:
+    return Span(-FOREVER, FOREVER, offset, -FOREVER + offset)
 
 
 @lru_cache(maxsize=1024)

@@ -18,6 +18,8 @@ from kalends.errors import KalendsError
 Json = dict[str, Any]
 
 _DOCUMENT_START = re.compile(r"^---(?=\s|$)", re.MULTILINE)
+_TEXT = "tag:yaml.org,2002:str"
+_NAMEABLE = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool")}
 DEEPEST = 100
 """How deep lists and objects nest: twice what a pod template needs."""
 _INTEGERS = range(-(1 << 63), 1 << 64)
@@ -76,7 +78,7 @@ def _read(text: str, lines_before: int) -> Iterator[Document]:
             while loader.check_node():
                 node = loader.get_node()
                 assert node is not None  # noqa: S101 - check_node has just said so
-                _refuse_twins(node)
+                _name_keys(loader, node)
                 value = as_json(loader.construct_document(node))
                 if value is not None:
                     yield Document(value)
@@ -104,8 +106,8 @@ def _refuse_depths(text: str) -> None:
             raise _NotJson(f"it is nested more than {DEEPEST} deep")
 
 
-def _refuse_twins(root: yaml.Node) -> None:
-    """Refuse a key that an object has twice: one of the two values would be lost without a word."""
+def _name_keys(loader: _Loader, root: yaml.Node) -> None:
+    """Make every key text, and refuse one that an object has twice: one of its values would be lost without a word."""
     waiting, seen = [root], set()
     while waiting:
         node = waiting.pop()
@@ -115,16 +117,27 @@ def _refuse_twins(root: yaml.Node) -> None:
         if isinstance(node, yaml.SequenceNode):
             waiting.extend(node.value)
         elif isinstance(node, yaml.MappingNode):
-            keys: set[str] = set()
+            node.value = [(_named(loader, key), value) for key, value in node.value]
+            names: set[str] = set()
             for key, value in node.value:
-                if isinstance(key, yaml.ScalarNode) and key.value in keys and key.value != "<<":
+                if key.tag == _TEXT and key.value in names:
                     raise yaml.MarkedYAMLError(problem=f"'{key.value}' is there twice", problem_mark=key.start_mark)
-                keys.add(key.value if isinstance(key, yaml.ScalarNode) else "")
+                if key.tag == _TEXT:
+                    names.add(key.value)
                 waiting.append(value)
 
 
+def _named(loader: _Loader, key: yaml.Node) -> yaml.Node:
+    """Return a key as kubectl would name it: ``1`` and ``true`` become text."""
+    if not isinstance(key, yaml.ScalarNode) or key.tag not in _NAMEABLE:
+        return key
+    value = loader.construct_object(key)
+    name = str(value).lower() if isinstance(value, bool) else str(value)
+    return yaml.ScalarNode(_TEXT, name, key.start_mark, key.end_mark)
+
+
 def as_json(value: Any, path: str = "") -> Any:
-    """Return a value of YAML as JSON has it, with its keys as text.
+    """Return a value of YAML as JSON has it.
 
     Raises:
         _NotJson: JSON has no such value; the message says where it stands.
@@ -139,19 +152,14 @@ def as_json(value: Any, path: str = "") -> Any:
         case list():
             return [as_json(item, f"{path}[{place}]") for place, item in enumerate(value)]
         case dict():
-            return {(name := _key(key, path)): as_json(item, f"{path}.{name}") for key, item in value.items()}
+            if odd := [key for key in value if not isinstance(key, str)]:
+                raise _NotJson(f"keys of {_place(path)} must be text, got {odd[0]!r}")
+            return {key: as_json(item, f"{path}.{key}") for key, item in value.items()}
         case _:
-            at = path.removeprefix(".") or "the document"
-            raise _NotJson(f"{at} must be a value that JSON has, got {type(value).__name__} {str(value)[:40]!r}")
+            raise _NotJson(
+                f"{_place(path)} must be a value that JSON has, got {type(value).__name__} {str(value)[:40]!r}"
+            )
 
 
-def _key(key: Any, path: str) -> str:
-    match key:
-        case str():
-            return key
-        case bool():
-            return "true" if key else "false"
-        case int() | float():
-            return str(key)
-        case _:
-            raise _NotJson(f"keys of {path.removeprefix('.') or 'the document'} must be text, got {key!r}")
+def _place(path: str) -> str:
+    return path.removeprefix(".") or "the document"

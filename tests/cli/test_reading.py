@@ -1,0 +1,154 @@
+"""Manifests are read as kubectl reads them: documents by themselves, values of JSON, other kinds passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from kalends.cli.documents import documents
+from kalends.cli.local import runnable
+from kalends.cli.manifests import read_manifests
+
+Command = Callable[..., Result]
+Write = Callable[..., Path]
+
+HEAD = "apiVersion: kalends.dev/v1alpha1\nkind: ScheduledJob\n"
+
+
+def values(text: str) -> list[object]:
+    return [one.value for one in documents(text)]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("2027-01-01T00:00:00", "2027-01-01T00:00:00"),
+        ("2027-01-01", "2027-01-01"),
+        ("12:30", "12:30"),
+        ("12:30:15.5", "12:30:15.5"),
+        ("1e3", 1000.0),
+        ("-1.5", -1.5),
+        ("017", 15),
+        ("0x1F", 31),
+        ("0", 0),
+        ("yes", True),
+        ("~", None),
+        ("1.2.3", "1.2.3"),
+    ],
+)
+def test_a_scalar_means_what_it_means_to_kubectl(written: str, meant: object) -> None:
+    assert values(f"a: {written}") == [{"a": meant}]
+
+
+def test_keys_become_text() -> None:
+    assert values("{1: a, true: b, 1.5: c}") == [{"1": "a", "true": "b", "1.5": "c"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("x: 1\na: {b: ]}", "line 2: must be YAML or JSON"),
+        ("a: 1\nb: 2\na: 3", "line 3: must be YAML or JSON: 'a' is there twice"),
+        ("a: .nan", "a must be a value that JSON has, got float"),
+        ("a: [!!binary aGk=]", "a[0] must be a value that JSON has, got bytes"),
+        (f"a: {1 << 64}", "a must be a value that JSON has, got int"),
+        ("{1: a, '1': b}", "line 1: must be YAML or JSON: '1' is there twice"),
+        ("~: a", "keys of the document must be text"),
+        ("a: &a [*a]", "it holds itself"),
+        ("[" * 100_000, "nested more than 100 deep"),
+        ("a: \x00", "must be YAML or JSON"),
+        ("a: !!python/object:os.system {}", "must be YAML or JSON: could not determine a constructor"),
+    ],
+)
+def test_what_is_no_json_is_refused_with_its_place(text: str, told: str) -> None:
+    (document,) = documents(text)
+    assert document.problem is not None
+    assert told in document.problem
+
+
+def test_a_document_that_cannot_be_read_hides_no_other() -> None:
+    good, bad, fine = documents("a: 1\n---\na: [\n---\n# nothing here\n---\na: 2\n")
+    assert (good.value, fine.value) == ({"a": 1}, {"a": 2})
+    assert bad.problem is not None
+    assert bad.problem.startswith("line ")
+
+
+def test_a_merged_object_may_be_changed() -> None:
+    assert values("base: &base {a: 1, b: 2}\nmine: {<<: *base, b: 3}") == [
+        {"base": {"a": 1, "b": 2}, "mine": {"a": 1, "b": 3}}
+    ]
+
+
+def test_directives_and_comments_are_no_documents() -> None:
+    assert values("%YAML 1.1\n---\na: 1\n---\n\n--- # end\n") == [{"a": 1}]
+
+
+def test_other_kinds_are_passed_over(kalends: Command, tmp_path: Path) -> None:
+    other = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n"
+    file = tmp_path / "a.yaml"
+    file.write_text(f"{other}---\n{HEAD}metadata: {{name: ours}}\nspec: {{task: {{name: kalends.echo}}}}\n---\n{other}")
+    assert [one.name for one in read_manifests([file])] == ["ours"]
+    assert kalends("validate", file).exit_code == 0
+
+
+def test_a_misspelt_kind_of_ours_is_not_passed_over(kalends: Command) -> None:
+    result = kalends(
+        "validate", "-", given="apiVersion: kalends.dev/v1alpha1\nkind: ScheduleJob\nmetadata: {name: x}\n"
+    )
+    assert (result.exit_code, "kind: must be" in result.stdout) == (1, True), result.stdout
+
+
+def test_a_list_is_its_items(tmp_path: Path) -> None:
+    item = "{apiVersion: kalends.dev/v1alpha1, kind: ScheduledJob, metadata: {name: %s}, spec: {task: {name: a}}}"
+    file = tmp_path / "a.yaml"
+    file.write_text(f"apiVersion: v1\nkind: List\nitems: [{item % 'one'}, {item % 'two'}]")
+    assert [(one.name, one.problems) for one in read_manifests([file])] == [("one", ()), ("two", ())]
+
+
+def test_a_file_with_nothing_for_us_is_wrong(kalends: Command) -> None:
+    for text in ("", "apiVersion: v1\nkind: ConfigMap\n"):
+        result = kalends("validate", "-", given=text)
+        assert (result.exit_code, result.stdout) == (1, "-: must hold a ScheduledJob; there is none\n")
+
+
+def test_a_folder_stands_for_the_manifests_in_it_whatever_else_it_holds(write: Write, tmp_path: Path) -> None:
+    write("all/b.yaml", b={})
+    write("all/deep/a.json", a={})
+    (tmp_path / "all/settings.yaml").write_text("time_zone: UTC")
+    (tmp_path / "all/deployment.yaml").write_text("apiVersion: apps/v1\nkind: Deployment\n")
+    (tmp_path / "all/notes.txt").write_text("not YAML: [")
+    found = list(read_manifests([tmp_path / "all"]))
+    assert [(one.name, one.problems) for one in found] == [("b", ()), ("a", ())]
+
+
+def test_a_folder_without_any_is_wrong(kalends: Command, tmp_path: Path) -> None:
+    assert kalends("validate", tmp_path).stdout == f"{tmp_path}: must hold a ScheduledJob; there is none\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"), [(b"\xff\xfe", "must be text in UTF-8"), (b'"just text"', "must be an object")]
+)
+def test_a_file_of_something_else_is_wrong(kalends: Command, tmp_path: Path, content: bytes, told: str) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_bytes(content)
+    result = kalends("validate", file)
+    assert (result.exit_code, told in result.stdout) == (1, True), result.stdout
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_bytes(b"\xef\xbb\xbf" + f"{HEAD}metadata: {{name: x}}\nspec: {{task: {{name: a}}}}".encode())
+    assert [one.problems for one in read_manifests([file])] == [()]
+
+
+def test_without_an_api_server_names_are_not_made_up_and_not_shared(write: Write, tmp_path: Path) -> None:
+    first, second = write("a.yaml", twin={}), write("b.yaml", twin={})
+    nameless = tmp_path / "c.yaml"
+    nameless.write_text(f"{HEAD}metadata: {{generateName: x-}}\nspec: {{task: {{name: a}}}}")
+    one, other, third = runnable(read_manifests([first, second, nameless]))
+    assert one.problems == ()
+    assert other.problems == (f"metadata.name: must be there once, but is in {first} already",)
+    assert third.problems == ("metadata.name: must be set to run without a cluster",)

@@ -1,0 +1,115 @@
+"""``kalends validate`` and ``kalends explain``, and the commands that only print."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import Result
+
+Command = Callable[..., Result]
+Write = Callable[..., Path]
+WEEKDAYS = "at 02:00 from Monday to Friday, Europe/Berlin; once on days when the clocks change"
+
+
+def test_a_valid_manifest_is_told_what_it_means(kalends: Command, write: Write) -> None:
+    file = write("a.yaml", nightly={"schedule": "0 2 * * mon-fri", "timeZone": "Europe/Berlin"})
+    result = kalends("validate", file)
+    assert (result.exit_code, result.stdout) == (0, f"{file}: nightly: valid: {WEEKDAYS}\n")
+
+
+def test_each_problem_is_a_line_with_the_path_of_its_field(kalends: Command, write: Write) -> None:
+    file = write("a.yaml", bad={"trigger": {"interval": {"seconds": -1}}, "jitterSeconds": "much", "tipo": 1})
+    result = kalends("validate", file)
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    for path in ("spec.trigger.interval.seconds", "spec.jitterSeconds", "spec.tipo"):
+        assert any(line.startswith(f"{file}: bad: {path}: ") for line in lines), lines
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({"schedule": "61 * * * *"}, "spec.schedule: minute must be"),
+        ({"schedule": "0 0 30 2 *"}, "spec.schedule: must name a day that some year has"),
+        ({"schedule": "@daily", "timeZone": "Berlin"}, "spec.timeZone: must be an IANA time zone name"),
+        ({"trigger": {"date": {"at": "soon"}}}, "spec.trigger.date.at: must be RFC 3339"),
+        ({"schedule": "@daily", "trigger": {"cron": {"hour": 1}}}, "spec: "),
+        ("none", "spec: must be an object"),
+    ],
+)
+def test_what_is_wrong_is_said_with_what_is_accepted(kalends: Command, write: Write, spec: object, told: str) -> None:
+    result = kalends("validate", write("a.yaml", bad=spec, good={"schedule": "@daily"}))
+    assert (result.exit_code, told in result.stdout) == (1, True), result.stdout
+    assert "good: valid: " in result.stdout
+
+
+def test_metadata_that_the_api_server_would_refuse_is_a_problem_not_a_crash(kalends: Command) -> None:
+    head = "apiVersion: kalends.dev/v1alpha1\nkind: ScheduledJob\nspec: {task: {name: a}}\n"
+    result = kalends("validate", "-", given=f"{head}metadata: {{name: x, creationTimestamp: soon}}")
+    assert (result.exit_code, "x: metadata" in result.stdout) == (1, True), result.output
+
+
+def test_what_kubectl_can_create_or_export_is_valid(kalends: Command) -> None:
+    head = "apiVersion: kalends.dev/v1alpha1\nkind: ScheduledJob\nspec: {task: {name: a}}\n"
+    for metadata in ("{generateName: nightly-}", "{name: x, creationTimestamp: null}"):
+        assert kalends("validate", "-", given=f"{head}metadata: {metadata}").exit_code == 0
+
+
+def test_explain_tells_expressions_and_manifests_apart(kalends: Command, write: Write) -> None:
+    file = write("a.yaml", yearly={"schedule": "@yearly"})
+    result = kalends("explain", "0 2 * * mon-fri", file, "--time-zone", "Europe/Berlin")
+    assert result.exit_code == 0
+    first, second = result.stdout.splitlines()
+    assert first == f"0 2 * * mon-fri: {WEEKDAYS}"
+    assert second.startswith("yearly: at 00:00 ")
+
+
+def test_explain_goes_on_after_what_is_wrong(kalends: Command) -> None:
+    result = kalends("explain", "61 * * * *", "nowhere.yaml", "@daily")
+    first, second, third = result.stdout.splitlines()
+    assert result.exit_code == 1
+    assert first.startswith("61 * * * *: error: spec.schedule: minute must be")
+    assert second == "nowhere.yaml: error: cannot be read: No such file or directory"
+    assert third.startswith("@daily: at 00:00")
+
+
+@pytest.mark.parametrize("command", ["validate", "next", "explain", "run"])
+def test_a_zone_that_does_not_exist_is_a_usage_error(kalends: Command, write: Write, command: str) -> None:
+    result = kalends(command, write("a.yaml", x={}), "--time-zone", "Berlin")
+    assert (result.exit_code, "must be an IANA time zone name" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("command", ["validate", "next", "explain", "run"])
+def test_a_command_without_files_is_a_usage_error(kalends: Command, command: str) -> None:
+    assert kalends(command).exit_code == 2
+
+
+def test_the_default_zone_comes_from_the_settings(kalends: Command, tmp_path: Path) -> None:
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("time_zone: Asia/Kathmandu")
+    assert "Asia/Kathmandu" in kalends("explain", "@daily", "--config", settings).stdout
+    assert (
+        "America/New_York"
+        in kalends("explain", "@daily", "--config", settings, "--time-zone", "America/New_York").stdout
+    )
+
+
+def test_the_crd_is_printed_for_kubectl(kalends: Command) -> None:
+    (crd,) = yaml.safe_load_all(kalends("crds").stdout)
+    assert (crd["kind"], crd["metadata"]["name"]) == ("CustomResourceDefinition", "scheduledjobs.kalends.dev")
+
+
+def test_the_version_names_the_zone_database_in_use(kalends: Command) -> None:
+    from kalends.triggers import database_version
+
+    assert f"time zones {database_version()}" in kalends("version").stdout
+
+
+def test_every_command_tells_how_it_is_used(kalends: Command) -> None:
+    listed = kalends("--help").stdout
+    for command in ("validate", "next", "explain", "run", "crds", "operator", "version"):
+        assert command in listed
+        assert kalends(command, "-h").exit_code == 0

@@ -31,10 +31,12 @@ LABEL org.opencontainers.image.title="Kalends" \
 COPY --from=build /opt/kalends /opt/kalends
 # Lines of the log are seen when they are written. No interpreter tries to write to a read-only file system. Time zones are
 # those of the tzdata package, whatever the base has: its own may be years old.
+# Libraries ask who they are, and the user has no entry in /etc/passwd, as anyone OpenShift chooses has none.
 ENV PATH=/opt/kalends/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
-    PYTHONTZPATH=
+    PYTHONTZPATH= \
+    LOGNAME=kalends
 # A number, as `runAsNonRoot` cannot judge a name.
 USER 65532:65532
 WORKDIR /tmp

@@ -22,8 +22,7 @@ from kalends.triggers.times import members
 EVERY_MONTH = 0b1_1111_1111_1110
 EVERY_DAY = (1 << 32) - 2
 EVERY_WEEKDAY = 0b111_1111
-_LENGTHS = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-_FEBRUARY = 2
+_FIRST_28_DAYS = (1 << 28) - 1
 _FRIDAY, _SATURDAY, _SUNDAY = 4, 5, 6
 _LONGEST_YEAR = 366
 _WEEK = 0x7F
@@ -56,53 +55,66 @@ def days_of(rule: DayRule, years: tuple[int, ...] | None = None) -> Days | None:
         if rule == DayRule(weekdays=rule.weekdays):
             return Weekdays(rule.weekdays)
     days = YearlyDays(rule, years, draw)
-    return None if days.is_empty() else days
+    # A day up to the 28th falls on each weekday in some year.
+    surely = years is None and not rule.weeks and rule.weekdays and rule.days & _FIRST_28_DAYS << 1
+    return days if surely or not days.is_empty() else None
+
+
+class _Layout:
+    """Where in a year its months lie, as bit sets; bit 0 is 1 January."""
+
+    def __init__(self, lengths: tuple[int, ...]) -> None:
+        self.lengths = lengths
+        self.starts = tuple(sum(lengths[:month]) for month in range(12))
+        self.months = tuple(((1 << length) - 1) << start for start, length in zip(self.starts, lengths, strict=True))
+        self.first_days = sum(1 << start for start in self.starts)
+        self.last_days = {
+            day: sum(1 << start + day - 1 for start, length in zip(self.starts, lengths, strict=True) if day <= length)
+            for day in (29, 30, 31)
+        }
+
+    def every(self, days: int) -> int:
+        """Return the same days (bit 0 is the 1st) of every month."""
+        # A product puts a copy at the start of each month; copies of 28 bits cannot overlap.
+        found = (days & _FIRST_28_DAYS) * self.first_days
+        for day, bits in self.last_days.items():
+            if days >> day - 1 & 1:
+                found |= bits
+        return found
+
+
+_COMMON_YEAR = _Layout((31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31))
+_LEAP_YEAR = _Layout((31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31))
 
 
 def draw(rule: DayRule, year: int) -> int:
     """Return the days of a year as a bit set; bit 0 is 1 January."""
+    layout = _LEAP_YEAR if isleap(year) else _COMMON_YEAR
     first_weekday = date(year, 1, 1).weekday()
-    lengths = _lengths(year)
-    any_day = rule.days == EVERY_DAY
-    by_day = months = 0
-    start = 0
-    weekday = first_weekday
-    for month in range(1, 13):
-        length = lengths[month]
-        if rule.months >> month & 1:
-            whole = (1 << length) - 1
-            months |= whole << start
-            if not any_day:
-                by_day |= (_month(rule.days >> 1, rule.special_days, weekday, length) & whole) << start
-        start += length
-        weekday = (weekday + length) % 7
-    by_weekday = months if rule.weekdays == EVERY_WEEKDAY else _by_weekday(rule, first_weekday, lengths) & months
-    if any_day:
-        by_day = months
-    found = by_day | by_weekday if rule.either else by_day & by_weekday
-    return found & _by_week(rule.weeks, year) if rule.weeks else found
-
-
-def _by_weekday(rule: DayRule, weekday: int, lengths: tuple[int, ...]) -> int:
-    found = 0
-    for wanted in members(rule.weekdays):
-        found |= _WEEKLY << (wanted - weekday) % 7
+    by_day = layout.every(rule.days >> 1)
+    if rule.special_days:
+        by_day |= _special(rule.special_days, layout, first_weekday)
+    by_weekday = 0
+    for weekday in members(rule.weekdays):
+        by_weekday |= _WEEKLY << (weekday - first_weekday) % 7
     if rule.special_weekdays:
-        start = 0
-        for length in lengths[1:]:
-            found |= _month(0, rule.special_weekdays, weekday, length) << start
-            start += length
-            weekday = (weekday + length) % 7
+        by_weekday |= _special(rule.special_weekdays, layout, first_weekday)
+    found = by_day | by_weekday if rule.either else by_day & by_weekday
+    if rule.weeks:
+        found &= _by_week(rule.weeks, year)
+    return found & sum(layout.months[month - 1] for month in members(rule.months))
+
+
+def _special(specials: tuple[SpecialDay, ...], layout: _Layout, weekday: int) -> int:
+    """Return the days that ``specials`` are in each month of a year that begins on ``weekday``."""
+    found = 0
+    for start, length in zip(layout.starts, layout.lengths, strict=True):
+        for special in specials:
+            day = _day_of(special, weekday, length)
+            if day is not None:
+                found |= 1 << (start + day - 1)
+        weekday = (weekday + length) % 7
     return found
-
-
-def _month(days: int, specials: tuple[SpecialDay, ...], weekday: int, length: int) -> int:
-    """Return ``days`` (bit 0 is the 1st) and those that ``specials`` are in a month that begins on ``weekday``."""
-    for special in specials:
-        day = _day_of(special, weekday, length)
-        if day is not None:
-            days |= 1 << (day - 1)
-    return days
 
 
 def _day_of(special: SpecialDay, weekday: int, length: int) -> int | None:
@@ -132,10 +144,6 @@ def _to_workday(day: int, weekday: int, length: int) -> int:
     return 0
 
 
-def _lengths(year: int) -> tuple[int, ...]:
-    return (*_LENGTHS[:_FEBRUARY], 29, *_LENGTHS[_FEBRUARY + 1 :]) if isleap(year) else _LENGTHS
-
-
 def _by_week(weeks: int, year: int) -> int:
     """Return the days whose ISO week is one of ``weeks``. Week 1 is the one with 4 January; weeks begin on Monday."""
     monday = 3 - (date(year, 1, 1).weekday() + 3) % 7
@@ -148,7 +156,7 @@ def _by_week(weeks: int, year: int) -> int:
         found |= _WEEK << (monday + last_week * 7)
     if weeks >> date(year - 1, 12, 28).isocalendar().week & 1:  # and the first ones to the last week of the one before
         found |= _shifted(_WEEK, monday - 7)
-    return found & ((1 << sum(_lengths(year))) - 1)
+    return found
 
 
 def _shifted(bits: int, places: int) -> int:

@@ -13,9 +13,9 @@ SUNDAY_FIRST = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 MONDAY_FIRST = (*SUNDAY_FIRST[1:], "sun")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Field:
-    """One field of a cron expression.
+    """One field of a cron expression; each is equal to itself alone.
 
     Args:
         name: As messages call it.

@@ -119,15 +119,22 @@ def values_of(field: Field, items: Items, identity: str = "") -> tuple[int, tupl
     specials = []
     for item in items:
         match item:
+            case Values(first, last, 1):
+                bits |= (1 << last + 1) - (1 << first)
             case Values(first, last, step):
-                for value in range(first, last + 1, step):
-                    bits |= 1 << value
+                bits |= _bits(range(first, last + 1, step))
             case Hashed():
-                for value in hashed_values(field, item, identity):
-                    bits |= 1 << value
+                bits |= _bits(hashed_values(field, item, identity))
             case _:
                 specials.append(item)
     return bits, tuple(specials)
+
+
+def _bits(values: range) -> int:
+    bits = 0
+    for value in values:
+        bits |= 1 << value
+    return bits
 
 
 def hashed_values(field: Field, item: Hashed, identity: str) -> range:

@@ -104,7 +104,7 @@ class Pool:
         self._running: dict[str, Run] = {}
         self._report: Callable[[RunReport], None]
 
-    def bind(self, report: Callable[[RunReport], None], changed: Callable[[str], None]) -> None:
+    def bind(self, report: Callable[[RunReport], None], changed: Callable[[str], None], freed: Any) -> None:
         self._report = report
 
     def free_slots(self) -> int:
@@ -131,7 +131,9 @@ class Pool:
         self.cancelled.append(run_name)
 
     async def close(self, grace: float) -> None:
-        return
+        ends_at = self._clock.monotonic() + grace
+        while self._running and self._clock.monotonic() < ends_at:
+            await asyncio.sleep(0.1)
 
     @property
     def fire_times(self) -> list[int]:
@@ -152,7 +154,7 @@ class Cluster:
         self._clock = clock or LoopClock()
         self._changed: Callable[[str], None]
 
-    def bind(self, report: Callable[[RunReport], None], changed: Callable[[str], None]) -> None:
+    def bind(self, report: Callable[[RunReport], None], changed: Callable[[str], None], freed: Any) -> None:
         self._changed = changed
 
     def free_slots(self) -> int:

@@ -8,6 +8,7 @@ KalendsError
 ├── JobStoreError          a write to a job store did not happen
 │   ├── Conflict           somebody else wrote in between: read again, decide again
 │   ├── Gone               the resource is no longer there
+│   ├── Refused            the store does not accept the record itself
 │   └── Unavailable        the store cannot be reached now; whether the write happened is unknown
 └── ApiError               the API server answered with an error, or not at all
 """
@@ -65,6 +66,10 @@ class Conflict(JobStoreError):
 
 class Gone(JobStoreError):
     """The resource is no longer there."""
+
+
+class Refused(JobStoreError):
+    """The store does not accept the record itself, and will not however often it is written."""
 
 
 class Unavailable(JobStoreError):

@@ -368,3 +368,28 @@ def test_active_jobs_that_were_too_many_to_list_are_found_again_after_a_restart(
     assert len(again.active) == again.counts.active == 69
     assert again.counts.lost == 1
     assert again.counts.imbalance() is None
+
+
+def test_a_job_that_an_edit_passed_over_before_it_was_recorded_is_accounted_for():
+    state = decide(schedule_of(resource(trigger=every(60), jobTemplate=JOB)), None, facts(START + 1)).state
+    jobs = (JobView(f"nightly-{START + 60}", START + 60, START + 60),)
+    suspended = schedule_of(resource(trigger=every(60), jobTemplate=JOB, suspend=True, generation=2))
+    decision = decide(suspended, state, facts(START + 61, outlives_us=True, jobs=jobs))
+    assert decision.state.counts == Counts(due=1, started=1, active=1)
+    again = decide(suspended, decision.state, facts(START + 62, outlives_us=True, jobs=jobs))
+    assert again.state == decision.state
+
+
+def test_a_claim_whose_resource_has_come_to_run_elsewhere_does_not_start():
+    claim = decide(schedule_of(resource(trigger=every(60))), None, facts(START + 60)).state
+    edited = schedule_of(resource(trigger=every(60), jobTemplate=JOB, generation=2))
+    decision = decide(edited, claim, facts(START + 61, outlives_us=True, jobs=()))
+    assert decision.starts_claimed == ()
+    assert decision.state.counts == Counts(due=1, started=1, cancelled=1)
+
+
+def test_a_job_at_an_instant_that_is_no_fire_time_is_not_counted_as_one():
+    schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
+    jobs = (JobView("nightly-odd", START + 61, START + 61),)
+    decision = decide(schedule, None, facts(START + 62, outlives_us=True, jobs=jobs))
+    assert decision.state.counts == Counts(due=1, started=1, active=1)

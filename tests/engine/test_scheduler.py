@@ -331,3 +331,132 @@ async def test_what_is_older_than_what_is_known_changes_nothing():
         await asyncio.sleep(30)
     assert world.pool.fire_times == [START + 60]
     assert world.scheduler.knows(key, old.ref.uid, old.version)
+
+
+async def test_a_pool_is_not_claimed_beyond_its_size_while_claims_are_being_written():
+    world = World(size=2, seconds=1.0)
+    world.store.latency = 0.02
+    most = 0
+
+    class Counting(Pool):
+        async def start(self, run):
+            nonlocal most
+            await super().start(run)
+            most = max(most, self.size - self.free_slots())
+
+    world.pool = Counting(2, 1.0, world.clock)
+    world.scheduler = world.made()
+    keys = [world.apply(resource(f"job-{n}", schedule="* * * * *")) for n in range(10)]
+    async with world.running():
+        await asyncio.sleep(59)
+        assert most == 0
+        await asyncio.sleep(30)
+    assert most == 2
+    assert [world.counts(key)["succeeded"] for key in keys] == [1] * 10
+
+
+async def test_one_that_gave_up_waiting_does_not_take_the_turn_of_the_next():
+    world = World(size=1, seconds=None)
+    world.apply(resource("hog", created=START - 1))
+    for n in range(6):
+        world.apply(resource(f"late-{n}", schedule="* * * * *", startingDeadlineSeconds=2))
+    async with world.running():
+        await asyncio.sleep(61)
+        world.apply(resource("once", created=START + 61))
+        await asyncio.sleep(10)
+        assert [run.ref.name for run in world.pool.started] == ["hog"]
+        world.pool.end(world.pool.started[0].name)
+        await asyncio.sleep(1)
+    assert [run.ref.name for run in world.pool.started] == ["hog", "once"]
+
+
+async def test_a_look_between_a_fire_time_and_its_jittered_start_puts_nothing_off():
+    world = World()
+    key = world.apply(resource(trigger=every(600), jitterSeconds=500))
+    async with world.running():
+        for _ in range(1100):
+            await asyncio.sleep(1)
+            world.scheduler._review_soon(key)
+    assert world.pool.fire_times == [START + 600]
+
+
+async def test_a_claim_that_is_being_written_when_the_end_comes_still_runs_and_is_recorded():
+    world = World(seconds=1.0)
+    world.store.latency = 0.05
+    key = world.apply(resource(trigger=every(60)))
+    async with world.running():
+        await asyncio.sleep(60.02)
+        await world.scheduler.drain(30)
+    assert world.counts(key)["active"] == 0
+    assert world.counts(key)["succeeded"] == 1
+
+
+async def test_a_one_off_that_was_invalid_at_first_runs_once_it_is_mended():
+    world = World()
+    world.cluster.refuses_check = StartRefused(Reason.INVALID_JOB_TEMPLATE, "no")
+    key = world.apply(resource(jobTemplate=JOB))
+    async with world.running():
+        await asyncio.sleep(30)
+        world.cluster.refuses_check = None
+        world.apply(resource(jobTemplate=JOB, generation=2))
+        await asyncio.sleep(30)
+    assert len(world.cluster.created) == 1
+    assert world.counts(key)["due"] == 1
+
+
+async def test_conditions_that_were_removed_by_hand_come_back():
+    world = World()
+    key = world.apply(resource(schedule="0 0 1 1 *"))
+    async with world.running():
+        await asyncio.sleep(1)
+        del world.store._objects[key]["status"]["conditions"]
+        world.apply(resource(schedule="0 0 1 1 *"))
+        await asyncio.sleep(1)
+    assert world.store.status(key)["conditions"][0]["reason"] == "Armed"
+
+
+async def test_a_record_that_was_removed_by_hand_starts_from_now():
+    world = World()
+    key = world.apply(resource(trigger=every(60)))
+    async with world.running():
+        await asyncio.sleep(150)
+        world.store._objects[key]["status"] = {}
+        world.apply(resource(trigger=every(60)))
+        await asyncio.sleep(10)
+        assert world.pool.fire_times == [START + 60, START + 120]
+        await asyncio.sleep(30)
+    assert world.pool.fire_times == [START + 60, START + 120, START + 180]
+
+
+async def test_an_odd_answer_of_the_store_is_survived():
+    world = World()
+    key = world.apply(resource(trigger=every(60)))
+    write, failures = world.store.write, []
+
+    async def conflict(*args):
+        if len(failures) < 1:
+            failures.append(1)
+            raise Conflict("somebody else wrote")
+        return await write(*args)
+
+    async def odd(ref):
+        raise ZeroDivisionError("odd")
+
+    read = world.store.read
+    world.store.write, world.store.read = conflict, odd
+    async with world.running():
+        await asyncio.sleep(5)
+        world.store.read = read
+        await asyncio.sleep(70)
+    assert world.counts(key)["succeeded"] == 1
+
+
+async def test_people_are_told_when_a_job_cannot_be_created_for_a_while():
+    world = World()
+    world.apply(resource(trigger=every(60), jobTemplate=JOB))
+    async with world.running():
+        await asyncio.sleep(50)
+        world.cluster.down = True
+        await asyncio.sleep(40)
+    told = [one for one in world.ledger.notices if type(one).__name__ == "Delayed"]
+    assert [one.message for one in told] == ["the API server is down"]

@@ -37,7 +37,7 @@ class World:
         self.client = ApiClient(self.api.connect(), self.clock)
         self.jobs = JobsExecutor(self.client, self.clock)
         self.changed: list[str] = []
-        self.jobs.bind(lambda report: None, self.changed.append)
+        self.jobs.bind(lambda report: None, self.changed.append, lambda: None)
         self.jobs.synced = True
 
     def ended(self, job, kind: str = "Complete"):

@@ -76,7 +76,7 @@ def run_of(name: str, *args, number: int = 1) -> Run:
 
 async def test_a_task_runs_and_its_value_is_the_result(pool):
     reports = Reports()
-    pool.bind(reports, lambda uid: None)
+    pool.bind(reports, lambda uid: None, lambda: None)
     await pool.start(run_of("kalends.echo", 1, "two"))
     (report,) = await reports.wait(1)
     assert report.outcome is Outcome.SUCCEEDED
@@ -85,7 +85,7 @@ async def test_a_task_runs_and_its_value_is_the_result(pool):
 
 async def test_workers_that_are_taken_are_not_free(pool):
     reports = Reports()
-    pool.bind(reports, lambda uid: None)
+    pool.bind(reports, lambda uid: None, lambda: None)
     assert pool.free_slots() == 2
     await pool.start(run_of("kalends.sleep", 0.2, number=1))
     await pool.start(run_of("kalends.sleep", 0.2, number=2))
@@ -103,7 +103,7 @@ async def test_what_is_no_task_is_refused(pool):
 
 async def test_a_run_that_is_still_going_when_time_is_up_is_cancelled_and_said_to_be(pool):
     reports = Reports()
-    pool.bind(reports, lambda uid: None)
+    pool.bind(reports, lambda uid: None, lambda: None)
     await pool.start(run_of("kalends.sleep", 20))
     await asyncio.sleep(0.3)
     began = time.monotonic()
@@ -115,7 +115,7 @@ async def test_a_run_that_is_still_going_when_time_is_up_is_cancelled_and_said_t
 async def thread_pool(size: int = 2):
     made = PoolExecutor(size, ThreadWorkers(size), registry(), SystemClock())
     reports = Reports()
-    made.bind(reports, lambda uid: None)
+    made.bind(reports, lambda uid: None, lambda: None)
     return made, reports
 
 
@@ -161,7 +161,7 @@ async def test_a_thread_that_was_given_up_is_not_free_until_it_returns():
     made.add_module(module)
     pool = PoolExecutor(1, ThreadWorkers(1), made, SystemClock())
     reports = Reports()
-    pool.bind(reports, lambda uid: None)
+    pool.bind(reports, lambda uid: None, lambda: None)
     await pool.start(run_of("test.hang"))
     await asyncio.sleep(0.05)
     await pool.cancel("nightly-1", REF)
@@ -188,7 +188,7 @@ async def test_a_task_knows_which_run_it_is():
     module.who = who
     pool = PoolExecutor(1, ThreadWorkers(1), Registry([module]), SystemClock())
     reports = Reports()
-    pool.bind(reports, lambda uid: None)
+    pool.bind(reports, lambda uid: None, lambda: None)
     await pool.start(run_of("test.who", number=1_795_000_000))
     await reports.wait(1)
     await pool.close(0)
@@ -199,7 +199,7 @@ async def test_a_task_knows_which_run_it_is():
 async def test_a_worker_process_that_dies_fails_its_run_and_the_next_one_has_a_new_worker():
     pool = PoolExecutor(1, ProcessWorkers(1), Registry([builtin, _dying()]), SystemClock())
     reports = Reports()
-    pool.bind(reports, lambda uid: None)
+    pool.bind(reports, lambda uid: None, lambda: None)
     await pool.start(Run(REF, "nightly-1", 1, TaskCall("test.die", (), {}), "default"))
     await reports.wait(1)
     await pool.start(run_of("kalends.echo", number=2))

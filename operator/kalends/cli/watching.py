@@ -9,7 +9,7 @@ from typing import Protocol
 
 import click
 
-from kalends.engine.ports import Decided, Ended, Notice, Turned
+from kalends.engine.ports import Decided, Delayed, Ended, Notice, Turned
 from kalends.engine.scheduler import Scheduler
 from kalends.model import format_instant
 
@@ -65,5 +65,7 @@ def _line(notice: Notice) -> str:
             return f"{report.ref.key} {report.outcome} {format_instant(report.fire_time)}" + (
                 f": {told}" if told else ""
             )
+        case Delayed():
+            return f"{notice.ref.key} Delayed: {notice.message}"
         case Turned():
             return f"{notice.ref.key} {notice.reason}" + (f": {notice.message}" if notice.message else "")

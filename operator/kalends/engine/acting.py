@@ -15,14 +15,28 @@ from kalends.engine.entry import Entry
 from kalends.engine.facts import Decision
 from kalends.engine.planning import run_of
 from kalends.engine.policies import Refusal
-from kalends.engine.ports import Executor, Jobs, JobStore, Listener, Problem, Run, RunReport, StartRefused
+from kalends.engine.ports import (
+    Delayed,
+    Executor,
+    Jobs,
+    JobStore,
+    Listener,
+    Notice,
+    Problem,
+    Run,
+    RunReport,
+    StartRefused,
+)
 from kalends.engine.slots import Slots
 from kalends.engine.state import Ref, State
-from kalends.errors import Conflict, Gone, Unavailable
+from kalends.errors import Conflict, Gone, Refused, Unavailable
+from kalends.model.reasons import Reason
 from kalends.model.status import Outcome
 
 log = logging.getLogger(__name__)
 
+FAILURES_TO_TELL = 4
+"""After so many tries in a row, about three seconds, people are told that something is in the way."""
 CHECKED_FIRE_TIME = 9_999_999_999
 """A fire time in the year 2286: the name under which a resource is checked is never that of a run."""
 FIRST_BACKOFF = 0.25
@@ -72,14 +86,14 @@ class Actor:
             if entry.snapshot.generation == generation:
                 entry.fault = Problem(refusal.reason, refusal.message)
         except Unavailable as error:
-            return self._later(entry, str(error))
+            return self.later(entry, str(error))
         except Exception as error:  # as in act
             log.exception("%s: checking failed", entry.ref.key)
-            return self._later(entry, f"{type(error).__name__}: {error}")
+            return self.later(entry, f"{type(error).__name__}: {error}")
         entry.checked = generation
         return True
 
-    async def act(self, entry: Entry, decision: Decision) -> bool:
+    async def act(self, entry: Entry, decision: Decision) -> bool:  # noqa: PLR0911 - one way on for each answer
         """Carry out a decision.
 
         Returns:
@@ -94,12 +108,14 @@ class Actor:
         except Conflict:
             return await self._read_again(entry)
         except Gone:
-            return self._later(entry, "it is gone; its deletion is on its way")
+            return self.later(entry, "it is gone; its deletion is on its way")
         except Unavailable as error:
-            return self._later(entry, str(error))
+            return self.later(entry, str(error))
+        except Refused as error:
+            return self._refused(entry, error)
         except Exception as error:  # what went wrong for one resource must not reach the loop
             log.exception("%s: acting failed", entry.ref.key)
-            return self._later(entry, f"{type(error).__name__}: {error}")
+            return self.later(entry, f"{type(error).__name__}: {error}")
         return True
 
     async def _start_claimed(self, entry: Entry, runs: Sequence[Run]) -> None:
@@ -107,12 +123,15 @@ class Actor:
             entry.here[run.name] = run.executor
             try:
                 await self._executors[run.executor].start(run)
+            except Unavailable:
+                del entry.here[run.name]
+                raise
             except StartRefused as refusal:
                 now = int(self._clock.now())
                 entry.reports[run.name] = RunReport(
                     run.ref, run.name, run.fire_time, Outcome.FAILED, now, now, refusal.reason, refusal.message
                 )
-        self._slots.release(entry.ref.key)
+            self._slots.kept(run.executor, entry.ref.key, run.name)
 
     async def _start_before(self, entry: Entry, runs: Sequence[Run]) -> bool:
         for run in runs:
@@ -131,12 +150,15 @@ class Actor:
             before = State(armed=decision.state.armed)
         version = await self._store.write(entry.ref, entry.version, before, decision.state)
         entry.recorded(version, decision.state)
-        for notice in decision.notices:
+        self._tell(entry.ref, decision.notices)
+
+    def _tell(self, ref: Ref, notices: Sequence[Notice]) -> None:
+        for notice in notices:
             for listener in self._listeners:
                 try:
                     listener.notice(notice)
                 except Exception:  # whoever listens must not stop what is listened to
-                    log.exception("%s: a listener failed", entry.ref.key)
+                    log.exception("%s: a listener failed", ref.key)
 
     def promise(self, entry: Entry, decision: Decision) -> None:
         """Keep a worker for each claim of a decision until it starts: others that decide meanwhile must not have it."""
@@ -154,8 +176,16 @@ class Actor:
         try:
             snapshot = await self._store.read(entry.ref)
         except (Gone, Unavailable, Conflict) as error:
-            return self._later(entry, str(error))
+            return self.later(entry, str(error))
         entry.adopt(snapshot)
+        return True
+
+    def _refused(self, entry: Entry, error: Refused) -> bool:
+        """The record itself is not accepted: writing it again would change nothing, so its conditions say so once."""
+        if entry.fault is not None:
+            return self.later(entry, str(error))
+        log.error("%s: the record is refused: %s", entry.ref.key, error)
+        entry.fault = Problem(Reason.INTERNAL_ERROR, f"its record is refused: {error}"[:1024])
         return True
 
     async def cancel(self, ref: Ref, run: str, executor: str) -> None:
@@ -165,9 +195,13 @@ class Actor:
         except Exception:  # it is nobody's run any more; what is left of it ends by itself
             log.exception("%s: %s could not be cancelled", ref.key, run)
 
-    def _later(self, entry: Entry, why: str) -> bool:
+    def later(self, entry: Entry, why: str) -> bool:
+        """Put the next try off; return False, as there is nothing to do now."""
         entry.failures += 1
         backoff = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(entry.failures - 1, 8))
-        entry.not_before = self._clock.now() + backoff * random.uniform(0.5, 1.0)  # noqa: S311 - spreads tries, keeps no secret
+        pause = backoff * random.uniform(0.5, 1.0)  # noqa: S311 - spreads tries, keeps no secret
+        entry.not_before = self._clock.monotonic() + pause
+        if entry.failures == FAILURES_TO_TELL:
+            self._tell(entry.ref, [Delayed(entry.ref, why)])
         log.warning("%s: not done, trying again in %.1f s: %s", entry.ref.key, backoff, why)
         return False

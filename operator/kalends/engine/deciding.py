@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from kalends.engine.catchup import due_instant
 from kalends.engine.facts import Decision, Facts
-from kalends.engine.planning import plan, run_of
+from kalends.engine.planning import adopt_passed_over, plan, run_of
 from kalends.engine.ports import Notice, Problem, Run, RunReport, Turned
 from kalends.engine.schedule import Schedule
 from kalends.engine.settling import beyond_limits, last_run_condition, settle_ended
-from kalends.engine.state import Condition, Instant, Ref, State
+from kalends.engine.state import ActiveRun, Condition, Instant, Ref, State
 from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
 from kalends.model.status import Outcome
@@ -30,12 +30,17 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
     """
     if record is not None and record.decided_until > facts.now + HOURS_AHEAD * 3600:
         return _decide_far_ahead(schedule, record, facts)
+    if record is None and facts.record_lost:
+        # Somebody removed what was on record: what ran before is not known any more, so nothing before now runs.
+        record = State(armed=int(facts.now), schedule_hash=schedule.hash)
     if record is not None and _is_quiet(schedule, record, facts):
         return Decision(state=record, wake_at=record.next_run)
     state = record if record is not None else State(armed=schedule.first_armed, schedule_hash=schedule.hash)
+    undecided_since = state.decided_until
     state = arm(schedule, state, facts.now)
-    late, starts_claimed = _claims_to_start(schedule, state, facts)
-    state, notices = settle_ended(schedule.ref, state, replace(facts, reports={**facts.reports, **late}))
+    state = adopt_passed_over(schedule, state, facts, undecided_since)
+    unwanted, starts_claimed = _claims_to_start(schedule, state, facts)
+    state, notices = settle_ended(schedule.ref, state, replace(facts, reports={**facts.reports, **unwanted}))
     starts_before: tuple[Run, ...] = ()
     waiting_for: Instant | None = None
     upcoming: Instant | None = None
@@ -45,7 +50,10 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
         notices += planned.notices
         starts_before = planned.starts if facts.outlives_us else ()
     if not schedule.suspended:
-        upcoming = schedule.trigger.next_after(max(state.decided_until, int(facts.now)))
+        # What is past and still undecided either waits for a worker, or is held back by jitter: then it comes next.
+        held_up = waiting_for is not None or not facts.dispatch
+        since = max(state.decided_until, int(facts.now)) if held_up else state.decided_until
+        upcoming = schedule.trigger.next_after(since)
     next_run = None if upcoming is None else due_instant(schedule, upcoming)
     state = replace(state, next_run=next_run, summary=schedule.summary, observed_generation=schedule.generation)
     state, turned = _with_conditions(schedule, state, facts)
@@ -63,6 +71,7 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
 
 def _is_quiet(schedule: Schedule, record: State, facts: Facts) -> bool:
     """Return whether a record is up to date and its next run still to come: most looks find no more than that."""
+    ready = record.conditions.get("Ready")
     return (
         record.next_run is not None
         and facts.now < record.next_run
@@ -75,7 +84,8 @@ def _is_quiet(schedule: Schedule, record: State, facts: Facts) -> bool:
         and record.summary == schedule.summary
         and record.next_run == schedule.trigger.next_after(record.decided_until)  # and so nothing waits for a worker
         and record.conditions.keys() <= _GOOD
-        and record.conditions["Ready"].reason == Reason.ARMED
+        and ready is not None
+        and ready.reason == Reason.ARMED
     )
 
 
@@ -91,6 +101,9 @@ def arm(schedule: Schedule, state: State, now: float) -> State:
     """
     if state.schedule_hash == schedule.hash:
         return state
+    if state.cursor is None and schedule.first_armed < schedule.created:
+        # Its one fire time is its creation: a resource that was suspended or invalid until now still has it before it.
+        return replace(state, armed=schedule.first_armed, schedule_hash=schedule.hash)
     edited = schedule.generation != state.observed_generation
     if edited:
         since = int(now) if schedule.edited is None else min(schedule.edited, int(now))
@@ -101,34 +114,40 @@ def arm(schedule: Schedule, state: State, now: float) -> State:
 
 
 def _claims_to_start(schedule: Schedule, state: State, facts: Facts) -> tuple[dict[str, RunReport], tuple[Run, ...]]:
-    """Return the claims on record that have not been started here: those now too late, and those to start.
+    """Return the claims on record that were not started here: those that must not start any more, and those to start.
 
     The deadline is looked at again where the run really starts: a slow write makes a run late too.
     """
-    late: dict[str, RunReport] = {}
+    unwanted: dict[str, RunReport] = {}
     starts: list[Run] = []
     for claim in state.active:
         if claim.holder != facts.me or claim.name in facts.here or claim.name in facts.reports:
             continue
         lateness = facts.now - due_instant(schedule, claim.fire_time)
-        if schedule.grace_time is not None and lateness > schedule.grace_time:
+        if claim.executor != schedule.executor:
+            unwanted[claim.name] = _unstarted(
+                schedule,
+                claim,
+                facts,
+                Outcome.CANCELLED,
+                Reason.REPLACED,
+                f"the resource was edited before it could start, and runs in '{schedule.executor}' now",
+            )
+        elif schedule.grace_time is not None and lateness > schedule.grace_time:
             message = (
                 f"{lateness:.1f} s late when it could start; `startingDeadlineSeconds` allows {schedule.grace_time} s"
             )
-            began = int(facts.now)
-            late[claim.name] = RunReport(
-                schedule.ref,
-                claim.name,
-                claim.fire_time,
-                Outcome.MISSED,
-                began,
-                began,
-                Reason.DEADLINE_EXCEEDED,
-                message,
-            )
+            unwanted[claim.name] = _unstarted(schedule, claim, facts, Outcome.MISSED, Reason.DEADLINE_EXCEEDED, message)
         else:
             starts.append(run_of(schedule, claim.fire_time, state))
-    return late, tuple(starts)
+    return unwanted, tuple(starts)
+
+
+def _unstarted(
+    schedule: Schedule, claim: ActiveRun, facts: Facts, outcome: Outcome, reason: Reason, message: str
+) -> RunReport:
+    now = int(facts.now)
+    return RunReport(schedule.ref, claim.name, claim.fire_time, outcome, now, now, reason, message)
 
 
 def _wake_at(schedule: Schedule, waiting_for: Instant | None, next_run: Instant | None) -> float | None:

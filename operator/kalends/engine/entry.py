@@ -28,11 +28,13 @@ class Entry:
     """What was seen while it was acted on."""
     failures: int = 0
     not_before: float = 0.0
-    """After a failure: when to try again."""
+    """After a failure: when to try again, by the monotonic clock."""
     waits_for: str | None = None
     """The pool whose worker it waits for."""
     checked: int | None = None
     """The generation that its executor has checked."""
+    record_lost: bool = False
+    """Whether somebody removed what was on record."""
     fault: Problem | None = None
     """What went wrong in checking it or deciding on it, until it changes."""
 
@@ -62,10 +64,13 @@ class Entry:
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Take over what is on record now, in place of what was."""
-        changed = snapshot.generation != self.snapshot.generation or snapshot.problem != self.snapshot.problem
-        if changed:
+        before = self.snapshot
+        changed = snapshot.generation != before.generation or snapshot.problem != before.problem
+        if changed or snapshot.state != self.record:
             self.fault = None
             self.not_before = 0.0
+        had_record = self.record is not None or before.record_problem is not None
+        self.record_lost = had_record and snapshot.state is None and snapshot.record_problem is None
         self.snapshot = snapshot
         self.version = snapshot.version
         self.record = snapshot.state
@@ -75,14 +80,16 @@ class Entry:
         self.version = version
         self.record = record
         self.snapshot = replace(self.snapshot, state=record, version=version)
+        self.failures = 0
+        self.not_before = 0.0
+        if self.snapshot.record_problem is not None:
+            return  # what cannot be read may still tell of these runs, once it is mended
         active = {run.name for run in record.active}
         for name in [name for name in self.reports if name not in active]:
             del self.reports[name]
             self.here.pop(name, None)
         for fire_time in [t for t in self.refused if t <= record.decided_until]:
             del self.refused[fire_time]
-        self.failures = 0
-        self.not_before = 0.0
 
 
 def is_newer(version: str, than: str) -> bool:

@@ -28,6 +28,8 @@ class Facts:
     """The resource's Jobs; None where they are not known (yet)."""
     refused: Mapping[Instant, Refusal] = field(default_factory=dict)
     """Fire times whose run the executor has refused to start, for good."""
+    record_lost: bool = False
+    """Whether there was a record, and somebody removed it."""
     dispatch: bool = True
     """Whether fire times may be decided at all; not while the operator drains."""
 

@@ -8,7 +8,7 @@ from kalends.engine.catchup import Due, due_instant, due_now
 from kalends.engine.facts import Facts
 from kalends.engine.policies import Refusal, Situation, first_refusal
 from kalends.engine.ports import Decided, Notice, Run, RunReport
-from kalends.engine.schedule import Schedule
+from kalends.engine.schedule import JOBS_EXECUTOR, Schedule
 from kalends.engine.settling import end
 from kalends.engine.state import LISTED_ACTIVE, ActiveRun, Instant, Misfire, State
 from kalends.model.reasons import Reason
@@ -48,7 +48,9 @@ def plan(schedule: Schedule, state: State, facts: Facts) -> Planned:
     pool stays undecided, and so do those after it; its deadline goes on counting.
     """
     after = state.decided_until
-    existing = frozenset(job.fire_time for job in facts.jobs or () if job.fire_time > after)
+    trigger = schedule.trigger
+    unrecorded = (job.fire_time for job in facts.jobs or () if job.fire_time > after)
+    existing = frozenset(t for t in unrecorded if trigger.next_after(t - 1) == t)
     due = due_now(schedule, after, facts.now, existing)
     draft = _Draft(state, [], [])
     if due.count:
@@ -65,13 +67,13 @@ def _decide(schedule: Schedule, due: Due, facts: Facts, draft: _Draft) -> None:
         refusal = None if adopted else first_refusal(_situation(schedule, fire_time, facts, draft.state))
         if refusal is not None:
             _skip(schedule, fire_time, refusal, draft)
-        elif not facts.outlives_us and (free <= 0 or len(draft.state.active) >= LISTED_ACTIVE):
+        elif not (facts.outlives_us or adopted) and (free <= 0 or len(draft.state.active) >= LISTED_ACTIVE):
             draft.waiting_for = fire_time
             decided_until = schedule.trigger.tally(draft.state.decided_until, fire_time - 1).last
             break
         else:
             free -= 1
-            _start(schedule, fire_time, facts, draft)
+            _start(schedule, fire_time, facts, draft, adopted=adopted)
     _count_coalesced(schedule, due, draft)
     if decided_until is not None:
         cursor = max(decided_until, draft.state.cursor or 0)
@@ -123,14 +125,14 @@ def _skip(schedule: Schedule, fire_time: Instant, refusal: Refusal, draft: _Draf
     draft.notices.append(Decided(schedule.ref, "Skipped", 1, fire_time, refusal.reason, refusal.message))
 
 
-def _start(schedule: Schedule, fire_time: Instant, facts: Facts, draft: _Draft) -> None:
+def _start(schedule: Schedule, fire_time: Instant, facts: Facts, draft: _Draft, *, adopted: bool) -> None:
     run = run_of(schedule, fire_time, draft.state)
     counts = draft.state.counts
     counts = replace(counts, due=counts.due + 1, started=counts.started + 1, active=counts.active + 1)
     began = int(facts.now)
-    claimed = ActiveRun(
-        run.name, fire_time, began, schedule.executor, run.attempt, "" if facts.outlives_us else facts.me
-    )
+    # What has its Job already runs as a Job, whatever the resource has come to run since.
+    executor, holder = (JOBS_EXECUTOR, "") if facts.outlives_us or adopted else (schedule.executor, facts.me)
+    claimed = ActiveRun(run.name, fire_time, began, executor, run.attempt, holder)
     draft.state = replace(draft.state, active=(*draft.state.active, claimed), counts=counts)
     delay = facts.now - due_instant(schedule, fire_time)
     draft.notices.append(Decided(schedule.ref, "Started", 1, fire_time, delay=max(0.0, delay)))
@@ -141,6 +143,25 @@ def _start(schedule: Schedule, fire_time: Instant, facts: Facts, draft: _Draft) 
     report = RunReport(run.ref, run.name, fire_time, Outcome.FAILED, began, began, refusal.reason, refusal.message)
     draft.state, notice = end(draft.state, claimed, report)
     draft.notices.append(notice)
+
+
+def adopt_passed_over(schedule: Schedule, state: State, facts: Facts, undecided_since: Instant) -> State:
+    """Return the record with the Jobs that were created, not recorded, and then passed over by an edit or a suspension.
+
+    Their fire times lie before the instant from which the schedule counts now, so that nobody would decide on them any
+    more; but they run.
+    """
+    known = {run.name for run in state.active}
+    for job in sorted(facts.jobs or (), key=lambda one: one.fire_time):
+        passed_over = schedule.suspended or job.fire_time <= state.decided_until
+        if job.fire_time <= undecided_since or not passed_over or job.name in known:
+            continue
+        counts = state.counts
+        counts = replace(counts, due=counts.due + 1, started=counts.started + 1, active=counts.active + 1)
+        run = ActiveRun(job.name, job.fire_time, job.created, JOBS_EXECUTOR)
+        cursor = max(job.fire_time, state.cursor or 0)
+        state = replace(state, active=(*state.active, run), counts=counts, cursor=cursor)
+    return state
 
 
 def run_of(schedule: Schedule, fire_time: Instant, state: State) -> Run:

@@ -120,8 +120,10 @@ class Executor(Protocol):
         """Whether its runs go on without this process, and starting one twice starts it once (Kubernetes Jobs)."""
         ...
 
-    def bind(self, report: Callable[[RunReport], None], changed: Callable[[str], None]) -> None:
-        """Tell it where to report runs that end, and (by UID) resources whose Jobs changed."""
+    def bind(
+        self, report: Callable[[RunReport], None], changed: Callable[[str], None], freed: Callable[[], None]
+    ) -> None:
+        """Tell it where to report runs that end, (by UID) resources whose Jobs changed, and that a worker is free."""
         ...
 
     def free_slots(self) -> int:
@@ -205,7 +207,15 @@ class Turned:
     ready: bool
 
 
-Notice = Decided | Ended | Turned
+@dataclass(frozen=True, slots=True)
+class Delayed:
+    """What is to be done about a resource has failed several times in a row, and is tried again."""
+
+    ref: Ref
+    message: str
+
+
+Notice = Decided | Ended | Turned | Delayed
 
 
 class Listener(Protocol):

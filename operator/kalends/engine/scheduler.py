@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
+from functools import partial
 
 from kalends.clock import Clock
 from kalends.engine.acting import Actor
@@ -25,6 +26,10 @@ log = logging.getLogger(__name__)
 
 LONGEST_SLEEP = 10.0
 """Seconds. A stepped clock or a machine that was suspended is noticed after so long at the latest."""
+A_MOMENT = 0.001
+"""Seconds. Less is not waited for: today's instants have a resolution of a quarter of a microsecond."""
+RECORDING = 5.0
+"""Seconds. How long writes may take at the end of the process, before and after runs were given time to end."""
 REVIEWS_IN_A_ROW = 50
 """How many resources are looked at before tasks that act get their turn."""
 
@@ -57,8 +62,8 @@ class Scheduler:
         self._acting: set[asyncio.Task[None]] = set()
         self._dispatch = True
         self._sleeps_until = float("-inf")
-        for executor in executors.values():
-            executor.bind(self._ended, self._jobs_changed)
+        for alias, executor in executors.items():
+            executor.bind(self._ended, self._jobs_changed, partial(self._wake_waiters, alias))
 
     # -- what it is shown
 
@@ -95,8 +100,7 @@ class Scheduler:
         self._agenda.discard(key)
         self._todo.pop(key, None)
         self._slots.release(key)
-        if entry.waits_for is not None:
-            self._slots.give_up(entry.waits_for, key)
+        self._slots.give_up(key)
         for run, executor in entry.here.items():
             self._spawn(self._actor.cancel(entry.ref, run, executor))
         log.info("%s: forgotten, it was deleted", key)
@@ -146,6 +150,7 @@ class Scheduler:
 
     async def run(self) -> None:
         """Go on until cancelled."""
+        self._todo.update(dict.fromkeys(self._entries))  # also those whose acting was cut off with an earlier loop
         try:
             while True:
                 self.last_pass = self.clock.monotonic()
@@ -165,9 +170,19 @@ class Scheduler:
         The loop must still be running: it is what records.
         """
         self._dispatch = False
+        # A claim that is being written now still starts, and needs its pool.
+        await self._until_still(RECORDING)
         await asyncio.gather(*(executor.close(grace) for executor in self._executors.values()))
         await asyncio.sleep(0)  # reports of the runs that have just ended arrive
-        while self._todo or self._acting:
+        await self._until_still(RECORDING)
+
+    async def _until_still(self, at_most: float) -> None:
+        """Wait until nothing is under way and every end is on record, for so many seconds at most."""
+        ends_at = self.clock.monotonic() + at_most
+        while self._todo or self._acting or any(entry.reports for entry in self._entries.values()):
+            if self.clock.monotonic() > ends_at:
+                log.warning("not everything could be recorded before the end")
+                return
             await asyncio.sleep(0.01)
 
     async def _sleep(self) -> None:
@@ -176,6 +191,7 @@ class Scheduler:
         upcoming = self._agenda.next_instant()
         rest = LONGEST_SLEEP if upcoming is None else min(LONGEST_SLEEP, upcoming - now)
         if rest <= 0:
+            await asyncio.sleep(0)  # whatever is wrong with the agenda, others get their turn
             return
         self._sleeps_until = now + rest
         try:
@@ -228,9 +244,9 @@ class Scheduler:
         if entry.acting:
             entry.again = True
             return
-        now = self.clock.now()
-        if entry.not_before > now:
-            self._wake_at(key, entry.not_before)
+        pause = entry.not_before - self.clock.monotonic()
+        if pause > A_MOMENT:
+            self._wake_at(key, self.clock.now() + pause)
             return
         decision = None
         if not entry.unchecked:
@@ -258,13 +274,14 @@ class Scheduler:
     def _decide_now(self, entry: Entry) -> Decision:
         snapshot, facts = entry.snapshot, self._gather(entry)
         if snapshot.record_problem is not None:
-            blank = State(armed=snapshot.created, observed_generation=snapshot.generation)
+            blank = State(armed=snapshot.created - 1, observed_generation=snapshot.generation)
             return decide_invalid(
                 snapshot.ref, snapshot.generation, snapshot.record_problem, entry.record or blank, facts
             )
         if entry.problem is not None or snapshot.schedule is None:
             problem = entry.problem or Problem(Reason.INVALID_SPEC, "cannot be read")
-            blank = State(armed=snapshot.created)
+            # Armed before its creation: where that is the one fire time, it is still to come once this is mended.
+            blank = State(armed=snapshot.created - 1)
             return decide_invalid(snapshot.ref, snapshot.generation, problem, entry.record or blank, facts)
         return decide(snapshot.schedule, entry.record, facts)
 
@@ -280,6 +297,7 @@ class Scheduler:
             here=frozenset(entry.here),
             jobs=None if self._jobs is None else self._jobs.views(entry.ref.uid),
             refused=dict(entry.refused),
+            record_lost=entry.record_lost,
             dispatch=self._dispatch,
         )
 
@@ -289,6 +307,10 @@ class Scheduler:
         entry.waits_for = schedule.executor if decision.waiting and schedule is not None else None
         if entry.waits_for is not None:
             self._slots.wait(entry.waits_for, key)
+        else:
+            self._slots.give_up(key)
+            if schedule is not None:
+                self._wake_waiters(schedule.executor)  # the worker that it may have been woken for
         if decision.wake_at is None or not self._dispatch:
             self._agenda.discard(key)
         else:
@@ -299,6 +321,10 @@ class Scheduler:
         try:
             while await self._step(entry, decision):
                 entry.again, decision = False, None
+        except Exception as error:  # as in deciding: it harms only itself, and is tried again
+            log.exception("%s: acting failed", entry.ref.key)
+            self._actor.later(entry, f"{type(error).__name__}: {error}")
+            self._wake_at(entry.ref.key, self.clock.now() + LONGEST_SLEEP)
         finally:
             entry.acting = False
             self._after_acting(entry)
@@ -316,7 +342,7 @@ class Scheduler:
             going_on = await self._actor.act(entry, decision)
         self._adopt_newer(entry)
         if not going_on and self._entries.get(entry.ref.key) is entry:
-            self._wake_at(entry.ref.key, entry.not_before)
+            self._wake_at(entry.ref.key, self.clock.now() + entry.not_before - self.clock.monotonic())
         return going_on and self._entries.get(entry.ref.key) is entry
 
     def _adopt_newer(self, entry: Entry) -> None:

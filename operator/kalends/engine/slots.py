@@ -13,7 +13,7 @@ class Slots:
 
     def __init__(self, executors: Mapping[str, Executor]) -> None:
         self._executors = executors
-        self._promised: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        self._promised: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
         self._waiting: defaultdict[str, dict[str, None]] = defaultdict(dict)
 
     def free(self, executor: str, key: str) -> int:
@@ -21,25 +21,29 @@ class Slots:
         port = self._executors.get(executor)
         if port is None:
             return 0
-        return port.free_slots() - sum(1 for owner in self._promised[executor].values() if owner != key)
+        return port.free_slots() - sum(1 for owner, _ in self._promised[executor] if owner != key)
 
     def promise(self, executor: str, key: str, runs: Iterable[str]) -> None:
         """Keep a worker for each run until it starts."""
-        self._promised[executor].update(dict.fromkeys(runs, key))
+        self._promised[executor].update((key, run) for run in runs)
+
+    def kept(self, executor: str, key: str, run: str) -> None:
+        """Take note that a run has started: now the pool itself counts it."""
+        self._promised[executor].discard((key, run))
 
     def release(self, key: str) -> None:
-        """Drop the promises to ``key``: its claims have started, or were not written."""
+        """Drop all promises to ``key``: what it claimed has started, or was not written."""
         for promised in self._promised.values():
-            for run in [run for run, owner in promised.items() if owner == key]:
-                del promised[run]
+            promised.difference_update([one for one in promised if one[0] == key])
 
     def wait(self, executor: str, key: str) -> None:
         """Put ``key`` at the end of those that wait."""
         self._waiting[executor].setdefault(key)
 
-    def give_up(self, executor: str, key: str) -> None:
-        """Take ``key`` out of those that wait."""
-        self._waiting[executor].pop(key, None)
+    def give_up(self, key: str) -> None:
+        """Take ``key`` out of every line."""
+        for line in self._waiting.values():
+            line.pop(key, None)
 
     def next_in_line(self, executor: str) -> list[str]:
         """Take out, and return, as many of those that wait as there are workers for."""

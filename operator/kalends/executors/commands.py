@@ -35,9 +35,11 @@ class CommandsExecutor:
         self._runs: dict[str, asyncio.Task[None]] = {}
         self._report: Callable[[RunReport], None] = lambda _report: None
 
-    def bind(self, report: Callable[[RunReport], None], changed: Callable[[str], None]) -> None:
+    def bind(
+        self, report: Callable[[RunReport], None], changed: Callable[[str], None], freed: Callable[[], None]
+    ) -> None:
         """Tell it where to report."""
-        del changed
+        del changed, freed  # a process is free when its run is reported
         self._report = report
 
     def free_slots(self) -> int:

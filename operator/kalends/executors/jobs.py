@@ -44,9 +44,11 @@ class JobsExecutor:
         self._changed: Callable[[str], None] = lambda _uid: None
         self.synced = False
 
-    def bind(self, report: Callable[[RunReport], None], changed: Callable[[str], None]) -> None:
+    def bind(
+        self, report: Callable[[RunReport], None], changed: Callable[[str], None], freed: Callable[[], None]
+    ) -> None:
         """Tell it whom to tell of Jobs that changed."""
-        del report  # how a run ended is read from its Job
+        del report, freed  # how a run ended is read from its Job, and there is always room for one more
         self._changed = changed
 
     def free_slots(self) -> int:

@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 class Workers(Protocol):
     """What tells one pool from another: how a call gets to a worker."""
 
+    on_return: Callable[[], None]
+    """Called when a worker has returned, also from a call that was given up."""
+
     def busy(self) -> int:
         """Return how many workers are at work, abandoned calls included."""
         ...
@@ -50,10 +53,13 @@ class PoolExecutor:
         self._closing = False
         self._report: Callable[[RunReport], None] = _nobody_listens
 
-    def bind(self, report: Callable[[RunReport], None], changed: Callable[[str], None]) -> None:
+    def bind(
+        self, report: Callable[[RunReport], None], changed: Callable[[str], None], freed: Callable[[], None]
+    ) -> None:
         """Tell it where to report."""
         del changed  # there are no Jobs here
         self._report = report
+        self._workers.on_return = freed
 
     def free_slots(self) -> int:
         """Return how many workers are free. One that was given up but has not returned is not."""

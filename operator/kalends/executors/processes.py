@@ -5,7 +5,7 @@ Workers are fresh interpreters (anyio's worker processes), never forks: a fork w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import anyio
@@ -21,6 +21,7 @@ class ProcessWorkers:
 
     def __init__(self, size: int) -> None:
         self._limiter = anyio.CapacityLimiter(size)
+        self.on_return: Callable[[], None] = lambda: None
 
     def busy(self) -> int:
         """Return how many processes are at work."""

@@ -25,6 +25,7 @@ class ThreadWorkers:
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._busy = 0
+        self.on_return: Callable[[], None] = lambda: None
 
     def busy(self) -> int:
         """Return how many threads are at work, or have been promised a call."""
@@ -40,6 +41,7 @@ class ThreadWorkers:
             self._busy -= 1
             if not answer.done():
                 answer.set_result(returned)
+            self.on_return()
 
         def work() -> None:
             returned = context.run(call, task.function, call_.args, call_.kwargs or {}, run)

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 Show = Callable[[str | None, dict[str, Any]], None]
 LONGEST_BACKOFF = 10.0
+IDENTITY: Any = "kalends"
+"""kopf's name for this peer. Any: its type is not public, and is a string."""
 
 
 class NoDiffs(kopf.DiffBaseStorage):
@@ -151,6 +153,8 @@ class Feed:
             clusterwide=not self._namespaces,
             namespaces=list(self._namespaces),
             standalone=True,
+            # kopf would ask the system for our user's name, which a container's user need not have.
+            identity=IDENTITY,
         )
         self._take_signals()  # kopf took them; the operator has its own way to stop
         try:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kalends.engine.ports import Decided, Ended, Notice, Turned
+from kalends.engine.ports import Decided, Delayed, Ended, Notice, Turned
 from kalends.engine.state import Ref
 from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
@@ -53,6 +53,8 @@ def telling_of(notice: Notice, *, success_too: bool = False) -> Telling | None: 
             note += f": {report.reason}" if report.reason else ""
             note += f": {report.message}" if report.message else ""
             return Telling(report.ref, _ENDED[report.outcome], note, warning=not good)
+        case Delayed():
+            return Telling(notice.ref, Reason.JOB_REFUSED, f"not done yet, tried again: {notice.message}", warning=True)
         case Turned(ready=False):
             return Telling(notice.ref, Reason.SCHEDULE_INVALID, f"{notice.reason}: {notice.message}", warning=True)
         case Turned(reason=Reason.EXHAUSTED):

@@ -7,6 +7,9 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
+LAST_INSTANT = 253_402_300_799
+"""The last second of the year 9999."""
+
 
 def parse_instant(text: str) -> int:
     """Return the instant that RFC 3339 names; a fraction of a second is dropped.
@@ -20,12 +23,16 @@ def parse_instant(text: str) -> int:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise ValueError(f"must be RFC 3339, as in '2027-01-01T00:00:00Z', got '{text}'")
-    return int(moment.timestamp() // 1)
+    instant = int(moment.timestamp() // 1)
+    if instant > LAST_INSTANT:
+        raise ValueError(f"must not lie after the year 9999 in UTC, got '{text}'")
+    return instant
 
 
 def format_instant(instant: int) -> str:
     """Return the instant as Kubernetes writes its times: ``2027-01-01T00:00:00Z``."""
-    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # strftime's %Y does not pad the years before 1000 on every platform.
+    return datetime.fromtimestamp(instant, UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def _read(value: Any) -> int:

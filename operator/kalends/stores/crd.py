@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kalends.engine.ports import Snapshot
 from kalends.engine.state import Ref, State
-from kalends.errors import ApiError, Conflict, Gone, JobStoreError, Unavailable
+from kalends.errors import ApiError, Conflict, Gone, JobStoreError, Refused, Unavailable
 from kalends.kube.client import ApiClient
 from kalends.kube.lanes import Lane
 from kalends.model import API_VERSION, PLURAL
@@ -51,5 +51,7 @@ def _store_error(error: ApiError, ref: Ref) -> JobStoreError:
             return Gone(f"{ref.key} is not there")
         case 409:
             return Conflict(str(error))
+        case 400 | 413 | 422:
+            return Refused(str(error))
         case _:
             return Unavailable(str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from kalends.engine.ports import Snapshot
@@ -18,6 +19,8 @@ class MemoryJobStore:
         self._reader = reader
         self._objects: dict[str, Json] = {}
         self._version = 0
+        self.latency = 0.0
+        """Seconds that a write takes: others decide meanwhile."""
 
     def put(self, obj: Json) -> Json:
         """Create or replace an object's metadata and spec, as ``kubectl apply`` does; its status stays."""
@@ -44,6 +47,7 @@ class MemoryJobStore:
     async def write(self, ref: Ref, version: str, before: State | None, after: State) -> str:
         """Record a state."""
         del before
+        await asyncio.sleep(self.latency)
         known = self._find(ref)
         if known["metadata"]["resourceVersion"] != version:
             raise Conflict(f"{ref.key} is at {known['metadata']['resourceVersion']}, not at {version}")

@@ -140,10 +140,10 @@ def _active(run: ActiveRun) -> Json:
         "name": run.name,
         "scheduledTime": format_instant(run.fire_time),
         "startTime": format_instant(run.started),
-        "executor": run.executor,
         "attempt": run.attempt,
     }
-    return written | ({"holder": run.holder} if run.holder else {})
+    told = {"executor": run.executor, "holder": run.holder}
+    return written | {name: value for name, value in told.items() if value}
 
 
 def _finished(run: FinishedRun) -> Json:

@@ -31,7 +31,7 @@ COUNT = 1000
 CONNECTIONS = 32
 ROUNDS = 3
 BAR = 2.0
-LEAD = 25
+LEAD = 60
 
 
 def parallel(work: Callable[[int], Any], count: int = COUNT) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -207,6 +208,26 @@ async def test_a_worker_process_that_dies_fails_its_run_and_the_next_one_has_a_n
     await pool.close(0)
     assert (first.outcome, first.reason) == (Outcome.FAILED, Reason.WORKER_DIED)
     assert second.outcome is Outcome.SUCCEEDED
+
+
+@task(name="test.shell")
+def shell():
+    import subprocess
+
+    return subprocess.run(["echo", "hello"], check=True).returncode
+
+
+async def test_a_task_in_a_process_may_start_programs_that_write_to_their_standard_output(monkeypatch):
+    # A worker finds tasks by module and name, as its own interpreter imports them.
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    monkeypatch.setattr(shell, "__module__", Path(__file__).stem)
+    pool = PoolExecutor(1, ProcessWorkers(1), registry(), SystemClock())
+    reports = Reports()
+    pool.bind(reports, lambda uid: None, lambda: None)
+    await pool.start(run_of("test.shell"))
+    (report,) = await reports.wait(1)
+    await pool.close(0)
+    assert (report.outcome, report.result) == (Outcome.SUCCEEDED, "0"), report.message
 
 
 def _dying():

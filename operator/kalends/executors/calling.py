@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,7 +39,6 @@ def call_by_reference(
     reference: tuple[str, str], args: Sequence[Any], kwargs: Mapping[str, Any], run: CurrentRun
 ) -> Returned:
     """Find a function by module and qualified name, and call it: what a worker process does."""
-    sys.stdout = sys.stderr  # a worker's standard output belongs to the pool's own protocol
     try:
         found: Any = importlib.import_module(reference[0])
         for part in reference[1].split("."):

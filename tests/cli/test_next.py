@@ -106,7 +106,7 @@ def test_one_that_is_wrong_harms_only_itself(kalends: Command, write: Write, mor
 
 def test_a_suspended_one_is_listed_as_such(kalends: Command, write: Write) -> None:
     file = write("a.yaml", resting={"schedule": "@daily", "suspend": True})
-    assert kalends("next", file).stdout.startswith("resting (UTC), suspended\n")
+    assert kalends("next", file, "--time-zone", "UTC").stdout.startswith("resting (UTC), suspended\n")
 
 
 def test_nothing_in_the_window_is_said_in_words(kalends: Command) -> None:

@@ -120,8 +120,26 @@ def lists(draw: st.DrawFn, items: st.SearchStrategy[Said], most: int = 3) -> Sai
 
 minutes = lists(numbers(0, 59))
 hours = lists(numbers(0, 23))
-fixed_minutes = lists(numbers(0, 59, stars=False))
-fixed_hours = lists(numbers(0, 23, stars=False))
+
+
+def said(text: str, high: int) -> Said:
+    """Return the meaning of numbers, ranges and steps, from 0 on, told anew."""
+    values: set[int] = set()
+    for item in text.split(","):
+        span, _, step = item.partition("/")
+        first, _, last = ("0", "-", str(high)) if span == "*" else span.partition("-")
+        values |= set(range(int(first), int(last or first) + 1, int(step or 1)))
+    return Said(text, frozenset(values), star="*" in text, everything="*" in text and "/" not in text)
+
+
+fixed_hours_at_changes = st.sampled_from(
+    ["0", "1", "2", "3", "23", "0,2", "1-2", "2-3", "0-3", "1,2,3", "22,23", "0-23", "0-23/2", "1-23/2"]
+)
+fixed_minutes_at_changes = st.sampled_from(
+    ["0", "1", "15", "30", "45", "59", "0,30", "0-59", "0-59/7", "20-40", "5,35"]
+)
+hours_at_changes = fixed_hours_at_changes | st.sampled_from(["*", "*/2", "*/3", "1,*/4"])
+minutes_at_changes = fixed_minutes_at_changes | st.sampled_from(["*", "*/5", "*/7", "*/30", "3,*/20"])
 
 
 @st.composite
@@ -219,14 +237,26 @@ def day_lists(draw: st.DrawFn, items: st.SearchStrategy[SaidDay]) -> SaidDay:
 EVERY_DAY = SaidDay("*", lambda day: True, everything=True)
 days = st.one_of(st.just(EVERY_DAY), day_lists(numbers(1, 31).map(in_days) | special_days()))
 weekdays = st.one_of(st.just(EVERY_DAY), day_lists(weekday_values() | special_weekdays()))
+often_every_day = st.one_of(st.just(EVERY_DAY), st.just(EVERY_DAY), weekdays)
 
 crons = st.builds(Cron, minutes, hours, days, months, weekdays)
 """Any ``schedule`` of five fields."""
-time_crons = st.builds(Cron, minutes, hours, st.just(EVERY_DAY), st.just(Said("*", frozenset(range(1, 13)))), weekdays)
-"""Those that fire within any few days, for walks around a change of the clocks."""
-fixed_crons = st.builds(
-    Cron, fixed_minutes, fixed_hours, st.just(EVERY_DAY), st.just(Said("*", frozenset(range(1, 13)))), weekdays
-)
+EVERY_MONTH = Said("*", frozenset(range(1, 13)), everything=True)
+
+
+def daily(minutes: st.SearchStrategy[str], hours: st.SearchStrategy[str]) -> st.SearchStrategy[Cron]:
+    return st.builds(
+        lambda minute, hour, weekday: Cron(said(minute, 59), said(hour, 23), EVERY_DAY, EVERY_MONTH, weekday),
+        minutes,
+        hours,
+        often_every_day,
+    )
+
+
+fixed_crons = daily(fixed_minutes_at_changes, fixed_hours_at_changes)
+"""Fixed times of most days, many of them where clocks change."""
+time_crons = fixed_crons | daily(minutes_at_changes, hours_at_changes)
+"""The same, and those that follow the clock."""
 zones = st.sampled_from(ZONES)
 CHANGES = [(zone, instant) for zone in ZONES for instant in changes(zone, 2009, 2027)]
 near_changes = st.sampled_from(CHANGES)

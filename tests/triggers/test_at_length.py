@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kalends.triggers import Tally, find_zone
 from triggers.building import build
-from triggers.strategies import ALL_ZONES, Cron, fixed_crons, near_changes, time_crons
+from triggers.strategies import ALL_ZONES, Cron, near_changes, time_crons
 from triggers.test_combined import Rules, exclusions, intersect, leaves, rules, take_away
 from triggers.test_cron_walked import walk_around
 from triggers.walking import DAY, fire_times, walk
@@ -57,7 +57,7 @@ def test_in_every_zone_of_the_database_a_walk_finds_the_same() -> None:
                 assert trigger.tally(start - 1, stop - 1) == Tally(len(expected), expected[0], expected[-1])
 
 
-@given(time_crons | fixed_crons, near_changes, st.sampled_from(("Adjust", "Literal")))
+@given(time_crons, near_changes, st.sampled_from(("Adjust", "Literal")))
 @settings(max_examples=400, deadline=None)
 def test_walks_by_the_thousand(cron: Cron, near: tuple[str, int], daylight_saving: str) -> None:
     walk_around(cron, near, daylight_saving)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from kalends.triggers import find_zone
-from triggers.building import at, build, coming
+from kalends.triggers import Tally, Trigger, find_zone
+from triggers.building import at, build, coming, shown
 
 # (zone, schedule, from, expected under Adjust, expected under Literal); None: the same
 CASES: list[tuple[str, str, str, list[str], list[str] | None]] = [
@@ -117,8 +117,20 @@ def test_a_change_of_the_clocks_does_this(
     zone: str, schedule: str, since: str, adjust: list[str], literal: list[str] | None
 ) -> None:
     for mode, expected in (("Adjust", adjust), ("Literal", adjust if literal is None else literal)):
-        found = coming(build(zone, schedule=schedule, daylightSaving=mode), at(since, zone), len(expected), zone)
-        assert [f"{text[8:16]}{text[19:]}" for text in found] == expected
+        trigger = build(zone, schedule=schedule, daylightSaving=mode)
+        instants = listed(trigger, at(since, zone), len(expected))
+        assert [f"{text[8:16]}{text[19:]}" for text in (shown(instant, zone) for instant in instants)] == expected
+        assert trigger.tally(at(since, zone), instants[-1]) == Tally(len(expected), instants[0], instants[-1])
+
+
+def listed(trigger: Trigger, instant: int, count: int) -> list[int]:
+    found = []
+    for _ in range(count):
+        following = trigger.next_after(instant)
+        assert following is not None
+        instant = following
+        found.append(instant)
+    return found
 
 
 @pytest.mark.parametrize(

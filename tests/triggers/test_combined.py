@@ -192,6 +192,20 @@ def test_times_that_never_agree_but_after_a_gap_agree_there() -> None:
     assert coming(trigger, CREATED, 1, "Europe/Berlin") == ["2024-03-31 03:00:00+0200"]
 
 
+def test_a_grid_may_meet_a_rule_right_after_a_gap_alone() -> None:
+    """The rule names second 15, the grid never does; but 02:30:15 became 03:00:00."""
+    members = [{"cron": {"hour": 2, "minute": 30, "second": 15}}, {"interval": {"hours": 1}}]
+    trigger = build("Europe/Berlin", trigger={"allOf": members}, startTime="2024-01-01T00:00:00Z")
+    assert coming(trigger, CREATED, 1, "Europe/Berlin") == ["2024-03-31 03:00:00+0200"]
+
+
+def test_the_first_instant_after_a_day_without_any_is_not_overlooked() -> None:
+    """Two exclusions that make up a Monday together: neither takes the whole day away."""
+    exclude = [{"cron": {"dayOfWeek": "mon", "hour": "0-22"}}, {"cron": {"dayOfWeek": "mon", "hour": 23}}]
+    trigger = build(trigger={"cron": {"second": "*"}}, exclude=exclude)
+    assert coming(trigger, CREATED - 1, 1) == ["2024-01-02 00:00:00+0000"]
+
+
 NEVER: list[dict[str, Any]] = [
     {"trigger": {"allOf": [{"cron": {"minute": "*/2"}}, {"cron": {"minute": "1-59/2"}}]}},
     {"trigger": {"allOf": [{"cron": {"dayOfWeek": "fri"}}, {"cron": {"dayOfWeek": "sat"}}]}},

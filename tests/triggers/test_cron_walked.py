@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from kalends.errors import InvalidSchedule
 from kalends.triggers import Tally, Trigger
 from triggers.building import build
-from triggers.strategies import CHANGES, ZONES, Cron, crons, fixed_crons, near_changes, time_crons, zones
+from triggers.strategies import (
+    CHANGES,
+    EVERY_DAY,
+    EVERY_MONTH,
+    ZONES,
+    Cron,
+    crons,
+    near_changes,
+    said,
+    time_crons,
+    zones,
+)
 from triggers.walking import DAY, EPOCH, MINUTE, day_of, fire_times, walk
 
 
@@ -35,23 +48,42 @@ def walk_around(cron: Cron, near: tuple[str, int], daylight_saving: str) -> None
     )
 
 
-@given(time_crons | fixed_crons, near_changes, st.sampled_from(("Adjust", "Literal")))
-@settings(max_examples=100, deadline=None)
+@given(time_crons, near_changes, st.sampled_from(("Adjust", "Literal")))
+@settings(max_examples=70, deadline=None)
 def test_around_a_change_of_the_clocks_every_minute_is_as_a_walk_finds_it(
     cron: Cron, near: tuple[str, int], daylight_saving: str
 ) -> None:
     walk_around(cron, near, daylight_saving)
 
 
-@given(time_crons | fixed_crons, near_changes, st.data())
-@settings(max_examples=70, deadline=None)
-def test_the_answer_is_the_same_from_wherever_one_asks(cron: Cron, near: tuple[str, int], data: st.DataObject) -> None:
+def ask_around(cron: Cron, near: tuple[str, int], shift: int) -> None:
+    """Hold a schedule to a walk, from each of many instants around a change of the clocks."""
     zone, change = near
-    asked = change + data.draw(st.integers(-7200, 7200))
     trigger = build(zone, schedule=cron.text)
-    later = [instant for instant in from_walk(cron, zone, change - DAY, change + 2 * DAY) if instant > asked]
-    found = trigger.next_after(asked)
-    assert found == later[0] if later else found is None or found >= change + 2 * DAY
+    start, stop = change - DAY, change + DAY
+    walked = from_walk(cron, zone, start, stop)
+    for asked in [*range(change - 9000 + shift, change + 9000, 600), change - 1, change, change + 1]:
+        later = walked[bisect_right(walked, asked) :]
+        found = trigger.next_after(asked)
+        assert found == later[0] if later else found is None or found >= stop
+        assert trigger.tally(asked, stop - 1).count == len(later)
+        assert trigger.tally(start - 1, asked).count == len(walked) - len(later)
+
+
+@given(time_crons, near_changes, st.integers(0, 599))
+@settings(max_examples=50, deadline=None)
+def test_the_answer_is_the_same_from_wherever_one_asks(cron: Cron, near: tuple[str, int], shift: int) -> None:
+    ask_around(cron, near, shift)
+
+
+@pytest.mark.parametrize(("minute", "hour"), [("30", "0-3,22,23"), ("0", "0-23"), ("0-59/7", "1-2"), ("*/20", "*")])
+@pytest.mark.parametrize(
+    "near", {(zone, instant // (180 * DAY) % 2): (zone, instant) for zone, instant in CHANGES}.values()
+)
+def test_the_latest_changes_of_each_zone_are_as_a_walk_finds_them(
+    minute: str, hour: str, near: tuple[str, int]
+) -> None:
+    ask_around(Cron(said(minute, 59), said(hour, 23), EVERY_DAY, EVERY_MONTH, EVERY_DAY), near, 60)
 
 
 @given(crons, st.integers(0, 25_000), st.integers(1, 1500))

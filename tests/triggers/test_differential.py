@@ -262,7 +262,7 @@ def test_at_fixed_times_cronsim_agrees_in_all_zones(cron: Cron, near: tuple[str,
             assert not difference(asked(cron, near), expected)
 
 
-@given(time_crons | fixed_crons, near_changes)
+@given(time_crons, near_changes)
 @settings(max_examples=40, deadline=None)
 def test_croniter_differs_only_in_folds_and_after_gaps(cron: Cron, near: tuple[str, int]) -> None:
     zone, change = near
@@ -272,7 +272,7 @@ def test_croniter_differs_only_in_folds_and_after_gaps(cron: Cron, near: tuple[s
             assert not unexplained("croniter", zone, asked(cron, near), expected)
 
 
-@given(time_crons | fixed_crons, near_changes)
+@given(time_crons, near_changes)
 @settings(max_examples=30, deadline=None)
 def test_apscheduler_differs_only_in_folds_and_after_gaps(cron: Cron, near: tuple[str, int]) -> None:
     zone, change = near

@@ -14,7 +14,7 @@ from kalends.triggers.ports import Instant, Rule, Tally
 from kalends.triggers.times import common_times
 from kalends.triggers.wall import WallTrigger
 from kalends.triggers.windows import first_by_leaps, tally_windows
-from kalends.triggers.zones import DAY, Zone, find_zone
+from kalends.triggers.zones import DAY, Zone
 
 _HORIZON = 50 * 366 * DAY
 _HALF_MINUTE = 30
@@ -55,16 +55,16 @@ class AnyOf:
         return reduce(or_, (member.pattern(start, stop) for member in self.members), 0)
 
 
-NEVER = AnyOf((), find_zone("UTC"))
-"""Has no fire time."""
-
-
 @dataclass(frozen=True, slots=True)
 class AllOf:
-    """Fires at the instants that every one of ``members`` names. Make it with ``all_of``."""
+    """Fires at the instants that every one of ``members`` names. Make it with ``all_of``.
+
+    Where members share a wall clock, ``lead`` knows where they can agree: it takes nothing away and saves leaps.
+    """
 
     members: tuple[Rule, ...]
     zone: Zone
+    lead: Lead | None = None
 
     def next_after(self, instant: Instant) -> Instant | None:
         """Leap from member to member until all agree.
@@ -88,7 +88,10 @@ class AllOf:
 
     def _leap(self, start: Instant, limit: Instant) -> tuple[Instant, bool] | None:
         """Ask each member in turn for its first fire time from where the one before got to."""
-        reached = start
+        led = start if self.lead is None else self.lead.next_after(start - 1)
+        if led is None:
+            return None
+        reached = led
         agreed = 0
         for member in self.members:
             fire_time = member.next_after(reached - 1)
@@ -108,22 +111,19 @@ def all_of(members: Sequence[Rule], zone: Zone) -> Rule:
     if grids:
         grid = _common_grid(grids)
         if grid is None or not all(_can_meet(grid, wall) for wall in walls):
-            return NEVER
+            return AnyOf((), zone)
         together.append(grid)
+    lead = None
     if len(walls) > 1:
-        guide = _guide(walls)
-        if guide is None and not any(wall.once for wall in walls):
-            return NEVER
-        together.insert(0, Lead(zone, guide))
-    return AllOf((*together, *others), zone)
+        lead = Lead(zone, _guide(walls))
+        if lead.guide is None and not any(wall.once for wall in walls):
+            return AnyOf((), zone)
+    return AllOf((*together, *others), zone, lead)
 
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """Where rules on one wall clock can agree: at wall times that all of them name, or right after a gap.
-
-    As a member of ``AllOf`` it takes nothing away and saves the leaps between.
-    """
+    """Where rules on one wall clock can agree: at wall times that all of them name, or right after a gap."""
 
     zone: Zone
     guide: WallTrigger | None
@@ -133,14 +133,6 @@ class Lead:
         named = None if self.guide is None else self.guide.next_after(instant)
         gap_end = self.zone.next_gap_end(instant, instant + _HORIZON if named is None else named)
         return named if gap_end is None else gap_end
-
-    def tally(self, after: Instant, until: Instant) -> Tally:
-        """Count day by day."""
-        return tally_windows(self, self.zone, after, until)
-
-    def pattern(self, start: Instant, stop: Instant) -> int:
-        """Return a bit set that takes nothing away from any that it is intersected with."""
-        return (1 << (stop - start)) - 1
 
 
 def _guide(walls: Sequence[WallTrigger]) -> WallTrigger | None:

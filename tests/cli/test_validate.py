@@ -112,4 +112,5 @@ def test_every_command_tells_how_it_is_used(kalends: Command) -> None:
     listed = kalends("--help").stdout
     for command in ("validate", "next", "explain", "run", "crds", "operator", "version"):
         assert command in listed
-        assert kalends(command, "-h").exit_code == 0
+        told = kalends(command, "-h")
+        assert told.exit_code == 0, told.output

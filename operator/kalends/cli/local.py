@@ -22,10 +22,10 @@ from kalends.cli.manifests import Manifest, read_manifests
 from kalends.cli.watching import PlainLines
 from kalends.clock import SystemClock
 from kalends.engine.ports import Executor
-from kalends.engine.schedule import JOBS_EXECUTOR, Defaults
+from kalends.engine.schedule import JOBS_EXECUTOR
 from kalends.engine.scheduler import Scheduler
 from kalends.executors.commands import CommandsExecutor
-from kalends.executors.configured import check_default, pools, target_check
+from kalends.executors.configured import check_default, default_settings, pools, target_check
 from kalends.settings import Settings
 from kalends.stores.snapshots import SnapshotReader
 from kalends.stores.sqlite import SqliteJobStore
@@ -36,18 +36,6 @@ LOCAL_COMMANDS = 10
 """How many of them at once."""
 STOP_SECONDS = 5.0
 """How long runs may take to end once somebody asks to stop."""
-
-
-def default_settings(settings: Settings) -> Defaults:
-    """Return the engine's defaults."""
-    said = settings.job_defaults
-    return Defaults(
-        time_zone=settings.time_zone,
-        coalesce=said.coalesce,
-        max_instances=said.max_instances,
-        starting_deadline_seconds=said.starting_deadline_seconds,
-        executor=said.executor,
-    )
 
 
 def run_files(  # noqa: PLR0913 - one argument for each option of the command

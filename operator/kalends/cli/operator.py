@@ -17,8 +17,8 @@ from secrets import token_hex
 import click
 import orjson
 
-from kalends.cli.local import default_settings
 from kalends.clock import SystemClock
+from kalends.executors.configured import default_settings
 from kalends.handlers.operator import Operator
 from kalends.kube.credentials import load_credentials
 from kalends.settings import Settings

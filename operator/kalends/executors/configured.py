@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping
 
 from kalends.clock import Clock
 from kalends.engine.ports import Executor
-from kalends.engine.schedule import JOBS_EXECUTOR, Check, JobTemplate, Target
+from kalends.engine.schedule import JOBS_EXECUTOR, Check, Defaults, JobTemplate, Target
 from kalends.errors import InvalidSettings, InvalidSpec
 from kalends.executors.pool import PoolExecutor
 from kalends.executors.processes import ProcessWorkers
 from kalends.executors.threads import ThreadWorkers
 from kalends.model.reasons import Reason
-from kalends.settings import ExecutorKind, ExecutorSettings
+from kalends.settings import ExecutorKind, ExecutorSettings, Settings
 from kalends.tasks import Registry
 
 
@@ -26,6 +26,18 @@ def pools(configured: Mapping[str, ExecutorSettings], registry: Registry, clock:
             case ExecutorKind.PROCESSES:
                 made[alias] = PoolExecutor(one.workers, ProcessWorkers(one.workers), registry, clock)
     return made
+
+
+def default_settings(settings: Settings) -> Defaults:
+    """Return the engine's defaults."""
+    said = settings.job_defaults
+    return Defaults(
+        time_zone=settings.time_zone,
+        coalesce=said.coalesce,
+        max_instances=said.max_instances,
+        starting_deadline_seconds=said.starting_deadline_seconds,
+        executor=said.executor,
+    )
 
 
 def check_default(executor: str, configured: Collection[str]) -> None:

@@ -90,10 +90,13 @@ class Operator:
             )
         )
 
+    def _within(self) -> list[str]:
+        """Return the parts of paths that name what is watched: each namespace, or nothing for all of them."""
+        return [f"/namespaces/{name}" for name in self._settings.namespaces] or [""]
+
     def _make_informers(self, clock: Clock) -> list[Informer]:
-        namespaces = [f"/namespaces/{name}" for name in self._settings.namespaces] or [""]
         informers = []
-        for within in namespaces:
+        for within in self._within():
             informers.append(
                 Informer(
                     self._client,
@@ -159,7 +162,9 @@ class Operator:
         """Wait until ScheduledJobs can be listed: kopf looks once, at its start, at which resources there are."""
         while True:
             try:
-                await self._list_uids()
+                await self._client.request(
+                    "GET", f"/apis/{API_VERSION}{self._within()[0]}/{PLURAL}", params={"limit": "1"}
+                )
             except ApiError as error:
                 missing = error.status == HTTPStatus.NOT_FOUND
                 hint = "; is the CRD installed? `kalends crds | kubectl apply --server-side -f -`" if missing else ""
@@ -168,18 +173,24 @@ class Operator:
             else:
                 return
 
+    async def _until_nothing_new_is_shown(self) -> None:
+        """Wait while kopf's first list arrives: to list beside it would only slow it down."""
+        shown = -1
+        while shown < len(self._seen):
+            shown = len(self._seen)
+            await asyncio.sleep(0.2)
+
     async def _wait_until_listed(self) -> None:
         """Wait until every Job of ours and every ScheduledJob has been seen: only then is anything decided."""
         while not all(informer.synced for informer in self._informers):
             await asyncio.sleep(0.02)
         self._jobs.synced = True
         while True:
-            with contextlib.suppress(TimeoutError, ApiError):
-                missing = await self._list_uids() - self._seen
-                async with asyncio.timeout(2):  # then list again: one of them may be gone
-                    while missing - self._seen:
-                        await asyncio.sleep(0.02)
-                break
+            await self._until_nothing_new_is_shown()
+            with contextlib.suppress(ApiError):
+                if not await self._list_uids() - self._seen:
+                    break
+            await asyncio.sleep(0.5)
         self._seen.clear()
         self._listed.set()
         # What is loaded now stays: the collector need not look at it again (78 % of the time of loading otherwise).
@@ -220,7 +231,7 @@ class Operator:
 
     async def _list_uids(self) -> set[str]:
         uids: set[str] = set()
-        for within in [f"/namespaces/{name}" for name in self._settings.namespaces] or [""]:
+        for within in self._within():
             path = f"/apis/{API_VERSION}{within}/{PLURAL}"
             async for page in self._client.list_pages(path, accept=METADATA_ONLY):
                 uids.update(item["metadata"]["uid"] for item in page["items"] or ())

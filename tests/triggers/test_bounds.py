@@ -67,6 +67,7 @@ def test_a_date_before_the_creation_still_names_its_instant() -> None:
         ([{"from": "2024-01-02", "to": "2024-01-02"}], ["01 12", "03 00", "03 12"]),
         ([{"from": "2024-01-02T12:00", "to": "2024-01-03T00:00"}], ["01 12", "02 00", "03 12"]),
         ([{"from": "2024-01-02T00:00:01", "to": "2024-01-02T11:59:59"}], ["01 12", "02 00", "02 12"]),
+        ([{"from": "2024-01-02T06:00", "to": "2024-01-02T12:00"}], ["01 12", "02 00", "03 00"]),
         ([{"to": "2024-01-02T12:00:00+01:00"}], ["02 12", "03 00", "03 12"]),
         ([{"from": "2024-01-02"}], ["01 12", "never"]),
         ([{"cron": {"day": 2}}], ["01 12", "03 00", "03 12"]),
@@ -83,6 +84,20 @@ def test_exclusions_take_fire_times_away(exclude: list[dict[str, Any]], expected
     assert [
         text[8:13] if text != "never" else text for text in coming(trigger, at("2024-01-01"), len(expected))
     ] == expected
+
+
+def test_single_seconds_may_be_excluded() -> None:
+    exclude = [{"cron": {"second": 30}}, {"from": "2024-01-01T00:01:15", "to": "2024-01-01T00:01:45"}]
+    trigger = build(trigger={"cron": {"second": "*/15"}}, exclude=exclude)
+    assert [text[14:19] for text in coming(trigger, CREATED, 6)] == [
+        "00:15",
+        "00:45",
+        "01:00",
+        "02:00",
+        "02:15",
+        "02:45",
+    ]
+    assert trigger.tally(CREATED, CREATED + 180).count == 7
 
 
 def test_what_is_excluded_is_what_the_clocks_show_after_a_gap() -> None:

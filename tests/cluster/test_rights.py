@@ -74,6 +74,6 @@ def test_it_does_all_of_its_work_and_is_refused_nothing(
     eventually(lambda: api.get(f"{path}/failing").get("status", {}).get("counts", {}).get("failed") == 1)
     events = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
     eventually(lambda: [one for one in api.items(events) if one.get("reason") == "RunFailed"])
-    _, page = restricted.page("/metrics")
-    assert not [line for line in page.splitlines() if 'code="403"' in line]
-    assert "forbidden" not in restricted.process.log.read_text().lower()
+    # RBAC says who cannot do what; a namespace of another test that is being deleted is refused in other words.
+    told = restricted.process.log.read_text()
+    assert not [line for line in told.splitlines() if "is forbidden" in line and " cannot " in line]

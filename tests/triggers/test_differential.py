@@ -229,6 +229,7 @@ def kind_of(zone: str, instant: int) -> str:
 
 DIFFERENCES_IN_ZONES = {
     ("croniter", "theirs", "shown before"): "croniter runs a fixed time twice when it is shown twice",
+    ("croniter", "ours", "shown before"): "croniter forgets the second showing where a fold is half an hour long",
     ("croniter", "ours", "right after a gap"): "croniter takes 0-23 for a star, and follows the clock",
     ("croniter", "theirs", "right after a gap"): "croniter also moves the first of */5 out of a gap of whole hours",
     ("apscheduler", "theirs", "shown before"): "APScheduler runs a fixed time twice when it is shown twice",
@@ -239,6 +240,7 @@ DIFFERENCES_IN_ZONES = {
     ): "APScheduler answers 02:30 of a gap, which does not exist: it is 03:30",
     ("apscheduler", "theirs", "right after a gap"): "... and 02:00, which is 03:00",
     ("apscheduler", "ours", "right after a gap"): "... and so does not run right after the gap",
+    ("apscheduler", "ours", "soon after a gap"): "... nor at times of the same hour that do exist",
     ("apscheduler", "ours", "the day after a gap"): "APScheduler loses what follows on the next midnight after a gap",
 }
 

@@ -47,14 +47,15 @@ class Setting:
 def build_trigger(spec: ScheduledJobSpec, *, created: Instant, zone: str, identity: str) -> Trigger:
     """Return the trigger of a resource.
 
-    Args: spec: What the user wrote. created: When the resource was created. Intervals count from it where there is no
-        ``startTime``, and a resource with neither ``schedule`` nor ``trigger`` fires then, or at ``startTime`` if
-        that is later.
+    Args:
+        spec: What the user wrote.
+        created: When the resource was created. Intervals count from it where there is no ``startTime``, and a resource
+            with neither ``schedule`` nor ``trigger`` fires then, or at ``startTime`` if that is later.
         zone: The IANA name of the zone to use where the spec names none.
         identity: ``namespace/name``, from which H makes its values.
 
-    Raises: InvalidSchedule: It cannot be carried out, or provably never fires; the message says where and what is
-        accepted.
+    Raises:
+        InvalidSchedule: It cannot be carried out, or never fires; the message says where, and what is accepted.
     """
     setting = setting_of(spec, created=created, zone=zone, identity=identity)
     rule = _exclude(_base(spec, setting), spec.exclude, setting)

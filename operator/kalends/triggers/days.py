@@ -71,7 +71,12 @@ class Weekdays:
     def __init__(self, weekdays: int) -> None:
         # Indexed by day % 7, so Thursday comes first: 1970-01-01 was one.
         self._week = tuple(weekdays >> (place + _THURSDAY) % 7 & 1 for place in range(7))
-        self._forward = bytes(next(step for step in range(7) if self._week[(place + step) % 7]) for place in range(7))
+        ahead = self._week.index(1)
+        forward = bytearray(7)
+        for place in reversed(range(7)):
+            ahead = 0 if self._week[place] else ahead + 1
+            forward[place] = ahead
+        self._forward = bytes(forward)
 
     def first_from(self, day: int) -> int | None:
         """Return the first such weekday from ``day`` on."""

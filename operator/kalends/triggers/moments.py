@@ -21,9 +21,12 @@ _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=
 def read_moment(text: str, zone: Zone, path: str, *, end_of_day: bool = False) -> Instant:
     """Return the instant that ``text`` names, such as 2027-01-01T00:00:00Z, 2027-01-01T09:00 or 2027-01-01.
 
-    Args: text: A date, or a date and time, perhaps with an offset from UTC; whole seconds. zone: Whose wall time it
-        is when there is no offset. In a gap it is the instant right after; in a fold, the first. path: Where it
-        stands, for messages. end_of_day: Whether a date alone means its last second rather than its first.
+    Args:
+        text: A date, or a date and time, perhaps with an offset from UTC; whole seconds.
+        zone: Whose wall time it is when there is no offset. In a gap it is the instant right after; in a fold, the
+            first of the two.
+        path: Where it stands, for messages.
+        end_of_day: Whether a date alone means its last second rather than its first.
 
     Raises:
         InvalidSchedule: It names none between 1970 and 9999.

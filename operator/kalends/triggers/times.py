@@ -80,21 +80,24 @@ def times_of(hours: int, minutes: int, seconds: int) -> Times:
 
 @lru_cache(maxsize=256)
 def _within(minutes: int, seconds: int) -> Sequence[int]:
-    found = [_OF_AN_HOUR[minute * MINUTE + second] for minute in members(minutes) for second in members(seconds)]
-    if len(found) > _LONG:  # most long ones are regular, and a range takes 48 bytes
-        step = found[1] - found[0]
-        regular = range(found[0], found[-1] + 1, step)
-        if len(regular) == len(found) and list(regular) == found:
+    return _compact([minute * MINUTE + second for minute in members(minutes) for second in members(seconds)])
+
+
+def _compact(seconds: list[int]) -> Sequence[int]:
+    """Return ascending seconds of an hour in little memory: most long lists are regular, and a range takes 48 bytes."""
+    if len(seconds) > _LONG:
+        regular = range(seconds[0], seconds[-1] + 1, seconds[1] - seconds[0])
+        if list(regular) == seconds:
             return regular
-    return tuple(found)
+    return tuple(_OF_AN_HOUR[second] for second in seconds)
 
 
 @lru_cache(maxsize=1024)
 def common_times(one: Times, other: Times) -> Times | None:
     """Return the times that both name; None if there are none."""
-    hours = tuple(hour for hour in one.hours if hour in other.hours)
-    within = tuple(second for second in one.within if second in set(other.within))
-    return Times(hours, within) if hours and within else None
+    hours = sorted({*one.hours} & {*other.hours})
+    within = sorted({*one.within} & {*other.within})
+    return Times(tuple(hours), _compact(within)) if hours and within else None
 
 
 @lru_cache(maxsize=1024)

@@ -45,15 +45,19 @@ class DayRule:
     weeks: int = 0
     either: bool = False
 
+    @property
+    def every_week_alike(self) -> bool:
+        """Tell whether nothing but the weekday decides."""
+        if self.months != EVERY_MONTH or self.days != EVERY_DAY or self.weeks:
+            return False
+        return not (self.special_weekdays or self.either)
+
 
 @lru_cache(maxsize=1024)
 def days_of(rule: DayRule, years: tuple[int, ...] | None = None) -> Days | None:
     """Return the days of ``rule``, shared by all who ask for it; None if no year (of ``years``) has one."""
-    if years is None and not rule.special_weekdays and not rule.either:
-        if rule == DayRule():
-            return EveryDay()
-        if rule == DayRule(weekdays=rule.weekdays):
-            return Weekdays(rule.weekdays)
+    if years is None and rule.every_week_alike:
+        return EveryDay() if rule.weekdays == EVERY_WEEKDAY else Weekdays(rule.weekdays)
     days = YearlyDays(rule, years, draw)
     # A day up to the 28th falls on each weekday in some year.
     surely = years is None and not rule.weeks and rule.weekdays and rule.days & _FIRST_28_DAYS << 1

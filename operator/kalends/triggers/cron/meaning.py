@@ -116,17 +116,17 @@ def _unrestricted(items: Items) -> bool:
 def values_of(field: Field, items: Items, identity: str = "") -> tuple[int, tuple[SpecialDay, ...]]:
     """Return the values of a field as a bit set, and what is no fixed value."""
     bits = 0
-    specials = []
+    specials: list[SpecialDay] = []
     for item in items:
-        match item:
-            case Values(first, last, 1):
-                bits |= (1 << last + 1) - (1 << first)
-            case Values(first, last, step):
-                bits |= _bits(range(first, last + 1, step))
-            case Hashed():
-                bits |= _bits(hashed_values(field, item, identity))
-            case _:
-                specials.append(item)
+        if isinstance(item, Values):
+            if item.step == 1:
+                bits |= (1 << item.last + 1) - (1 << item.first)
+            else:
+                bits |= _bits(range(item.first, item.last + 1, item.step))
+        elif isinstance(item, Hashed):
+            bits |= _bits(hashed_values(field, item, identity))
+        else:
+            specials.append(item)
     return bits, tuple(specials)
 
 

@@ -35,6 +35,8 @@ _MOST_IN_MONTH = 5
 @lru_cache(maxsize=1024)
 def parse_field(field: Field, text: str) -> Items:
     """Read a field; CronJob passes over empty items, so ``1,,2`` is ``1,2``."""
+    if text == "*":
+        return (Values(field.low, field.high, star=True),)
     items = [item for item in text.lower().split(",") if item] if text.isascii() else []
     if not items:
         field.refuse(text)

@@ -55,16 +55,10 @@ def tell_days(meaning: Meaning) -> str:
 
 def tell_instants(meaning: Meaning) -> str:
     """Return which instants the fields match, as ``exclude`` has it: whole days where no time is given."""
-    if (meaning.hours.bit_count(), meaning.minutes.bit_count(), meaning.seconds.bit_count()) == (
-        _HOURS,
-        _SIXTY,
-        _SIXTY,
-    ):
-        return tell_days(meaning).strip() or "ever"
     hours, minutes, seconds = (members(bits) for bits in (meaning.hours, meaning.minutes, meaning.seconds))
-    if len(seconds) == _SIXTY and len(minutes) == _SIXTY:
-        return f"{_hours_of(hours).strip()}{tell_days(meaning)}"
-    return f"{_seconds(hours, minutes, seconds)}{tell_days(meaning)}"
+    if len(minutes) < _SIXTY or len(seconds) < _SIXTY:
+        return f"{_seconds(hours, minutes, seconds)}{tell_days(meaning)}"
+    return f"{_hours_of(hours)}{tell_days(meaning)}".strip() or "ever"
 
 
 def _clock(hour: int, minute: int, second: int) -> str:

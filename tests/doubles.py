@@ -12,6 +12,7 @@ from kalends.engine.schedule import Defaults, Schedule, Target
 from kalends.engine.state import Ref
 from kalends.errors import Unavailable
 from kalends.model import Outcome, format_instant
+from kalends.model.reasons import Reason
 from kalends.stores.memory import MemoryJobStore
 from kalends.stores.snapshots import SnapshotReader
 
@@ -127,7 +128,7 @@ class Pool:
         now = int(self._clock.now())
         self._report(RunReport(run.ref, run.name, run.fire_time, self.outcome, now, now, result='"done"'))
 
-    async def cancel(self, run_name: str, ref: Ref) -> None:
+    async def cancel(self, run_name: str, ref: Ref, reason: Reason) -> None:
         self.cancelled.append(run_name)
 
     async def close(self, grace: float) -> None:
@@ -187,7 +188,7 @@ class Cluster:
     async def delete(self, ref: Ref, job: str) -> None:
         del self.jobs[ref.uid][job]
 
-    async def cancel(self, run_name: str, ref: Ref) -> None:
+    async def cancel(self, run_name: str, ref: Ref, reason: Reason) -> None:
         return
 
     async def close(self, grace: float) -> None:

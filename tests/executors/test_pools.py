@@ -165,7 +165,7 @@ async def test_a_thread_that_was_given_up_is_not_free_until_it_returns():
     pool.bind(reports, lambda uid: None, lambda: None)
     await pool.start(run_of("test.hang"))
     await asyncio.sleep(0.05)
-    await pool.cancel("nightly-1", REF)
+    await pool.cancel("nightly-1", REF, Reason.OWNER_DELETED)
     (report,) = await reports.wait(1)
     assert (report.outcome, report.reason) == (Outcome.CANCELLED, Reason.OWNER_DELETED)
     assert pool.free_slots() == 0

@@ -151,3 +151,20 @@ def test_applying_the_same_manifest_again_changes_nothing(tmp_path):
     second = kept.apply(resource(trigger=every(60)))
     kept.store.close()
     assert second.version == first.version
+
+
+async def test_what_is_deleted_is_gone(kept):
+    seen = kept.apply(resource(trigger=every(60)))
+    await kept.store.delete(seen.ref, seen.version)
+    with pytest.raises(Gone):
+        await kept.store.read(seen.ref)
+    with pytest.raises(Gone):
+        await kept.store.delete(seen.ref, seen.version)
+
+
+async def test_what_somebody_wrote_meanwhile_is_not_deleted(kept):
+    seen = kept.apply(resource(trigger=every(60)))
+    await kept.store.write(seen.ref, seen.version, None, FULL)
+    with pytest.raises(Conflict):
+        await kept.store.delete(seen.ref, seen.version)
+    assert (await kept.store.read(seen.ref)).state == FULL

@@ -191,7 +191,7 @@ class Actor:
     async def cancel(self, ref: Ref, run: str, executor: str) -> None:
         """Stop a run whose resource is gone."""
         try:
-            await self._executors[executor].cancel(run, ref)
+            await self._executors[executor].cancel(run, ref, Reason.OWNER_DELETED)
         except Exception:  # it is nobody's run any more; what is left of it ends by itself
             log.exception("%s: %s could not be cancelled", ref.key, run)
 

@@ -63,18 +63,33 @@ class JobStore(Protocol):
         """
         ...
 
+    async def delete(self, ref: Ref, version: str) -> None:
+        """Delete the resource itself, if it still has this version.
+
+        Raises:
+            Conflict: Somebody else wrote since ``version``.
+            Gone: As above.
+            Unavailable: As above.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One execution of a schedule's target, for one fire time."""
+    """One attempt at executing a schedule's target, for one fire time or one request."""
 
     ref: Ref
     name: str
+    """Unique within the namespace, and the same whenever it is worked out: resource, fire time and attempt make it."""
     fire_time: Instant
     target: Target
     executor: str
     attempt: int = 1
     last_successful: Instant | None = None
+    request: str = ""
+    """The token of the request, for a run that was asked for by hand."""
+    time_limit: int | None = None
+    """Seconds that a task may take (``activeDeadlineSeconds``); then it is stopped and reported as timed out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +116,14 @@ class JobView:
     created: Instant
     report: RunReport | None = None
     """How it ended; None while it is under way."""
+    attempt: int = 1
+    request: str = ""
+    """The token of the request, for a run that was asked for by hand."""
+    pending_since: Instant | None = None
+    """Since when it has been waiting for a first container of its pods to start; None once one has, and while the Job
+    is suspended, which is somebody's wish."""
+    pending_message: str = ""
+    """What the pods say they wait for."""
 
 
 class StartRefused(KalendsError):
@@ -148,8 +171,15 @@ class Executor(Protocol):
         """
         ...
 
-    async def cancel(self, run_name: str, ref: Ref) -> None:
-        """Stop a run that nobody wants any more, as far as that is possible."""
+    async def cancel(self, run_name: str, ref: Ref, reason: Reason) -> None:
+        """Ask for the end of a run; asking again changes nothing, and one that is not there is no error.
+
+        It ends when it is gone, and not before: a process is killed; a thread is asked, and goes on until it returns;
+        a Job is deleted, and is there until its pods are gone. A pool then reports it as cancelled, with ``reason``.
+
+        Raises:
+            Unavailable: It cannot be asked now.
+        """
         ...
 
     async def close(self, grace: float) -> None:

@@ -83,7 +83,7 @@ class CommandsExecutor:
         ended = max(started, int(self._clock.now()))
         self._report(RunReport(run.ref, run.name, run.fire_time, outcome, started, ended, reason, message, result))
 
-    async def cancel(self, run_name: str, ref: Ref) -> None:
+    async def cancel(self, run_name: str, ref: Ref, reason: Reason) -> None:
         """Kill a process."""
         task = self._runs.get(f"{ref.uid}/{run_name}")
         if task is not None:

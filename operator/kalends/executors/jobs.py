@@ -201,7 +201,7 @@ class JobsExecutor:
                 raise Unavailable(str(error)) from error
         self._forget(ref.uid, known)
 
-    async def cancel(self, run_name: str, ref: Ref) -> None:
+    async def cancel(self, run_name: str, ref: Ref, reason: Reason) -> None:
         """Do nothing: when a resource is deleted its Jobs go with it, by their owner references."""
 
     async def close(self, grace: float) -> None:

@@ -106,7 +106,7 @@ class PoolExecutor:
             RunReport(run.ref, run.name, run.fire_time, outcome, started, ended, reason, message, returned.result)
         )
 
-    async def cancel(self, run_name: str, ref: Ref) -> None:
+    async def cancel(self, run_name: str, ref: Ref, reason: Reason) -> None:
         """Give a run up: a process is killed, a thread goes on until it returns."""
         task = self._runs.get(f"{ref.uid}/{run_name}")
         if task is not None:

@@ -43,6 +43,7 @@ class Reason(StrEnum):
     CATCH_UP_LIMIT = "CatchUpLimit"  # more fire times were due than maxCatchUpRuns
     TOO_MANY_INSTANCES = "TooManyInstances"  # maxInstances are running, and concurrencyPolicy is Forbid
     QUEUE_FULL = "QueueFull"  # maxQueued are waiting, and concurrencyPolicy is Queue
+    SCHEDULE_CHANGED = "ScheduleChanged"  # it waited for room while the schedule was edited or suspended
     RUN_LIMIT_REACHED = "RunLimitReached"  # maxRuns have started
     NAME_TAKEN = "NameTaken"  # a Job of that name belongs to somebody else
     JOB_REFUSED = "JobRefused"  # the API server would not create the Job: quota, admission, or its shape

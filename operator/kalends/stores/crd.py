@@ -40,6 +40,15 @@ class CrdJobStore:
             raise Gone(f"{ref.key} is another one now")
         return self._reader.read(obj)
 
+    async def delete(self, ref: Ref, version: str) -> None:
+        """Delete the resource itself; its Jobs go with it."""
+        try:
+            there = await self._client.delete(_path(ref), uid=ref.uid, resource_version=version, lane=Lane.STATUS)
+        except ApiError as error:
+            raise _store_error(error, ref) from error
+        if not there:
+            raise Gone(f"{ref.key} is not there")
+
 
 def _path(ref: Ref) -> str:
     return f"/apis/{API_VERSION}/namespaces/{ref.namespace}/{PLURAL}/{ref.name}"

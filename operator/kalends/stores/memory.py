@@ -58,6 +58,13 @@ class MemoryJobStore:
         """Return the resource as it now is."""
         return self._reader.read(self._find(ref))
 
+    async def delete(self, ref: Ref, version: str) -> None:
+        """Delete the resource itself."""
+        known = self._find(ref)
+        if known["metadata"]["resourceVersion"] != version:
+            raise Conflict(f"{ref.key} is at {known['metadata']['resourceVersion']}, not at {version}")
+        self.remove(ref.key)
+
     def _find(self, ref: Ref) -> Json:
         known = self._objects.get(ref.key)
         if known is None or known["metadata"]["uid"] != ref.uid:

@@ -83,14 +83,29 @@ class SqliteJobStore:
             )
         except sqlite3.Error as error:
             raise Unavailable(f"the job store cannot be written: {error}") from error
-        if cursor.rowcount == 1:
-            return str(int(version) + 1)
-        obj = self._find(ref)
-        raise Conflict(f"{ref.key} is at {obj['metadata']['resourceVersion']}, not at {version}")
+        if cursor.rowcount != 1:
+            raise self._conflict(ref, version)
+        return str(int(version) + 1)
 
     async def read(self, ref: Ref) -> Snapshot:
         """Return the resource as it now is."""
         return self._reader.read(self._find(ref))
+
+    async def delete(self, ref: Ref, version: str) -> None:
+        """Delete the resource itself; the manifest makes a new one when it is next applied."""
+        try:
+            cursor = self._db.execute(
+                "DELETE FROM scheduled_jobs WHERE namespace = ? AND name = ? AND uid = ? AND version = ?",
+                (ref.namespace, ref.name, ref.uid, int(version)),
+            )
+        except sqlite3.Error as error:
+            raise Unavailable(f"the job store cannot be written: {error}") from error
+        if cursor.rowcount != 1:
+            raise self._conflict(ref, version)
+
+    def _conflict(self, ref: Ref, version: str) -> Conflict:
+        obj = self._find(ref)
+        return Conflict(f"{ref.key} is at {obj['metadata']['resourceVersion']}, not at {version}")
 
     def _find(self, ref: Ref) -> Json:
         obj = self._object(ref.namespace, ref.name)

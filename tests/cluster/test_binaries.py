@@ -19,10 +19,23 @@ from typing_extensions import override
 from cluster.controlplane import Binaries, ControlPlaneUnavailable, Release, chosen_release, download, obtain
 from cluster.controlplane.binaries import NAMES
 from cluster.controlplane.download import Mirrors
+from cluster.controlplane.extras import NODE, obtain_helm, obtain_node
 from cluster.controlplane.gobuild import Module, go_mod
 from cluster.controlplane.progress import to_nobody
+from cluster.controlplane.versions import HELM, architecture
 
 RELEASE = Release(minor="1.36", patch=3, architecture="amd64", etcd="v3.0.0")
+
+
+def packed(folder: str, files: dict[str, bytes]) -> bytes:
+    """Return a release archive."""
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w:gz") as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(f"{folder}/{name}")
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return written.getvalue()
 
 
 class ReleaseServer(http.server.ThreadingHTTPServer):
@@ -36,24 +49,27 @@ class ReleaseServer(http.server.ThreadingHTTPServer):
     def publish(self, release: Release, content: dict[str, bytes]) -> None:
         """Publish each binary and its sum as the two projects do."""
         folder = f"/{release.kubernetes}/bin/linux/{release.architecture}"
-        for name in NAMES[1:]:
+        for name in (*NAMES[1:], *NODE):
             self.files[f"{folder}/{name}"] = content[name]
             self.files[f"{folder}/{name}.sha256"] = hashlib.sha256(content[name]).hexdigest().encode()
-        packed = io.BytesIO()
         inside = f"etcd-{release.etcd}-linux-{release.architecture}"
-        with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-            for name in ("README.md", "etcd", "etcdctl"):
-                entry = tarfile.TarInfo(f"{inside}/{name}")
-                entry.size = len(content["etcd"])
-                tar.addfile(entry, io.BytesIO(content["etcd"]))
-        self.files[f"/{release.etcd}/{inside}.tar.gz"] = packed.getvalue()
-        line = f"{hashlib.sha256(packed.getvalue()).hexdigest()}  {inside}.tar.gz\n"
+        archive = packed(inside, dict.fromkeys(("README.md", "etcd", "etcdctl"), content["etcd"]))
+        self.files[f"/{release.etcd}/{inside}.tar.gz"] = archive
+        line = f"{hashlib.sha256(archive).hexdigest()}  {inside}.tar.gz\n"
         self.files[f"/{release.etcd}/SHA256SUMS"] = f"{'0' * 64}  another.tar.gz\n{line}".encode()
+
+    def publish_helm(self) -> None:
+        """Publish Helm as its project does."""
+        folder = f"linux-{architecture()}"
+        archive = f"/helm-{HELM}-{folder}.tar.gz"
+        self.files[archive] = packed(folder, {"LICENSE": b"", "helm": b"#!/bin/sh\necho helm\n"})
+        published = f"{hashlib.sha256(self.files[archive]).hexdigest()}  {archive[1:]}\n"
+        self.files[f"{archive}.sha256sum"] = published.encode()
 
     @property
     def mirrors(self) -> Mirrors:
         address = f"http://127.0.0.1:{self.server_port}"
-        return Mirrors(kubernetes=address, etcd=address)
+        return Mirrors(kubernetes=address, etcd=address, helm=address)
 
 
 class ReleaseHandler(http.server.BaseHTTPRequestHandler):
@@ -77,7 +93,8 @@ def server() -> Iterator[ReleaseServer]:
     with ReleaseServer() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        server.publish(RELEASE, {name: f"#!/bin/sh\necho {name}\n".encode() for name in NAMES})
+        server.publish(RELEASE, {name: f"#!/bin/sh\necho {name}\n".encode() for name in (*NAMES, *NODE)})
+        server.publish_helm()
         yield server
         server.shutdown()
         thread.join()
@@ -161,6 +178,15 @@ def test_a_named_folder_that_lacks_one_is_passed_over(
 ) -> None:
     environ["KUBEBUILDER_ASSETS"] = assets(tmp_path / "assets", "etcd", "kube-apiserver", "kubectl")
     assert get(server, environ).folder == tmp_path / "cache/kalends/kubernetes/v1.36.3"
+
+
+def test_a_node_and_helm_are_downloaded_only_where_they_are_wanted(
+    server: ReleaseServer, environ: dict[str, str]
+) -> None:
+    folder = obtain_node(RELEASE, environ=environ, say=to_nobody, mirrors=server.mirrors)
+    assert (folder / "kubelet").read_text() == "#!/bin/sh\necho kubelet\n"
+    assert not [path for path in server.asked if "kube-apiserver" in path]
+    assert obtain_helm(environ=environ, say=to_nobody, mirrors=server.mirrors).read_text() == "#!/bin/sh\necho helm\n"
 
 
 def test_the_error_says_what_each_source_answered(environ: dict[str, str]) -> None:

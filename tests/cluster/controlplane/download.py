@@ -5,13 +5,13 @@ import io
 import tarfile
 import threading
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import SourceFailed
 from .progress import Say, timed
-from .versions import Release
+from .versions import Release, architecture
 
 FIRST_ANSWER_SECONDS = 5.0
 """How long the first, small answer may take: where there is no such network, nobody wants to wait for it."""
@@ -19,7 +19,7 @@ FIRST_ANSWER_SECONDS = 5.0
 SILENCE_SECONDS = 20.0
 """How long a transfer that has begun may stand still."""
 
-KUBERNETES_BINARIES = ("kube-apiserver", "kube-controller-manager", "kubectl")
+CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kubectl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +28,37 @@ class Mirrors:
 
     kubernetes: str
     etcd: str
+    helm: str = "https://get.helm.sh"
 
 
 OFFICIAL = Mirrors(kubernetes="https://dl.k8s.io", etcd="https://github.com/etcd-io/etcd/releases/download")
 
 
 def fetch(release: Release, into: Path, mirrors: Mirrors, say: Say) -> None:
-    """Download all binaries into the folder, or raise SourceFailed within a few seconds of no answer."""
-    kubernetes = f"{mirrors.kubernetes}/{release.kubernetes}/bin/linux/{release.architecture}"
+    """Download a control plane into the folder, or raise SourceFailed within a few seconds of no answer."""
     etcd = f"{mirrors.etcd}/{release.etcd}"
-    sums = {name: first_word(at_once(f"{kubernetes}/{name}.sha256")) for name in KUBERNETES_BINARIES}
     archive = f"etcd-{release.etcd}-linux-{release.architecture}.tar.gz"
-    sums[archive] = sum_of(archive, at_once(f"{etcd}/SHA256SUMS"))
-    for name in KUBERNETES_BINARIES:
+    published = sum_of(archive, at_once(f"{etcd}/SHA256SUMS"))
+    fetch_kubernetes(release, CONTROL_PLANE, into, mirrors, say)
+    with timed(say, f"downloading etcd {release.etcd}"):
+        (into / "etcd").write_bytes(unpacked("etcd", verified(f"{etcd}/{archive}", published)))
+
+
+def fetch_kubernetes(release: Release, names: Sequence[str], into: Path, mirrors: Mirrors, say: Say) -> None:
+    """Download programs of Kubernetes' own tree into the folder."""
+    kubernetes = f"{mirrors.kubernetes}/{release.kubernetes}/bin/linux/{release.architecture}"
+    sums = {name: first_word(at_once(f"{kubernetes}/{name}.sha256")) for name in names}
+    for name in names:
         with timed(say, f"downloading {name} {release.kubernetes}"):
             (into / name).write_bytes(verified(f"{kubernetes}/{name}", sums[name]))
-    with timed(say, f"downloading etcd {release.etcd}"):
-        (into / "etcd").write_bytes(etcd_within(verified(f"{etcd}/{archive}", sums[archive])))
+
+
+def fetch_helm(version: str, into: Path, mirrors: Mirrors, say: Say) -> None:
+    """Download Helm into the folder."""
+    archive = f"{mirrors.helm}/helm-{version}-linux-{architecture()}.tar.gz"
+    published = first_word(at_once(f"{archive}.sha256sum"))
+    with timed(say, f"downloading helm {version}"):
+        (into / "helm").write_bytes(unpacked("helm", verified(archive, published)))
 
 
 def verified(url: str, sha256: str) -> bytes:
@@ -110,10 +124,10 @@ def sum_of(name: str, text: str) -> str:
     raise SourceFailed(f"no SHA-256 sum of {name} is published")
 
 
-def etcd_within(archive: bytes) -> bytes:
-    """Return the server's binary out of etcd's release archive."""
+def unpacked(program: str, archive: bytes) -> bytes:
+    """Return one program out of a release archive."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         for member in tar:
-            if member.name.endswith("/etcd") and (file := tar.extractfile(member)) is not None:
+            if member.name.endswith(f"/{program}") and (file := tar.extractfile(member)) is not None:
                 return file.read()
-    raise SourceFailed("etcd's archive holds no etcd")
+    raise SourceFailed(f"the archive of {program} holds no {program}")

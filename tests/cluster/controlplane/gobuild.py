@@ -11,14 +11,14 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import SourceFailed
 from .processes import LeashedProcess
 from .progress import Say, timed
-from .versions import Release
+from .versions import Release, architecture
 
 KUBERNETES = "k8s.io/kubernetes"
 ETCD = "go.etcd.io/etcd/server/v3"
@@ -37,39 +37,48 @@ class Module:
 
 
 def build(release: Release, into: Path, environ: Mapping[str, str], say: Say) -> None:
-    """Build all binaries into the folder: ten minutes on two cores from empty Go caches, else much less."""
+    """Build a control plane into the folder: ten minutes on two cores from empty Go caches, else much less."""
+    build_module(ETCD, release.etcd, {"etcd": ETCD}, into, environ=environ, say=say)
+    build_kubernetes(release, ("kube-apiserver", "kube-controller-manager", "kubectl"), into, environ, say)
+
+
+def build_kubernetes(release: Release, names: Iterable[str], into: Path, environ: Mapping[str, str], say: Say) -> None:
+    """Build programs of Kubernetes' own tree into the folder."""
+    packages = {name: f"{KUBERNETES}/cmd/{name}" for name in names}
+    twins = Stamped(release.staging, version_stamp(release))
+    build_module(KUBERNETES, release.kubernetes, packages, into, twins, environ=environ, say=say)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """What a build of Kubernetes needs besides: the version of its libraries, and the linker's flags."""
+
+    staging: str = ""
+    linker_flags: str = "-s -w"
+
+
+def build_module(
+    path: str,
+    version: str,
+    packages: Mapping[str, str],
+    into: Path,
+    stamped: Stamped = Stamped(),
+    *,
+    environ: Mapping[str, str],
+    say: Say,
+) -> None:
+    """Build packages of one published module into the folder, each under its name."""
     go = find_go(environ)
-    settings = {**environ, "CGO_ENABLED": "0", "GOWORK": "off", "GOOS": "linux", "GOARCH": release.architecture}
-
-    with timed(say, f"fetching the sources of Kubernetes {release.kubernetes} and etcd {release.etcd}"):
-        etcd = fetched(go, ETCD, release.etcd, settings)
-        kubernetes = fetched(go, KUBERNETES, release.kubernetes, settings)
-    etcd_module = into / "etcd-module"
-    kubernetes_module = into / "kubernetes-module"
-    write_module(etcd_module, etcd, staging="")
-    write_module(kubernetes_module, kubernetes, staging=release.staging)
-
-    stamp = version_stamp(release)
-    for name, module, package in (
-        ("etcd", etcd_module, ETCD),
-        ("kube-apiserver", kubernetes_module, f"{KUBERNETES}/cmd/kube-apiserver"),
-        ("kube-controller-manager", kubernetes_module, f"{KUBERNETES}/cmd/kube-controller-manager"),
-        ("kubectl", kubernetes_module, f"{KUBERNETES}/cmd/kubectl"),
-    ):
-        # -mod=mod lets Go complete go.mod and go.sum by what the replaced libraries ask for.
-        command: list[str | Path] = [
-            go,
-            "build",
-            "-mod=mod",
-            "-trimpath",
-            "-ldflags",
-            stamp,
-            "-o",
-            into / name,
-            package,
-        ]
+    settings = {**environ, "CGO_ENABLED": "0", "GOWORK": "off", "GOOS": "linux", "GOARCH": architecture()}
+    with timed(say, f"fetching the sources of {path} {version}"):
+        upstream = fetched(go, path, version, settings)
+    module = into / f"{Path(path).name}-module"
+    write_module(module, upstream, staging=stamped.staging)
+    # -mod=mod lets Go complete go.mod and go.sum by what the replaced libraries ask for.
+    flags = ["-mod=mod", "-trimpath", "-ldflags", stamped.linker_flags]
+    for name, package in packages.items():
         with timed(say, f"building {name}"):
-            run(command, module, settings)
+            run([go, "build", *flags, "-o", into / name, package], module, settings)
 
 
 def find_go(environ: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""The one place where the versions of Kubernetes and etcd are pinned."""
+"""The one place where the versions of Kubernetes, etcd and Helm are pinned."""
 
 import os
 import platform
@@ -25,6 +25,8 @@ KUBERNETES_PATCH = {
 
 ETCD = "v3.6.16"
 """One etcd serves all of them: the API server speaks etcd's version 3 protocol since Kubernetes 1.13."""
+
+HELM = "v4.3.1"
 
 GO_NAMES_OF_MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64", "ppc64le": "ppc64le", "s390x": "s390x"}
 
@@ -62,8 +64,13 @@ def chosen_release(environ: Mapping[str, str] = os.environ) -> Release:
     return Release(
         minor=named["minor"],
         patch=KUBERNETES_PATCH[named["minor"]] if named["patch"] is None else int(named["patch"]),
-        architecture=GO_NAMES_OF_MACHINES.get(platform.machine(), platform.machine()),
+        architecture=architecture(),
     )
+
+
+def architecture() -> str:
+    """Return Go's name of this machine's processor."""
+    return GO_NAMES_OF_MACHINES.get(platform.machine(), platform.machine())
 
 
 def insist_on_linux(release: Release) -> None:

@@ -1,0 +1,52 @@
+"""Programs that a control plane does without: those of a node, and Helm."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from . import download, gobuild
+from .collection import Collection, cache_folder
+from .progress import Say, to_stderr
+from .versions import HELM, Release, insist_on_linux
+
+NODE = ("kube-scheduler", "kubelet", "kube-proxy")
+
+
+def obtain_node(
+    release: Release,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    say: Say = to_stderr,
+    mirrors: download.Mirrors = download.OFFICIAL,
+) -> Path:
+    """Return a folder with what makes a node of a machine that has containerd, and the scheduler beside it."""
+    insist_on_linux(release)
+    collection = Collection(
+        title=f"a node of Kubernetes {release.kubernetes}",
+        names=NODE,
+        cache=cache_folder(environ) / "node" / release.kubernetes,
+        stamp=asdict(release),
+        download=lambda into: download.fetch_kubernetes(release, NODE, into, mirrors, say),
+        build=lambda into: gobuild.build_kubernetes(release, NODE, into, environ, say),
+    )
+    return collection.obtain(environ=environ, say=say)
+
+
+def obtain_helm(
+    *,
+    environ: Mapping[str, str] = os.environ,
+    say: Say = to_stderr,
+    mirrors: download.Mirrors = download.OFFICIAL,
+) -> Path:
+    """Return the path of Helm itself; building it takes four minutes."""
+    packages = {"helm": "helm.sh/helm/v4/cmd/helm"}
+    collection = Collection(
+        title=f"Helm {HELM}",
+        names=("helm",),
+        cache=cache_folder(environ) / "helm" / HELM,
+        stamp={"helm": HELM},
+        download=lambda into: download.fetch_helm(HELM, into, mirrors, say),
+        build=lambda into: gobuild.build_module("helm.sh/helm/v4", HELM, packages, into, environ=environ, say=say),
+    )
+    return collection.obtain(environ=environ, say=say) / "helm"

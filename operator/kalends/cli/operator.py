@@ -17,9 +17,7 @@ from secrets import token_hex
 import click
 import orjson
 
-from kalends.clock import SystemClock
-from kalends.executors.configured import default_settings
-from kalends.handlers.operator import Operator
+from kalends.handlers.assembly import assembled
 from kalends.kube.credentials import load_credentials
 from kalends.settings import Settings
 
@@ -73,14 +71,13 @@ def run_operator(
     async def main() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        operator = Operator(settings, default_settings(settings), credentials, SystemClock(), identity)
 
         def take_signals() -> None:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, stop.set)
 
         take_signals()
-        await operator.run(stop, take_signals)
+        await assembled(settings, credentials, identity, take_signals).run(stop)
 
     asyncio.run(main())
     return 0

@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import kopf
 
+from kalends.handlers.ports import CatchUp, Show
 from kalends.model import API_VERSION, PLURAL
 
 log = logging.getLogger(__name__)
 
-Show = Callable[[str | None, dict[str, Any]], None]
 LONGEST_BACKOFF = 10.0
 IDENTITY: Any = "kalends"
 """kopf's name for this peer. Any: its type is not public, and is a string."""
@@ -115,20 +115,20 @@ def kopf_registry(login: Callable[[], kopf.ConnectionInfo], show: Show) -> kopf.
     return registry
 
 
-class Feed:
+class KopfFeed:
     """kopf's tasks under our own supervisor: they end on some errors of the API server, and are then started again."""
 
     def __init__(
         self,
         login: Callable[[], kopf.ConnectionInfo],
         show: Show,
-        on_restart: Callable[[], Awaitable[None]],
+        catch_up: CatchUp,
         take_signals: Callable[[], None],
         namespaces: Sequence[str] = (),
     ) -> None:
         self._login = login
         self._show = show
-        self._on_restart = on_restart
+        self._catch_up = catch_up
         self._take_signals = take_signals
         self._namespaces = namespaces
         self._tasks: Collection[asyncio.Task[None]] = ()
@@ -144,7 +144,7 @@ class Feed:
             await self._run_once()
             log.warning("watching ScheduledJobs ended; it starts again")
             await asyncio.sleep(random.uniform(0.5, 1.5))  # noqa: S311 - spreads tries, keeps no secret
-            await self._on_restart()
+            await self._catch_up()
 
     async def _run_once(self) -> None:
         self._tasks = await kopf.spawn_tasks(

@@ -1,0 +1,101 @@
+"""The ScheduledJobs that there are, kept in the engine's sight: shown one by one, and checked as a whole."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from kalends.engine.scheduler import Scheduler
+from kalends.errors import ApiError
+from kalends.kube.client import ApiClient
+from kalends.kube.paths import SCHEDULED_JOBS
+from kalends.kube.transport import METADATA_ONLY
+from kalends.stores.snapshots import SnapshotReader
+
+log = logging.getLogger(__name__)
+
+SWEEP_EVERY = 3600.0
+
+
+class View:
+    """Shows the engine every ScheduledJob as it now is: the level, never the difference."""
+
+    def __init__(
+        self, client: ApiClient, scheduler: Scheduler, reader: SnapshotReader, namespaces: Sequence[str]
+    ) -> None:
+        self._client = client
+        self._scheduler = scheduler
+        self._reader = reader
+        self._paths = [SCHEDULED_JOBS.collection(name) for name in namespaces] or [SCHEDULED_JOBS.collection()]
+        self._seen: set[str] | None = set()
+
+    def show(self, event: str | None, obj: dict[str, Any]) -> None:
+        """Show one, unless this version of it is known."""
+        meta = obj["metadata"]
+        key, uid = f"{meta['namespace']}/{meta['name']}", meta["uid"]
+        if self._seen is not None:
+            self._seen.add(uid)
+        if event == "DELETED" or meta.get("deletionTimestamp"):
+            self._scheduler.forget(key, uid)
+        elif not self._scheduler.knows(key, uid, meta["resourceVersion"]):
+            self._scheduler.observe(self._reader.read(obj))
+
+    async def wait_for_the_crd(self) -> None:
+        """Wait until ScheduledJobs can be listed: kopf looks once, at its start, at which resources there are."""
+        while True:
+            try:
+                await self._client.request("GET", self._paths[0], params={"limit": "1"})
+            except ApiError as error:
+                missing = error.status == HTTPStatus.NOT_FOUND
+                hint = "; is the CRD installed? `kalends crds | kubectl apply --server-side -f -`" if missing else ""
+                log.warning("ScheduledJobs cannot be listed: %s%s", error, hint)
+                await asyncio.sleep(2)
+            else:
+                return
+
+    async def wait_until_shown(self) -> None:
+        """Wait until every ScheduledJob that there is has been shown."""
+        seen = self._seen if self._seen is not None else set()
+        while True:
+            await self._until_nothing_new_is_shown(seen)
+            with contextlib.suppress(ApiError):
+                if not set(await self._list()) - seen:
+                    break
+            await asyncio.sleep(0.5)
+        self._seen = None
+
+    async def _until_nothing_new_is_shown(self, seen: set[str]) -> None:
+        """Wait while the first list arrives: to list beside it would only slow it down."""
+        shown = -1
+        while shown < len(seen):
+            shown = len(seen)
+            await asyncio.sleep(0.2)
+
+    async def sweep_now_and_then(self) -> None:
+        """Check the whole once an hour."""
+        while True:
+            await asyncio.sleep(SWEEP_EVERY)
+            await self.sweep()
+
+    async def sweep(self) -> None:
+        """Forget what was deleted while nobody watched: kopf tells nothing of it after a new list."""
+        before = dict(self._scheduler.uids())
+        try:
+            there = await self._list()
+        except ApiError as error:
+            log.warning("looking for deleted ScheduledJobs failed: %s", error)
+            return
+        for uid, key in before.items():
+            if uid not in there:
+                self._scheduler.forget(key, uid)
+
+    async def _list(self) -> set[str]:
+        uids: set[str] = set()
+        for path in self._paths:
+            async for page in self._client.list_pages(path, accept=METADATA_ONLY):
+                uids.update(item["metadata"]["uid"] for item in page["items"] or ())
+        return uids

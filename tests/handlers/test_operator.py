@@ -1,0 +1,33 @@
+import asyncio
+from typing import Any
+
+import pytest
+
+from doubles import JOB, every
+from handlers.whole import Cluster, Replica, running
+
+pytestmark = pytest.mark.looptime
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    return Cluster()
+
+
+async def test_a_whole_operator_runs_in_made_surroundings(cluster: Cluster):
+    await cluster.apply("task", trigger=every(10))
+    await cluster.apply("job", trigger=every(10), jobTemplate=JOB)
+    replica = Replica(cluster, "a")
+    async with running(replica):
+        await asyncio.sleep(35)
+        await cluster.apply("later", trigger=every(5))
+        await asyncio.sleep(12)
+        assert _counts(await cluster.status("task"), "due", "succeeded") == [4, 4]
+        assert _counts(await cluster.status("later"), "due", "succeeded") == [2, 2]
+        assert len(await cluster.jobs()) == 1  # the others found it unfinished
+        await replica.terminate()
+    assert [run.ref.name for run in replica.pool.started].count("task") == 4
+
+
+def _counts(status: Any, *names: str) -> list[int]:
+    return [status["counts"].get(name, 0) for name in names]

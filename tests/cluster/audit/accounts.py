@@ -1,0 +1,153 @@
+"""What became of each fire time of one ScheduledJob: the evidence, gathered by run."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .dossier import Dossier, Execution, Fault, SeenJob
+from .lives import Life
+
+BY_HAND = re.compile(r"-m[0-9a-z]{9}$")
+"""How the name of a run that was asked for by hand ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A life, and all that ran for it."""
+
+    life: Life
+    executions: Sequence[Execution]
+    jobs: Sequence[SeenJob]
+    foreign: Sequence[SeenJob]
+    """Jobs of its namespace that belong to nobody, or to somebody else."""
+    kills: Sequence[Fault]
+    at: float
+    jobs_watched: bool
+
+    @property
+    def ran(self) -> Mapping[int, list[Execution]]:
+        """Return the executions for scheduled fire times, by fire time, in order of their start."""
+        found: defaultdict[int, list[Execution]] = defaultdict(list)
+        for one in self.executions:
+            if not by_hand(one):
+                found[one.fire].append(one)
+        return found
+
+    @property
+    def ran_by_hand(self) -> Mapping[str, list[Execution]]:
+        """Return the executions that were asked for by hand, by run (attempts of one request have one fire time)."""
+        found: defaultdict[str, list[Execution]] = defaultdict(list)
+        for one in self.executions:
+            if by_hand(one):
+                found[one.run].append(one)
+        return found
+
+    @property
+    def made(self) -> Mapping[int, list[SeenJob]]:
+        """Return the Jobs for scheduled fire times, by fire time."""
+        found: defaultdict[int, list[SeenJob]] = defaultdict(list)
+        for job in self.jobs:
+            if job.fire is not None and not job.request:
+                found[job.fire].append(job)
+        return found
+
+    @property
+    def made_by_hand(self) -> Mapping[str, list[SeenJob]]:
+        """Return the Jobs that were asked for by hand, by token."""
+        found: defaultdict[str, list[SeenJob]] = defaultdict(list)
+        for job in self.jobs:
+            if job.request:
+                found[job.request].append(job)
+        return found
+
+    @property
+    def runs_tasks(self) -> bool:
+        """Whether every spec of it has run tasks."""
+        return all("task" in spec for spec in self.life.specs)
+
+    @property
+    def runs_jobs(self) -> bool:
+        """Whether every spec of it has made Jobs."""
+        return all("jobTemplate" in spec for spec in self.life.specs)
+
+    @property
+    def seen_starts(self) -> int:
+        """Return how many runs, attempts not counted twice, left a trace of their own."""
+        first_by_hand = {one.fire for runs in self.ran_by_hand.values() for one in runs}
+        return len(self.ran.keys() | self.made.keys()) + len(first_by_hand) + len(self.made_by_hand)
+
+    def stopped(self, one: Execution) -> float:
+        """Return when an execution was over: when it said so, or when whoever ran it was killed."""
+        if one.end is not None:
+            return one.end
+        kills = [k.at for k in self.kills if k.at >= one.start and k.pid in {0, one.pid, one.parent}]
+        return min(kills, default=self.at)
+
+    def killed_soon_after(self, instant: float, within: float) -> bool:
+        """Return whether an operator was killed before it can be trusted to have recorded what happened then."""
+        return any(0 <= kill.at - instant <= within for kill in self.kills)
+
+    def fates(self) -> Counter[str]:
+        """Return how many fire times there were, by what became of them."""
+        found: Counter[str] = Counter()
+        ran, made = self.ran, self.made
+        for fire in self.life.due | (self.life.doubtful & (ran.keys() | made.keys())):
+            if fire in ran:
+                found["ran to their end" if ran[fire][-1].end is not None else "cut off"] += 1
+            elif fire in made:
+                found["made a Job"] += 1
+            else:
+                found["got no run"] += 1
+        return found
+
+
+def accounts_in(dossier: Dossier, lives: Sequence[Life]) -> tuple[list[Account], list[Execution]]:
+    """Return the account of every life, and the executions that belong to none."""
+    by_mark: dict[tuple[str, str, str], str] = {}
+    for life in lives:
+        for mark in marks_of(life):
+            by_mark[life.namespace, life.name, mark] = life.uid
+    ran: defaultdict[str | None, list[Execution]] = defaultdict(list)
+    for one in dossier.executions:
+        ran[by_mark.get((one.namespace, one.name, one.mark))].append(one)
+    made: defaultdict[str, list[SeenJob]] = defaultdict(list)
+    uids = {life.uid for life in lives}
+    for job in dossier.jobs:
+        made[job.owner if job.owner in uids else ""].append(job)
+    kills = sorted((fault for fault in dossier.faults if fault.what == "kill"), key=lambda one: one.at)
+    accounts = [
+        Account(
+            life,
+            ran[life.uid],
+            made[life.uid],
+            [job for job in made[""] if job.namespace == life.namespace],
+            kills,
+            dossier.at,
+            dossier.jobs_watched,
+        )
+        for life in lives
+    ]
+    return accounts, ran[None]
+
+
+def by_hand(one: Execution) -> bool:
+    """Return whether an execution was asked for by hand."""
+    return BY_HAND.search(one.run) is not None
+
+
+def marks_of(life: Life) -> set[str]:
+    """Return the marks by which executions name the manifests of a life."""
+    return {spec["task"]["kwargs"]["mark"] for spec in life.specs if "task" in spec}
+
+
+def mark_in(spec: Mapping[str, object]) -> str:
+    """Return the mark of one manifest; empty where it has none."""
+    task, template = spec.get("task"), spec.get("jobTemplate")
+    if isinstance(task, dict):
+        return str((task.get("kwargs") or {}).get("mark", ""))
+    if isinstance(template, dict):
+        return str(((template.get("metadata") or {}).get("annotations") or {}).get("audit/mark", ""))
+    return ""

@@ -11,6 +11,7 @@ import yaml
 
 from cluster.controlplane import Cluster
 from kalends.model import ScheduledJob, Status, check_manifest
+from kalends.model.status import QueuedRun
 from model.manifests import BROKEN_RULES, GOOD, JOB, TASK, UNKNOWN_FIELDS, WRONG_VALUES, Json, manifest, mixed
 from model.test_checking import CRONJOB
 
@@ -213,7 +214,7 @@ def test_it_is_listed_under_its_short_name_its_category_and_by_suspend(cluster: 
         ({"counts": {"due": "many"}}, "status.counts.due"),
         ({"counts": {"due": -1}}, "status.counts.due"),
         ({"nextRunTime": "soon"}, "status.nextRunTime"),
-        ({"queued": ["soon"]}, "status.queued[0]"),
+        ({"queued": [{"name": "a", "scheduledTime": "soon"}]}, "status.queued[0].scheduledTime"),
         ({"lastOutcome": "Perhaps"}, "status.lastOutcome"),
         ({"active": [{"name": "a"}]}, "status.active[0].scheduledTime"),
         ({"conditions": [{"type": "Ready"}]}, "status.conditions[0].status"),
@@ -229,7 +230,7 @@ def test_a_status_comes_back_as_it_was_written(cluster: Cluster, resource: str) 
     written = Status(
         observed_generation=1,
         armed_time=1_795_222_800,
-        queued=(1_795_222_800, 1_795_222_860),
+        queued=(QueuedRun(name="a-1795222800", scheduled_time=1_795_222_800),),
     )
     patch_status(cluster, resource, written.model_dump(mode="json", by_alias=True, exclude_unset=True))
     assert Status.read(get(cluster, resource)["status"]) == written

@@ -112,14 +112,17 @@ def test_allow_starts_it_all_the_same():
     assert decision.state.counts == Counts(due=2, started=2, active=2)
 
 
-def test_a_run_that_finds_no_free_worker_stays_undecided_until_its_deadline():
+def test_a_run_that_finds_no_free_worker_is_queued_until_its_deadline():
     schedule = schedule_of(resource(trigger=every(60), startingDeadlineSeconds=10))
     waiting = decide(schedule, None, facts(START + 60, free_slots=0))
     assert waiting.waiting
-    assert waiting.state.counts == Counts()
+    assert waiting.state.counts == Counts(due=1, queued=1)
     assert waiting.wake_at == pytest.approx(START + 70, abs=0.01)
     given_up = decide(schedule, waiting.state, facts(START + 70.01, free_slots=0))
     assert given_up.state.counts == Counts(due=1, missed=1)
+    assert given_up.state.last_misfire is not None
+    assert given_up.state.last_misfire.reason == Reason.WAITED_TOO_LONG
+    assert not given_up.waiting
 
 
 def test_a_claim_whose_holder_is_gone_is_lost_and_not_repeated():
@@ -178,7 +181,7 @@ def test_nothing_is_judged_of_jobs_that_are_not_known_yet():
 
 def test_a_job_that_the_api_server_refuses_for_good_is_a_failed_run():
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
-    refusal = {START + 60: Refusal(Reason.NAME_TAKEN, "somebody else's")}
+    refusal = {f"nightly-{START + 60}": Refusal(Reason.NAME_TAKEN, "somebody else's")}
     decision = decide(schedule, None, facts(START + 60, outlives_us=True, jobs=(), refused=refusal))
     assert decision.starts_before == ()
     assert decision.state.counts == Counts(due=1, started=1, failed=1)

@@ -145,11 +145,6 @@ BROKEN_RULES: dict[str, tuple[Json, str, str]] = {
         "`to` must not be before `from`",
     ),
     "a pool for a job": ({"executor": "default", **JOB}, "spec.executor", "`executor` may be set only with `task`"),
-    "a retry for a job": (
-        {"retry": {}, **JOB},
-        "spec.retry",
-        "`retry` may be set only with `task`; a Job has `jobTemplate.spec.backoffLimit`",
-    ),
     "a deadline for a job": (
         {"activeDeadlineSeconds": 60, **JOB},
         "spec.activeDeadlineSeconds",

@@ -23,7 +23,7 @@ WRITTEN: dict[str, Any] = {
     "nextRunTime": "2026-11-23T01:00:00Z",
     "lastScheduleTime": "2026-11-22T01:00:00Z",
     "active": [{"name": "a-1795309200", "scheduledTime": "2026-11-22T01:00:00Z", "attempt": 1}],
-    "queued": ["2026-11-22T01:00:00Z"],
+    "queued": [{"name": "a-1795309200", "scheduledTime": "2026-11-22T01:00:00Z", "request": "now"}],
     "history": [
         {"name": "a-1795222800", "scheduledTime": "2026-11-21T01:00:00Z", "outcome": "TimedOut", "attempts": 2}
     ],
@@ -39,7 +39,7 @@ def test_no_status_says_nothing() -> None:
 def test_a_status_is_read_as_instants_and_words() -> None:
     status = Status.read(WRITTEN)
     assert status.next_run_time == 1_795_395_600
-    assert status.queued == (1_795_309_200,)
+    assert [(run.scheduled_time, run.request) for run in status.queued] == [(1_795_309_200, "now")]
     assert status.history[0].outcome is Outcome.TIMED_OUT
     assert status.counts == Counts(due=4, started=2, missed=2, active=1, failed=1)
 

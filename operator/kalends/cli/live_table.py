@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kalends.cli.output import OutputAside
+from kalends.engine.history import last_run
 from kalends.engine.ports import Ended, Notice, RunReport
 from kalends.engine.scheduler import Scheduler
 from kalends.engine.state import State
@@ -86,11 +87,11 @@ def _cells(state: State | None, problem: str | None) -> tuple[RenderableType, ..
         return ("",) * 6
     ready = state.conditions.get("Ready")
     nothing_next = "" if ready is None else ready.reason  # Suspended, Exhausted
-    last = state.history[0] if state.history else None
+    last = last_run(state)
     return (
         Text(state.summary),
         str(state.counts.active),
-        "" if last is None else _clock(last.started),
+        "" if last is None else _clock(last.completed if last.started is None else last.started),
         "" if last is None else _coloured(last.outcome),
         str(state.counts.missed + state.counts.skipped),
         nothing_next if state.next_run is None else _clock(state.next_run),

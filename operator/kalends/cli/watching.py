@@ -9,7 +9,7 @@ from typing import Protocol
 
 import click
 
-from kalends.engine.ports import Decided, Delayed, Ended, Notice, Turned
+from kalends.engine.ports import Decided, Delayed, Ended, Notice, Removed, Retried, Turned
 from kalends.engine.scheduler import Scheduler
 from kalends.model import format_instant
 
@@ -65,6 +65,11 @@ def _line(notice: Notice) -> str:
             return f"{report.ref.key} {report.outcome} {format_instant(report.fire_time)}" + (
                 f": {told}" if told else ""
             )
+        case Retried(report=report):
+            at = format_instant(notice.at)
+            return f"{report.ref.key} Retried {format_instant(report.fire_time)}: attempt {notice.attempt} at {at}"
+        case Removed():
+            return f"{notice.ref.key} Removed: {notice.message}"
         case Delayed():
             return f"{notice.ref.key} Delayed: {notice.message}"
         case Turned():

@@ -11,9 +11,10 @@ import random
 from collections.abc import Mapping, Sequence
 
 from kalends.clock import Clock
+from kalends.engine.drafting import run_of
 from kalends.engine.entry import Entry
 from kalends.engine.facts import Decision
-from kalends.engine.planning import run_of
+from kalends.engine.naming import run_name
 from kalends.engine.policies import Refusal
 from kalends.engine.ports import (
     Delayed,
@@ -23,12 +24,13 @@ from kalends.engine.ports import (
     Listener,
     Notice,
     Problem,
+    Removed,
     Run,
     RunReport,
     StartRefused,
 )
 from kalends.engine.slots import Slots
-from kalends.engine.state import Ref, State
+from kalends.engine.state import ActiveRun, Ref, State
 from kalends.errors import Conflict, Gone, Refused, Unavailable
 from kalends.model.reasons import Reason
 from kalends.model.status import Outcome
@@ -70,7 +72,9 @@ class Actor:
             decision.state == entry.record
             and not decision.starts_before
             and not decision.starts_claimed
+            and not decision.cancels
             and not decision.deletes
+            and not decision.remove
         )
 
     async def check(self, entry: Entry) -> bool:
@@ -80,7 +84,8 @@ class Actor:
             return True
         generation = entry.snapshot.generation
         try:
-            run = run_of(schedule, CHECKED_FIRE_TIME, State(armed=0))
+            name = run_name(schedule.ref.name, CHECKED_FIRE_TIME)
+            run = run_of(schedule, ActiveRun(name, CHECKED_FIRE_TIME, 0, schedule.executor), State(armed=0))
             await self._executors[schedule.executor].check(run)
         except StartRefused as refusal:
             if entry.snapshot.generation == generation:
@@ -104,7 +109,9 @@ class Actor:
             if not await self._start_before(entry, decision.starts_before):
                 return True
             await self._record(entry, decision)
+            await self._ask_to_end(entry, decision.cancels)
             await self._delete(entry.ref, decision.deletes)
+            await self._remove(entry, decision)
         except Conflict:
             return await self._read_again(entry)
         except Gone:
@@ -138,8 +145,8 @@ class Actor:
             try:
                 await self._executors[run.executor].start(run)
             except StartRefused as refusal:
-                entry.refused[run.fire_time] = Refusal(refusal.reason, refusal.message)
-        return not any(run.fire_time in entry.refused for run in runs)
+                entry.refused[run.name] = Refusal(refusal.reason, refusal.message)
+        return not any(run.name in entry.refused for run in runs)
 
     async def _record(self, entry: Entry, decision: Decision) -> None:
         before = entry.record
@@ -165,6 +172,18 @@ class Actor:
         for run in decision.state.active:
             if run.holder and run.name not in entry.here:
                 self._slots.promise(run.executor, entry.ref.key, [run.name])
+
+    async def _ask_to_end(self, entry: Entry, runs: Sequence[ActiveRun]) -> None:
+        for run in runs:
+            await self._executors[run.executor].cancel(run.name, entry.ref, Reason(run.cancelling))
+            entry.asked_to_end.add(run.name)
+
+    async def _remove(self, entry: Entry, decision: Decision) -> None:
+        if not decision.remove:
+            return
+        await self._store.delete(entry.ref, entry.version)
+        message = "its schedule has ended, and `ttlSecondsAfterFinished` is over"
+        self._tell(entry.ref, [Removed(entry.ref, message)])
 
     async def _delete(self, ref: Ref, jobs: Sequence[str]) -> None:
         for job in jobs:

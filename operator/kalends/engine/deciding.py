@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kalends.engine.catchup import due_instant
+from kalends.engine.drafting import Draft, run_of
 from kalends.engine.facts import Decision, Facts
-from kalends.engine.planning import adopt_passed_over, plan, run_of
+from kalends.engine.history import last_run_condition
+from kalends.engine.planning import adopt_passed_over, plan
 from kalends.engine.ports import Notice, Problem, Run, RunReport, Turned
+from kalends.engine.queueing import adopt_started, drop_outdated, gives_up_at
 from kalends.engine.schedule import Schedule
-from kalends.engine.settling import beyond_limits, last_run_condition, settle_ended
+from kalends.engine.settling import beyond_limits, give_up_pending, pending_until, settle_ended
 from kalends.engine.state import ActiveRun, Condition, Instant, Ref, State
 from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
@@ -36,37 +39,69 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
     if record is not None and _is_quiet(schedule, record, facts):
         return Decision(state=record, wake_at=record.next_run)
     state = record if record is not None else State(armed=schedule.first_armed, schedule_hash=schedule.hash)
-    undecided_since = state.decided_until
-    state = arm(schedule, state, facts.now)
-    state = adopt_passed_over(schedule, state, facts, undecided_since)
     unwanted, starts_claimed = _claims_to_start(schedule, state, facts)
-    state, notices = settle_ended(schedule.ref, state, replace(facts, reports={**facts.reports, **unwanted}))
-    starts_before: tuple[Run, ...] = ()
-    waiting_for: Instant | None = None
-    upcoming: Instant | None = None
-    if not schedule.suspended and facts.dispatch:
-        planned = plan(schedule, state, replace(facts, free_slots=facts.free_slots - len(starts_claimed)))
-        state, waiting_for = planned.state, planned.waiting_for
-        notices += planned.notices
-        starts_before = planned.starts if facts.outlives_us else ()
-    if not schedule.suspended:
-        # What is past and still undecided either waits for a worker, or is held back by jitter: then it comes next.
-        held_up = waiting_for is not None or not facts.dispatch
-        since = max(state.decided_until, int(facts.now)) if held_up else state.decided_until
-        upcoming = schedule.trigger.next_after(since)
+    draft = Draft(schedule, state, facts, free=facts.free_slots - len(starts_claimed))
+    _catch_up_with_the_resource(draft)
+    reported = replace(facts, reports={**facts.reports, **unwanted})
+    draft.state, ended = settle_ended(schedule.ref, draft.state, reported, schedule.retry)
+    draft.notices += ended
+    if facts.dispatch:
+        plan(draft)
+    draft.state = give_up_pending(schedule, draft.state, facts)
+    upcoming = None if schedule.suspended or draft.has_ended() else _upcoming(draft)
     next_run = None if upcoming is None else due_instant(schedule, upcoming)
-    state = replace(state, next_run=next_run, summary=schedule.summary, observed_generation=schedule.generation)
+    state = replace(draft.state, next_run=next_run, summary=schedule.summary, observed_generation=schedule.generation)
     state, turned = _with_conditions(schedule, state, facts)
-    wake_at = _wake_at(schedule, waiting_for, next_run)
+    removed_at = _removed_at(schedule, state)
     return Decision(
         state=state,
         starts_claimed=starts_claimed,
-        starts_before=starts_before,
+        starts_before=tuple(draft.starts) if facts.outlives_us else (),
+        cancels=tuple(run for run in state.active if _is_to_be_asked(run, facts)),
         deletes=beyond_limits(schedule, state, facts.jobs),
-        notices=(*notices, *turned),
-        wake_at=wake_at,
-        waiting=waiting_for is not None,
+        remove=facts.dispatch and removed_at is not None and removed_at <= facts.now,
+        notices=(*draft.notices, *turned),
+        wake_at=_wake_at(draft, state, next_run, removed_at),
+        waiting=draft.waits_for_worker() or any(_waits_to_try_again(run, facts) for run in state.active),
     )
+
+
+def _catch_up_with_the_resource(draft: Draft) -> None:
+    """Let the draft follow what has become of the resource since its record was written."""
+    schedule, facts = draft.schedule, draft.facts
+    adopt_started(draft)
+    undecided_since, known_hash = draft.state.decided_until, draft.state.schedule_hash
+    draft.state = arm(schedule, draft.state, facts.now)
+    adopt_passed_over(draft, undecided_since)
+    if known_hash != draft.state.schedule_hash:
+        drop_outdated(draft)
+
+
+def _upcoming(draft: Draft) -> Instant | None:
+    """Return the next fire time. What is past and still undecided is held back by jitter: then it comes next."""
+    since = draft.state.decided_until
+    if not draft.facts.dispatch:
+        since = max(since, int(draft.facts.now))
+    return draft.schedule.trigger.next_after(since)
+
+
+def _is_to_be_asked(run: ActiveRun, facts: Facts) -> bool:
+    """Return whether a run's executor is still to be asked for its end; a run that was never started only ends here."""
+    if not run.cancelling or run.retry_at is not None or run.name in facts.asked_to_end:
+        return False
+    return run.name in facts.here if run.holder else True
+
+
+def _waits_to_try_again(run: ActiveRun, facts: Facts) -> bool:
+    return facts.dispatch and run.retry_at is not None and run.retry_at <= int(facts.now) and not run.cancelling
+
+
+def _removed_at(schedule: Schedule, state: State) -> Instant | None:
+    """Return when a resource whose schedule has ended is to be deleted, or None where it stays."""
+    ready = state.conditions["Ready"]
+    if schedule.ttl is None or ready.reason != Reason.EXHAUSTED or state.counts.active or state.queued:
+        return None
+    return max(state.decided_until, *(run.completed for run in state.history), schedule.created) + schedule.ttl
 
 
 def _is_quiet(schedule: Schedule, record: State, facts: Facts) -> bool:
@@ -76,13 +111,15 @@ def _is_quiet(schedule: Schedule, record: State, facts: Facts) -> bool:
         record.next_run is not None
         and facts.now < record.next_run
         and not record.active
+        and not record.queued
         and not facts.jobs
+        and (not schedule.request or schedule.request in record.handled_requests)
         and not schedule.suspended
         and not schedule.jitter
         and record.schedule_hash == schedule.hash
         and record.observed_generation == schedule.generation
         and record.summary == schedule.summary
-        and record.next_run == schedule.trigger.next_after(record.decided_until)  # and so nothing waits for a worker
+        and record.next_run == schedule.trigger.next_after(record.decided_until)
         and record.conditions.keys() <= _GOOD
         and ready is not None
         and ready.reason == Reason.ARMED
@@ -123,7 +160,12 @@ def _claims_to_start(schedule: Schedule, state: State, facts: Facts) -> tuple[di
     for claim in state.active:
         if claim.holder != facts.me or claim.name in facts.here or claim.name in facts.reports:
             continue
-        lateness = facts.now - due_instant(schedule, claim.fire_time)
+        if claim.cancelling:
+            report = _unstarted(schedule, claim, facts, Outcome.CANCELLED, Reason(claim.cancelling), claim.message)
+            unwanted[claim.name] = report
+            continue
+        due = claim.fire_time if claim.request else due_instant(schedule, claim.fire_time)
+        lateness = facts.now - due if claim.attempt == 1 else 0.0  # deadlines are for runs, not for their retries
         if claim.executor != schedule.executor:
             unwanted[claim.name] = _unstarted(
                 schedule,
@@ -139,7 +181,7 @@ def _claims_to_start(schedule: Schedule, state: State, facts: Facts) -> tuple[di
             )
             unwanted[claim.name] = _unstarted(schedule, claim, facts, Outcome.MISSED, Reason.DEADLINE_EXCEEDED, message)
         else:
-            starts.append(run_of(schedule, claim.fire_time, state))
+            starts.append(run_of(schedule, claim, state))
     return unwanted, tuple(starts)
 
 
@@ -150,21 +192,21 @@ def _unstarted(
     return RunReport(schedule.ref, claim.name, claim.fire_time, outcome, now, now, reason, message)
 
 
-def _wake_at(schedule: Schedule, waiting_for: Instant | None, next_run: Instant | None) -> float | None:
-    if waiting_for is None:
-        return next_run
-    if schedule.grace_time is None:
-        return next_run
-    # Just past the deadline of the one that waits: then it is missed, and on record as such.
-    gives_up = due_instant(schedule, waiting_for) + schedule.grace_time + 0.001
-    return gives_up if next_run is None else min(gives_up, next_run)
+def _wake_at(draft: Draft, state: State, next_run: Instant | None, removed_at: Instant | None) -> float | None:
+    """Return when to look again if nothing changes before."""
+    schedule, facts = draft.schedule, draft.facts
+    to_come = [run.retry_at for run in state.active if run.retry_at is not None and run.retry_at > facts.now]
+    wakes = [next_run, removed_at, gives_up_at(schedule, state), pending_until(schedule, state, facts), *to_come]
+    return min((at for at in wakes if at is not None), default=None)
 
 
 def _with_conditions(schedule: Schedule, state: State, facts: Facts) -> tuple[State, tuple[Notice, ...]]:
     if schedule.suspended:
         reason, message = Reason.SUSPENDED, "`suspend` is true: no fire times until it is false again"
     elif state.next_run is None:
-        reason, message = Reason.EXHAUSTED, f"{schedule.summary}: no further fire times"
+        limit = schedule.max_runs
+        why = "" if limit is None or state.counts.started < limit else f"; {limit} runs have started (`maxRuns`)"
+        reason, message = Reason.EXHAUSTED, f"{schedule.summary}: no further fire times{why}"
     else:
         reason, message = Reason.ARMED, schedule.summary
     conditions = [Condition("Ready", status=True, reason=reason, message=message)]

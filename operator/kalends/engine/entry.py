@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from kalends.engine.policies import Refusal
 from kalends.engine.ports import Problem, RunReport, Snapshot
-from kalends.engine.state import Instant, Ref, State
+from kalends.engine.state import Ref, State
 
 
 @dataclass(slots=True)
@@ -20,7 +20,10 @@ class Entry:
     """Runs that have ended here and are not on record as ended."""
     here: dict[str, str] = field(default_factory=dict)
     """Runs started here and not on record as ended, with their executor."""
-    refused: dict[Instant, Refusal] = field(default_factory=dict)
+    refused: dict[str, Refusal] = field(default_factory=dict)
+    """Runs that their executor has refused to start, by name."""
+    asked_to_end: set[str] = field(default_factory=set)
+    """Runs whose executor has been asked for their end, by name."""
     acting: bool = False
     again: bool = False
     """Whether something changed while it was acted on."""
@@ -88,8 +91,8 @@ class Entry:
         for name in [name for name in self.reports if name not in active]:
             del self.reports[name]
             self.here.pop(name, None)
-        for fire_time in [t for t in self.refused if t <= record.decided_until]:
-            del self.refused[fire_time]
+        self.refused.clear()  # what is on record now says so
+        self.asked_to_end &= active
 
 
 def is_newer(version: str, than: str) -> bool:

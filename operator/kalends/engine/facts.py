@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from kalends.engine.policies import Refusal
 from kalends.engine.ports import JobView, Notice, Run, RunReport
-from kalends.engine.state import Instant, State
+from kalends.engine.state import ActiveRun, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,10 @@ class Facts:
     """Runs that this process has started and that are not on record as ended, by name."""
     jobs: Sequence[JobView] | None = None
     """The resource's Jobs; None where they are not known (yet)."""
-    refused: Mapping[Instant, Refusal] = field(default_factory=dict)
-    """Fire times whose run the executor has refused to start, for good."""
+    refused: Mapping[str, Refusal] = field(default_factory=dict)
+    """Runs that the executor has refused to start, for good, by name."""
+    asked_to_end: frozenset[str] = frozenset()
+    """Runs whose executor has been asked for their end, by name."""
     record_lost: bool = False
     """Whether there was a record, and somebody removed it."""
     dispatch: bool = True
@@ -39,14 +41,20 @@ class Decision:
     """What to do, and the record once it is done.
 
     The order of acting is fixed: ``starts_claimed`` (their claim is on record), ``starts_before`` (idempotent), then
-    the record, then ``deletes``. What the record newly claims comes back as ``starts_claimed`` of the next decision.
+    the record, then ``cancels`` (that they are to end is on record), ``deletes``, and ``remove``. What the record newly
+    claims comes back as ``starts_claimed`` of the next decision.
     """
 
     state: State
     starts_claimed: tuple[Run, ...] = ()
     starts_before: tuple[Run, ...] = ()
+    cancels: tuple[ActiveRun, ...] = ()
+    """Runs whose executor is to be asked for their end."""
     deletes: tuple[str, ...] = ()
+    """Jobs beyond their history limit."""
+    remove: bool = False
+    """Whether the resource itself is to be deleted: ``ttlSecondsAfterFinished`` is over."""
     notices: tuple[Notice, ...] = ()
     wake_at: float | None = None
     waiting: bool = False
-    """Whether a due fire time waits for a free worker of its pool."""
+    """Whether a run waits for nothing but a free worker of its pool."""

@@ -14,7 +14,6 @@ from kalends.model.reasons import Reason
 class Situation:
     """All that a policy may look at."""
 
-    fire_time: Instant
     due: Instant
     """The fire time and its jitter."""
     now: float
@@ -23,6 +22,15 @@ class Situation:
     max_instances: int
     running: int
     """Runs of this resource that are under way, those decided in the same breath included."""
+    queued: int = 0
+    """Runs of this resource that wait already."""
+    max_queued: int = 1000
+    waits_already: bool = False
+    """Whether it is itself one of those that wait."""
+    must_wait: bool = False
+    """Whether there is no room for it, or no worker, or others wait before it."""
+    started: int = 0
+    max_runs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +50,41 @@ def not_missed(it: Situation) -> Refusal | None:
     if it.grace_time is None or lateness <= it.grace_time:
         return None
     return Refusal(
-        Reason.DEADLINE_EXCEEDED,
+        Reason.WAITED_TOO_LONG if it.waits_already else Reason.DEADLINE_EXCEEDED,
         f"{lateness:.1f} s late; `startingDeadlineSeconds` allows {it.grace_time} s",
     )
 
 
-def not_crowded(it: Situation) -> Refusal | None:
-    """Refuse a run that would be one too many, unless the resource allows any number."""
-    if it.concurrency is ConcurrencyPolicy.ALLOW or it.running < it.max_instances:
+def not_ended(it: Situation) -> Refusal | None:
+    """Refuse what is due together with the last run of a schedule that has a number of them."""
+    if it.max_runs is None or it.started < it.max_runs:
         return None
-    runs = "run is" if it.running == 1 else "runs are"
+    return Refusal(Reason.RUN_LIMIT_REACHED, f"{it.started} runs have started; `maxRuns` is {it.max_runs}")
+
+
+def not_crowded(it: Situation) -> Refusal | None:
+    """Refuse a run that would be one too many where that is forbidden; one that waits for a worker counts, too."""
+    if it.concurrency is not ConcurrencyPolicy.FORBID or it.waits_already:
+        return None
+    if it.running + it.queued < it.max_instances:
+        return None
+    runs = "run is" if it.running + it.queued == 1 else "runs are"
+    state = "still active" if it.running else "still waiting for a worker"
     return Refusal(
         Reason.TOO_MANY_INSTANCES,
-        f"{it.running} {runs} still active; `maxInstances` is {it.max_instances} and `concurrencyPolicy` is "
+        f"{it.running + it.queued} {runs} {state}; `maxInstances` is {it.max_instances} and `concurrencyPolicy` is "
         f"'{it.concurrency}'",
     )
 
 
-DISPATCH_POLICIES: Sequence[Policy] = (not_missed, not_crowded)
+def queue_not_full(it: Situation) -> Refusal | None:
+    """Refuse a run that would have to wait behind too many others."""
+    if it.waits_already or not it.must_wait or it.queued < it.max_queued:
+        return None
+    return Refusal(Reason.QUEUE_FULL, f"{it.queued} runs are waiting; `maxQueued` is {it.max_queued}")
+
+
+DISPATCH_POLICIES: Sequence[Policy] = (not_missed, not_ended, not_crowded, queue_not_full)
 
 
 def first_refusal(situation: Situation, policies: Sequence[Policy] = DISPATCH_POLICIES) -> Refusal | None:

@@ -209,7 +209,7 @@ class Decided:
 
     ref: Ref
     decision: str
-    """The word for it: ``Started``, ``Missed``, ``Coalesced`` or ``Skipped``."""
+    """The word for it: ``Started``, ``Missed``, ``Coalesced``, ``Skipped``; or ``Queued``, before one of them."""
     count: int
     fire_time: Instant
     """The last of them."""
@@ -225,6 +225,18 @@ class Ended:
 
     report: RunReport
     executor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """An attempt that ended badly, and is followed by another one."""
+
+    report: RunReport
+    executor: str
+    attempt: int
+    """The number of the next attempt."""
+    at: Instant
+    """When it may start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +257,15 @@ class Delayed:
     message: str
 
 
-Notice = Decided | Ended | Turned | Delayed
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A resource whose schedule had ended, and that was deleted as its ``ttlSecondsAfterFinished`` asks."""
+
+    ref: Ref
+    message: str
+
+
+Notice = Decided | Ended | Retried | Turned | Delayed | Removed
 
 
 class Listener(Protocol):

@@ -12,7 +12,8 @@ import orjson
 from kalends.engine.state import Instant, Ref
 from kalends.errors import InvalidSpec
 from kalends.model import Coalesce, ConcurrencyPolicy, ScheduledJob, ScheduledJobSpec, summary
-from kalends.model.reasons import Reason
+from kalends.model.policies import Retry
+from kalends.model.spec import MOST_QUEUED
 from kalends.triggers import Trigger, build_trigger
 
 DEFAULT_CATCH_UP_RUNS = 100
@@ -77,6 +78,17 @@ class Schedule:
     keep_succeeded: int
     keep_failed: int
     summary: str
+    max_queued: int = MOST_QUEUED
+    max_runs: int | None = None
+    retry: Retry | None = None
+    time_limit: int | None = None
+    """Seconds that an attempt at a task may take."""
+    pending_timeout: int | None = None
+    """Seconds that the pods of a Job may fail to start."""
+    ttl: int | None = None
+    """Seconds after its end after which the resource is deleted."""
+    request: str = ""
+    """The token under which somebody asks for a run now."""
     edited: Instant | None = None
     """When the spec was last written, as far as the record tells."""
 
@@ -89,6 +101,9 @@ class Check(Protocol):
         ...
 
 
+REQUEST_ANNOTATION = "kalends.dev/run-requested"
+"""Asks for one run now, whatever the schedule says; another token asks for another one."""
+LONGEST_TOKEN = 63
 JOBS_EXECUTOR = "jobs"
 """The alias of the executor that makes Kubernetes Jobs; every ``jobTemplate`` goes there."""
 
@@ -109,7 +124,6 @@ def compile_schedule(
         InvalidSpec: The resource cannot be carried out; the message says what is accepted.
     """
     spec, meta = job.spec, job.metadata
-    refuse_what_is_not_there_yet(spec)
     ref = Ref(meta.namespace or "default", meta.name, meta.uid or "")
     zone = spec.time_zone or defaults.time_zone
     trigger = build_trigger(spec, created=created, zone=zone, identity=ref.key)
@@ -137,6 +151,13 @@ def compile_schedule(
         keep_succeeded=spec.successful_jobs_history_limit,
         keep_failed=spec.failed_jobs_history_limit,
         summary=summary(spec),
+        max_queued=spec.max_queued or MOST_QUEUED,
+        max_runs=spec.max_runs,
+        retry=spec.retry,
+        time_limit=spec.active_deadline_seconds,
+        pending_timeout=spec.pending_timeout_seconds,
+        ttl=spec.ttl_seconds_after_finished,
+        request=_token(meta.annotations.get(REQUEST_ANNOTATION, "")),
         edited=edited,
     )
 
@@ -162,34 +183,18 @@ def schedule_hash(spec: ScheduledJobSpec, zone: str) -> str:
     the schedule starts from now.
     """
     when = {name: getattr(spec, name) for name in _WHEN} | {"zone": zone}
+    if spec.max_runs is not None:
+        when["max_runs"] = spec.max_runs
     text = orjson.dumps(when, default=_jsonable, option=orjson.OPT_SORT_KEYS)
     return hashlib.blake2b(text, digest_size=8).hexdigest()
 
 
+def _token(text: str) -> str:
+    """Return a token as it is remembered: as it stands, or, where it is long, by its hash."""
+    if len(text) <= LONGEST_TOKEN:
+        return text
+    return "blake2b:" + hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
+
+
 def _jsonable(value: Any) -> Any:
     return value.model_dump(mode="json", exclude_none=True)
-
-
-def refuse_what_is_not_there_yet(spec: ScheduledJobSpec) -> None:
-    """Refuse the fields whose behaviour is still to come: a field that is ignored in silence is a lie.
-
-    Raises:
-        InvalidSpec: With reason ``NotSupported``, naming the field.
-    """
-    unsupported = {
-        "concurrencyPolicy": spec.concurrency_policy in {ConcurrencyPolicy.REPLACE, ConcurrencyPolicy.QUEUE},
-        "retry": spec.retry is not None,
-        "activeDeadlineSeconds": spec.active_deadline_seconds is not None,
-        "pendingTimeoutSeconds": spec.pending_timeout_seconds is not None,
-        "ttlSecondsAfterFinished": spec.ttl_seconds_after_finished is not None,
-        "maxQueued": spec.max_queued is not None,
-        "maxRuns": spec.max_runs is not None,
-    }
-    for name, asked in unsupported.items():
-        if asked:
-            accepted = "must be 'Forbid' or 'Allow'" if name == "concurrencyPolicy" else "must be left unset"
-            raise InvalidSpec(
-                f"{accepted}: this version of Kalends does not act on it yet",
-                path=f"spec.{name}",
-                reason=Reason.NOT_SUPPORTED,
-            )

@@ -297,6 +297,7 @@ class Scheduler:
             here=frozenset(entry.here),
             jobs=None if self._jobs is None else self._jobs.views(entry.ref.uid),
             refused=dict(entry.refused),
+            asked_to_end=frozenset(entry.asked_to_end),
             record_lost=entry.record_lost,
             dispatch=self._dispatch,
         )

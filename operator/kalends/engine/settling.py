@@ -6,22 +6,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kalends.engine.facts import Facts
-from kalends.engine.ports import Decided, Ended, JobView, Notice, RunReport
+from kalends.engine.history import with_entry
+from kalends.engine.ports import Decided, Ended, JobView, Notice, Retried, RunReport
+from kalends.engine.retrying import next_attempt
 from kalends.engine.schedule import JOBS_EXECUTOR, Schedule
-from kalends.engine.state import HISTORY_LIMIT, ActiveRun, Condition, FinishedRun, Misfire, Ref, State
+from kalends.engine.state import ActiveRun, FinishedRun, Misfire, Ref, State
+from kalends.model.policies import Retry
 from kalends.model.reasons import Reason
 from kalends.model.status import Outcome
 
 
-def settle_ended(ref: Ref, state: State, facts: Facts) -> tuple[State, list[Notice]]:
-    """Return the record once every active run that has ended is recorded as such."""
+def settle_ended(ref: Ref, state: State, facts: Facts, retry: Retry | None = None) -> tuple[State, list[Notice]]:
+    """Return the record once every attempt that has ended is recorded as such, or waits for the next one."""
     notices: list[Notice] = []
     state = recover_unlisted(state, facts)
     jobs = None if facts.jobs is None else {job.name: job for job in facts.jobs}
     for run in sorted(state.active, key=lambda one: one.fire_time):
         report = _report_of(ref, run, facts, jobs)
         if report is not None:
-            state, notice = end(state, run, report)
+            state, notice = end(state, run, report, retry)
             notices.append(notice)
     return state, notices
 
@@ -30,54 +33,91 @@ def recover_unlisted(state: State, facts: Facts) -> State:
     """Return the record with the active Jobs that were too many to be listed in it.
 
     A status lists fifty; ``counts.active`` is exact. After a restart the others are found among the Jobs that there
-    are, the newest first; those that are not there any more are lost.
+    are, those first that are still under way, and the newest; those that are not there any more are lost.
     """
     unlisted = state.counts.active - len(state.active)
     if unlisted <= 0 or facts.jobs is None:
         return state
     known = {run.name for run in state.active} | {run.name for run in state.history}
     old = [job for job in facts.jobs if job.name not in known and job.fire_time <= (state.cursor or 0)]
-    found = sorted(old, key=lambda job: job.fire_time, reverse=True)[:unlisted]
-    active = tuple(ActiveRun(job.name, job.fire_time, job.created, JOBS_EXECUTOR) for job in found)
+    found = sorted(old, key=lambda job: (job.report is None, job.fire_time), reverse=True)[:unlisted]
+    active = tuple(
+        ActiveRun(job.name, job.fire_time, job.created, JOBS_EXECUTOR, job.attempt, request=job.request)
+        for job in found
+    )
     lost = unlisted - len(found)
     counts = replace(state.counts, active=state.counts.active - lost, lost=state.counts.lost + lost)
     return replace(state, active=(*state.active, *active), counts=counts)
 
 
 def _report_of(ref: Ref, run: ActiveRun, facts: Facts, jobs: dict[str, JobView] | None) -> RunReport | None:
+    if run.retry_at is not None:
+        return _cancelled(ref, run, facts) if run.cancelling else None
     if run.name in facts.reports:
         return facts.reports[run.name]
     if run.holder:
         return None if run.holder == facts.me else _lost(ref, run, facts, Reason.HOLDER_GONE)
-    if jobs is None:
-        return None
-    if run.name not in jobs:
-        return _lost(ref, run, facts, Reason.JOB_DELETED)
-    return jobs[run.name].report
+    return None if jobs is None else _report_of_job(ref, run, facts, jobs.get(run.name))
+
+
+def _report_of_job(ref: Ref, run: ActiveRun, facts: Facts, job: JobView | None) -> RunReport | None:
+    if job is None:
+        return _cancelled(ref, run, facts) if run.cancelling else _lost(ref, run, facts, Reason.JOB_DELETED)
+    if run.cancelling and job.report is not None and job.report.outcome is Outcome.FAILED:
+        return _cancelled(ref, run, facts)  # its pods were taken away before it was
+    return job.report
 
 
 def _lost(ref: Ref, run: ActiveRun, facts: Facts, reason: Reason) -> RunReport:
     message = (
         f"its Job {run.name} was deleted before its end was seen"
         if reason is Reason.JOB_DELETED
-        else f"{run.holder}, which ran it, is gone; whether it finished is unknown, so it is not repeated"
+        else f"{run.holder}, which ran it, is gone; whether it finished is unknown"
     )
-    return RunReport(
-        ref, run.name, run.fire_time, Outcome.LOST, run.started, max(int(facts.now), run.started), reason, message
-    )
+    return _ended_now(ref, run, facts, Outcome.LOST, reason, message)
 
 
-def end(state: State, run: ActiveRun, report: RunReport) -> tuple[State, Notice]:
-    """Move one run from active to where its outcome belongs."""
-    active = tuple(one for one in state.active if one.name != run.name)
+def _cancelled(ref: Ref, run: ActiveRun, facts: Facts) -> RunReport:
+    """Return how a run ended whose end was asked for: a Job that never got to start has failed."""
+    outcome = Outcome.FAILED if run.cancelling == Reason.PENDING_TIMEOUT else Outcome.CANCELLED
+    return _ended_now(ref, run, facts, outcome, run.cancelling, run.message)
+
+
+def _ended_now(ref: Ref, run: ActiveRun, facts: Facts, outcome: Outcome, reason: str, message: str) -> RunReport:
+    now = max(int(facts.now), run.started)
+    return RunReport(ref, run.name, run.fire_time, outcome, run.started, now, reason, message)
+
+
+def end(state: State, run: ActiveRun, report: RunReport, retry: Retry | None = None) -> tuple[State, Notice]:
+    """Move one run from active to where its outcome belongs, or let it wait for its next attempt."""
+    others = tuple(one for one in state.active if one.name != run.name)
+    again = next_attempt(run, report, retry)
+    if again is not None and again.retry_at is not None:
+        retried = Retried(report, run.executor, again.attempt, again.retry_at)
+        return replace(state, active=(*others, again)), retried
     counts = replace(state.counts, active=state.counts.active - 1)
+    state = replace(state, active=others)
     if report.outcome is Outcome.MISSED:
         # It was claimed, and its grace time was over when it could really start: it never ran.
         counts = replace(counts, started=counts.started - 1, missed=counts.missed + 1)
         misfire = Misfire(run.fire_time, report.reason, report.message)
         missed = Decided(report.ref, "Missed", 1, run.fire_time, report.reason, report.message)
-        return replace(state, active=active, counts=counts, last_misfire=misfire), missed
-    finished = FinishedRun(
+        history = with_entry(state.history, replace(_entry(run, report), started=None, attempts=0))
+        return replace(state, counts=counts, last_misfire=misfire, history=history), missed
+    field = _COUNTED_AS[report.outcome]
+    counts = replace(counts, **{field: getattr(counts, field) + 1})
+    succeeded = report.outcome is Outcome.SUCCEEDED
+    state = replace(
+        state,
+        counts=counts,
+        history=with_entry(state.history, _entry(run, report)),
+        last_successful=max(state.last_successful or 0, report.completed) if succeeded else state.last_successful,
+    )
+    return state, Ended(report, run.executor)
+
+
+def _entry(run: ActiveRun, report: RunReport) -> FinishedRun:
+    return FinishedRun(
         run.name,
         run.fire_time,
         report.started,
@@ -87,18 +127,8 @@ def end(state: State, run: ActiveRun, report: RunReport) -> tuple[State, Notice]
         report.message,
         run.attempt,
         report.result,
+        run.request,
     )
-    field = _COUNTED_AS[report.outcome]
-    counts = replace(counts, **{field: getattr(counts, field) + 1})
-    succeeded = report.outcome is Outcome.SUCCEEDED
-    state = replace(
-        state,
-        active=active,
-        counts=counts,
-        history=newest_first(state.history, finished),
-        last_successful=max(state.last_successful or 0, report.completed) if succeeded else state.last_successful,
-    )
-    return state, Ended(report, run.executor)
 
 
 _COUNTED_AS = {
@@ -110,18 +140,35 @@ _COUNTED_AS = {
 }
 
 
-def newest_first(history: Sequence[FinishedRun], new: FinishedRun) -> tuple[FinishedRun, ...]:
-    """Return the history with one more run, by fire time, the newest first, no longer than its limit."""
-    return tuple(sorted((new, *history), key=lambda run: run.fire_time, reverse=True)[:HISTORY_LIMIT])
+def give_up_pending(schedule: Schedule, state: State, facts: Facts) -> State:
+    """Return the record with the Jobs marked to end whose pods did not start in time."""
+    if schedule.pending_timeout is None or not facts.jobs:
+        return state
+    jobs = {job.name: job for job in facts.jobs}
+    active = []
+    for run in state.active:
+        job = jobs.get(run.name)
+        since = None if job is None or job.report is not None or run.retry_at is not None else job.pending_since
+        if job is None or since is None or run.cancelling or facts.now < since + schedule.pending_timeout:
+            active.append(run)
+            continue
+        message = f"no container started within {schedule.pending_timeout} s"
+        message += f": {job.pending_message}" if job.pending_message else ""
+        active.append(replace(run, cancelling=Reason.PENDING_TIMEOUT, message=message))
+    return replace(state, active=tuple(active))
 
 
-def last_run_condition(state: State) -> Condition | None:
-    """Return how the newest run that ended went, or None where none has."""
-    if not state.history:
+def pending_until(schedule: Schedule, state: State, facts: Facts) -> float | None:
+    """Return when the first of the Jobs that have not started yet is given up, or None where none will be."""
+    if schedule.pending_timeout is None or not facts.jobs:
         return None
-    last = state.history[0]
-    message = last.message or f"{last.name} {last.outcome.lower()}"
-    return Condition("LastRunSucceeded", last.outcome is Outcome.SUCCEEDED, last.reason or last.outcome.value, message)
+    going_on = {run.name for run in state.active if not run.cancelling}
+    pending = [
+        job.pending_since + schedule.pending_timeout
+        for job in facts.jobs
+        if job.name in going_on and job.pending_since is not None and job.report is None
+    ]
+    return min(pending, default=None)
 
 
 def beyond_limits(schedule: Schedule, state: State, jobs: Sequence[JobView] | None) -> tuple[str, ...]:
@@ -132,10 +179,17 @@ def beyond_limits(schedule: Schedule, state: State, jobs: Sequence[JobView] | No
     kept = {True: schedule.keep_succeeded, False: schedule.keep_failed}
     names = []
     for job in sorted(jobs, key=lambda one: one.fire_time, reverse=True):
-        if job.report is None or job.name in active or job.fire_time > (state.cursor or 0):
+        if job.report is None or job.name in active or not _is_recorded(schedule, state, job):
             continue
         succeeded = job.report.outcome is Outcome.SUCCEEDED
         kept[succeeded] -= 1
         if kept[succeeded] < 0:
             names.append(job.name)
     return tuple(reversed(names))
+
+
+def _is_recorded(schedule: Schedule, state: State, job: JobView) -> bool:
+    """Return whether a Job that is not active has been decided on: its creation may be all that was done so far."""
+    if job.request:
+        return job.request != schedule.request or job.request in state.handled_requests
+    return job.fire_time <= (state.cursor or 0)

@@ -69,30 +69,52 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class ActiveRun:
-    """A run that was started and has not ended on record."""
+    """A run that was started and has not ended on record; between two attempts it waits for the next one."""
 
     name: str
+    """Of this attempt, and of its Job."""
     fire_time: Instant
     started: Instant
+    """When this attempt started, or the one before it where it waits."""
     executor: str
     attempt: int = 1
     holder: str = ""
     """Who runs it: an operator's identity, or empty for a Kubernetes Job, which outlives every operator."""
+    request: str = ""
+    """The token of the request, for a run that was asked for by hand."""
+    retry_at: Instant | None = None
+    """When this attempt may start. None: it has started."""
+    cancelling: str = ""
+    """Why its end was asked for, if it was: it ends when it is gone."""
+    message: str = ""
+    """The same in a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedRun:
+    """A run that was due, or asked for, and waits: for an earlier one to end, or for a worker of its pool."""
+
+    name: str
+    fire_time: Instant
+    request: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
-    """A run that has ended."""
+    """A run that has ended; or, with ``Missed`` and ``Skipped``, fire times in a row that got none."""
 
     name: str
     fire_time: Instant
-    started: Instant
+    started: Instant | None
     completed: Instant
     outcome: Outcome
     reason: str = ""
     message: str = ""
     attempts: int = 1
     result: str | None = None
+    request: str = ""
+    count: int = 1
+    """How many fire times this speaks of, up to ``fire_time``; more than one only where they got no run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +124,8 @@ class Misfire:
     fire_time: Instant
     reason: str
     message: str
+    count: int = 1
+    """How many were decided so at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +140,9 @@ class Condition:
     observed_generation: int = 0
 
 
-HISTORY_LIMIT = 20
 LISTED_ACTIVE = 50
+HANDLED_REQUESTS = 10
+"""How many tokens are remembered: whoever comes back to an old one asks anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +159,16 @@ class State:
     next_run: Instant | None = None
     last_successful: Instant | None = None
     active: tuple[ActiveRun, ...] = ()
+    queued: tuple[QueuedRun, ...] = ()
+    """Oldest first."""
     history: tuple[FinishedRun, ...] = ()
+    """Newest first."""
     last_misfire: Misfire | None = None
     counts: Counts = field(default_factory=Counts)
     conditions: Mapping[str, Condition] = field(default_factory=dict)
     summary: str = ""
+    handled_requests: tuple[str, ...] = ()
+    """Tokens of requests that have been decided on, the newest first."""
 
     @property
     def decided_until(self) -> Instant:

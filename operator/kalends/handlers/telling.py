@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kalends.engine.ports import Decided, Delayed, Ended, Notice, Turned
+from kalends.engine.ports import Decided, Delayed, Ended, Notice, Removed, Retried, Turned
 from kalends.engine.state import Ref
 from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
@@ -53,6 +53,12 @@ def telling_of(notice: Notice, *, success_too: bool = False) -> Telling | None: 
             note += f": {report.reason}" if report.reason else ""
             note += f": {report.message}" if report.message else ""
             return Telling(report.ref, _ENDED[report.outcome], note, warning=not good)
+        case Retried(report=report):
+            note = f"{report.name} {report.outcome.lower()}{_because(report.message)}"
+            note += f"; attempt {notice.attempt} follows at {format_instant(notice.at)}"
+            return Telling(report.ref, Reason.RUN_RETRIED, note, warning=True)
+        case Removed():
+            return Telling(notice.ref, Reason.SCHEDULE_DELETED, notice.message, warning=False)
         case Delayed():
             return Telling(notice.ref, Reason.JOB_REFUSED, f"not done yet, tried again: {notice.message}", warning=True)
         case Turned(ready=False):
@@ -87,7 +93,7 @@ class Teller:
 def _log(notice: Notice) -> None:
     match notice:
         case Decided():
-            level = logging.INFO if notice.decision == "Started" else logging.WARNING
+            level = logging.INFO if notice.decision in {"Started", "Queued"} else logging.WARNING
             log.log(
                 level,
                 "%s: %s %d, last %s%s",
@@ -100,6 +106,18 @@ def _log(notice: Notice) -> None:
         case Ended(report=report):
             level = logging.INFO if report.outcome is Outcome.SUCCEEDED else logging.WARNING
             log.log(level, "%s: %s %s%s", report.ref.key, report.name, report.outcome.lower(), _because(report.message))
+        case Retried(report=report):
+            log.warning(
+                "%s: %s %s%s; attempt %d follows at %s",
+                report.ref.key,
+                report.name,
+                report.outcome.lower(),
+                _because(report.message),
+                notice.attempt,
+                format_instant(notice.at),
+            )
+        case Removed():
+            log.info("%s: deleted%s", notice.ref.key, _because(notice.message))
         case Turned():
             level = logging.INFO if notice.ready else logging.WARNING
             log.log(level, "%s: %s%s", notice.ref.key, notice.reason, _because(notice.message))

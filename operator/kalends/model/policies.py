@@ -38,18 +38,18 @@ class ConcurrencyPolicy(StrEnum):
     ALLOW = "Allow"
     """It starts all the same."""
     REPLACE = "Replace"
-    """It starts, and the oldest one is cancelled."""
+    """The oldest one is cancelled, and it starts once that is gone."""
     QUEUE = "Queue"
     """It waits until there is room."""
 
 
 class Retry(Wire):
-    """How a failed run of a task is tried again."""
+    """How a failed run is tried again; it stays active, and keeps its place among maxInstances, until its last try."""
 
     limit: Annotated[int, Field(strict=True, ge=0, le=100)] = 3
     """limit is how many more attempts a failed run gets. Unset: 3."""
     backoff_seconds: Annotated[int, Field(strict=True, ge=0, le=LONGEST_BACKOFF)] = 10
-    """backoffSeconds is how long the first retry waits, in seconds. Unset: 10."""
+    """backoffSeconds is how long the first retry waits, in seconds, and up to a quarter more. Unset: 10."""
     factor: Annotated[int, Field(strict=True, ge=1, le=10)] = 2
     """factor multiplies the wait after each retry; 1 keeps it the same. Unset: 2."""
     max_backoff_seconds: Annotated[int, Field(strict=True, ge=0, le=LONGEST_BACKOFF)] = 300

@@ -61,7 +61,8 @@ class ScheduledJobSpec(Wire):
     or All. Unset: the operator's default, which is Latest."""
     concurrency_policy: ConcurrencyPolicy = ConcurrencyPolicy.FORBID
     """concurrencyPolicy says what happens to a run that finds maxInstances running. Forbid: it is skipped; Allow:
-    it starts all the same; Replace: it starts and the oldest is cancelled; Queue: it waits. Unset: Forbid."""
+    it starts all the same; Replace: the oldest is cancelled, and it starts once that is gone; Queue: it waits.
+    Unset: Forbid."""
     max_instances: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
     """maxInstances is how many runs may go on at once. Unset: the operator's default, which is 1."""
     max_catch_up_runs: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
@@ -71,7 +72,8 @@ class ScheduledJobSpec(Wire):
     """maxQueued is how many runs may wait for room at once, where concurrencyPolicy is Queue; one that comes later
     is skipped. Unset: 1000."""
     max_runs: Annotated[int, Field(strict=True, ge=1, le=INT32_MAX)] | None = None
-    """maxRuns is after how many started runs the schedule has ended. Unset: no limit."""
+    """maxRuns is after how many started runs, those asked for by hand included, the schedule has ended. Unset: no
+    limit."""
 
     task: Task | None = None
     """task is a registered Python callable, which runs in the operator's pod. Exactly one of task and jobTemplate
@@ -83,8 +85,8 @@ class ScheduledJobSpec(Wire):
     """executor names the pool of threads or processes, configured in the operator, in which the task runs. Unset:
     the operator's default, which is `default`."""
     retry: Retry | None = None
-    """retry says how a failed run of a task is tried again. Jobs have `jobTemplate.spec.backoffLimit`. Unset: it is
-    not."""
+    """retry says how a failed run is tried again: a task is called again, and a Job, whose own
+    `jobTemplate.spec.backoffLimit` is used up, is made anew under another name. Unset: it is not."""
     active_deadline_seconds: PositiveSeconds | None = None
     """activeDeadlineSeconds is how long a run of a task may take, in seconds; then it is stopped, and has failed as
     TimedOut. Jobs have `jobTemplate.spec.activeDeadlineSeconds`. Unset: no limit."""
@@ -109,7 +111,6 @@ class ScheduledJobSpec(Wire):
             at_most_one_of("schedule", "trigger"),
             in_order("startTime", "endTime"),
             only_with("executor", "task"),
-            only_with("retry", "task", "a Job has `jobTemplate.spec.backoffLimit`"),
             only_with("activeDeadlineSeconds", "task", "a Job has `jobTemplate.spec.activeDeadlineSeconds`"),
             only_with("pendingTimeoutSeconds", "jobTemplate"),
             Rule(

@@ -8,12 +8,14 @@ from typing import Annotated, Any, Self
 from pydantic import Field, StringConstraints, ValidationError
 
 from kalends.errors import InvalidStatus
-from kalends.model.base import Alias, Count, Flag, Line, Name, Wire, Word, listed_by
+from kalends.model.base import Alias, Count, Line, Name, Wire, Word, listed_by
 from kalends.model.instants import Instant
 from kalends.model.spec import MOST_QUEUED
 
 MOST_ACTIVE_LISTED = 50
 MOST_HISTORY_LISTED = 20
+
+Token = Annotated[str, StringConstraints(min_length=1, max_length=63)]
 
 
 class ConditionType(StrEnum):
@@ -76,15 +78,32 @@ class ActiveRun(Wire):
     scheduled_time: Instant
     """scheduledTime is the fire time; of a run asked for by hand, the instant of the request."""
     start_time: Instant | None = None
-    """startTime is when the current attempt started. Unset: it waits for a worker."""
+    """startTime is when the current attempt started; of a run that waits for its next attempt, the one before."""
     executor: Alias | None = None
     """executor that the run was handed to."""
     attempt: Annotated[int, Field(strict=True, ge=1, le=1000)] = 1
     """attempt counts the tries of this run from 1. Unset: 1."""
+    retry_time: Instant | None = None
+    """retryTime is when this attempt may start, after the one before it failed. Unset: it has started."""
     holder: Name | None = None
     """holder is the identity of the operator in whose pod the run goes on. Unset: it is a Job."""
-    manual: Flag | None = None
-    """manual is true for a run that somebody asked for by hand. Unset: the schedule asked."""
+    request: Token | None = None
+    """request is the token of a run that somebody asked for by hand. Unset: the schedule asked."""
+    cancelling: Word | None = None
+    """cancelling is why the end of this run was asked for; it is listed until it is gone. Unset: it was not."""
+    message: Line | None = None
+    """message is the same in a sentence for people. Unset: it was not."""
+
+
+class QueuedRun(Wire):
+    """A run that waits for an earlier one to end, or for a worker of its pool."""
+
+    name: Name
+    """name that the run, and its Job, will have."""
+    scheduled_time: Instant
+    """scheduledTime is the fire time; of a run asked for by hand, the instant of the request."""
+    request: Token | None = None
+    """request is the token of a run that somebody asked for by hand. Unset: the schedule asked."""
 
 
 class FinishedRun(Wire):
@@ -109,8 +128,11 @@ class FinishedRun(Wire):
     result: Line | None = None
     """result is what the run had to say: the value that a task returned, or the termination message of a pod, cut
     to 1024 characters. Unset: nothing."""
-    manual: Flag | None = None
-    """manual is true for a run that somebody asked for by hand. Unset: the schedule asked."""
+    request: Token | None = None
+    """request is the token of a run that somebody asked for by hand. Unset: the schedule asked."""
+    count: Count | None = None
+    """count is how many fire times in a row this speaks of, scheduledTime being the last of them; they were Missed
+    or Skipped for the same reason. Unset: 1."""
 
 
 class Misfire(Wire):
@@ -185,14 +207,17 @@ class Status(Wire):
     """scheduleHash is a digest of the part of spec that decides fire times; when it changes, armedTime does."""
     active: Annotated[tuple[ActiveRun, ...], Field(max_length=MOST_ACTIVE_LISTED)] = ()
     """active lists runs that go on, at most 50; counts.active is exact."""
-    queued: Annotated[tuple[Instant, ...], Field(max_length=MOST_QUEUED)] = ()
-    """queued lists the fire times that wait for room."""
+    queued: Annotated[tuple[QueuedRun, ...], Field(max_length=MOST_QUEUED)] = ()
+    """queued lists runs that were due and wait for room, oldest first."""
     history: Annotated[tuple[FinishedRun, ...], Field(max_length=MOST_HISTORY_LISTED)] = ()
-    """history lists fire times that are over, the newest first, at most 20."""
+    """history lists runs that are over, and fire times that got none, the newest first, at most 20."""
     last_misfire: Misfire | None = None
     """lastMisfire is the last time that runs were missed. Unset: never."""
     counts: Counts = Counts()
     """counts accounts for every fire time."""
+    handled_requests: Annotated[tuple[Token, ...], Field(max_length=10)] = ()
+    """handledRequests lists the latest values of the annotation kalends.dev/run-requested that were decided on, the
+    newest first."""
 
     @classmethod
     def read(cls, raw: Any) -> Self:

@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from kalends.engine.state import LISTED_ACTIVE, ActiveRun, Condition, Counts, FinishedRun, Misfire, State
+from kalends.engine.history import last_run, was_run
+from kalends.engine.state import LISTED_ACTIVE, ActiveRun, Condition, Counts, FinishedRun, Misfire, QueuedRun, State
 from kalends.errors import InvalidStatus
 from kalends.model.instants import format_instant
+from kalends.model.status import ActiveRun as WrittenActiveRun
 from kalends.model.status import Condition as WrittenCondition
 from kalends.model.status import ConditionStatus, Status
+from kalends.model.status import FinishedRun as WrittenFinishedRun
+from kalends.model.status import Misfire as WrittenMisfire
 
 Json = dict[str, Any]
 
 
 def encode(state: State) -> Json:
     """Return a state as it stands under ``status``: names of the API, instants in RFC 3339, nothing that is unset."""
-    last_run = max([run.started for run in state.active] + [run.started for run in state.history], default=None)
+    last = last_run(state)
+    starts = [run.started for run in state.active]
+    starts += [run.started for run in state.history if run.started is not None]
     status: Json = {
         "observedGeneration": state.observed_generation,
         "conditions": [_condition(one) for one in state.conditions.values()],
         "scheduleSummary": state.summary or None,
         "nextRunTime": _instant(state.next_run),
         "lastScheduleTime": _instant(state.cursor),
-        "lastRunTime": _instant(last_run),
-        "lastOutcome": state.history[0].outcome.value if state.history else None,
+        "lastRunTime": _instant(max(starts, default=None)),
+        "lastOutcome": None if last is None else last.outcome.value,
         "lastSuccessfulTime": _instant(state.last_successful),
         "armedTime": format_instant(state.armed),
         "scheduleHash": state.schedule_hash or None,
-        "active": [_active(run) for run in state.active[:LISTED_ACTIVE]] or None,
+        "active": [_active(run) for run in _listed(state.active)] or None,
+        "queued": [_queued(run) for run in state.queued] or None,
         "history": [_finished(run) for run in state.history] or None,
         "lastMisfire": None if state.last_misfire is None else _misfire(state.last_misfire),
         "counts": {name: getattr(state.counts, name) for name in Counts.__slots__},
+        "handledRequests": list(state.handled_requests) or None,
     }
     return {name: value for name, value in status.items() if value is not None}
 
@@ -58,6 +68,10 @@ def decode(raw: Json | None, *, created: int) -> State | None:
         raise InvalidStatus(
             f"status.counts.active must be at least the {len(status.active)} runs in status.active, got {counts.active}"
         )
+    if counts.queued != len(status.queued):
+        raise InvalidStatus(
+            f"status.counts.queued must be the {len(status.queued)} runs in status.queued, got {counts.queued}"
+        )
     misfire = status.last_misfire
     return State(
         armed=created if status.armed_time is None else status.armed_time,
@@ -66,35 +80,14 @@ def decode(raw: Json | None, *, created: int) -> State | None:
         cursor=status.last_schedule_time,
         next_run=status.next_run_time,
         last_successful=status.last_successful_time,
-        active=tuple(
-            ActiveRun(
-                run.name,
-                run.scheduled_time,
-                run.scheduled_time if run.start_time is None else run.start_time,
-                run.executor or "",
-                run.attempt,
-                run.holder or "",
-            )
-            for run in status.active
-        ),
-        history=tuple(
-            FinishedRun(
-                run.name,
-                run.scheduled_time,
-                run.scheduled_time if run.start_time is None else run.start_time,
-                run.scheduled_time if run.completion_time is None else run.completion_time,
-                run.outcome,
-                run.reason or "",
-                run.message or "",
-                run.attempts or 1,
-                run.result,
-            )
-            for run in status.history
-        ),
-        last_misfire=None if misfire is None else Misfire(misfire.scheduled_time, misfire.reason, misfire.message),
+        active=tuple(_read_active(run) for run in status.active),
+        queued=tuple(QueuedRun(run.name, run.scheduled_time, run.request or "") for run in status.queued),
+        history=tuple(_read_finished(run) for run in status.history),
+        last_misfire=None if misfire is None else _read_misfire(misfire),
         counts=counts,
         conditions={one.type: _read_condition(one) for one in status.conditions},
         summary=status.schedule_summary or "",
+        handled_requests=status.handled_requests,
     )
 
 
@@ -135,30 +128,83 @@ def _read_condition(one: WrittenCondition) -> Condition:
     )
 
 
+def _listed(active: Sequence[ActiveRun]) -> Sequence[ActiveRun]:
+    """Return the active runs that are listed: those first that cannot be found again among the Jobs that there are."""
+    if len(active) <= LISTED_ACTIVE:
+        return active
+    return sorted(active, key=lambda run: not (run.holder or run.retry_at or run.cancelling))[:LISTED_ACTIVE]
+
+
 def _active(run: ActiveRun) -> Json:
     written: Json = {
         "name": run.name,
         "scheduledTime": format_instant(run.fire_time),
         "startTime": format_instant(run.started),
         "attempt": run.attempt,
+        "retryTime": _instant(run.retry_at),
     }
-    told = {"executor": run.executor, "holder": run.holder}
-    return written | {name: value for name, value in told.items() if value}
+    told = {
+        "executor": run.executor,
+        "holder": run.holder,
+        "request": run.request,
+        "cancelling": str(run.cancelling),
+        "message": run.message,
+    }
+    return {name: value for name, value in (written | told).items() if value}
+
+
+def _read_active(run: WrittenActiveRun) -> ActiveRun:
+    return ActiveRun(
+        run.name,
+        run.scheduled_time,
+        run.scheduled_time if run.start_time is None else run.start_time,
+        run.executor or "",
+        run.attempt,
+        run.holder or "",
+        run.request or "",
+        run.retry_time,
+        run.cancelling or "",
+        run.message or "",
+    )
+
+
+def _queued(run: QueuedRun) -> Json:
+    written = {"name": run.name, "scheduledTime": format_instant(run.fire_time), "request": run.request}
+    return {name: value for name, value in written.items() if value}
 
 
 def _finished(run: FinishedRun) -> Json:
     written: Json = {
         "name": run.name,
         "scheduledTime": format_instant(run.fire_time),
-        "startTime": format_instant(run.started),
+        "startTime": _instant(run.started),
         "completionTime": format_instant(run.completed),
         "outcome": run.outcome.value,
         "reason": str(run.reason) or None,
         "message": run.message or None,
         "attempts": run.attempts,
         "result": run.result,
+        "request": run.request or None,
+        "count": run.count if run.count > 1 else None,
     }
     return {name: value for name, value in written.items() if value is not None}
+
+
+def _read_finished(written: WrittenFinishedRun) -> FinishedRun:
+    run = FinishedRun(
+        written.name,
+        written.scheduled_time,
+        written.start_time,
+        written.scheduled_time if written.completion_time is None else written.completion_time,
+        written.outcome,
+        written.reason or "",
+        written.message or "",
+        1 if written.attempts is None else written.attempts,
+        written.result,
+        written.request or "",
+        written.count or 1,
+    )
+    return replace(run, started=run.fire_time) if run.started is None and was_run(run) else run
 
 
 def _misfire(misfire: Misfire) -> Json:
@@ -166,4 +212,9 @@ def _misfire(misfire: Misfire) -> Json:
         "scheduledTime": format_instant(misfire.fire_time),
         "reason": str(misfire.reason),
         "message": misfire.message,
+        "count": misfire.count,
     }
+
+
+def _read_misfire(written: WrittenMisfire) -> Misfire:
+    return Misfire(written.scheduled_time, written.reason, written.message, written.count or 1)

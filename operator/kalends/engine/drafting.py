@@ -1,0 +1,201 @@
+"""A decision in the making: every way in which a fire time moves from one count to another, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from kalends.engine.catchup import due_instant
+from kalends.engine.facts import Facts
+from kalends.engine.history import with_entry
+from kalends.engine.naming import run_name
+from kalends.engine.policies import Refusal, Situation
+from kalends.engine.ports import Decided, Notice, Run, RunReport
+from kalends.engine.schedule import JOBS_EXECUTOR, Schedule
+from kalends.engine.settling import end
+from kalends.engine.state import LISTED_ACTIVE, ActiveRun, FinishedRun, Instant, Misfire, QueuedRun, State
+from kalends.model import ConcurrencyPolicy
+from kalends.model.reasons import Reason
+from kalends.model.status import Outcome
+
+MISSED = frozenset({Reason.DEADLINE_EXCEEDED, Reason.WAITED_TOO_LONG})
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A fire time, or a request, that is to be decided on now."""
+
+    fire_time: Instant
+    request: str = ""
+    queued: bool = False
+    """Whether it is on record as waiting."""
+    adopted: bool = False
+    """Whether it has its Job already: the creation was not recorded."""
+
+
+class Draft:
+    """The record as it will be, what is to be started before it is written, and what there will be to tell."""
+
+    def __init__(self, schedule: Schedule, state: State, facts: Facts, *, free: int) -> None:
+        self.schedule = schedule
+        self.state = state
+        self.facts = facts
+        self.notices: list[Notice] = []
+        self.free = free
+        self.starts: list[Run] = []
+        self.held_up = False
+        """Whether a candidate had to wait: those after it must not overtake it."""
+
+    # -- what there is room for
+
+    def has_room(self) -> bool:
+        """Return whether one more run may be under way."""
+        policy, running = self.schedule.concurrency, self.state.counts.active
+        return policy is ConcurrencyPolicy.ALLOW or running < self.schedule.max_instances
+
+    def has_worker(self) -> bool:
+        """Return whether one more run could start at once, and be listed where only the list remembers it."""
+        by_list_alone = not self.facts.outlives_us or self.schedule.retry is not None
+        if by_list_alone and len(self.state.active) >= LISTED_ACTIVE:
+            return False
+        return self.facts.outlives_us or self.free > 0
+
+    def waits_for_worker(self) -> bool:
+        """Return whether the first of those that wait waits for nothing else."""
+        return bool(self.state.queued) and self.has_room() and not self.has_worker()
+
+    def has_ended(self) -> bool:
+        """Return whether the schedule has had all the runs that it may have."""
+        return self.schedule.max_runs is not None and self.state.counts.started >= self.schedule.max_runs
+
+    def situation(self, candidate: Candidate) -> Situation:
+        """Return all that a policy may look at."""
+        schedule, counts = self.schedule, self.state.counts
+        return Situation(
+            due=self.due(candidate),
+            now=self.facts.now,
+            grace_time=schedule.grace_time,
+            concurrency=schedule.concurrency,
+            max_instances=schedule.max_instances,
+            running=counts.active,
+            queued=len(self.state.queued),
+            max_queued=schedule.max_queued,
+            waits_already=candidate.queued,
+            must_wait=self.held_up or not (self.has_room() and self.has_worker()),
+            started=counts.started,
+            # What somebody asks for by hand is no fire time, which alone are limited.
+            max_runs=None if candidate.request else schedule.max_runs,
+        )
+
+    def due(self, candidate: Candidate) -> Instant:
+        """Return when it may start: a request at once, a fire time after its jitter."""
+        return candidate.fire_time if candidate.request else due_instant(self.schedule, candidate.fire_time)
+
+    def name(self, candidate: Candidate) -> str:
+        """Return what its run is called."""
+        return run_name(self.schedule.ref.name, candidate.fire_time, request=candidate.request)
+
+    # -- what becomes of a fire time
+
+    def start(self, candidate: Candidate) -> None:
+        """Count it as started, and have it started."""
+        self._move(candidate, "started", active=1)
+        facts = self.facts
+        # What has its Job already runs as a Job, whatever the resource has come to run since.
+        a_job = facts.outlives_us or candidate.adopted
+        executor, holder = (JOBS_EXECUTOR, "") if a_job else (self.schedule.executor, facts.me)
+        name, now = self.name(candidate), int(facts.now)
+        run = ActiveRun(name, candidate.fire_time, now, executor, holder=holder, request=candidate.request)
+        self.state = replace(self.state, active=(*self.state.active, run))
+        self.tell("Started", candidate, delay=max(0.0, facts.now - self.due(candidate)))
+        self.launch(run)
+
+    def launch(self, run: ActiveRun) -> None:
+        """Have an attempt started that is active in the draft; one that its executor has refused has failed."""
+        self.free -= 1
+        refusal = self.facts.refused.get(run.name)
+        if refusal is None:
+            self.starts.append(run_of(self.schedule, run, self.state))
+            return
+        ref = self.schedule.ref
+        report = RunReport(
+            ref, run.name, run.fire_time, Outcome.FAILED, run.started, run.started, refusal.reason, refusal.message
+        )
+        self.state, notice = end(self.state, run, report, self.schedule.retry)
+        self.notices.append(notice)
+
+    def refuse(self, candidate: Candidate, refusal: Refusal) -> None:
+        """Count it as missed or skipped, and remember why."""
+        outcome = Outcome.MISSED if refusal.reason in MISSED else Outcome.SKIPPED
+        self._move(candidate, outcome.value.lower())
+        self.remember_misfire(outcome, candidate, refusal)
+        self.tell(outcome.value, candidate, refusal)
+
+    def give_way(self, candidate: Candidate, message: str) -> None:
+        """Count it as coalesced: another fire time that is due runs instead."""
+        self._move(candidate, "coalesced")
+        self.tell("Coalesced", candidate, Refusal(Reason.COALESCED, message))
+
+    def wait(self, candidate: Candidate) -> None:
+        """Put it at the end of those that wait."""
+        self.held_up = True
+        if candidate.queued:
+            return
+        self._move(candidate, "queued")
+        queued = QueuedRun(self.name(candidate), candidate.fire_time, candidate.request)
+        self.state = replace(self.state, queued=(*self.state.queued, queued))
+        self.tell("Queued", candidate)
+
+    def _move(self, candidate: Candidate, field: str, active: int = 0) -> None:
+        """Count a candidate under ``field``, out of those that wait or as newly decided."""
+        counts = self.state.counts
+        if candidate.queued:
+            counts = replace(counts, queued=counts.queued - 1)
+            name = self.name(candidate)
+            self.state = replace(self.state, queued=tuple(one for one in self.state.queued if one.name != name))
+        elif candidate.request:
+            counts = replace(counts, requested=counts.requested + 1)
+        else:
+            counts = replace(counts, due=counts.due + 1)
+        counts = replace(counts, **{field: getattr(counts, field) + 1})
+        self.state = replace(self.state, counts=replace(counts, active=counts.active + active))
+
+    def remember_misfire(self, outcome: Outcome, candidate: Candidate, why: Refusal, count: int = 1) -> None:
+        """Keep the last misfire, and the row of them in the history."""
+        at = candidate.fire_time
+        entry = FinishedRun(
+            self.name(candidate),
+            at,
+            None,
+            max(at, int(self.facts.now)),
+            outcome,
+            why.reason,
+            why.message,
+            attempts=0,
+            request=candidate.request,
+            count=count,
+        )
+        self.state = replace(
+            self.state,
+            last_misfire=Misfire(at, why.reason, why.message, count),
+            history=with_entry(self.state.history, entry),
+        )
+
+    def tell(self, word: str, candidate: Candidate, why: Refusal | None = None, delay: float = 0.0) -> None:
+        """Take note of what there is to tell once it is on record."""
+        reason, message = ("", "") if why is None else (why.reason, why.message)
+        self.notices.append(Decided(self.schedule.ref, word, 1, candidate.fire_time, reason, message, delay))
+
+
+def run_of(schedule: Schedule, run: ActiveRun, state: State) -> Run:
+    """Return a run as executors are told of it."""
+    return Run(
+        ref=schedule.ref,
+        name=run.name,
+        fire_time=run.fire_time,
+        target=schedule.target,
+        executor=schedule.executor,
+        attempt=run.attempt,
+        last_successful=state.last_successful,
+        request=run.request,
+        time_limit=schedule.time_limit,
+    )

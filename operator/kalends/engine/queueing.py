@@ -1,0 +1,48 @@
+"""Runs that wait for room: what becomes of them when time passes, or the schedule changes. Pure."""
+
+from __future__ import annotations
+
+from kalends.engine.catchup import due_instant
+from kalends.engine.drafting import Candidate, Draft
+from kalends.engine.policies import Refusal
+from kalends.engine.schedule import Schedule
+from kalends.engine.state import Instant, State
+from kalends.model.reasons import Reason
+
+A_MOMENT = 0.001
+"""Seconds past a deadline: exactly at it is still in time."""
+
+
+def waiting(draft: Draft) -> list[Candidate]:
+    """Return those that wait, oldest first."""
+    return [Candidate(one.fire_time, one.request, queued=True) for one in draft.state.queued]
+
+
+def adopt_started(draft: Draft) -> None:
+    """Count as started those that have their Job already: it was created, and that was not recorded."""
+    jobs = {job.name for job in draft.facts.jobs or ()}
+    for candidate in waiting(draft):
+        if draft.name(candidate) in jobs:
+            draft.start(Candidate(candidate.fire_time, candidate.request, queued=True, adopted=True))
+
+
+def drop_outdated(draft: Draft) -> None:
+    """Skip those of a schedule that was edited or suspended: it never fires for the past (law 5).
+
+    What somebody asked for by hand was never the schedule's, and stays.
+    """
+    message = "the schedule was edited or suspended while it waited"
+    for candidate in waiting(draft):
+        if not candidate.request:
+            draft.refuse(candidate, Refusal(Reason.SCHEDULE_CHANGED, message))
+
+
+def gives_up_at(schedule: Schedule, state: State) -> float | None:
+    """Return when the deadline of one that waits has passed, or None where none has a deadline."""
+    if schedule.grace_time is None or not state.queued:
+        return None
+    return min(_due(schedule, one.fire_time, one.request) for one in state.queued) + schedule.grace_time + A_MOMENT
+
+
+def _due(schedule: Schedule, fire_time: Instant, request: str) -> Instant:
+    return fire_time if request else due_instant(schedule, fire_time)

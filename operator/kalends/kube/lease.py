@@ -13,6 +13,7 @@ import logging
 import math
 import random
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -71,7 +72,11 @@ class LeaderElector:
     ``epoch`` (the Lease's ``leaseTransitions``) grows with every term, of whichever replica: a fencing token.
 
     ``is_leader`` must be asked right before every act: a process that was paused learns from it, before anything
-    else runs, that its time is over.
+    else runs, that its time is over. ``on_superseded()`` is called once it is seen, after a term of ours, that somebody
+    else has had the lease since: until then nobody has acted in our place.
+
+    A standby also watches the lease, to hear of a release at once and of a last renewal when it happens. Nothing
+    depends on it: without the right to watch, taking over takes two retry periods longer.
     """
 
     def __init__(  # noqa: PLR0913 - which lease, who we are, how it is timed, and whom to tell
@@ -85,6 +90,7 @@ class LeaderElector:
         timing: Timing | None = None,
         on_started: Callable[[int], None] = lambda _: None,
         on_stopped: Callable[[], None] = lambda: None,
+        on_superseded: Callable[[], None] = lambda: None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.identity = identity
@@ -96,13 +102,17 @@ class LeaderElector:
         self._timing = timing or Timing()
         self._on_started = on_started
         self._on_stopped = on_stopped
+        self._on_superseded = on_superseded
         self._chance = chance
         self._record: Record | None = None
         self._proof: Proof | None = None
         self._epoch = 0
+        self._claimed = 0
+        self._unsucceeded = False
         self._may_hold = False
         self._complaint = ""
-        self._stopping = asyncio.Event()
+        self._stopping = False
+        self._woken = asyncio.Event()
 
     @property
     def epoch(self) -> int:
@@ -120,27 +130,33 @@ class LeaderElector:
 
     def stop(self) -> None:
         """Make ``run`` release the lease and return."""
-        self._stopping.set()
+        self._stopping = True
+        self._woken.set()
 
     async def run(self) -> None:
         """Compete for the lease, hold it, compete again; until stopped or cancelled, when the lease is released."""
+        watching: asyncio.Task[None] | None = None
         try:
-            while not self._stopping.is_set():
+            while not self._stopping:
                 if await self._attempt(self._timing.renew_deadline):
                     await self._hold()
                 else:
-                    await self._wait(self._timing.retry_period * (1 + self._chance() / 5))
+                    watching = watching or asyncio.create_task(self._watch(), name="watch of the lease")
+                    await self._wait(self._until_next_try())
         finally:
+            if watching is not None:
+                watching.cancel()
+                await asyncio.wait([watching])
             await self._release()
 
     async def _hold(self) -> None:
         log.info("%s leads, in term %d.", self.identity, self.epoch)
         self._on_started(self.epoch)
-        while self.is_leader() and not self._stopping.is_set():
+        while self.is_leader() and not self._stopping:
             await self._wait(max(SHORTEST_WAIT, min(self._timing.retry_period, self._remaining())))
-            if self.is_leader() and not self._stopping.is_set():
+            if self.is_leader() and not self._stopping:
                 await self._attempt(self._remaining())
-        if not self._stopping.is_set():
+        if not self._stopping:
             log.warning("%s leads no longer; the holder last seen is %s.", self.identity, self.holder)
             self._step_down()
 
@@ -163,8 +179,9 @@ class LeaderElector:
         # A lease that was deleted binds us until it would have lapsed: its holder need not know yet.
         last = record or self._record
         if last is None or last.holder in {"", self.identity} or self._has_lapsed(last):
-            next_term = max(last.transitions if last is not None else 0, self._epoch) + 1
-            await self._write(record, {"leaseTransitions": next_term, "acquireTime": self._now()})
+            # The highest term that was written by us, perhaps without our knowing: its answer may have been lost.
+            self._claimed = max(last.transitions if last is not None else 0, self._epoch) + 1
+            await self._write(record, {"leaseTransitions": self._claimed, "acquireTime": self._now()})
 
     async def _renew(self) -> None:
         if self._record is None or not await self._write(self._record, {}):
@@ -205,7 +222,44 @@ class LeaderElector:
         if self._record is None or self._record.version != record.version:
             self._record = record
         self._may_hold = self._record.holder == self.identity
+        self._look_for_successor(self._record)
         return self._record
+
+    async def _watch(self) -> None:
+        """Follow the lease while somebody else holds it."""
+        while True:
+            if self._record is not None and not self.is_leader():
+                try:
+                    await self._follow(self._record.version)
+                except ApiError as error:
+                    log.debug("Watching the lease %s ended: %s", self._path, error)
+            await asyncio.sleep(self._timing.retry_period)
+
+    async def _follow(self, version: str) -> None:
+        only_this = {"fieldSelector": f"metadata.name={self._name}"}
+        silence = 2 * self._timing.lease_duration
+        async with aclosing(self._client.watch(self._collection, version, only_this, silence=silence)) as changes:
+            async for kind, lease in changes:
+                if self.is_leader():
+                    return
+                if kind in {"ADDED", "MODIFIED"}:
+                    self._hear(self._record_of(lease))
+
+    def _hear(self, record: Record) -> None:
+        known = self._record
+        if known is not None and not _is_newer(record.version, known.version):
+            return
+        self._record = record
+        self._look_for_successor(record)
+        if not record.holder:
+            self._woken.set()
+
+    def _look_for_successor(self, record: Record) -> None:
+        if not self._unsucceeded or record.holder == self.identity:
+            return
+        if record.holder or record.transitions > self._claimed:  # somebody has it, or had it and has released it
+            self._unsucceeded = False
+            self._on_superseded()
 
     async def _write(self, known: Record | None, changes: JsonObject) -> bool:
         """Write ourselves into the lease, unless somebody else wrote since it was read; return whether it was done."""
@@ -229,6 +283,7 @@ class LeaderElector:
             raise
         self._record = self._record_of(lease)
         self._epoch = self._record.transitions
+        self._unsucceeded = True
         self._proof = proof
         return True
 
@@ -270,9 +325,25 @@ class LeaderElector:
     def _now(self) -> str:
         return micro_time(self._clock.now())
 
+    def _until_next_try(self) -> float:
+        """Return how long a standby waits: a retry period and a bit, but no longer than the lease lasts."""
+        period = self._timing.retry_period * (1 + self._chance() / 5)
+        if self._record is None or not self._record.holder or self._has_lapsed(self._record):
+            return period
+        lapses_in = self._record.changed_at + self._record.duration - self._clock.monotonic()
+        return max(SHORTEST_WAIT, min(period, lapses_in))
+
     async def _wait(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
-                await self._stopping.wait()
+                await self._woken.wait()
         except TimeoutError:
             return
+        self._woken.clear()
+
+
+def _is_newer(version: str, than: str) -> bool:
+    """Return whether one resourceVersion comes after another; one that is no integer is taken to."""
+    if version.isdecimal() and than.isdecimal():
+        return int(version) > int(than)
+    return version != than

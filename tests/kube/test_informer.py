@@ -343,3 +343,43 @@ def _restore(api: FakeApi, *, to_version: int) -> None:
     api.objects.history.clear()
     api.objects._objects.clear()
     api.end_watches(broken=True)
+
+
+async def test_a_view_whose_watch_is_silent_catches_up_when_asked(
+    client: ApiClient, informer: Informer, seen: Seen, connection: FakeConnection, api: FakeApi
+) -> None:
+    for name in ("changed", "deleted", "kept", "made-again"):
+        await client.create(JOBS_PATH, job(name))
+    async with running(informer):
+        seen.clear()
+        api.faults.append(Fault(lambda request: "watch" in request.params, delay=math.inf, times=None))
+        api.end_watches()
+        await asyncio.sleep(5)
+        await client.merge_patch(job_path("changed"), {"spec": {"suspend": False}})
+        await client.delete(job_path("deleted"))
+        await client.delete(job_path("made-again"))
+        await client.create(JOBS_PATH, job("made-again"))
+        await client.create(JOBS_PATH, job("new"))
+        assert seen == []
+        reads = api.count_of("GET", "/jobs/")
+        await informer.catch_up()
+        assert sorted(seen) == [
+            ("ADDED", "made-again"),
+            ("ADDED", "new"),
+            ("DELETED", "deleted"),
+            ("DELETED", "made-again"),
+            ("MODIFIED", "changed"),
+        ]
+        assert api.count_of("GET", "/jobs/") == reads + 3
+        seen.clear()
+        await informer.catch_up()
+        assert seen == []
+
+
+async def test_what_goes_while_catching_up_is_left_out(
+    client: ApiClient, informer: Informer, seen: Seen, api: FakeApi
+) -> None:
+    await client.create(JOBS_PATH, job("a"))
+    api.faults.append(Fault(requests_to("GET", "/jobs/"), status=404, reason="NotFound"))
+    await informer.catch_up()
+    assert seen == []

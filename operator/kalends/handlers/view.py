@@ -12,8 +12,8 @@ from typing import Any
 from kalends.engine.scheduler import Scheduler
 from kalends.errors import ApiError
 from kalends.kube.client import ApiClient
+from kalends.kube.comparing import Metadata, compare
 from kalends.kube.paths import SCHEDULED_JOBS
-from kalends.kube.transport import METADATA_ONLY
 from kalends.stores.snapshots import SnapshotReader
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class View:
         while True:
             await self._until_nothing_new_is_shown(seen)
             with contextlib.suppress(ApiError):
-                if not set(await self._list()) - seen:
+                if await self._shown_all(seen):
                     break
             await asyncio.sleep(0.5)
         self._seen = None
@@ -82,20 +82,35 @@ class View:
             await self.sweep()
 
     async def sweep(self) -> None:
-        """Forget what was deleted while nobody watched: kopf tells nothing of it after a new list."""
-        before = dict(self._scheduler.uids())
+        """Catch up, unless the API server prevents it: kopf tells nothing of deletions between two of its lists."""
         try:
-            there = await self._list()
+            await self.catch_up()
         except ApiError as error:
-            log.warning("looking for deleted ScheduledJobs failed: %s", error)
-            return
+            log.warning("looking for what was missed failed: %s", error)
+
+    async def catch_up(self) -> None:
+        """Show what was changed, and forget what was deleted, by this moment.
+
+        Raises:
+            ApiError: It could not be done.
+        """
+        before = dict(self._scheduler.uids())
+        found = [await compare(self._client, path, self._knows) for path in self._paths]
+        there = frozenset().union(*(one.uids for one in found))
         for uid, key in before.items():
             if uid not in there:
                 self._scheduler.forget(key, uid)
+        for one in found:
+            for obj in one.unknown:
+                self.show(None, obj)
 
-    async def _list(self) -> set[str]:
-        uids: set[str] = set()
-        for path in self._paths:
-            async for page in self._client.list_pages(path, accept=METADATA_ONLY):
-                uids.update(item["metadata"]["uid"] for item in page["items"] or ())
-        return uids
+    def _knows(self, meta: Metadata) -> bool:
+        return self._scheduler.knows(f"{meta['namespace']}/{meta['name']}", meta["uid"], meta["resourceVersion"])
+
+    async def _shown_all(self, seen: set[str]) -> bool:
+        found = [await compare(self._client, path, _need_not_be_read) for path in self._paths]
+        return all(one.uids <= seen for one in found)
+
+
+def _need_not_be_read(_: Metadata) -> bool:
+    return True

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from kalends.clock import Clock
 from kalends.errors import ApiError
 from kalends.kube.client import SILENCE, ApiClient
+from kalends.kube.comparing import Metadata, compare
 from kalends.kube.retries import Backoff
 from kalends.kube.transport import JsonObject
 
@@ -115,6 +116,31 @@ class Informer:
     def silence(self) -> float | None:
         """Return for how many seconds the server has not been heard; None before its first word."""
         return None if self.last_contact is None else self._clock.monotonic() - self.last_contact
+
+    async def catch_up(self) -> None:
+        """Make the view as new as this moment, which a watch alone does not promise.
+
+        A watch that lags behind may show older states after it: whoever depends on the order compares versions.
+
+        Raises:
+            ApiError: It could not be done.
+        """
+        before = {entry.uid: key for key, entry in self._entries.items()}
+        there = await compare(self._client, self.path, self._knows, self._params)
+        self._heard()
+        for uid, key in before.items():
+            entry = self._entries.get(key)
+            if uid not in there.uids and entry is not None and entry.uid == uid:
+                self._forget(key, None)
+        for seen in there.unknown:
+            self._see(seen)
+
+    def _knows(self, metadata: Metadata) -> bool:
+        known = self._entries.get(_key(metadata))
+        return known is not None and (known.uid, known.resource_version) == (
+            metadata["uid"],
+            metadata["resourceVersion"],
+        )
 
     async def run(self) -> None:
         """Follow the collection until cancelled; failures are logged and followed by a pause, never raised."""

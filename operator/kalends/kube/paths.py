@@ -36,6 +36,14 @@ EVENTS = Resource("events.k8s.io", "v1", "events")
 LEASES = Resource("coordination.k8s.io", "v1", "leases")
 
 
+def item_path(collection: str, namespace: str | None, name: str) -> str:
+    """Return the path of an object of a collection, which may be that of all namespaces."""
+    if namespace is None or "/namespaces/" in collection:
+        return f"{collection}/{name}"
+    root, _, plural = collection.rpartition("/")
+    return f"{root}/namespaces/{namespace}/{plural}/{name}"
+
+
 def resource_label(path: str) -> str:
     """Return the resource that a path is about, for metrics: ``jobs``, ``scheduledjobs/status``, or ``other``.
 

@@ -207,10 +207,10 @@ class Actor:
         entry.fault = Problem(Reason.INTERNAL_ERROR, f"its record is refused: {error}"[:1024])
         return True
 
-    async def cancel(self, ref: Ref, run: str, executor: str) -> None:
-        """Stop a run whose resource is gone."""
+    async def cancel(self, ref: Ref, run: str, executor: str, reason: Reason) -> None:
+        """Stop a run that nobody will record."""
         try:
-            await self._executors[executor].cancel(run, ref, Reason.OWNER_DELETED)
+            await self._executors[executor].cancel(run, ref, reason)
         except Exception:  # it is nobody's run any more; what is left of it ends by itself
             log.exception("%s: %s could not be cancelled", ref.key, run)
 

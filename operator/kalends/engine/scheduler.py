@@ -60,6 +60,8 @@ class Scheduler:
         self._slots = Slots(executors)
         self._actor = Actor(clock, store, executors, jobs, self._slots, listeners)
         self._acting: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Task[None]] = set()
+        self._running = False
         self._dispatch = True
         self._sleeps_until = float("-inf")
         for alias, executor in executors.items():
@@ -102,8 +104,14 @@ class Scheduler:
         self._slots.release(key)
         self._slots.give_up(key)
         for run, executor in entry.here.items():
-            self._spawn(self._actor.cancel(entry.ref, run, executor))
+            self._spawn(self._actor.cancel(entry.ref, run, executor, Reason.OWNER_DELETED), self._ending)
         log.info("%s: forgotten, it was deleted", key)
+
+    def give_up_runs(self) -> None:
+        """Stop the runs in this process: somebody else decides now, for whom their holder is gone and they are lost."""
+        for entry in self._entries.values():
+            for run, executor in entry.here.items():
+                self._spawn(self._actor.cancel(entry.ref, run, executor, Reason.HOLDER_GONE), self._ending)
 
     def uids(self) -> Mapping[str, str]:
         """Return the key of every resource it knows, by UID."""
@@ -149,8 +157,13 @@ class Scheduler:
     # -- the loop
 
     async def run(self) -> None:
-        """Go on until cancelled."""
+        """Go on until cancelled. It may be run again: what happened meanwhile is decided on then.
+
+        What it was shown by then must be as new as the moment: from an old record, a Job that is over and deleted
+        would be made again.
+        """
         self._todo.update(dict.fromkeys(self._entries))  # also those whose acting was cut off with an earlier loop
+        self._running = True
         try:
             while True:
                 self.last_pass = self.clock.monotonic()
@@ -162,12 +175,13 @@ class Scheduler:
                     continue
                 await self._sleep()
         finally:
+            self._running = False
             await self._let_acting_end()
 
     async def drain(self, grace: float) -> None:
         """Decide on no further fire time; let runs end for up to ``grace`` seconds, and record how they ended.
 
-        The loop must still be running: it is what records.
+        It is the loop that records: where that does not run, runs only end.
         """
         self._dispatch = False
         # A claim that is being written now still starts, and needs its pool.
@@ -179,11 +193,16 @@ class Scheduler:
     async def _until_still(self, at_most: float) -> None:
         """Wait until nothing is under way and every end is on record, for so many seconds at most."""
         ends_at = self.clock.monotonic() + at_most
-        while self._todo or self._acting or any(entry.reports for entry in self._entries.values()):
+        while self._running and (self._todo or self._acting or self._unrecorded()):
             if self.clock.monotonic() > ends_at:
                 log.warning("not everything could be recorded before the end")
                 return
             await asyncio.sleep(0.01)
+
+    def _unrecorded(self) -> bool:
+        """Return whether a run has ended that is on record as active."""
+        ended = [(entry.reports, entry.record) for entry in self._entries.values() if entry.reports]
+        return any(run.name in reports for reports, record in ended if record is not None for run in record.active)
 
     async def _sleep(self) -> None:
         """Sleep until the next instant of the agenda, or until something changes; never for long."""
@@ -223,6 +242,10 @@ class Scheduler:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for entry in self._entries.values():
+            if entry.acting:  # its task ended before its first step
+                entry.acting = False
+                self._after_acting(entry)
 
     def _review_soon(self, key: str) -> None:
         self._todo.setdefault(key)
@@ -256,12 +279,13 @@ class Scheduler:
                 return
             self._actor.promise(entry, decision)
         entry.acting = True
-        self._spawn(self._act(entry, decision))
+        self._spawn(self._act(entry, decision), self._acting)
 
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+    @staticmethod
+    def _spawn(work: Coroutine[object, object, None], among: set[asyncio.Task[None]]) -> None:
         task = asyncio.create_task(work)
-        self._acting.add(task)
-        task.add_done_callback(self._acting.discard)
+        among.add(task)
+        task.add_done_callback(among.discard)
 
     def _decide(self, entry: Entry) -> Decision:
         try:

@@ -1,0 +1,134 @@
+"""The loop is cut off and run again: what leading, losing the lead and leading again ask of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from doubles import JOB, START, Cluster, LoopClock, Pool, every, memory_store, resource
+from kalends.engine.scheduler import Scheduler
+
+pytestmark = pytest.mark.looptime
+
+KEY = "default/nightly"
+
+
+class World:
+    """Two schedulers, each with a pool of its own, and one store."""
+
+    def __init__(self, seconds: float | None = 0.0) -> None:
+        self.clock = LoopClock()
+        self.store = memory_store()
+        self.cluster = Cluster(self.clock)
+        self.pools = {name: Pool(2, seconds, self.clock) for name in ("first", "second")}
+        self.first, self.second = (
+            Scheduler(
+                clock=self.clock,
+                store=self.store,
+                executors={"default": self.pools[name], "jobs": self.cluster},
+                identity=name,
+                jobs=self.cluster,
+            )
+            for name in self.pools
+        )
+
+    def apply(self, obj: object) -> None:
+        self.store.put(obj)
+
+    @asynccontextmanager
+    async def term(self, scheduler: Scheduler) -> AsyncIterator[None]:
+        """Let one of them lead: it catches up first."""
+        scheduler.observe(self.store.snapshot(KEY))
+        task = asyncio.create_task(scheduler.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    @property
+    def status(self):
+        return self.store.status(KEY)
+
+
+async def test_a_run_goes_on_between_two_terms_and_is_recorded_in_the_second():
+    world = World(seconds=20)
+    world.apply(resource(trigger=every(60)))
+    async with world.term(world.first):
+        await asyncio.sleep(70)
+    await asyncio.sleep(20)
+    assert world.status["counts"]["active"] == 1
+    async with world.term(world.first):
+        await asyncio.sleep(1)
+    assert world.status["counts"]["succeeded"] == 1
+    assert world.pools["first"].fire_times == [START + 60]
+
+
+async def test_what_another_one_recorded_in_between_stands():
+    world = World(seconds=20)
+    world.apply(resource(trigger=every(60)))
+    async with world.term(world.first):
+        await asyncio.sleep(70)
+    async with world.term(world.second):
+        await asyncio.sleep(1)
+    world.first.give_up_runs()
+    await asyncio.sleep(20)
+    async with world.term(world.first):
+        await asyncio.sleep(10)
+    counts = world.status["counts"]
+    assert (counts["lost"], counts["succeeded"], counts["started"]) == (1, 0, 1)
+    assert world.pools["first"].cancelled == [f"nightly-{START + 60}"]
+    assert world.pools["second"].fire_times == []
+
+
+async def test_a_term_of_less_than_a_step_leaves_nothing_behind():
+    world = World()
+    world.apply(resource(trigger=every(60)))
+    for _ in range(3):
+        async with world.term(world.first):
+            await asyncio.sleep(0)
+    async with world.term(world.first):
+        await asyncio.sleep(61)
+    assert world.pools["first"].fire_times == [START + 60]
+
+
+@pytest.mark.parametrize("steps", range(12))
+async def test_no_moment_at_which_a_term_ends_loses_or_repeats_a_run(steps: int):
+    world = World(seconds=None)
+    world.apply(resource(trigger=every(60)))
+    async with world.term(world.first):
+        await asyncio.sleep(60)
+        for _ in range(steps):
+            await asyncio.sleep(0)
+    async with world.term(world.first):
+        await asyncio.sleep(1)
+    assert world.pools["first"].fire_times == [START + 60]
+    assert world.status["counts"]["started"] == 1
+
+
+async def test_a_job_cut_off_between_its_creation_and_the_record_is_adopted():
+    world = World()
+    world.apply(resource(trigger=every(60), jobTemplate=JOB))
+    async with world.term(world.first):
+        await asyncio.sleep(59)
+        world.store.latency = 10.0
+        await asyncio.sleep(2)
+    world.store.latency = 0.0
+    async with world.term(world.second):
+        await asyncio.sleep(1)
+    assert world.cluster.created == [f"nightly-{START + 60}"]
+    assert world.status["counts"]["started"] == 1
+
+
+async def test_draining_without_the_lead_only_ends_runs():
+    world = World(seconds=5)
+    world.apply(resource(trigger=every(60)))
+    async with world.term(world.first):
+        await asyncio.sleep(61)
+    begun = world.clock.monotonic()
+    await world.first.drain(25)
+    assert world.clock.monotonic() - begun <= 5
+    assert world.status["counts"]["active"] == 1

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from .dossier import Dossier, Execution, Fault, SeenJob
 from .lives import Life
 
-BY_HAND = re.compile(r"-m[0-9a-z]{9}$")
+BY_HAND = re.compile(r"-m-[a-z2-7]{8}$")
 """How the name of a run that was asked for by hand ends."""
 
 
@@ -24,6 +24,8 @@ class Account:
     foreign: Sequence[SeenJob]
     """Jobs of its namespace that belong to nobody, or to somebody else."""
     kills: Sequence[Fault]
+    longest_fault: float
+    """Seconds; for about as long nobody may have decided anything."""
     at: float
     jobs_watched: bool
 
@@ -80,15 +82,21 @@ class Account:
         return len(self.ran.keys() | self.made.keys()) + len(first_by_hand) + len(self.made_by_hand)
 
     def stopped(self, one: Execution) -> float:
-        """Return when an execution was over: when it said so, or when whoever ran it was killed."""
-        if one.end is not None:
-            return one.end
-        kills = [k.at for k in self.kills if k.at >= one.start and k.pid in {0, one.pid, one.parent}]
-        return min(kills, default=self.at)
+        """Return when an execution was over: when it said so, or when whoever ran it was killed.
 
-    def killed_soon_after(self, instant: float, within: float) -> bool:
-        """Return whether an operator was killed before it can be trusted to have recorded what happened then."""
-        return any(0 <= kill.at - instant <= within for kill in self.kills)
+        One that is past its time limit is over on record, though its thread may go on.
+        """
+        limits = self.life.ever("activeDeadlineSeconds") - {None}
+        at_most = one.start + min(limits) if limits else self.at
+        if one.end is not None:
+            return min(one.end, at_most) if limits else one.end
+        kills = [k.at for k in self.kills if k.at >= one.start and k.pid in {0, one.pid, one.parent}]
+        return min([*kills, at_most, self.at])
+
+    def maybe_unrecorded(self, one: Execution, within: float) -> bool:
+        """Return whether its operator was killed before it can be trusted to have recorded how an execution ended."""
+        ended = self.at if one.end is None else one.end
+        return any(one.start <= kill.at <= ended + within for kill in self.kills)
 
     def fates(self) -> Counter[str]:
         """Return how many fire times there were, by what became of them."""
@@ -125,6 +133,7 @@ def accounts_in(dossier: Dossier, lives: Sequence[Life]) -> tuple[list[Account],
             made[life.uid],
             [job for job in made[""] if job.namespace == life.namespace],
             kills,
+            max((min(fault.until, dossier.at) - fault.at for fault in dossier.faults), default=0.0),
             dossier.at,
             dossier.jobs_watched,
         )

@@ -37,8 +37,8 @@ class Act:
     """The whole spec that holds from then on."""
     cursor: int | None = None
     """``status.lastScheduleTime`` in the API server's answer: what had been decided at that very version."""
-    started: int = 0
-    """``status.counts.started`` in the same answer."""
+    queued: int = 0
+    """``status.counts.queued`` in the same answer: what waited then, and is skipped if the schedule was changed."""
     request: str = ""
     """The token of a run that was asked for by hand."""
 

@@ -21,9 +21,7 @@ def outcomes_of_tasks(account: Account, patience: Patience) -> Iterator[Finding]
         return
     last = [runs[-1] for runs in (*account.ran.values(), *_last_by_hand(account))]
     seen = Counter(one.outcome or "cut" for one in last)
-    unrecorded = Counter(
-        one.outcome for one in last if one.end is not None and account.killed_soon_after(one.end, patience.record)
-    )
+    unrecorded = Counter(one.outcome for one in last if account.maybe_unrecorded(one, patience.record))
     stopped = counts["cancelled"]
     if any("activeDeadlineSeconds" in spec for spec in life.specs):
         stopped += counts["failed"]

@@ -18,7 +18,7 @@ class Patience:
     linger: float = 3.0
     """How long what ran in a killed operator may go on: its worker processes have to notice."""
     catch_up_runs: int = 100
-    """As many missed fire times ``coalesce: All`` runs at once."""
+    """So many missed fire times ``coalesce: All`` runs at once; none is closer to the next than a second."""
     quiet: bool = True
     """Whether everything was to be over at the end: nothing active, nothing queued."""
     clock_steps: bool = False

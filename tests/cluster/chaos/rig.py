@@ -1,0 +1,227 @@
+"""One namespace, its operator, and everything that an audit of it needs to know, written down as it happens."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+import random
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+from cluster.api import Api
+from cluster.audit import Act, Dossier, Fault, Patience, Verdict, examine
+from cluster.audit.dossier import executions_in
+from cluster.audit.fire_times import instant_of
+from cluster.chaos.job_watch import JobWatch
+from cluster.operator_process import OperatorProcess, eventually
+
+Json = dict[str, Any]
+TESTS = Path(__file__).parents[2]
+RUN_REQUESTED = "kalends.dev/run-requested"
+EXECUTORS = {"default": {"workers": 20}, "processes": {"kind": "processes", "workers": 3}}
+
+
+class Rig:
+    """Acts on ScheduledJobs and on their operator, remembers when, and has it all audited."""
+
+    def __init__(
+        self,
+        kubeconfig: Path,
+        namespace: str,
+        folder: Path,
+        *,
+        operators_kubeconfig: Path | None = None,
+        executors: Mapping[str, Any] = EXECUTORS,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self.api = Api(kubeconfig)
+        self.namespace = namespace
+        self.folder = folder
+        self.ledger = folder / "ledger.jsonl"
+        self.acts: list[Act] = []
+        self.faults: list[Fault] = []
+        self.jobs = JobWatch(kubeconfig, namespace)
+        self.operator = self.new_operator(operators_kubeconfig or kubeconfig, executors, environ or {})
+        self._now: dict[str, Json] = {}
+
+    def new_operator(
+        self, kubeconfig: Path, executors: Mapping[str, Any], environ: Mapping[str, str], name: str = "operator"
+    ) -> OperatorProcess:
+        """Return an operator whose tasks write to this rig's ledger."""
+        path = os.environ.get("PYTHONPATH")
+        return OperatorProcess(
+            kubeconfig,
+            self.folder / f"{name}.log",
+            namespaces=(self.namespace,),
+            environ={
+                "PYTHONPATH": f"{TESTS}{os.pathsep}{path}" if path else str(TESTS),
+                "AUDIT_LEDGER": str(self.ledger),
+                "KALENDS_TASK_MODULES": '["cluster.chaos.ledger"]',
+                "KALENDS_EXECUTORS": json.dumps(executors),
+                "KALENDS_DRAIN_SECONDS": "5",
+                **environ,
+            },
+        )
+
+    def __enter__(self) -> Self:
+        self.jobs.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.operator.kill()
+        self.jobs.__exit__()
+        self.api.close()
+
+    # -- what users do
+
+    def path(self, name: str = "") -> str:
+        """Return the path of the ScheduledJobs of this namespace, or of one of them."""
+        base = f"/apis/kalends.dev/v1alpha1/namespaces/{self.namespace}/scheduledjobs"
+        return f"{base}/{name}" if name else base
+
+    def apply(self, *manifests: Json) -> None:
+        """Create ScheduledJobs."""
+        for manifest in manifests:
+            at = time.time()
+            self._note("apply", at, self.api.create(self.path(), manifest))
+
+    def edit(self, name: str, **fields: Any) -> None:
+        """Change fields of a spec; None takes one away."""
+        at = time.time()
+        status, answer = self.api.patch(self.path(name), {"spec": fields})
+        assert status == 200, answer
+        self._note("edit", at, answer)
+
+    def delete(self, name: str) -> None:
+        """Delete a ScheduledJob, and wait until it is gone, so that its name is free."""
+        at = time.time()
+        found = self.api.get(self.path(name))
+        assert self.api.delete(self.path(name)) == 200
+        eventually(lambda: self.api.request("GET", self.path(name))[0] == 404)
+        self._note("delete", at, found)
+
+    def request(self, name: str, token: str) -> None:
+        """Ask for a run by hand."""
+        at = time.time()
+        status, answer = self.api.patch(self.path(name), {"metadata": {"annotations": {RUN_REQUESTED: token}}})
+        assert status == 200, answer
+        self._note("request", at, answer, token)
+
+    def _note(self, what: str, at: float, answer: Json, token: str = "") -> None:
+        meta, status = answer["metadata"], answer.get("status") or {}
+        cursor = status.get("lastScheduleTime")
+        self.acts.append(
+            Act(
+                what=what,
+                at=at,
+                done=time.time(),
+                namespace=meta["namespace"],
+                name=meta["name"],
+                uid=meta["uid"],
+                created=instant_of(meta["creationTimestamp"]),
+                spec=copy.deepcopy(answer["spec"]),
+                cursor=None if cursor is None else instant_of(cursor),
+                queued=(status.get("counts") or {}).get("queued", 0),
+                request=token,
+            )
+        )
+
+    # -- what happens to the operator
+
+    def start(self, *, wait: bool = True) -> None:
+        """Start the operator; the last kill is over once it is ready."""
+        if wait:
+            self.operator.start()
+        else:
+            self.operator.process.start(environ=self.operator.environ)
+        if self.faults and self.faults[-1].what == "kill" and math.isinf(self.faults[-1].until):
+            self.faults[-1] = replace(self.faults[-1], until=time.time())
+
+    def kill(self) -> None:
+        """End the operator as a lost node would."""
+        self.operator.kill()
+        self.died()
+
+    def died(self) -> None:
+        """Note that the operator has ended without a word."""
+        self.faults.append(Fault("kill", time.time(), math.inf))
+
+    def hindered(self, what: str, at: float) -> None:
+        """Note a hindrance that has just ended."""
+        self.faults.append(Fault(what, at, time.time()))
+
+    # -- how it ends
+
+    def statuses(self) -> dict[str, Json]:
+        """Return the status of every ScheduledJob, by name."""
+        return {one["metadata"]["name"]: one.get("status") or {} for one in self.api.items(self.path())}
+
+    def counts(self, name: str) -> Mapping[str, int]:
+        """Return the counts of one ScheduledJob; none yet is no counts."""
+        found: Mapping[str, int] = self.api.get(self.path(name)).get("status", {}).get("counts") or {}
+        return found
+
+    def quiet_down(self, within: float = 120.0) -> None:
+        """Suspend every ScheduledJob, and wait until all is over and on record."""
+        for one in self.api.items(self.path()):
+            if not one["spec"].get("suspend"):
+                self.edit(one["metadata"]["name"], suspend=True)
+
+        def all_is_over() -> bool:
+            return all(is_over(one) for one in self.api.items(self.path()))
+
+        try:
+            eventually(all_is_over, within=within, every=0.5)
+        except AssertionError:
+            return  # the audit says what is stuck
+
+    def dossier(self) -> Dossier:
+        """Return, and keep, the evidence up to now."""
+        final = self.api.items(self.path())
+        at = time.time()
+        time.sleep(0.5)  # what the API server has told by now reaches the watch
+        found = Dossier(
+            acts=self.acts,
+            faults=self.faults,
+            executions=executions_in(self.ledger),
+            jobs=self.jobs.jobs(),
+            final=final,
+            at=at,
+            jobs_watched=not self.jobs.interrupted,
+        )
+        found.save(self.folder / "dossier")
+        return found
+
+    def audit(self, patience: Patience | None = None) -> Verdict:
+        """Let all end, and return what an auditor says."""
+        self.quiet_down()
+        return examine(self.dossier(), patience)
+
+    def assert_clean(self, patience: Patience | None = None) -> Verdict:
+        """Let all end, and insist on a clean audit."""
+        verdict = self.audit(patience)
+        assert verdict.is_clean, f"{verdict}\n\nthe dossier is {self.folder / 'dossier'}"
+        print(f"{self.namespace}: {verdict}")
+        return verdict
+
+
+def is_over(resource: Json) -> bool:
+    """Return whether a suspended ScheduledJob has nothing left to do, and says so."""
+    status = resource.get("status") or {}
+    counts = status.get("counts") or {}
+    seen = status.get("observedGeneration") == resource["metadata"]["generation"]
+    asked = (resource["metadata"].get("annotations") or {}).get(RUN_REQUESTED)
+    handled = asked is None or asked in (status.get("handledRequests") or ())
+    return seen and handled and not counts.get("active") and not counts.get("queued")
+
+
+def shuffled(things: Iterable[Any], chance: random.Random) -> list[Any]:
+    """Return them in another order."""
+    found = list(things)
+    chance.shuffle(found)
+    return found

@@ -1,12 +1,14 @@
 """The laws of the engine, as properties: whatever happens in whatever order, every fire time is accounted for once.
 
 A history is a list of steps: time passes, an operator decides and is killed somewhere between deciding and recording,
-runs end, workers come and go. After each step the record must balance; at the end each fire time has one decision.
+runs end, workers come and go, people edit, suspend, and ask for runs by hand. After each step the record must balance,
+and the world must have seen no more than the record allows.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,29 +16,54 @@ from hypothesis import strategies as st
 from doubles import JOB, START, every, resource, schedule_of
 from kalends.engine.deciding import decide
 from kalends.engine.facts import Facts
-from kalends.engine.ports import JobView, RunReport
-from kalends.engine.schedule import Schedule
+from kalends.engine.ports import JobView, Run, RunReport
+from kalends.engine.schedule import REQUEST_ANNOTATION, Schedule
 from kalends.engine.state import State
 from kalends.model import Outcome
+from kalends.model.reasons import Reason
+from kalends.stores.record import decode, encode
 
+CRASHES = ("restart", "die-before-create", "die-between-creates", "die-before-record", "die-before-cancel")
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(
-            ["pass", "decide", "die-before-create", "die-before-record", "end-run", "restart", "clock-back"]
+            [
+                "pass",
+                "pass",
+                "decide",
+                "decide",
+                "decide",
+                "end-run",
+                "end-run",
+                "clock-back",
+                "go",
+                "lose-job",
+                *CRASHES,
+            ]
         ),
         st.integers(0, 400),
     ),
     max_size=60,
 )
+EDITS = st.lists(
+    st.tuples(st.sampled_from(["edit", "suspend", "resume", "ask", "pass", "decide", *CRASHES]), st.integers(0, 100)),
+    max_size=30,
+)
 SPECS = st.fixed_dictionaries(
     {
         "trigger": st.sampled_from([every(1), every(7), every(60), {"cron": {"second": "*/20"}}]),
         "coalesce": st.sampled_from(["Latest", "Earliest", "All"]),
-        "concurrencyPolicy": st.sampled_from(["Forbid", "Allow"]),
+        "concurrencyPolicy": st.sampled_from(["Forbid", "Allow", "Replace", "Queue"]),
         "maxInstances": st.integers(1, 3),
         "jitterSeconds": st.sampled_from([0, 5]),
     },
-    optional={"startingDeadlineSeconds": st.integers(0, 100)},
+    optional={
+        "startingDeadlineSeconds": st.integers(0, 100),
+        "maxRuns": st.integers(1, 6),
+        "retry": st.fixed_dictionaries(
+            {"limit": st.integers(0, 2), "backoffSeconds": st.sampled_from([0, 30]), "onLost": st.booleans()}
+        ),
+    },
 )
 
 
@@ -44,15 +71,25 @@ SPECS = st.fixed_dictionaries(
 class History:
     """A cluster, a store and an operator that may die at any point between them."""
 
-    schedule: Schedule
+    spec: dict[str, Any]
     outlives_us: bool
     now: float = START
     operator: int = 0
+    generation: int = 1
+    token: str = ""
     record: State | None = None
     here: set[str] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)
     reports: dict[str, RunReport] = field(default_factory=dict)
-    jobs: dict[int, JobView] = field(default_factory=dict)
-    ran: list[int] = field(default_factory=list)
+    jobs: dict[str, JobView] = field(default_factory=dict)
+    ran: list[Run] = field(default_factory=list)
+
+    @property
+    def schedule(self) -> Schedule:
+        target = {"jobTemplate": JOB} if self.outlives_us else {}
+        obj = resource(generation=self.generation, **self.spec, **target)
+        obj["metadata"]["annotations"] = {REQUEST_ANNOTATION: self.token} if self.token else {}
+        return schedule_of(obj)
 
     def facts(self) -> Facts:
         return Facts(
@@ -62,105 +99,196 @@ class History:
             free_slots=2 - len(self.here),
             reports=dict(self.reports),
             here=frozenset(self.here),
+            asked_to_end=frozenset(self.asked),
             jobs=tuple(self.jobs.values()) if self.outlives_us else None,
         )
 
-    def decide(self, *, create: bool = True, record: bool = True) -> None:
-        decision = decide(self.schedule, self.record, self.facts())
+    def decide(self, dies: str = "") -> None:  # noqa: C901 - the places to die at are the point of it
+        schedule = self.schedule
+        decision = decide(schedule, self.record, self.facts())
         for run in decision.starts_claimed:
             self.here.add(run.name)
-            self.ran.append(run.fire_time)
-        if not create:
+            self.ran.append(run)
+        if dies == "die-before-create":
             return self.restart()
         for run in decision.starts_before:
-            if run.fire_time not in self.jobs:
-                self.jobs[run.fire_time] = JobView(run.name, run.fire_time, int(self.now))
-                self.ran.append(run.fire_time)
-        if not record:
+            if run.name not in self.jobs:
+                self.jobs[run.name] = JobView(
+                    run.name, run.fire_time, int(self.now), attempt=run.attempt, request=run.request
+                )
+                self.ran.append(run)
+            if dies == "die-between-creates":
+                return self.restart()
+        if dies == "die-before-record":
             return self.restart()
-        self.record = decision.state
-        gone = [name for name in self.reports if name not in {run.name for run in decision.state.active}]
-        for name in gone:
+        # What is remembered is what is written, and no more.
+        self.record = decode(encode(decision.state), created=schedule.created)
+        assert self.record == decision.state or len(decision.state.active) > 50
+        names = {run.name for run in decision.state.active}
+        for name in [name for name in self.reports if name not in names]:
             del self.reports[name]
             self.here.discard(name)
+        if dies == "die-before-cancel":
+            return self.restart()
+        for run in decision.cancels:
+            self.asked.add(run.name)
+            if run.holder:
+                self.report(run.name, run.fire_time, Outcome.CANCELLED, Reason(run.cancelling))
+            else:
+                self.jobs.pop(run.name, None)
         for name in decision.deletes:
-            self.jobs = {at: job for at, job in self.jobs.items() if job.name != name}
+            self.jobs.pop(name, None)
         return None
 
     def restart(self) -> None:
         self.operator += 1
         self.here.clear()
+        self.asked.clear()
         self.reports.clear()
 
-    def end_run(self, which: int) -> None:
-        under_way = [] if self.record is None else list(self.record.active)
-        if not under_way:
-            return
-        run = under_way[which % len(under_way)]
-        ended = (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.TIMED_OUT)[which % 3]
-        report = RunReport(self.schedule.ref, run.name, run.fire_time, ended, int(self.now), int(self.now))
-        if self.outlives_us and run.fire_time in self.jobs:
-            self.jobs[run.fire_time] = replace(self.jobs[run.fire_time], report=report)
-        elif run.name in self.here:
-            self.reports[run.name] = report
+    def report(self, name: str, fire_time: int, outcome: Outcome, reason: str = "") -> None:
+        now = int(self.now)
+        self.reports[name] = RunReport(self.schedule.ref, name, fire_time, outcome, now, now, reason)
 
-    def step(self, what: str, number: int) -> None:
+    def end_run(self, which: int) -> None:
+        """Let a run end: a Job also where its creation is not on record."""
+        ended = (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.TIMED_OUT)[which % 3]
+        going = sorted(name for name, job in self.jobs.items() if job.report is None) or sorted(
+            self.here - self.reports.keys()
+        )
+        if not going:
+            return
+        name = going[which % len(going)]
+        run = next(run for run in self.ran if run.name == name)
+        self.report(name, run.fire_time, ended)
+        if name in self.jobs:
+            self.jobs[name] = replace(self.jobs[name], report=self.reports.pop(name))
+
+    def lose_job(self, which: int) -> None:
+        """Let somebody delete a Job that is on record: of one that is not, only the Job itself could tell."""
+        recorded = {run.name for run in self.record.active} if self.record is not None else set()
+        there = sorted(self.jobs.keys() & recorded)
+        if there:
+            del self.jobs[there[which % len(there)]]
+
+    def under_way(self) -> int:
+        """Return how many runs really go on."""
+        return sum(job.report is None for job in self.jobs.values()) + len(self.here - self.reports.keys())
+
+    def step(self, what: str, number: int) -> None:  # noqa: C901 - a table
         match what:
             case "pass":
                 self.now += number
+            case "go":
+                self.now += 1
+                self.decide()
+                self.decide()
             case "decide":
                 self.decide()
-            case "die-before-create":
-                self.decide(create=False)
-            case "die-before-record":
-                self.decide(record=False)
             case "end-run":
                 self.end_run(number)
+            case "lose-job":
+                self.lose_job(number)
             case "restart":
                 self.restart()
             case "clock-back":
                 self.now = max(START, self.now - number)
+            case "edit":
+                self.edit(trigger=every(3 + number))
+            case "suspend" | "resume":
+                self.edit(suspend=what == "suspend")
+            case "ask":
+                self.token = f"token-{number % 3}"
+            case _ if what in CRASHES:
+                self.decide(dies=what)
+
+    def edit(self, **changes: Any) -> None:
+        self.spec = {**self.spec, **changes}
+        self.generation += 1
 
 
 def due_until(schedule: Schedule, cursor: int | None) -> int:
     return 0 if cursor is None else schedule.trigger.tally(schedule.first_armed, cursor).count
 
 
-@settings(max_examples=250, deadline=None)
+def check(history: History, cursor: int | None) -> None:
+    record = history.record
+    if record is None:
+        return
+    assert record.counts.imbalance() is None
+    assert record.counts.active >= len(record.active)
+    assert record.counts.queued == len(record.queued)
+    assert min(getattr(record.counts, name) for name in record.counts.__slots__) >= 0
+    assert cursor is None or (record.cursor or 0) >= cursor, "the cursor went back"
+    assert [run.fire_time for run in record.queued] == sorted(run.fire_time for run in record.queued)
+    if history.spec["concurrencyPolicy"] != "Allow":
+        assert history.under_way() <= history.spec["maxInstances"], "more run than may"
+
+
+def check_what_ran(history: History) -> None:
+    names = [run.name for run in history.ran]
+    assert len(names) == len(set(names)), "an attempt ran twice"
+    last: dict[tuple[int, str], int] = {}
+    for run in history.ran:
+        before = last.get((run.fire_time, run.request), 0)
+        # An attempt that was claimed, and whose holder died before it started, may count without having run.
+        assert run.attempt == before + 1 or (run.attempt > before and not history.outlives_us)
+        last[run.fire_time, run.request] = run.attempt
+    tokens = [run.request for run in history.ran if run.request and run.attempt == 1]
+    assert len(tokens) == len(set(tokens)), "a request was carried out twice"
+
+
+@settings(max_examples=400, deadline=None)
 @given(SPECS, st.booleans(), STEPS)
 def test_every_fire_time_is_accounted_for_through_crashes_at_any_point(spec, outlives_us, steps):
-    target = {"jobTemplate": JOB} if outlives_us else {}
-    schedule = schedule_of(resource(**spec, **target))
-    history = History(schedule, outlives_us)
+    history = History(spec, outlives_us)
     cursor = None
     for what, number in steps:
         history.step(what, number)
-        record = history.record
-        if record is not None:
-            assert record.counts.imbalance() is None
-            assert record.counts.active == len(record.active)
-            assert min(vars_of(record.counts)) >= 0
-            assert record.counts.due == due_until(schedule, record.cursor), "the cursor and the count disagree"
-            assert cursor is None or (record.cursor or 0) >= cursor, "the cursor went back"
-            cursor = record.cursor
-    assert len(history.ran) == len(set(history.ran)), "a fire time ran twice"
+        check(history, cursor)
+        if history.record is not None:
+            cursor = history.record.cursor
+            due = due_until(history.schedule, cursor)
+            assert history.record.counts.due == due, "the cursor and the count disagree"
+    check_what_ran(history)
+    assert [run.fire_time for run in history.ran if run.attempt == 1] == sorted(
+        run.fire_time for run in history.ran if run.attempt == 1
+    )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=400, deadline=None)
+@given(SPECS, st.booleans(), st.tuples(STEPS, EDITS).map(lambda both: interleaved(*both)))
+def test_edits_suspensions_and_requests_lose_nothing_and_double_nothing(spec, outlives_us, steps):
+    history = History(spec, outlives_us)
+    cursor = None
+    for what, number in steps:
+        history.step(what, number)
+        check(history, cursor)
+        cursor = None if history.record is None else history.record.cursor
+    check_what_ran(history)
+
+
+def interleaved(first: list[Any], second: list[Any]) -> list[Any]:
+    """Return both lists as one, taking turns."""
+    mixed: list[Any] = []
+    for place in range(max(len(first), len(second))):
+        mixed += first[place : place + 1] + second[place : place + 1]
+    return mixed
+
+
+@settings(max_examples=150, deadline=None)
 @given(SPECS, STEPS)
-def test_every_run_that_a_crash_cut_short_is_lost_and_no_other(spec, steps):
-    schedule = schedule_of(resource(**spec))
-    history = History(schedule, outlives_us=False)
+def test_every_run_that_a_crash_cut_short_is_lost_or_tried_again_and_no_other(spec, steps):
+    history = History(spec, outlives_us=False)
     for what, number in steps:
         history.step(what, number)
     history.restart()
-    cut = {run.name for run in history.record.active} if history.record else set()
+    if history.record is None:
+        return
+    cut = {run.fire_time for run in history.record.active if run.retry_at is None}
+    lost = history.record.counts.lost
+    again = spec.get("retry", {}).get("onLost", False)
     history.decide()
-    if history.record is not None:
-        lost = {run.name for run in history.record.history if run.outcome is Outcome.LOST}
-        assert cut <= lost | {run.name for run in history.record.history} or len(cut) > 20
-        assert not cut & {run.name for run in history.record.active}
-
-
-def vars_of(counts):
-    return [getattr(counts, name) for name in counts.__slots__]
+    waiting = {run.fire_time for run in history.record.active if run.attempt > 1}
+    assert history.record.counts.lost - lost == len(cut - waiting)
+    assert again or not cut & waiting

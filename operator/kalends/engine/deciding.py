@@ -13,14 +13,10 @@ from kalends.engine.ports import Notice, Problem, Run, RunReport, Turned
 from kalends.engine.queueing import adopt_started, drop_outdated, gives_up_at
 from kalends.engine.schedule import Schedule
 from kalends.engine.settling import beyond_limits, give_up_pending, pending_until, settle_ended
-from kalends.engine.state import ActiveRun, Condition, Instant, Ref, State
+from kalends.engine.state import HOURS_AHEAD, ActiveRun, Condition, Instant, Ref, State
 from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
 from kalends.model.status import Outcome
-
-HOURS_AHEAD = 48
-"""How far ahead of the clock a record may be: one that was stepped back by a day trips nothing. Beyond that the record
-was edited, and to wait until 2099 without a word would be no answer."""
 
 
 def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:

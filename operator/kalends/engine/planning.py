@@ -10,7 +10,7 @@ from kalends.engine.policies import Refusal, first_refusal
 from kalends.engine.ports import Decided
 from kalends.engine.queueing import waiting
 from kalends.engine.schedule import JOBS_EXECUTOR
-from kalends.engine.state import HANDLED_REQUESTS, ActiveRun, Instant
+from kalends.engine.state import HANDLED_REQUESTS, HOURS_AHEAD, ActiveRun, Instant
 from kalends.model import ConcurrencyPolicy
 from kalends.model.reasons import Reason
 from kalends.model.status import Outcome
@@ -32,7 +32,8 @@ def plan(draft: Draft) -> None:
     if draft.schedule.concurrency is ConcurrencyPolicy.REPLACE:
         candidates = _newest_only(draft, candidates)
     _start_retries(draft)
-    for candidate in candidates:
+    # What runs already takes its room before anything new is given any.
+    for candidate in sorted(candidates, key=lambda one: not one.adopted):
         _decide(draft, candidate)
     _count_coalesced(draft, due)
     if due.last is not None:
@@ -47,22 +48,35 @@ def _due(draft: Draft) -> Due:
         return NONE_DUE
     trigger = schedule.trigger
     unrecorded = (
-        job.fire_time for job in facts.jobs or () if job.fire_time > after and job.attempt == 1 and not job.request
+        job.fire_time
+        for job in facts.jobs or ()
+        if after < job.fire_time <= facts.now + HOURS_AHEAD * 3600 and job.attempt == 1 and not job.request
     )
     existing = frozenset(t for t in unrecorded if trigger.next_after(t - 1) == t)
-    return due_now(schedule, after, facts.now, existing)
+    # A Job that is there proves that its fire time has come, even if the clock was put back since.
+    now = max([facts.now, *(due_instant(schedule, t) for t in existing)])
+    return due_now(schedule, after, now, existing)
 
 
 def _requested(draft: Draft) -> list[Candidate]:
-    """Return what somebody asks for by hand and has not been answered, at most one; and take note of its token."""
-    token, state = draft.schedule.request, draft.state
-    if not token or token in state.handled_requests:
-        return []
-    handled = (token, *state.handled_requests)[:HANDLED_REQUESTS]
-    draft.state = replace(state, handled_requests=handled)
-    job = next((one for one in draft.facts.jobs or () if one.request == token and one.attempt == 1), None)
-    fire_time = int(draft.facts.now) if job is None else job.fire_time
-    return [Candidate(fire_time, token, adopted=job is not None)]
+    """Return what somebody asks for by hand and is not on record, and take note of it.
+
+    The instants of requests are made to grow, whatever the clock does: so a Job with a later one than is on record was
+    created and not recorded, also where another token has been set since.
+    """
+    since = draft.state.last_requested or 0
+    unrecorded = [job for job in draft.facts.jobs or () if job.request and job.attempt == 1 and job.fire_time > since]
+    found = [
+        Candidate(job.fire_time, job.request, adopted=True) for job in sorted(unrecorded, key=lambda one: one.fire_time)
+    ]
+    token = draft.schedule.request
+    if token and token not in draft.state.handled_requests and token not in {one.request for one in found}:
+        latest = max([since, *(one.fire_time for one in found)])
+        found.append(Candidate(max(int(draft.facts.now), latest + 1), token))
+    for candidate in found:
+        handled = (candidate.request, *draft.state.handled_requests)[:HANDLED_REQUESTS]
+        draft.state = replace(draft.state, handled_requests=handled, last_requested=candidate.fire_time)
+    return found
 
 
 def _decide(draft: Draft, candidate: Candidate) -> None:
@@ -150,15 +164,19 @@ def _count_coalesced(draft: Draft, due: Due) -> None:
 def adopt_passed_over(draft: Draft, undecided_since: Instant) -> None:
     """Take up the Jobs that were created, not recorded, and then passed over by an edit or a suspension.
 
-    Their fire times lie before the instant from which the schedule counts now, so that nobody would decide on them any
-    more; but they run.
+    Their fire times lie before the instant from which the schedule counts now, or are none of its fire times, so that
+    nobody would decide on them any more; but they run. What the schedule names before them lies before the edit.
     """
+    schedule = draft.schedule
     known = {run.name for run in draft.state.active}
+    latest = draft.facts.now + HOURS_AHEAD * 3600
     for job in sorted(draft.facts.jobs or (), key=lambda one: one.fire_time):
         state = draft.state
-        passed_over = draft.schedule.suspended or draft.has_ended() or job.fire_time <= state.decided_until
-        if job.request or job.attempt > 1 or job.fire_time <= undecided_since or not passed_over or job.name in known:
+        if job.request or job.attempt > 1 or job.name in known or not undecided_since < job.fire_time <= latest:
             continue
+        passed_over = schedule.suspended or draft.has_ended() or job.fire_time <= state.decided_until
+        if not passed_over and schedule.trigger.next_after(job.fire_time - 1) == job.fire_time:
+            continue  # it is due, and decided as such
         counts = state.counts
         counts = replace(counts, due=counts.due + 1, started=counts.started + 1, active=counts.active + 1)
         run = ActiveRun(job.name, job.fire_time, job.created, JOBS_EXECUTOR)

@@ -179,7 +179,7 @@ def beyond_limits(schedule: Schedule, state: State, jobs: Sequence[JobView] | No
     kept = {True: schedule.keep_succeeded, False: schedule.keep_failed}
     names = []
     for job in sorted(jobs, key=lambda one: one.fire_time, reverse=True):
-        if job.report is None or job.name in active or not _is_recorded(schedule, state, job):
+        if job.report is None or job.name in active or not _is_recorded(state, job):
             continue
         succeeded = job.report.outcome is Outcome.SUCCEEDED
         kept[succeeded] -= 1
@@ -188,8 +188,8 @@ def beyond_limits(schedule: Schedule, state: State, jobs: Sequence[JobView] | No
     return tuple(reversed(names))
 
 
-def _is_recorded(schedule: Schedule, state: State, job: JobView) -> bool:
+def _is_recorded(state: State, job: JobView) -> bool:
     """Return whether a Job that is not active has been decided on: its creation may be all that was done so far."""
     if job.request:
-        return job.request != schedule.request or job.request in state.handled_requests
+        return job.fire_time <= (state.last_requested or 0)
     return job.fire_time <= (state.cursor or 0)

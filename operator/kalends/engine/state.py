@@ -140,6 +140,9 @@ class Condition:
     observed_generation: int = 0
 
 
+HOURS_AHEAD = 48
+"""How far ahead of the clock a record may be: one that was stepped back by a day trips nothing. Beyond that the record
+was edited, and to wait until 2099 without a word would be no answer."""
 LISTED_ACTIVE = 50
 HANDLED_REQUESTS = 10
 """How many tokens are remembered: whoever comes back to an old one asks anew."""
@@ -169,6 +172,8 @@ class State:
     summary: str = ""
     handled_requests: tuple[str, ...] = ()
     """Tokens of requests that have been decided on, the newest first."""
+    last_requested: Instant | None = None
+    """The instant of the newest of them; the next one has a later one."""
 
     @property
     def decided_until(self) -> Instant:

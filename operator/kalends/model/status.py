@@ -218,6 +218,8 @@ class Status(Wire):
     handled_requests: Annotated[tuple[Token, ...], Field(max_length=10)] = ()
     """handledRequests lists the latest values of the annotation kalends.dev/run-requested that were decided on, the
     newest first."""
+    last_request_time: Instant | None = None
+    """lastRequestTime is when a run was last asked for by hand. Unset: none was."""
 
     @classmethod
     def read(cls, raw: Any) -> Self:

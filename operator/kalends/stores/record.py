@@ -41,6 +41,7 @@ def encode(state: State) -> Json:
         "lastMisfire": None if state.last_misfire is None else _misfire(state.last_misfire),
         "counts": {name: getattr(state.counts, name) for name in Counts.__slots__},
         "handledRequests": list(state.handled_requests) or None,
+        "lastRequestTime": _instant(state.last_requested),
     }
     return {name: value for name, value in status.items() if value is not None}
 
@@ -88,6 +89,7 @@ def decode(raw: Json | None, *, created: int) -> State | None:
         conditions={one.type: _read_condition(one) for one in status.conditions},
         summary=status.schedule_summary or "",
         handled_requests=status.handled_requests,
+        last_requested=status.last_request_time,
     )
 
 

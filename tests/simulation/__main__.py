@@ -1,0 +1,47 @@
+"""``python -m simulation --seed 123`` from ``tests/``: tell the story of a seed; ``--seeds 1-500``: try many."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from simulation.seeds import history_of
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="simulation", description=__doc__)
+    parser.add_argument("--seed", help="tell the story of this seed")
+    parser.add_argument("--seeds", default="1-200", help="try these, and name those that fail: FIRST-LAST")
+    parser.add_argument("--logs", action="store_true", help="with what the operators log")
+    said = parser.parse_args()
+    if said.seed is not None:
+        history = history_of(said.seed, logs=said.logs)
+        print(history)
+        return bool(history.wrong)
+    first, _, last = said.seeds.partition("-")
+    return try_all(range(int(first), int(last or first) + 1))
+
+
+def try_all(seeds: range) -> int:
+    """Try seeds, say which fail and how, and how long it took; return how many failed."""
+    begun = time.perf_counter()
+    failed = runs = 0
+    simulated = 0.0
+    for number in seeds:
+        history = history_of(str(number))
+        runs += history.runs
+        simulated += history.seconds
+        if history.wrong:
+            failed += 1
+            print(f"seed {number}: {history.wrong[0]}", flush=True)
+    took = time.perf_counter() - begun
+    print(
+        f"{len(seeds)} seeds, {failed} failed; {simulated / 3600:.1f} simulated hours, {runs} runs, "
+        f"{took:.1f} s, {1000 * took / len(seeds):.0f} ms a seed"
+    )
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(bool(main()))

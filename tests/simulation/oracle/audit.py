@@ -1,0 +1,162 @@
+"""Watches a world, keeps its books, and says at once what is not as it was promised."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from kalends.kube.transport import Request
+from kube.fake_objects import Write
+from simulation.bodies import Body
+from simulation.instants import is_ours
+from simulation.loop import Process
+from simulation.network import body_of
+from simulation.oracle.books import Books, Life
+from simulation.oracle.ending import unsettled
+from simulation.oracle.record import Writing, key_of, wrong_in
+from simulation.oracle.telling import told_of
+from simulation.oracle.truth import wrong_with
+from simulation.server import JOBS, LEASES, SCHEDULED_JOBS
+
+if TYPE_CHECKING:
+    from simulation.replicas import Replica
+    from simulation.world import World
+
+Json = dict[str, Any]
+MOST_REQUESTS = 900
+"""Requests of one operator within a minute of true time; the worlds are small."""
+
+
+class Audit:
+    """The auditor of one world."""
+
+    def __init__(self, world: World) -> None:
+        self.wrong: list[str] = []
+        self.failed = asyncio.Event()
+        self.books = Books()
+        self.leader = ""
+        self._world = world
+        self._requests: Counter[tuple[str, int]] = Counter()
+        world.server.listeners.append(self._written)
+        world.bodies.on_enter = self._entered
+        world.bodies.on_leave = self._left
+
+    def accuse(self, what: str) -> None:
+        """Take note of something that must not be."""
+        self.wrong.append(f"{self._world.loop.time():.3f} s: {what}")
+        self._world.story.tell("AUDIT", f"✗ {what}")
+        self.failed.set()
+
+    def settled(self) -> None:
+        """Check what must hold once all is quiet."""
+        for what in unsettled(self._world, self.books):
+            self.accuse(what)
+
+    # -- what it is told
+
+    def shown(self, process: Process, kind: str | None, obj: Json) -> None:
+        self.books.shown(process, kind, obj)
+
+    def sent(self, process: Process, request: Request) -> None:
+        """Check what an operator sends at the moment when it sends it."""
+        minute = (process.name, int(self._world.loop.time() // 60))
+        self._requests[minute] += 1
+        if self._requests[minute] == MOST_REQUESTS:
+            self.accuse(f"{process.name} has sent {MOST_REQUESTS} requests within a minute")
+        if request.method == "POST" and request.path.endswith("/jobs") and not request.params.get("dryRun"):
+            annotations = body_of(request)["metadata"]["annotations"]
+            life = self.books.by_number[int(annotations["simulation/life"])]
+            seen, version = life.shown.get(process, 0), int(annotations["simulation/version"])
+            if version < seen:
+                name = body_of(request)["metadata"]["name"]
+                self.accuse(f"{process.name} asks for Job {name} of version {version}, but has seen version {seen}")
+
+    def _entered(self, body: Body) -> None:
+        where = body.process.name if body.process is not None else "node"
+        self._world.story.tell(where, f"{body.kind} {body.name} begins (version {body.version})")
+        life = self.books.by_number[body.life]
+        replica = self._replica(body.process)
+        clock = None if replica is None else replica.clock.now()
+        for what in wrong_with(body, life, self._world.bodies, clock, self.leader):
+            self.accuse(what)
+
+    def _left(self, body: Body) -> None:
+        where = body.process.name if body.process is not None else "node"
+        self._world.story.tell(where, f"{body.kind} {body.name} has {body.end}")
+
+    def _replica(self, process: Process | None) -> Replica | None:
+        return next((one for one in self._world.replicas if process is not None and one.process is process), None)
+
+    # -- what the API server writes
+
+    def _written(self, writer: str, write: Write) -> None:
+        now = self._world.loop.time() + self._world.epoch
+        if write.collection == SCHEDULED_JOBS:
+            self._resource(writer, write, now)
+        elif write.collection == JOBS:
+            self._job(writer, write, now)
+        elif write.collection == LEASES:
+            self._lease(write)
+
+    def _resource(self, writer: str, write: Write, now: float) -> None:
+        obj = write.after
+        if write.before is None:
+            self.books.created(obj, now)
+            return
+        life = self.books.lives[obj["metadata"]["uid"]]
+        if write.kind == "DELETED":
+            life.deleted = now
+            self._world.story.tell("server", f"{life.name} (life {life.number}) is gone")
+            return
+        self.books.edited(obj, now)
+        before, after = life.status, obj.get("status", {})
+        if before != after:
+            self._status(writer, life, before, after)
+
+    def _status(self, writer: str, life: Life, before: Json, after: Json) -> None:
+        self._world.story.tell(writer, f"records {life.name}: {told_of(before, after)}")
+        replica = next((one for one in self._world.replicas if one.process and one.process.name == writer), None)
+        offset = replica.clock.offset if replica is not None else 0.0
+        it = Writing(life, before, after, writer, self._world.now() + offset, self._world.bodies)
+        for what in wrong_in(it):
+            self.accuse(f"{life.name}: {what}")
+        life.status = after
+        for field in ("active", "history"):
+            for run in after.get(field, ()):
+                if run.get("outcome") not in {"Missed", "Skipped"} and "count" not in run:
+                    life.runs.setdefault(key_of(run), run["name"])
+                    job = life.job(run["name"])
+                    if job is not None:
+                        job.recorded = True
+        life.waited.update(key_of(run) for run in after.get("queued", ()))
+
+    def _job(self, writer: str, write: Write, now: float) -> None:
+        job = write.after
+        if not is_ours(job):
+            return
+        name = job["metadata"]["name"]
+        if write.kind == "ADDED":
+            self._world.story.tell(writer, f"creates Job {name}")
+            self._check_new_job(job)
+            self.books.job_created(job, now)
+        elif write.kind == "DELETED":
+            self._world.story.tell(writer, f"Job {name} is gone")
+            self.books.job_deleted(job, now)
+
+    def _check_new_job(self, job: Json) -> None:
+        life = self.books.owner(job)
+        if life is None:
+            return
+        name = job["metadata"]["name"]
+        earlier = [made for made in life.jobs if made.name == name]
+        if any(made.recorded for made in earlier):
+            self.accuse(f"Job {name} is made a second time, although its run is on record")
+
+    def _lease(self, write: Write) -> None:
+        holder = write.after.get("spec", {}).get("holderIdentity") or ""
+        if holder != self.leader:
+            self._world.story.tell("lease", f"is held by {holder or 'nobody'}")
+            self.leader = holder
+
+

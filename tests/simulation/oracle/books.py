@@ -1,0 +1,133 @@
+"""The books of the world: each resource's life, from what the API server was told and what really ran."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from simulation.instants import fire_time_of, instant_of
+from simulation.loop import Process
+from simulation.oracle.firetimes import FireTimes
+
+Json = dict[str, Any]
+NEVER_AGAIN = 1 << 30
+"""The version that an operator has seen of a resource once it has seen that it is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One generation of a spec."""
+
+    generation: int
+    number: int
+    spec: Json
+    written: float
+    """When it was written, in true time."""
+    fires: FireTimes
+
+
+@dataclass(slots=True)
+class JobLife:
+    """One Job of a resource."""
+
+    name: str
+    uid: str
+    fire_time: int
+    created: float
+    recorded: bool = False
+    """Whether some status has named its run."""
+    deleted: float | None = None
+
+
+@dataclass(slots=True)
+class Life:
+    """One resource, from its creation to its end."""
+
+    uid: str
+    name: str
+    number: int
+    created: int
+    versions: dict[int, Version] = field(default_factory=dict)
+    status: Json = field(default_factory=dict)
+    deleted: float | None = None
+    shown: dict[Process, int] = field(default_factory=dict)
+    """The newest version that each operator has been shown."""
+    runs: dict[str, str] = field(default_factory=dict)
+    """Every run that was ever started on record, by fire time or request, with its name."""
+    waited: set[str] = field(default_factory=set)
+    """Every run that was ever queued."""
+    jobs: list[JobLife] = field(default_factory=list)
+
+    @property
+    def newest(self) -> Version:
+        return self.versions[max(self.versions)]
+
+    def job(self, name: str) -> JobLife | None:
+        """Return the last Job of a name."""
+        return next((job for job in reversed(self.jobs) if job.name == name), None)
+
+
+class Books:
+    """All lives, by UID."""
+
+    def __init__(self) -> None:
+        self.lives: dict[str, Life] = {}
+        self.by_number: dict[int, Life] = {}
+
+    def created(self, obj: Json, now: float) -> None:
+        meta = obj["metadata"]
+        number, _ = told_by(obj["spec"])
+        life = Life(meta["uid"], meta["name"], number, instant_of(meta["creationTimestamp"]))
+        self.lives[life.uid] = self.by_number[number] = life
+        self.edited(obj, now)
+
+    def edited(self, obj: Json, now: float) -> None:
+        meta, spec = obj["metadata"], obj["spec"]
+        life = self.lives[meta["uid"]]
+        generation = meta["generation"]
+        if generation not in life.versions:
+            _, number = told_by(spec)
+            fires = FireTimes(spec, life.created)
+            life.versions[generation] = Version(generation, number, spec, now, fires)
+
+    def shown(self, process: Process, kind: str | None, obj: Json) -> Life | None:
+        """Take note of what an operator has been shown."""
+        life = self.lives.get(obj["metadata"]["uid"])
+        if life is None:
+            return None
+        for other in self.lives.values():
+            if other.name == life.name and other.number < life.number:
+                other.shown[process] = NEVER_AGAIN
+        gone = kind == "DELETED" or "deletionTimestamp" in obj["metadata"]
+        version = NEVER_AGAIN if gone else told_by(obj["spec"])[1]
+        life.shown[process] = max(life.shown.get(process, 0), version)
+        return life
+
+    def job_created(self, job: Json, now: float) -> JobLife | None:
+        life = self.owner(job)
+        if life is None:
+            return None
+        meta = job["metadata"]
+        made = JobLife(meta["name"], meta["uid"], fire_time_of(job), now)
+        life.jobs.append(made)
+        return made
+
+    def job_deleted(self, job: Json, now: float) -> None:
+        life = self.owner(job)
+        for made in () if life is None else life.jobs:
+            if made.uid == job["metadata"]["uid"]:
+                made.deleted = now
+
+    def owner(self, job: Json) -> Life | None:
+        """Return whose a Job is."""
+        references = job["metadata"].get("ownerReferences") or ()
+        return next((self.lives[one["uid"]] for one in references if one["uid"] in self.lives), None)
+
+
+def told_by(spec: Json) -> tuple[int, int]:
+    """Return the life and the version that a spec carries."""
+    if "jobTemplate" in spec:
+        told = spec["jobTemplate"]["metadata"]["annotations"]
+        return int(told["simulation/life"]), int(told["simulation/version"])
+    told = spec["task"]["kwargs"]
+    return told["life"], told["version"]

@@ -1,0 +1,76 @@
+"""Claims about a world that has been left alone for long enough: nothing is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from simulation.instants import instant_of
+from simulation.oracle.books import Books, Life
+from simulation.oracle.record import keys
+from simulation.server import JOBS, SCHEDULED_JOBS
+
+if TYPE_CHECKING:
+    from simulation.world import World
+
+Json = dict[str, Any]
+JUST_NOW = 3.0
+"""Seconds: what became due within so long may still be on its way."""
+STARTS_SOON = 30.0
+
+
+def unsettled(world: World, books: Books) -> Iterator[str]:
+    """Yield what should have become of something, and has not."""
+    for obj in world.server.all(SCHEDULED_JOBS):
+        life = books.lives[obj["metadata"]["uid"]]
+        if "deletionTimestamp" not in obj["metadata"]:
+            for what in _unsettled(world, life):
+                yield f"{life.name}, at the end: {what}"
+    for body in world.bodies.entered:
+        if body.process is None and body.end is None and world.loop.time() - body.entered > 120:
+            yield f"{body.name} still runs"
+
+
+def _unsettled(world: World, life: Life) -> Iterator[str]:
+    status, version = life.status, life.newest
+    if status.get("observedGeneration") != version.generation:
+        yield f"generation {status.get('observedGeneration')} was observed last, not {version.generation}"
+        return
+    yield from _conditions(status)
+    clock = world.now() + max(replica.clock.offset for replica in world.replicas)
+    earliest = world.now() + min(replica.clock.offset for replica in world.replicas)
+    marks = [instant_of(status[name]) for name in ("armedTime", "lastScheduleTime") if name in status]
+    decided = max(marks, default=life.created - 1)
+    jitter = version.spec.get("jitterSeconds", 0)
+    open_ = version.fires.between(decided, int(earliest - JUST_NOW - jitter))
+    if open_ and "maxRuns" not in version.spec:
+        yield f"nobody has decided on {len(open_)} fire times, the first {open_[0]}"
+    upcoming = version.fires.next_after(max(decided, int(earliest) - jitter - 1))
+    told = status.get("nextRunTime")
+    if upcoming is not None and told is None and "maxRuns" not in version.spec:
+        yield f"nextRunTime is unset, and {upcoming} is still to come"
+    if told is not None and upcoming is None and instant_of(told) > clock:
+        yield f"nextRunTime is {told}, but there is none to come"
+    yield from _active(world, life)
+
+
+def _conditions(status: Json) -> Iterator[str]:
+    for one in status.get("conditions", ()):
+        if (one["type"], one["status"]) in {("Ready", "False"), ("Stalled", "True")}:
+            yield f"it is {one['type']}={one['status']}: {one['reason']}: {one['message']}"
+
+
+def _active(world: World, life: Life) -> Iterator[str]:
+    alive = {replica.process.name for replica in world.replicas if replica.process is not None}
+    jobs = {job["metadata"]["name"]: job for job in world.server.all(JOBS)}
+    for run in keys(life.status, "active").values():
+        holder = run.get("holder")
+        if run.get("retryTime"):
+            continue
+        if holder and holder not in alive:
+            yield f"{run['name']} is still active, held by {holder}, which is gone"
+        bodies = world.bodies.of_run(life.number, run["name"])
+        if holder and bodies and bodies[-1].left is not None and world.loop.time() - bodies[-1].left > STARTS_SOON:
+            yield f"{run['name']} is still active, but has {bodies[-1].end} at {bodies[-1].left:.3f} s"
+        if not holder and run["name"] not in jobs:
+            yield f"{run['name']} is still active, but has no Job"

@@ -1,0 +1,266 @@
+"""Claims about one write of a status: what it may change, given what stood there, the spec, and what really ran."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from simulation.bodies import Bodies, Body, End
+from simulation.instants import instant_of
+from simulation.oracle.books import Life, Version
+
+Json = dict[str, Any]
+
+COUNTS = ("due", "requested", "started", "missed", "coalesced", "skipped", "queued", "active")
+ENDS = ("succeeded", "failed", "cancelled", "lost")
+MOST_HISTORY = 20
+WHEN = ("schedule", "trigger", "timeZone", "startTime", "endTime", "exclude", "daylightSaving", "suspend")
+CATCH_UP = 100
+DECIDED_AND_WRITTEN = 5.0
+"""Seconds: a write that arrives within so long of a fire time was decided on time."""
+
+
+def key_of(run: Json) -> str:
+    """Return what a run is for: its request, or its fire time. Attempts share it."""
+    return run.get("request") or run["scheduledTime"]
+
+
+def keys(status: Json, field: str) -> dict[str, Json]:
+    return {key_of(run): run for run in status.get(field, ())}
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """One write of a status by an operator; ``clock`` is what its node's clock shows."""
+
+    life: Life
+    before: Json
+    after: Json
+    writer: str
+    clock: float
+    bodies: Bodies
+
+    @property
+    def version(self) -> Version | None:
+        return self.life.versions.get(self.after.get("observedGeneration", 0))
+
+    def grown(self, *names: str) -> int:
+        """Return by how much counts have grown together."""
+        old, new = self.before.get("counts", {}), self.after.get("counts", {})
+        return sum(new.get(name, 0) - old.get(name, 0) for name in names)
+
+    def instant(self, status: Json, field: str) -> int | None:
+        return instant_of(status[field]) if field in status else None
+
+    def decided_until(self) -> int:
+        """Return up to when fire times had been decided."""
+        marks = [self.instant(self.before, field) for field in ("armedTime", "lastScheduleTime")]
+        return max((mark for mark in marks if mark is not None), default=self.life.created - 1)
+
+    def newly(self, field: str) -> dict[str, Json]:
+        """Return the runs that a list has gained."""
+        old = keys(self.before, field)
+        return {key: run for key, run in keys(self.after, field).items() if key not in old}
+
+    def due(self) -> list[int]:
+        """Return the fire times that this write decides, by our own reckoning."""
+        version, cursor = self.version, self.instant(self.after, "lastScheduleTime")
+        if version is None or cursor is None:
+            return []
+        since = max(self.decided_until(), self.instant(self.after, "armedTime") or 0)
+        return version.fires.between(since, cursor)
+
+
+def wrong_in(it: Writing) -> Iterator[str]:
+    """Yield what is wrong with a write."""
+    if it.version is None:
+        yield f"observedGeneration {it.after.get('observedGeneration')} is of no spec that ever was"
+        return
+    yield from _sums(it)
+    yield from _never_back(it)
+    yield from _armed(it)
+    yield from _due(it)
+    yield from _starts(it)
+    yield from _ends(it)
+    yield from _policies(it)
+
+
+def _sums(it: Writing) -> Iterator[str]:
+    counts = it.after.get("counts", {})
+    every = {name: counts.get(name, 0) for name in (*COUNTS, *ENDS)}
+    decided = sum(every[name] for name in ("started", "missed", "coalesced", "skipped", "queued"))
+    if every["due"] + every["requested"] != decided:
+        yield f"due + requested is not what was decided: {every}"
+    if every["started"] != every["active"] + sum(every[name] for name in ENDS):
+        yield f"started is not active + ended: {every}"
+    if every["active"] != len(it.after.get("active", ())) or every["queued"] != len(it.after.get("queued", ())):
+        yield f"counts and lists differ: {every}, {it.after.get('active')}, {it.after.get('queued')}"
+    if min(every.values()) < 0:
+        yield f"a count is negative: {every}"
+
+
+def _never_back(it: Writing) -> Iterator[str]:
+    for field in ("lastScheduleTime", "armedTime", "lastSuccessfulTime"):
+        old, new = it.instant(it.before, field), it.instant(it.after, field)
+        if old is not None and (new is None or new < old):
+            yield f"{field} went back from {it.before[field]} to {it.after.get(field)}"
+    for name in ("due", "requested", "coalesced", "missed", "skipped", *ENDS):
+        if it.grown(name) < 0:
+            yield f"counts.{name} went back"
+    if it.after.get("observedGeneration", 0) < it.before.get("observedGeneration", 0):
+        yield "observedGeneration went back"
+    history = [instant_of(run["scheduledTime"]) for run in it.after.get("history", ())]
+    if len(history) > MOST_HISTORY or history != sorted(history, reverse=True):
+        yield f"history is too long, or not the newest first: {history}"
+
+
+def _armed(it: Writing) -> Iterator[str]:
+    """What counts as the schedule's beginning moves only to an edit of the schedule that was made since."""
+    old, new = it.instant(it.before, "armedTime"), it.instant(it.after, "armedTime")
+    if new is None:
+        yield "armedTime is missing"
+        return
+    if old is None:
+        if not it.life.created - 1 <= new <= it.life.created:
+            yield f"a resource seen for the first time counts from {new - it.life.created:+d} s of its creation"
+        return
+    if new == old:
+        return
+    seen, told = it.before.get("observedGeneration", 0), it.after.get("observedGeneration", 0)
+    edits = [one for generation, one in sorted(it.life.versions.items()) if seen < generation <= told]
+    if not edits:
+        yield f"armedTime moved from {it.before['armedTime']} to {it.after['armedTime']} without an edit"
+    elif not (int(edits[0].written) <= new <= int(edits[-1].written)) and new > it.clock:
+        yield f"armedTime moved to {it.after['armedTime']}, which is the time of no edit"
+
+
+def adopted(it: Writing) -> list[str]:
+    """Return the runs whose Jobs had been created without being recorded, and that no schedule names any more."""
+    due, since = set(it.due()), it.decided_until()
+    found = []
+    for key, run in it.newly("active").items():
+        job = it.life.job(run["name"])
+        at = instant_of(run["scheduledTime"])
+        if job is not None and not run.get("request") and at not in due and at > since:
+            found.append(key)
+    return found
+
+
+def _due(it: Writing) -> Iterator[str]:
+    due, more = it.due(), adopted(it)
+    if it.grown("due") != len(due) + len(more):
+        yield (
+            f"counts.due grew by {it.grown('due')}, but between {it.decided_until()} and the cursor "
+            f"{it.after.get('lastScheduleTime')} there are {len(due)} fire times: {due[:5]} (and {len(more)} adopted)"
+        )
+    if due and due[-1] > it.clock:
+        yield f"the fire time {due[-1]} is decided {due[-1] - it.clock:.1f} s before it is due"
+
+
+def _starts(it: Writing) -> Iterator[str]:
+    """Each fire time is started at most once, and only if it was due, queued, asked for, or has its Job."""
+    due = {_text(at) for at in it.due()} | set(adopted(it))
+    queued = keys(it.before, "queued")
+    for key, run in it.newly("active").items():
+        if key in it.life.runs:
+            yield f"{run['name']} is started, but was before"
+        if key not in due and key not in queued and not run.get("request"):
+            yield f"{run['name']} is started, but was neither due nor queued"
+    for key, run in it.newly("queued").items():
+        if key in it.life.runs or key in it.life.waited:
+            yield f"{run['name']} is queued, but was queued or started before"
+        if key not in due and not run.get("request"):
+            yield f"{run['name']} is queued, but was not due"
+    left = [key for key in queued if key in it.newly("active")]
+    waiting = [key for key in keys(it.after, "queued") if key in queued]
+    if left and waiting and max(map(_order(queued), left)) > min(map(_order(queued), waiting)):
+        yield f"of those that wait {left} went first, before {waiting}"
+
+
+def _order(queued: dict[str, Json]) -> Any:
+    return lambda key: queued[key]["scheduledTime"]
+
+
+def _text(at: int) -> str:
+    from simulation.instants import rfc3339
+
+    return rfc3339(at)
+
+
+def _ends(it: Writing) -> Iterator[str]:
+    """What has ended is on record as what it was."""
+    gone = [run for key, run in keys(it.before, "active").items() if key not in keys(it.after, "active")]
+    old = {key_of(run) for run in it.before.get("history", ()) if run["outcome"] not in {"Missed", "Skipped"}}
+    told = {
+        key_of(run): run
+        for run in it.after.get("history", ())
+        if key_of(run) not in old and run["outcome"] not in {"Missed", "Skipped"} and "count" not in run
+    }
+    at_once = [key for key in told if key not in keys(it.before, "active")]
+    for key in at_once:
+        if key in it.life.runs:
+            yield f"{told[key]['name']} has ended, but had before"
+    ended = it.grown(*ENDS)
+    unstarted = len(gone) - (ended - len(at_once))
+    if not 0 <= unstarted <= it.grown("missed"):
+        yield f"{len(gone)} runs are active no longer, but {ended} have ended ({len(at_once)} of them at once)"
+    for run in gone:
+        end = told.get(key_of(run))
+        if end is not None:
+            yield from _truly(it, run, end)
+        elif unstarted and it.bodies.of_run(it.life.number, run["name"]):
+            yield f"{run['name']} is on record as missed, or not at all, but it ran"
+
+
+def _truly(it: Writing, run: Json, end: Json) -> Iterator[str]:
+    name, outcome = run["name"], end["outcome"]
+    bodies = it.bodies.of_run(it.life.number, name)
+    last: Body | None = bodies[-1] if bodies else None
+    if outcome == "Succeeded" and (last is None or last.end is not End.RETURNED):
+        yield f"{name} is on record as succeeded, but in truth {_fate(last)}"
+    if outcome == "Failed" and last is not None and last.end not in {End.RAISED, End.KILLED}:
+        yield f"{name} is on record as failed ({end.get('reason')}), but in truth {_fate(last)}"
+    if outcome == "Lost":
+        job = it.life.job(name)
+        if run.get("holder") == it.writer:
+            yield f"{name} is on record as lost by {it.writer}, which holds it"
+        if not run.get("holder") and job is not None and job.deleted is None:
+            yield f"{name} is on record as lost, but its Job is there"
+
+
+def _fate(body: Body | None) -> str:
+    if body is None:
+        return "it never ran"
+    return "it still runs" if body.end is None else f"it was {body.end}"
+
+
+def _policies(it: Writing) -> Iterator[str]:
+    """What the policies made of those that were due, where there can be no doubt about it."""
+    version, due = it.version, it.due()
+    if version is None or not due:
+        return
+    spec = version.spec
+    deadline = spec.get("startingDeadlineSeconds")
+    if deadline is None and it.grown("missed") and not it.before.get("active") and not it.before.get("queued"):
+        yield "a run was missed, but no deadline is set"
+    if spec.get("coalesce") == "All":
+        most = max(0, len(due) - spec.get("maxCatchUpRuns", CATCH_UP))
+        if it.grown("coalesced") > most:
+            yield f"{it.grown('coalesced')} were coalesced, but coalesce is All"
+    if it.grown("coalesced") >= len(due):
+        yield f"all {len(due)} fire times were coalesced, so with what?"
+    policy, most = spec.get("concurrencyPolicy", "Forbid"), spec.get("maxInstances", 1)
+    active = it.before.get("counts", {}).get("active", 0)
+    if policy == "Forbid" and active >= most and it.grown("started") > len(adopted(it)) + len(_ended_now(it)):
+        yield f"{it.grown('started')} more were started with {active} of {most} active"
+    jitter = spec.get("jitterSeconds", 0)
+    on_time = it.clock - due[0] - jitter <= (1.0 if deadline is None else min(1.0, deadline - 1.0))
+    room = policy == "Allow" or active < most
+    unlimited = "maxRuns" not in spec
+    if len(due) == 1 and on_time and room and unlimited and it.grown("started", "queued") < 1:
+        yield f"{due[0]} was due, on time and had room, but did not start: {it.after.get('lastMisfire')}"
+
+
+def _ended_now(it: Writing) -> list[str]:
+    return [key for key in keys(it.before, "active") if key not in keys(it.after, "active")]

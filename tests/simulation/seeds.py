@@ -1,0 +1,13 @@
+"""From a seed to its history: how many replicas, and the script of plain seeds."""
+
+from __future__ import annotations
+
+from simulation.chance import Chance
+from simulation.lives import by_chance
+from simulation.world import History, run
+
+
+def history_of(seed: str, *, logs: bool = False) -> History:
+    """Return the history of a plain seed."""
+    replicas = Chance(seed).stream("replicas").pick([1])
+    return run(seed, by_chance, replicas=replicas, logs=logs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kalends.engine.ports import JobView, Notice, Run, RunReport, Snapshot, StartRefused
@@ -99,6 +99,7 @@ class Pool:
         self.started: list[Run] = []
         self.started_at: list[float] = []
         self.cancelled: list[str] = []
+        self.cancelling_takes = 0.0
         self.outcome = Outcome.SUCCEEDED
         self.fails_with: Exception | None = None
         self._clock = clock or LoopClock()
@@ -123,13 +124,20 @@ class Pool:
         if self.seconds is not None:
             asyncio.get_running_loop().call_later(self.seconds, self.end, run.name)
 
-    def end(self, name: str) -> None:
-        run = self._running.pop(name)
+    def end(self, name: str, outcome: Outcome | None = None, reason: str = "") -> None:
+        run = self._running.pop(name, None)
+        if run is None:
+            return
         now = int(self._clock.now())
-        self._report(RunReport(run.ref, run.name, run.fire_time, self.outcome, now, now, result='"done"'))
+        outcome = outcome or self.outcome
+        self._report(RunReport(run.ref, run.name, run.fire_time, outcome, now, now, reason, result='"done"'))
 
     async def cancel(self, run_name: str, ref: Ref, reason: Reason) -> None:
+        """It is gone after ``cancelling_takes`` seconds, and not before."""
         self.cancelled.append(run_name)
+        run = self._running.get(run_name)
+        if run is not None and run.ref.uid == ref.uid:
+            asyncio.get_running_loop().call_later(self.cancelling_takes, self.end, run_name, Outcome.CANCELLED, reason)
 
     async def close(self, grace: float) -> None:
         ends_at = self._clock.monotonic() + grace
@@ -148,6 +156,8 @@ class Cluster:
 
     def __init__(self, clock: LoopClock | None = None) -> None:
         self.created: list[str] = []
+        self.cancelled: list[str] = []
+        self.cancelling_takes = 0.0
         self.jobs: dict[str, dict[str, JobView]] = {}
         self.down = False
         self.refuses: StartRefused | None = None
@@ -173,13 +183,15 @@ class Cluster:
         jobs = self.jobs.setdefault(run.ref.uid, {})
         if run.name not in jobs:
             self.created.append(run.name)
-            jobs[run.name] = JobView(run.name, run.fire_time, int(self._clock.now()))
+            jobs[run.name] = JobView(
+                run.name, run.fire_time, int(self._clock.now()), attempt=run.attempt, request=run.request
+            )
 
     def end(self, ref: Ref, name: str, outcome: Outcome = Outcome.SUCCEEDED) -> None:
         job = self.jobs[ref.uid][name]
         now = int(self._clock.now())
         report = RunReport(ref, name, job.fire_time, outcome, job.created, now)
-        self.jobs[ref.uid][name] = JobView(name, job.fire_time, job.created, report)
+        self.jobs[ref.uid][name] = replace(job, report=report)
         self._changed(ref.uid)
 
     def views(self, uid: str) -> Sequence[JobView] | None:
@@ -189,7 +201,14 @@ class Cluster:
         del self.jobs[ref.uid][job]
 
     async def cancel(self, run_name: str, ref: Ref, reason: Reason) -> None:
-        return
+        """The Job is there for ``cancelling_takes`` seconds more, until its pods are gone."""
+        self.cancelled.append(run_name)
+        asyncio.get_running_loop().call_later(self.cancelling_takes, self.vanish, ref, run_name)
+
+    def vanish(self, ref: Ref, name: str) -> None:
+        """Let a Job be gone, as by somebody's hand."""
+        if self.jobs.get(ref.uid, {}).pop(name, None) is not None:
+            self._changed(ref.uid)
 
     async def close(self, grace: float) -> None:
         return

@@ -211,7 +211,7 @@ def test_what_is_still_active_at_a_quiet_end_is_found() -> None:
 
 def test_a_request_by_hand_runs_once_and_the_last_one_must_be_handled() -> None:
     request = act("request", FIVE[0] + 0.3, request="t1")
-    by_hand = replace(ran(FIVE[0] + 1), run="tick-mabcdefgh2", start=FIVE[0] + 1.2)
+    by_hand = replace(ran(FIVE[0] + 1), run="tick-m-abcdefg2", start=FIVE[0] + 1.2)
     final = resource(FIVE[-1], due=5, requested=1, started=6, succeeded=6)
     final["status"]["handledRequests"] = ["t1"]
     honest = replace(HONEST, acts=[act(), request], executions=[*HONEST.executions, by_hand], final=[final])

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import random
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -132,6 +133,13 @@ class Rig:
         )
 
     # -- what happens to the operator
+
+    def alter(self, **environ: str) -> None:
+        """Start an altered operator from now on (``altered.py``), told so by its environment."""
+        process = self.operator.process
+        if "cluster.chaos.altered" not in process.command:
+            process.command[:1] = [sys.executable, "-m", "cluster.chaos.altered"]
+        self.operator.environ |= environ
 
     def start(self, *, wait: bool = True) -> None:
         """Start the operator; the last kill is over once it is ready."""

@@ -1,240 +1,254 @@
-"""One set of claims for every pool, on real threads and real processes."""
+"""One set of claims for pools of threads and of processes, on real ones."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
-import threading
 import time
-from pathlib import Path
 
 import pytest
 
-from kalends import current_run, task
-from kalends.clock import SystemClock
+from executors.local import REF, Listening, pool_of, processes, result_of, run_of, threads
 from kalends.engine.ports import Run, StartRefused
-from kalends.engine.schedule import JobTemplate, TaskCall
+from kalends.engine.schedule import JobTemplate
 from kalends.engine.state import Ref
-from kalends.executors.pool import PoolExecutor
-from kalends.executors.processes import ProcessWorkers
-from kalends.executors.threads import ThreadWorkers
+from kalends.errors import Unavailable
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
-from kalends.tasks import Registry, builtin
-
-REF = Ref("default", "nightly", "uid")
 
 
-@task(name="test.fail")
-def fail():
-    raise ValueError("no \x00 such\x1b[31m thing")
+@pytest.fixture(params=[threads, processes], ids=["threads", "processes"])
+def workers(request):
+    return request.param()
 
 
-@task(name="test.unjson")
-def unjson():
-    return object()
-
-
-@task(name="test.long")
-def long():
-    return "x" * 5000
-
-
-class Reports:
-    def __init__(self) -> None:
-        self.seen = []
-        self.changed = asyncio.Event()
-
-    def __call__(self, report) -> None:
-        self.seen.append(report)
-        self.changed.set()
-
-    async def wait(self, count: int):
-        async with asyncio.timeout(30):
-            while len(self.seen) < count:
-                self.changed.clear()
-                await self.changed.wait()
-        return self.seen
-
-
-def registry() -> Registry:
-    import sys
-
-    return Registry([builtin, sys.modules[__name__]])
-
-
-@pytest.fixture(params=[ThreadWorkers, ProcessWorkers], ids=["threads", "processes"])
-async def pool(request):
-    made = PoolExecutor(2, request.param(2), registry(), SystemClock())
-    yield made
-    await made.close(0)
-
-
-def run_of(name: str, *args, number: int = 1) -> Run:
-    return Run(REF, f"nightly-{number}", number, TaskCall(name, args, {}), "default")
-
-
-async def test_a_task_runs_and_its_value_is_the_result(pool):
-    reports = Reports()
-    pool.bind(reports, lambda uid: None, lambda: None)
-    await pool.start(run_of("kalends.echo", 1, "two"))
-    (report,) = await reports.wait(1)
+async def test_a_task_runs_and_its_value_is_the_result(workers):
+    report = await result_of(workers, "kalends.echo", 1, "two")
     assert report.outcome is Outcome.SUCCEEDED
     assert json.loads(report.result) == {"args": [1, "two"], "kwargs": {}}
 
 
-async def test_workers_that_are_taken_are_not_free(pool):
-    reports = Reports()
-    pool.bind(reports, lambda uid: None, lambda: None)
-    assert pool.free_slots() == 2
-    await pool.start(run_of("kalends.sleep", 0.2, number=1))
-    await pool.start(run_of("kalends.sleep", 0.2, number=2))
-    assert pool.free_slots() == 0
-    await reports.wait(2)
-    assert pool.free_slots() == 2
+async def test_workers_that_are_taken_are_not_free_and_nothing_is_queued_behind_them(workers):
+    async with pool_of(workers, 2) as (pool, listening):
+        await pool.start(run_of("kalends.sleep", 0.2, number=1))
+        await pool.start(run_of("kalends.sleep", 0.2, number=2))
+        assert pool.free_slots() == 0
+        with pytest.raises(Unavailable, match="all 2 workers are taken"):
+            await pool.start(run_of("kalends.echo", number=3))
+        await listening.wait(2)
+        assert pool.free_slots() == 2
 
 
-async def test_what_is_no_task_is_refused(pool):
-    with pytest.raises(StartRefused, match="registered task"):
-        await pool.start(run_of("os.system", "true"))
-    with pytest.raises(StartRefused):
-        await pool.start(Run(REF, "nightly-1", 1, JobTemplate({}, {}, {}), "default"))
+async def test_a_worker_is_free_by_the_time_that_its_run_is_reported(workers):
+    async with pool_of(workers, 1) as (pool, listening):
+        free = []
+        pool.bind(lambda report: (free.append(pool.free_slots()), listening.report(report)), print, listening.free)
+        await pool.start(run_of("kalends.echo"))
+        await listening.wait(1)
+        assert free == [1]
 
 
-async def test_a_run_that_is_still_going_when_time_is_up_is_cancelled_and_said_to_be(pool):
-    reports = Reports()
-    pool.bind(reports, lambda uid: None, lambda: None)
-    await pool.start(run_of("kalends.sleep", 20))
-    await asyncio.sleep(0.3)
-    began = time.monotonic()
-    await pool.close(0.1)
-    assert time.monotonic() - began < 10
-    assert (reports.seen[0].outcome, reports.seen[0].reason) == (Outcome.CANCELLED, Reason.SHUTTING_DOWN)
+async def test_who_listens_badly_does_not_keep_a_worker(workers):
+    async with pool_of(workers, 1) as (pool, listening):
+
+        def stumble(report):
+            listening.report(report)
+            raise RuntimeError("stumbled")
+
+        pool.bind(stumble, print, listening.free)
+        for number in range(3):
+            await pool.start(run_of("kalends.echo", number=number))
+            await listening.wait(number + 1)
+        assert pool.free_slots() == 1
 
 
-async def thread_pool(size: int = 2):
-    made = PoolExecutor(size, ThreadWorkers(size), registry(), SystemClock())
-    reports = Reports()
-    made.bind(reports, lambda uid: None, lambda: None)
-    return made, reports
+async def test_what_is_no_task_is_refused_for_good(workers):
+    async with pool_of(workers) as (pool, _):
+        for run in (run_of("os.system", "true"), Run(REF, "nightly-1", 1, JobTemplate({}, {}, {}), "default")):
+            with pytest.raises(StartRefused):
+                await pool.check(run)
+            with pytest.raises(StartRefused):
+                await pool.start(run)
+        assert pool.free_slots() == 2
 
 
-async def test_an_exception_is_a_failure_with_its_type_and_clean_message():
-    pool, reports = await thread_pool()
-    await pool.start(run_of("test.fail"))
-    (report,) = await reports.wait(1)
-    await pool.close(0)
-    assert (report.outcome, report.reason) == (Outcome.FAILED, Reason.EXCEPTION)
-    assert report.message == "ValueError: no � such�[31m thing"
+async def test_a_run_beyond_its_time_limit_is_timed_out(workers):
+    async with pool_of(workers, 1) as (pool, listening):
+        await pool.start(run_of("kalends.sleep", 60, limit=1))
+        (report,) = await listening.wait(1)
+        assert (report.outcome, report.reason) == (Outcome.TIMED_OUT, Reason.TIMED_OUT)
+        assert report.message == "stopped, as it took longer than 1 s"
+        assert report.completed - report.started in {1, 2}
+        assert pool.free_slots() == 1
 
 
-async def test_a_value_that_is_no_json_does_not_fail_the_run_and_is_said_not_to_be_kept():
-    pool, reports = await thread_pool()
-    await pool.start(run_of("test.unjson"))
-    (report,) = await reports.wait(1)
-    await pool.close(0)
+async def test_a_run_within_its_time_limit_is_let_alone(workers):
+    async with pool_of(workers, 1) as (pool, listening):
+        await pool.start(run_of("kalends.sleep", 0.01, limit=30))
+        (report,) = await listening.wait(1)
+        assert report.outcome is Outcome.SUCCEEDED
+
+
+async def test_a_run_whose_end_is_wanted_is_cancelled_for_that_reason_once(workers):
+    async with pool_of(workers, 1) as (pool, listening):
+        await pool.start(run_of("kalends.sleep", 60))
+        await pool.cancel("nightly-1", REF, Reason.REPLACED)
+        await pool.cancel("nightly-1", REF, Reason.CANCEL_REQUESTED)
+        await listening.wait(1)
+        await pool.cancel("nightly-1", REF, Reason.CANCEL_REQUESTED)
+        await asyncio.sleep(0.1)
+        (report,) = listening.reports
+        assert (report.outcome, report.reason) == (Outcome.CANCELLED, Reason.REPLACED)
+        assert pool.free_slots() == 1
+
+
+async def test_the_runs_of_another_resource_of_that_name_are_not_cancelled(workers):
+    async with pool_of(workers, 1) as (pool, listening):
+        await pool.start(run_of("kalends.sleep", 0.2))
+        await pool.cancel("nightly-1", Ref("default", "nightly", "another-uid"), Reason.REPLACED)
+        (report,) = await listening.wait(1)
+        assert report.outcome is Outcome.SUCCEEDED
+
+
+async def test_a_run_of_a_deleted_resource_frees_its_worker_and_says_so(workers):
+    async with pool_of(workers, 1) as (pool, listening):
+        await pool.start(run_of("kalends.sleep", 60))
+        await pool.cancel("nightly-1", REF, Reason.OWNER_DELETED)
+        await listening.until(lambda: listening.freed > 0)
+        assert pool.free_slots() == 1
+        assert listening.reports[0].outcome is Outcome.CANCELLED
+
+
+async def test_an_async_task_is_cancelled_where_it_waits(workers):
+    async with pool_of(workers, 1) as (pool, listening):
+        await pool.start(run_of("test.doze"))
+        await pool.cancel("nightly-1", REF, Reason.REPLACED)
+        (report,) = await listening.wait(1)
+        assert (report.outcome, report.reason) == (Outcome.CANCELLED, Reason.REPLACED)
+        assert report.message == "stopped before it had finished"
+
+
+async def test_a_run_that_goes_on_when_time_is_up_is_cancelled_and_said_to_be(workers):
+    async with pool_of(workers) as (pool, listening):
+        await pool.start(run_of("kalends.sleep", 60))
+        began = time.monotonic()
+        await pool.close(0.1)
+        assert time.monotonic() - began < 20
+        (report,) = listening.reports
+        assert (report.outcome, report.reason) == (Outcome.CANCELLED, Reason.SHUTTING_DOWN)
+        with pytest.raises(Unavailable, match="shutting down"):
+            await pool.start(run_of("kalends.echo", number=2))
+
+
+async def test_closing_again_with_less_patience_gives_up_at_once(workers):
+    async with pool_of(workers) as (pool, listening):
+        await pool.start(run_of("kalends.sleep", 60))
+        closing = asyncio.create_task(pool.close(60))
+        await asyncio.sleep(0.05)
+        await pool.close(0)
+        await closing
+        assert len(listening.reports) == 1
+
+
+async def test_a_run_is_let_end_while_there_is_time(workers):
+    async with pool_of(workers) as (pool, listening):
+        await pool.start(run_of("kalends.sleep", 0.2))
+        await pool.close(30)
+        assert listening.reports[0].outcome is Outcome.SUCCEEDED
+
+
+async def test_whoever_asked_for_a_run_may_go_before_it_has_started(workers):
+    async with pool_of(workers, 1) as (pool, listening):
+        asking = asyncio.create_task(pool.start(run_of("kalends.echo")))
+        await asyncio.sleep(0)
+        asking.cancel()
+        (report,) = await listening.wait(1)
+        assert report.outcome is Outcome.SUCCEEDED
+
+
+async def test_a_run_that_is_cancelled_while_it_starts_never_goes_on(workers):
+    async with pool_of(workers, 1) as (pool, listening):
+        asking = asyncio.create_task(pool.start(run_of("kalends.sleep", 60)))
+        await asyncio.sleep(0)
+        await pool.cancel("nightly-1", REF, Reason.REPLACED)
+        await asking
+        (report,) = await listening.wait(1)
+        assert (report.outcome, report.reason) == (Outcome.CANCELLED, Reason.REPLACED)
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        ("test.fail", "ValueError: no � such thing"),
+        ("test.wordless", "WordlessError: (its text cannot be shown: RuntimeError)"),
+        ("test.exit", "SystemExit: bye"),
+        ("test.interrupt", "KeyboardInterrupt"),
+        ("test.recurse", "RecursionError: maximum recursion depth exceeded"),
+    ],
+)
+async def test_whatever_a_task_raises_is_a_failure_with_its_type_and_clean_message(workers, task, said):
+    report = await result_of(workers, task)
+    assert (report.outcome, report.reason, report.message) == (Outcome.FAILED, Reason.EXCEPTION, said)
+
+
+async def test_an_error_of_fifty_megabytes_is_cut(workers):
+    report = await result_of(workers, "test.fail_at_length")
+    assert len(report.message.encode()) <= 1024
+    assert report.message.startswith("ValueError: xxx")
+
+
+@pytest.mark.parametrize("task", ["test.unjson", "test.lock", "test.nested"])
+async def test_a_value_that_is_no_json_does_not_fail_the_run_and_is_said_not_to_be_kept(workers, task):
+    report = await result_of(workers, task)
     assert (report.outcome, report.result) == (Outcome.SUCCEEDED, None)
-    assert "not kept" in report.message
+    assert report.message.startswith("its result is not kept, as it is no JSON value: ")
 
 
-async def test_a_long_result_is_cut_to_one_kibibyte():
-    pool, reports = await thread_pool()
-    await pool.start(run_of("test.long"))
-    (report,) = await reports.wait(1)
-    await pool.close(0)
+@pytest.mark.parametrize("task", ["test.long", "test.huge", "test.many"])
+async def test_a_long_result_is_cut_to_one_kibibyte(workers, task):
+    report = await result_of(workers, task)
+    assert report.outcome is Outcome.SUCCEEDED
     assert len(report.result.encode()) <= 1024
     assert report.result.endswith("…")
 
 
-async def test_a_thread_that_was_given_up_is_not_free_until_it_returns():
-    release = threading.Event()
-
-    @task(name="test.hang")
-    def hang():
-        release.wait(20)
-
-    made = registry()
-    import types
-
-    module = types.ModuleType("hanging")
-    module.hang = hang
-    made.add_module(module)
-    pool = PoolExecutor(1, ThreadWorkers(1), made, SystemClock())
-    reports = Reports()
-    pool.bind(reports, lambda uid: None, lambda: None)
-    await pool.start(run_of("test.hang"))
-    await asyncio.sleep(0.05)
-    await pool.cancel("nightly-1", REF, Reason.OWNER_DELETED)
-    (report,) = await reports.wait(1)
-    assert (report.outcome, report.reason) == (Outcome.CANCELLED, Reason.OWNER_DELETED)
-    assert pool.free_slots() == 0
-    release.set()
-    async with asyncio.timeout(10):
-        while pool.free_slots() != 1:
-            await asyncio.sleep(0.01)
-    await pool.close(0)
+async def test_a_record_of_results_is_told_as_an_object(workers):
+    report = await result_of(workers, "test.totals")
+    assert json.loads(report.result) == {"rows": 2, "names": ["a", "b"]}
 
 
-async def test_a_task_knows_which_run_it_is():
-    seen = []
-
-    @task(name="test.who")
-    async def who():
-        seen.append(current_run())
-
-    import types
-
-    module = types.ModuleType("who")
-    module.who = who
-    pool = PoolExecutor(1, ThreadWorkers(1), Registry([module]), SystemClock())
-    reports = Reports()
-    pool.bind(reports, lambda uid: None, lambda: None)
-    await pool.start(run_of("test.who", number=1_795_000_000))
-    await reports.wait(1)
-    await pool.close(0)
-    assert seen[0].scheduled_time.timestamp() == 1_795_000_000
-    assert seen[0].scheduled_job == "nightly"
+async def test_arguments_of_megabytes_arrive(workers):
+    report = await result_of(workers, "test.size", "x" * 5_000_000)
+    assert report.result == "5000000"
 
 
-async def test_a_worker_process_that_dies_fails_its_run_and_the_next_one_has_a_new_worker():
-    pool = PoolExecutor(1, ProcessWorkers(1), Registry([builtin, _dying()]), SystemClock())
-    reports = Reports()
-    pool.bind(reports, lambda uid: None, lambda: None)
-    await pool.start(Run(REF, "nightly-1", 1, TaskCall("test.die", (), {}), "default"))
-    await reports.wait(1)
-    await pool.start(run_of("kalends.echo", number=2))
-    first, second = await reports.wait(2)
-    await pool.close(0)
-    assert (first.outcome, first.reason) == (Outcome.FAILED, Reason.WORKER_DIED)
-    assert second.outcome is Outcome.SUCCEEDED
+async def test_the_loop_goes_on_while_a_task_returns_a_hundred_megabytes(workers):
+    async with pool_of(workers, 1) as (pool, listening):
+        await pool.start(run_of("kalends.echo", number=1))
+        await listening.wait(1)
+        longest = await _longest_pause_while(pool, listening)
+        assert listening.reports[1].outcome is Outcome.SUCCEEDED
+        assert longest < 1.0
 
 
-@task(name="test.shell")
-def shell():
-    import subprocess
-
-    return subprocess.run(["echo", "hello"], check=True).returncode
-
-
-async def test_a_task_in_a_process_may_start_programs_that_write_to_their_standard_output(monkeypatch):
-    # A worker finds tasks by module and name, as its own interpreter imports them.
-    monkeypatch.syspath_prepend(Path(__file__).parent)
-    monkeypatch.setattr(shell, "__module__", Path(__file__).stem)
-    pool = PoolExecutor(1, ProcessWorkers(1), registry(), SystemClock())
-    reports = Reports()
-    pool.bind(reports, lambda uid: None, lambda: None)
-    await pool.start(run_of("test.shell"))
-    (report,) = await reports.wait(1)
-    await pool.close(0)
-    assert (report.outcome, report.result) == (Outcome.SUCCEEDED, "0"), report.message
+async def _longest_pause_while(pool, listening: Listening) -> float:
+    await pool.start(run_of("test.huge", number=2))
+    longest, last = 0.0, time.monotonic()
+    while len(listening.reports) < 2:
+        await asyncio.sleep(0.005)
+        now = time.monotonic()
+        longest, last = max(longest, now - last), now
+    return longest
 
 
-def _dying():
-    import types
+async def test_what_a_task_prints_stops_nothing(workers):
+    report = await result_of(workers, "test.chatter")
+    assert report.outcome is Outcome.SUCCEEDED
 
-    # os.abort is found in its module by name, as a worker process needs it.
-    module = types.ModuleType("dying")
-    module.die = type("Die", (), {"__kalends_task__": "test.die", "__module__": "os", "__qualname__": "abort"})
-    module.die.__call__ = os.abort
-    return module
+
+async def test_an_environment_that_an_error_shows_is_told_without_its_secrets(workers, monkeypatch):
+    monkeypatch.setenv("ACME_DB_PASSWORD", "correct horse")
+    monkeypatch.setenv("ACME_REGION", "north")
+    report = await result_of(workers, "test.fail_with_environment")
+    assert "'ACME_DB_PASSWORD': '[redacted]'" in report.message
+    assert "'ACME_REGION': 'north'" in report.message

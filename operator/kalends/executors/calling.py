@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from kalends.executors.results import error_text, result_text
-from kalends.tasks.context import CurrentRun, enter
+from kalends.tasks.context import Cancellation, CurrentRun, enter
+
+STOPPED = "stopped before it had finished"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +31,35 @@ def call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str,
     try:
         value = function(*args, **kwargs)
         if inspect.iscoroutine(value):
-            value = asyncio.run(value)
+            value = _run_async(value, run.cancellation)
         result, message = result_text(value)
+    except asyncio.CancelledError as error:
+        return Returned(error=STOPPED if run.cancelled else error_text(error))
     except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt of a task are its own failure
         return Returned(error=error_text(error))
     return Returned(result, message)
+
+
+def _run_async(coroutine: Coroutine[Any, Any, Any], cancellation: Cancellation) -> Any:
+    """Run a coroutine in a loop of its own, and cancel it there when its end is asked for."""
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+
+        async def work() -> Any:
+            task = asyncio.current_task()
+            assert task is not None  # noqa: S101 - for the type checker: a coroutine of a runner is a task
+
+            def cancel() -> None:
+                with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile, and the task with it
+                    loop.call_soon_threadsafe(task.cancel)
+
+            cancellation.on_ask(cancel)
+            try:
+                return await coroutine
+            finally:
+                cancellation.on_ask(None)
+
+        return runner.run(work())
 
 
 def call_by_reference(
@@ -43,6 +70,6 @@ def call_by_reference(
         found: Any = importlib.import_module(reference[0])
         for part in reference[1].split("."):
             found = getattr(found, part)
-    except Exception as error:  # noqa: BLE001 - a module that imports here may fail to import there
+    except BaseException as error:  # noqa: BLE001 - a module that imports here may fail, or exit, there
         return Returned(error=error_text(error))
     return call(found, args, kwargs, run)

@@ -7,46 +7,42 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from kalends.clock import Clock
-from kalends.engine.ports import Run, RunReport, StartRefused
+from kalends.engine.ports import Run, StartRefused
 from kalends.engine.schedule import JobTemplate
-from kalends.engine.state import Ref
+from kalends.errors import Unavailable
+from kalends.executors.calling import STOPPED, Returned
 from kalends.executors.job_body import environment
-from kalends.executors.results import clean
+from kalends.executors.pool import Call, PoolExecutor
+from kalends.executors.results import LOOKED_AT, clean
 from kalends.model.reasons import Reason
-from kalends.model.status import Outcome
+
+NO_ROOM = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
+"""Errors that say nothing of the command, and pass."""
 
 
-class CommandsExecutor:
+class CommandsExecutor(PoolExecutor):
     """Runs the first container's command. Its result is what it writes to ``$KALENDS_TERMINATION_LOG``."""
 
-    outlives_us = False
-
     def __init__(self, size: int, clock: Clock) -> None:
-        self._size = size
-        self._clock = clock
-        self._runs: dict[str, asyncio.Task[None]] = {}
-        self._report: Callable[[RunReport], None] = lambda _report: None
+        super().__init__(size, Commands(), clock)
 
-    def bind(
-        self, report: Callable[[RunReport], None], changed: Callable[[str], None], freed: Callable[[], None]
-    ) -> None:
-        """Tell it where to report."""
-        del changed, freed  # a process is free when its run is reported
-        self._report = report
 
-    def free_slots(self) -> int:
-        """Return how many more processes may run."""
-        return self._size - len(self._runs)
+class Commands:
+    """A process for each run, in a session of its own with all that it starts."""
 
-    async def check(self, run: Run) -> None:
+    patience = 5.0
+    failure = Reason.JOB_FAILED
+
+    def check(self, run: Run) -> None:
         """Check that there is a command to run.
 
         Raises:
@@ -54,65 +50,87 @@ class CommandsExecutor:
         """
         _command(run)
 
-    async def start(self, run: Run) -> None:
-        """Start the command."""
+    async def launch(self, run: Run) -> Call:
+        """Start the command.
+
+        Raises:
+            Unavailable: The system has no room for another process now.
+        """
         command, variables = _command(run)
-        key = f"{run.ref.uid}/{run.name}"
-        self._runs[key] = asyncio.create_task(self._carry_out(key, run, command, variables), name=f"run {run.name}")
+        loop = asyncio.get_running_loop()
+        started = loop.create_future()
+        started.set_result(None)
+        folder = tempfile.TemporaryDirectory(prefix="kalends-")
+        told = Path(folder.name) / "termination-log"
+        told.touch()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                env={**os.environ, **variables, **environment(run), "KALENDS_TERMINATION_LOG": str(told)},
+                stdin=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            folder.cleanup()
+            if isinstance(error, OSError) and error.errno in NO_ROOM:
+                raise Unavailable(f"no process can be started: {error}") from error
+            ended = loop.create_future()
+            ended.set_result(Returned(error=clean(f"cannot be started: {error}")))
+            return Call(started, ended, lambda: None)
 
-    async def _carry_out(self, key: str, run: Run, command: Sequence[str], variables: Mapping[str, str]) -> None:
-        started = int(self._clock.now())
-        outcome, reason, message, result = Outcome.SUCCEEDED, "", "", None
-        with tempfile.TemporaryDirectory(prefix="kalends-") as folder:
-            told = Path(folder) / "termination-log"
-            told.touch()
-            try:
-                code = await _wait(command, {**variables, **environment(run), "KALENDS_TERMINATION_LOG": str(told)})
-                said = clean(told.read_text(errors="replace"))
-                if code == 0:
-                    result = said or None
-                else:
-                    outcome, reason = Outcome.FAILED, Reason.JOB_FAILED
-                    message = f"ended with exit code {code}" + (f": {said}" if said else "")
-            except OSError as error:
-                outcome, reason, message = Outcome.FAILED, Reason.JOB_FAILED, clean(f"cannot be started: {error}")
-            except asyncio.CancelledError:
-                outcome, reason, message = Outcome.CANCELLED, Reason.SHUTTING_DOWN, "stopped before it had finished"
-            finally:
-                del self._runs[key]
-        ended = max(started, int(self._clock.now()))
-        self._report(RunReport(run.ref, run.name, run.fire_time, outcome, started, ended, reason, message, result))
+        running = _Command(process, folder, told)
+        return Call(started, asyncio.create_task(running.wait(), name=run.name), running.kill, _time_limit(run))
 
-    async def cancel(self, run_name: str, ref: Ref, reason: Reason) -> None:
-        """Kill a process."""
-        task = self._runs.get(f"{ref.uid}/{run_name}")
-        if task is not None:
-            task.cancel()
-
-    async def close(self, grace: float) -> None:
-        """Let processes end for up to ``grace`` seconds, then kill them."""
-        runs = list(self._runs.values())
-        if runs:
-            _, left = await asyncio.wait(runs, timeout=grace)
-            for run in left:
-                run.cancel()
-            await asyncio.gather(*runs, return_exceptions=True)
+    async def close(self) -> None:
+        """Do nothing: every process has ended with its run."""
 
 
-async def _wait(command: Sequence[str], variables: Mapping[str, str]) -> int:
-    process = await asyncio.create_subprocess_exec(
-        *command, env={**os.environ, **variables}, stdin=asyncio.subprocess.DEVNULL, start_new_session=True
-    )
+class _Command:
+    """A command under way."""
+
+    def __init__(
+        self, process: asyncio.subprocess.Process, folder: tempfile.TemporaryDirectory[str], told: Path
+    ) -> None:
+        self._process = process
+        self._folder = folder
+        self._told = told
+        self._killed = False
+
+    def kill(self) -> None:
+        """Kill it, and what it has started."""
+        if self._process.returncode is None:
+            self._killed = True
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def wait(self) -> Returned:
+        """Return what came of it."""
+        code = await self._process.wait()
+        with self._folder:
+            said = _read(self._told)
+        if code == 0:
+            return Returned(said or None)
+        if self._killed:
+            return Returned(error=STOPPED)
+        return Returned(error=f"ended with exit code {code}" + (f": {said}" if said else ""))
+
+
+def _read(told: Path) -> str:
     try:
-        return await process.wait()
-    except asyncio.CancelledError:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-        raise
+        with told.open(errors="replace") as file:
+            return clean(file.read(LOOKED_AT))
+    except OSError:
+        return ""  # what the command did to its own file is its own loss
 
 
-def _command(run: Run) -> tuple[list[str], dict[str, str]]:
+def _time_limit(run: Run) -> float | None:
+    """Return what the template itself says, as the cluster would heed it."""
+    spec: Any = run.target.spec if isinstance(run.target, JobTemplate) else None
+    limit = spec.get("activeDeadlineSeconds") if isinstance(spec, Mapping) else None
+    return limit if isinstance(limit, int) and limit > 0 else None
+
+
+def _command(run: Run) -> tuple[Sequence[str], Mapping[str, str]]:
     spec: Any = run.target.spec if isinstance(run.target, JobTemplate) else None
     try:
         container = spec["template"]["spec"]["containers"][0]

@@ -22,9 +22,9 @@ def pools(configured: Mapping[str, ExecutorSettings], registry: Registry, clock:
     for alias, one in configured.items():
         match one.kind:
             case ExecutorKind.THREADS:
-                made[alias] = PoolExecutor(one.workers, ThreadWorkers(one.workers), registry, clock)
+                made[alias] = PoolExecutor(one.workers, ThreadWorkers(registry), clock)
             case ExecutorKind.PROCESSES:
-                made[alias] = PoolExecutor(one.workers, ProcessWorkers(one.workers), registry, clock)
+                made[alias] = PoolExecutor(one.workers, ProcessWorkers(registry), clock)
     return made
 
 

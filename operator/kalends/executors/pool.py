@@ -1,37 +1,72 @@
-"""What thread and process pools share: workers counted truthfully, runs reported once, a clean end."""
+"""What every pool shares, whatever its workers are: runs counted truthfully, timed, cancelled, and reported once.
+
+A run takes a worker from the moment it is asked for until the worker is really free of it. What cannot be killed, a
+thread, may be reported before that: its worker is then stuck, and counts as taken until it returns. There is no queue
+in here: who finds no free worker is told so, and waits where waiting is on record.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 from kalends.clock import Clock
-from kalends.engine.ports import Run, RunReport, StartRefused
-from kalends.engine.schedule import TaskCall
-from kalends.engine.state import Ref
-from kalends.errors import InvalidSpec
-from kalends.executors.calling import Returned
+from kalends.engine.ports import Run, RunReport
+from kalends.engine.state import Instant, Ref
+from kalends.errors import KalendsError, Unavailable
+from kalends.executors.calling import STOPPED, Returned
 from kalends.model.reasons import Reason
 from kalends.model.status import Outcome
-from kalends.tasks import CurrentRun, Registry, Task
 
 log = logging.getLogger(__name__)
 
+LONGEST_START = 60.0
+"""Seconds that a worker may take to take up a run: a fresh interpreter on a busy machine needs a few."""
+
+
+class WorkerDied(KalendsError):
+    """A worker ended under its run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A run in a worker."""
+
+    started: asyncio.Future[None]
+    """Done once the worker has taken it up."""
+    ended: asyncio.Future[Returned]
+    """Done once the worker is free of it; ``WorkerDied`` where the worker ended instead."""
+    stop: Callable[[], None]
+    """Asks for its end: a process is killed. Asking again changes nothing."""
+    time_limit: float | None = None
+    """Seconds that it may take, by a rule of its own."""
+
 
 class Workers(Protocol):
-    """What tells one pool from another: how a call gets to a worker."""
+    """What tells one pool from another: how a run gets to a worker."""
 
-    on_return: Callable[[], None]
-    """Called when a worker has returned, also from a call that was given up."""
+    patience: float
+    """Seconds that a worker that was told to stop gets until it counts as stuck."""
+    failure: Reason
+    """Why a run failed that came to its own end."""
 
-    def busy(self) -> int:
-        """Return how many workers are at work, abandoned calls included."""
+    def check(self, run: Run) -> None:
+        """Check whether a run can be given to a worker at all.
+
+        Raises:
+            StartRefused: It cannot, now or ever.
+        """
         ...
 
-    def call(self, task: Task, call: TaskCall, run: CurrentRun) -> Awaitable[Returned]:
-        """Call a task in a worker. Cancelling the wait gives the call up; a process is killed with it."""
+    async def launch(self, run: Run) -> Call:
+        """Give a run to a worker. Never more are asked for than there are workers.
+
+        Raises:
+            Unavailable: No worker can be started now.
+        """
         ...
 
     async def close(self) -> None:
@@ -39,94 +74,220 @@ class Workers(Protocol):
         ...
 
 
+@dataclass(slots=True, eq=False)
+class _Going:
+    """A run that has a worker."""
+
+    run: Run
+    started: Instant
+    launched: asyncio.Future[None]
+    given_up: asyncio.Future[None]
+    call: Call | None = None
+    asked: Reason | None = None
+    """Why its end was asked for."""
+    following: asyncio.Task[None] | None = None
+
+    @property
+    def key(self) -> str:
+        return _key(self.run.ref, self.run.name)
+
+    def ask(self, reason: Reason) -> None:
+        if self.asked is None:
+            self.asked = reason
+            if self.call is not None:
+                self.call.stop()
+
+    def give_up(self) -> None:
+        if not self.given_up.done():
+            self.given_up.set_result(None)
+
+
 class PoolExecutor:
-    """An executor whose runs are calls of registered tasks in workers of this process."""
+    """An executor whose runs are in workers of this process: threads, processes, commands."""
 
     outlives_us = False
 
-    def __init__(self, size: int, workers: Workers, registry: Registry, clock: Clock) -> None:
-        self._size = size
+    def __init__(self, size: int, workers: Workers, clock: Clock) -> None:
+        self.size = size
         self._workers = workers
-        self._registry = registry
         self._clock = clock
-        self._runs: dict[str, asyncio.Task[None]] = {}
+        self._runs: dict[str, _Going] = {}
+        self._stuck: set[_Going] = set()
         self._closing = False
         self._report: Callable[[RunReport], None] = _nobody_listens
+        self._freed: Callable[[], None] = lambda: None
 
     def bind(
         self, report: Callable[[RunReport], None], changed: Callable[[str], None], freed: Callable[[], None]
     ) -> None:
-        """Tell it where to report."""
+        """Tell it where to report. A report says that a worker is free, too, unless its worker is stuck."""
         del changed  # there are no Jobs here
         self._report = report
-        self._workers.on_return = freed
+        self._freed = freed
 
     def free_slots(self) -> int:
-        """Return how many workers are free. One that was given up but has not returned is not."""
-        return self._size - max(len(self._runs), self._workers.busy())
+        """Return how many workers are free. One that is stuck is not."""
+        return self.size - len(self._runs) - len(self._stuck)
+
+    @property
+    def stuck(self) -> int:
+        """How many workers are at a run that was reported as over, and could not be stopped."""
+        return len(self._stuck)
 
     async def check(self, run: Run) -> None:
-        """Do nothing: task and arguments are checked when the resource is read."""
-
-    async def start(self, run: Run) -> None:
-        """Give a run to a worker.
+        """Check a run without starting it.
 
         Raises:
-            StartRefused: Its task is not there, or not a task at all.
+            StartRefused: A worker cannot carry it out.
         """
-        if not isinstance(run.target, TaskCall):
-            raise StartRefused(Reason.INVALID_SPEC, "a pool runs tasks; a `jobTemplate` needs Kubernetes")
-        try:
-            task = self._registry.find(run.target.name)
-        except InvalidSpec as error:
-            raise StartRefused(Reason.UNKNOWN_TASK, error.message) from error
-        key = f"{run.ref.uid}/{run.name}"
-        self._runs[key] = asyncio.create_task(self._carry_out(key, run, run.target, task), name=f"run {run.name}")
+        self._workers.check(run)
 
-    async def _carry_out(self, key: str, run: Run, call: TaskCall, task: Task) -> None:
-        started = int(self._clock.now())
-        outcome, reason, returned = Outcome.SUCCEEDED, "", Returned()
+    async def start(self, run: Run) -> None:
+        """Give a run to a worker; one that goes on already is let go on.
+
+        Raises:
+            StartRefused: A worker cannot carry it out.
+            Unavailable: No worker is free, or can be started now.
+        """
+        self._workers.check(run)
+        if _key(run.ref, run.name) in self._runs:
+            return
+        if self._closing:
+            raise Unavailable("this operator is shutting down")
+        if self.free_slots() <= 0:
+            raise Unavailable(f"all {self.size} workers are taken, {self.stuck} of them stuck")
+        loop = asyncio.get_running_loop()
+        going = _Going(run, self._now(), loop.create_future(), loop.create_future())
+        self._runs[going.key] = going
+        going.following = asyncio.create_task(self._carry_out(going), name=f"run {run.name}")
+        # Whoever asked may be gone before the worker is there: the run goes on, and is reported.
+        await asyncio.shield(going.launched)
+
+    async def _carry_out(self, going: _Going) -> None:
         try:
-            returned = await self._workers.call(task, call, _current(run))
-            if returned.error is not None:
-                outcome, reason = Outcome.FAILED, Reason.EXCEPTION
-        except asyncio.CancelledError:
-            outcome = Outcome.CANCELLED
-            reason = Reason.SHUTTING_DOWN if self._closing else Reason.OWNER_DELETED
-            returned = Returned(error="stopped before it had finished")
-        except Exception as error:  # noqa: BLE001 - the worker failed, not the task, and the run must be reported
-            log.warning("%s: its worker failed: %r", run.name, error)
-            outcome, reason = Outcome.FAILED, Reason.WORKER_DIED
-            returned = Returned(error=f"its worker process ended unexpectedly: {type(error).__name__}")
-        finally:
-            del self._runs[key]
-        ended = max(started, int(self._clock.now()))
-        message = returned.message if returned.error is None else returned.error
-        self._report(
-            RunReport(run.ref, run.name, run.fire_time, outcome, started, ended, reason, message, returned.result)
+            going.call = await self._workers.launch(going.run)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing has started, and the worker is not taken
+            del self._runs[going.key]
+            told = error if isinstance(error, Unavailable) else Unavailable(f"no worker can be started: {error!r}")
+            going.launched.set_exception(told)
+            self._freed()
+            return
+        going.launched.set_result(None)
+        if going.asked is not None:
+            going.call.stop()
+        await self._follow(going, going.call)
+
+    async def _follow(self, going: _Going, call: Call) -> None:
+        """See a run through: until its worker is free of it, or its time is over, or nobody waits any more."""
+        run = going.run
+        if not call.started.done():
+            await _first(call.started, call.ended, going.given_up, seconds=LONGEST_START)
+        if call.started.done():
+            going.started = self._now()
+            limit = min((one for one in (run.time_limit, call.time_limit) if one is not None), default=None)
+            await _first(call.ended, going.given_up, seconds=limit)
+            late = (Outcome.TIMED_OUT, Reason.TIMED_OUT, Returned(message=f"stopped, as it took longer than {limit} s"))
+        else:
+            told = f"its worker did not start within {LONGEST_START:.0f} s"
+            late = (Outcome.FAILED, Reason.WORKER_DIED, Returned(message=told))
+        given_up = going.given_up.done()
+        if given_up:
+            late = (Outcome.CANCELLED, going.asked or Reason.SHUTTING_DOWN, Returned(message=STOPPED))
+        in_time = call.ended.done()
+        if not in_time:
+            call.stop()
+            await _first(call.ended, seconds=self._workers.patience)
+        if in_time or (given_up and call.ended.done()):
+            self._end(going, *self._outcome(going, call.ended))
+        elif call.ended.done():
+            call.ended.exception()  # that it was killed is no news
+            self._end(going, *late)
+        else:
+            await self._endure(going, call, *late)
+
+    def _outcome(self, going: _Going, ended: asyncio.Future[Returned]) -> tuple[Outcome, str, Returned]:
+        died = ended.exception()
+        returned = ended.result() if died is None else Returned(error=str(died))
+        if going.asked is not None:
+            said = STOPPED if died is not None else returned.error or returned.message or STOPPED
+            return Outcome.CANCELLED, going.asked, Returned(returned.result, said)
+        if died is not None:
+            return Outcome.FAILED, Reason.WORKER_DIED, returned
+        if returned.error is not None:
+            return Outcome.FAILED, self._workers.failure, returned
+        return Outcome.SUCCEEDED, "", returned
+
+    def _end(self, going: _Going, outcome: Outcome, reason: str, returned: Returned) -> None:
+        del self._runs[going.key]  # before it is told: whoever waits for a worker looks at once
+        self._tell(going, outcome, reason, returned)
+        if reason == Reason.OWNER_DELETED:
+            self._freed()  # the report concerns nobody any more
+
+    async def _endure(self, going: _Going, call: Call, outcome: Outcome, reason: str, returned: Returned) -> None:
+        """Report a run that is over for everybody but its worker, and count the worker as taken until it returns."""
+        self._stuck.add(going)
+        del self._runs[going.key]
+        where = f"{going.run.ref.key}: {going.run.name}"
+        log.warning(
+            "%s cannot be stopped, and its worker is stuck until it returns: %d of %d workers are",
+            where,
+            self.stuck,
+            self.size,
         )
+        self._tell(going, outcome, reason, returned)
+        await _first(call.ended, going.given_up)
+        if call.ended.done():
+            call.ended.exception()  # it was reported long ago
+            log.info("%s has returned, and its worker is free again", where)
+            self._stuck.discard(going)
+            self._freed()
+
+    def _tell(self, going: _Going, outcome: Outcome, reason: str, returned: Returned) -> None:
+        run = going.run
+        ended = max(going.started, self._now())
+        message = returned.message if returned.error is None else returned.error
+        report = RunReport(
+            run.ref, run.name, run.fire_time, outcome, going.started, ended, reason, message, returned.result
+        )
+        try:
+            self._report(report)
+        except Exception:  # whoever listens must not take a worker with it
+            log.exception("%s: the end of %s could not be reported", run.ref.key, run.name)
 
     async def cancel(self, run_name: str, ref: Ref, reason: Reason) -> None:
-        """Give a run up: a process is killed, a thread goes on until it returns."""
-        task = self._runs.get(f"{ref.uid}/{run_name}")
-        if task is not None:
-            task.cancel()
+        """Ask for the end of a run: it is reported once its worker is free of it, or its time limit is over."""
+        going = self._runs.get(_key(ref, run_name))
+        if going is not None:
+            going.ask(reason)
 
     async def close(self, grace: float) -> None:
         """Let runs end for up to ``grace`` seconds, give up what is left, and let go of the workers."""
         self._closing = True
-        runs = list(self._runs.values())
-        if runs:
-            _, left = await asyncio.wait(runs, timeout=grace)
-            for run in left:
-                run.cancel()
-            await asyncio.gather(*runs, return_exceptions=True)
+        going_on = _following(self._runs.values())
+        if going_on:
+            await asyncio.wait(going_on, timeout=grace)
+        left = [*self._runs.values(), *self._stuck]
+        for going in left:
+            going.ask(Reason.SHUTTING_DOWN)
+            going.give_up()
+        await asyncio.gather(*_following(left), return_exceptions=True)
         await self._workers.close()
+
+    def _now(self) -> Instant:
+        return int(self._clock.now())
+
+
+def _following(runs: Iterable[_Going]) -> list[asyncio.Task[None]]:
+    return [going.following for going in runs if going.following is not None]
+
+
+async def _first(*futures: asyncio.Future[None] | asyncio.Future[Returned], seconds: float | None = None) -> None:
+    await asyncio.wait(futures, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+
+
+def _key(ref: Ref, run_name: str) -> str:
+    return f"{ref.uid}/{run_name}"
 
 
 def _nobody_listens(report: RunReport) -> None:
     log.error("%s ended before anybody listened", report.name)
-
-
-def _current(run: Run) -> CurrentRun:
-    return CurrentRun(run.name, run.ref.namespace, run.ref.name, run.fire_time, run.attempt, run.last_successful)

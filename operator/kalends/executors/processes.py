@@ -1,140 +1,126 @@
-"""A pool of processes: isolated, really parallel, and killed when a run is given up. Arguments and results are JSON.
-
-Workers are fresh interpreters, never forks: a fork would copy the locks that the operator's threads hold. Each has a
-connection of its own, apart from its standard streams, which belong to the task and the programs that it may start.
-"""
+"""A pool of processes: isolated, really parallel, and killed when a run has to end."""
 
 from __future__ import annotations
 
 import asyncio
-import atexit
-import contextlib
-import multiprocessing
-import os
 import pickle
-import signal
-from collections.abc import Callable
-from multiprocessing.connection import Connection
 
-from kalends.engine.schedule import TaskCall
-from kalends.errors import KalendsError
-from kalends.executors.calling import Returned, call_by_reference
-from kalends.tasks import CurrentRun, Task
+from kalends.engine.ports import Run
+from kalends.errors import Unavailable
+from kalends.executors.calling import Returned
+from kalends.executors.pool import Call, WorkerDied
+from kalends.executors.taskcalls import current_of, task_and_call
+from kalends.executors.worker_process import WorkerProcess
+from kalends.model.reasons import Reason
+from kalends.tasks import Registry
 
-SPAWN = multiprocessing.get_context("spawn")
-FITS_A_PIPE = 32 * 1024
-"""Bytes that can be written at once without waiting for the worker to read."""
-PATIENCE = 2.0
-"""Seconds that a killed worker gets to be gone."""
-
-
-class WorkerDied(KalendsError):
-    """A worker process ended under its call."""
+TRIES = 3
+"""How many workers may die before they have taken up a run, until the run counts as failed."""
 
 
 class ProcessWorkers:
-    """Up to ``size`` worker processes, started when they are first needed."""
+    """Worker processes, started when they are first needed, and used again and again."""
 
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._busy = 0
-        self._idle: list[_Worker] = []
-        self._all: set[_Worker] = set()
-        self.on_return: Callable[[], None] = lambda: None
-        # Python waits at its end for processes that it has started; these would wait for it.
-        atexit.register(self._kill_all)
+    patience = 5.0
+    failure = Reason.EXCEPTION
 
-    def busy(self) -> int:
-        """Return how many processes are at work."""
-        return self._busy
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._idle: list[WorkerProcess] = []
+        self._all: set[WorkerProcess] = set()
 
-    async def call(self, task: Task, call_: TaskCall, run: CurrentRun) -> Returned:
-        """Call a task in a process. If the wait is cancelled the process is killed.
+    def check(self, run: Run) -> None:
+        """Check that there is such a task.
 
         Raises:
-            WorkerDied: The process ended before it had answered.
+            StartRefused: There is none.
         """
-        self._busy += 1
-        worker = self._idle.pop() if self._idle else self._started()
-        question = pickle.dumps((task.reference, call_.args, call_.kwargs or {}, run))
-        try:
-            returned = await worker.ask(question)
-        except BaseException:
-            self._all.discard(worker)
-            worker.kill()
-            raise
-        else:
-            self._idle.append(worker)
-            return returned
-        finally:
-            self._busy -= 1
+        task_and_call(self._registry, run)
 
-    def _started(self) -> _Worker:
-        worker = _Worker()
+    async def launch(self, run: Run) -> Call:
+        """Call a task in a process. To stop it is to kill the process, and what it has started.
+
+        Raises:
+            Unavailable: No process can be started.
+        """
+        task, call = task_and_call(self._registry, run)
+        # Pickled for a child of ours, which trusts us. Its answers are JSON: we need not trust it.
+        question = pickle.dumps((task.reference, call.args, call.kwargs or {}, current_of(run)))
+        conversation = _Conversation(self, await self._worker(), question)
+        return Call(conversation.started, asyncio.create_task(conversation.hold(), name=run.name), conversation.stop)
+
+    async def _worker(self) -> WorkerProcess:
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.is_alive:
+                return worker
+            self.drop(worker)
+        worker = await WorkerProcess.start()
         self._all.add(worker)
         return worker
 
-    def _kill_all(self) -> None:
-        for worker in self._all:
-            worker.kill()
-        self._all.clear()
-        self._idle.clear()
+    async def replace(self, worker: WorkerProcess) -> WorkerProcess:
+        """Return another worker in the place of one that has died.
+
+        Raises:
+            WorkerDied: None can be started.
+        """
+        self.drop(worker)
+        try:
+            return await self._worker()
+        except Unavailable as error:
+            raise WorkerDied(str(error)) from error
+
+    def give_back(self, worker: WorkerProcess) -> None:
+        """Keep a worker for the next run."""
+        self._idle.append(worker)
+
+    def drop(self, worker: WorkerProcess) -> None:
+        """Forget a worker that is gone."""
+        worker.close()
+        self._all.discard(worker)
 
     async def close(self) -> None:
         """End the workers, and what they are at."""
-        atexit.unregister(self._kill_all)
-        await asyncio.to_thread(self._kill_all)
+        self._idle.clear()
+        workers, self._all = self._all, set()
+        for worker in workers:
+            worker.kill()
+        if workers:
+            await asyncio.wait([worker.gone for worker in workers], timeout=self.patience)
+        for worker in workers:
+            worker.close()
 
 
-class _Worker:
-    """One process, and our end of its connection."""
+class _Conversation:
+    """A question to a worker, and its answer: or its end, which is waited for."""
 
-    def __init__(self) -> None:
-        self._connection, theirs = SPAWN.Pipe()
-        self._process = SPAWN.Process(target=serve, args=(theirs,), name="kalends worker")
-        self._process.start()
-        theirs.close()  # so that we see the end of the process as the end of the connection
+    def __init__(self, workers: ProcessWorkers, worker: WorkerProcess, question: bytes) -> None:
+        self.started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._workers = workers
+        self._worker = worker
+        self._question = question
+        self._stopped = False
 
-    async def ask(self, question: bytes) -> Returned:
-        try:
-            if len(question) <= FITS_A_PIPE:
-                self._connection.send_bytes(question)
+    def stop(self) -> None:
+        self._stopped = True
+        self._worker.kill()
+
+    async def hold(self) -> Returned:
+        for tries_left in reversed(range(TRIES)):
+            try:
+                returned = await self._worker.ask(self._question, self.started)
+            except WorkerDied:
+                # What it was at, and whatever it has started, is gone before anything is said of the run.
+                self._worker.kill()
+                await asyncio.wait([self._worker.gone])
+                if self._stopped or self.started.done() or not tries_left:
+                    self._workers.drop(self._worker)
+                    raise
+                self._worker = await self._workers.replace(self._worker)
+                if self._stopped:
+                    self._worker.kill()
             else:
-                await asyncio.to_thread(self._connection.send_bytes, question)
-            await _readable(self._connection)
-            answer: Returned = self._connection.recv()
-        except (EOFError, OSError) as error:
-            raise WorkerDied("the process ended before it had answered") from error
-        return answer
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.join(PATIENCE)
-        self._connection.close()
-
-
-async def _readable(connection: Connection) -> None:
-    loop = asyncio.get_running_loop()
-    readable = loop.create_future()
-    descriptor = connection.fileno()
-    loop.add_reader(descriptor, _set, readable)
-    try:
-        await readable
-    finally:
-        loop.remove_reader(descriptor)
-
-
-def _set(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
-
-
-def serve(connection: Connection) -> None:
-    """Answer questions until nobody asks any more: what a worker process does."""
-    # Ctrl-C and SIGTERM are for the operator, which lets runs end before it ends us.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    os.dup2(2, 1)  # what tasks print goes to the log, and not among the lines of `kalends run`
-    with contextlib.suppress(EOFError, OSError):
-        while True:
-            connection.send(call_by_reference(*connection.recv()))
+                self._workers.give_back(self._worker)
+                return returned
+        raise AssertionError  # the last try has returned, or raised

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import re
 from typing import Any
 
 import orjson
 
+from kalends.executors.redaction import LONGEST_VALUE, redacted
+
 RESULT_LIMIT = 1024
 """Bytes of UTF-8. A status is read by many and written often: results are cut, not refused."""
+LOOKED_AT = 16 * 1024
+"""Characters of a text that are looked at: what takes long holds up every other thread."""
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
+# Line breaks and tabs stay. Marks that turn the direction of writing can make a text read as what it is not.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def clean(text: str, limit: int = RESULT_LIMIT) -> str:
-    """Return text that is safe to show: no control characters, at most ``limit`` bytes of UTF-8."""
-    text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.rstrip("\n"))
+    """Return text that is safe to show: no secrets or control characters, at most ``limit`` bytes of UTF-8."""
+    whole = len(text) <= LOOKED_AT
+    text = _ESCAPE_SEQUENCE.sub("", str(text[:LOOKED_AT]).rstrip("\n").replace("\r\n", "\n"))
+    text = redacted(text)
+    if not whole:
+        text = text[:-LONGEST_VALUE] + "…"  # the end may be the first half of a secret
+    text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
     encoded = text.encode()
     if len(encoded) <= limit:
         return text
@@ -30,13 +43,49 @@ def result_text(value: Any) -> tuple[str | None, str]:
     if value is None:
         return None, ""
     try:
-        return clean(orjson.dumps(value).decode()), ""
-    except (TypeError, ValueError, RecursionError) as error:
-        return None, clean(f"its result is not kept, as it is no JSON value: {error}")
+        return clean(orjson.dumps(_Excerpt().of(value)).decode()), ""
+    except Exception as error:  # noqa: BLE001 - the value's own code may be called, and raise whatever it likes
+        return None, clean(f"its result is not kept, as it is no JSON value: {_message(error)}")
+
+
+class _Excerpt:
+    """Copies as much of a value as can be told: to write down a hundred megabytes takes long, and nobody reads them."""
+
+    def __init__(self) -> None:
+        self._left = LOOKED_AT
+
+    def of(self, value: Any) -> Any:
+        self._left -= 1
+        if isinstance(value, str):
+            return self._text(value)
+        if isinstance(value, dict):
+            taken = itertools.takewhile(self._goes_on, value.items())
+            return {self._text(key) if isinstance(key, str) else key: self.of(item) for key, item in taken}
+        if isinstance(value, list | tuple):
+            return [self.of(item) for item in itertools.takewhile(self._goes_on, value)]
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            names = [field.name for field in dataclasses.fields(value) if not field.name.startswith("_")]
+            return {name: self.of(getattr(value, name)) for name in names}
+        return value
+
+    def _text(self, text: str) -> str:
+        told = text[: max(self._left, 0)]
+        self._left -= len(told)
+        return told
+
+    def _goes_on(self, _: object) -> bool:
+        return self._left > 0
 
 
 def error_text(error: BaseException) -> str:
     """Return an exception's type and message."""
-    message = str(error)
+    message = _message(error)
     name = type(error).__name__
     return clean(f"{name}: {message}" if message else name)
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)[:LOOKED_AT]
+    except Exception as again:  # noqa: BLE001 - the text of an exception is made by code that may be wrong, too
+        return f"(its text cannot be shown: {type(again).__name__})"

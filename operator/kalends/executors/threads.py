@@ -12,51 +12,75 @@ import queue
 import threading
 from collections.abc import Callable
 
-from kalends.engine.schedule import TaskCall
+from kalends.engine.ports import Run
+from kalends.errors import Unavailable
 from kalends.executors.calling import Returned, call
-from kalends.tasks import CurrentRun, Task
+from kalends.executors.pool import Call
+from kalends.executors.taskcalls import current_of, task_and_call
+from kalends.model.reasons import Reason
+from kalends.tasks import Registry
+
+Work = Callable[[], None]
 
 
 class ThreadWorkers:
-    """Up to ``size`` threads, started when they are first needed."""
+    """As many threads as calls were ever under way at once. Each makes one call after another."""
 
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+    patience = 0.1
+    failure = Reason.EXCEPTION
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._calls: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._busy = 0
-        self.on_return: Callable[[], None] = lambda: None
 
-    def busy(self) -> int:
-        """Return how many threads are at work, or have been promised a call."""
-        return self._busy
+    def check(self, run: Run) -> None:
+        """Check that there is such a task.
 
-    async def call(self, task: Task, call_: TaskCall, run: CurrentRun) -> Returned:
-        """Call a task in a thread. If the wait is cancelled the thread goes on, and counts as busy until it returns."""
+        Raises:
+            StartRefused: There is none.
+        """
+        task_and_call(self._registry, run)
+
+    async def launch(self, run: Run) -> Call:
+        """Call a task in a thread. To stop it is to ask for its end: the thread goes on until the call returns.
+
+        Raises:
+            Unavailable: There is no thread left for it, and no other one can be started.
+        """
+        task, call_ = task_and_call(self._registry, run)
+        current = current_of(run)
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Returned] = loop.create_future()
-        context = contextvars.copy_context()
+        started: asyncio.Future[None] = loop.create_future()
+        ended: asyncio.Future[Returned] = loop.create_future()
 
         def settle(returned: Returned) -> None:
             self._busy -= 1
-            if not answer.done():
-                answer.set_result(returned)
-            self.on_return()
+            ended.set_result(returned)
 
         def work() -> None:
-            returned = context.run(call, task.function, call_.args, call_.kwargs or {}, run)
+            # Nothing of the operator's context is the task's business.
+            returned = contextvars.Context().run(call, task.function, call_.args, call_.kwargs or {}, current)
             try:
                 loop.call_soon_threadsafe(settle, returned)
             except RuntimeError:
                 return  # the loop is closed: the process is ending, and nobody waits
 
+        if self._busy == len(self._threads):
+            self._add_thread()
         self._busy += 1
         self._calls.put(work)
-        if len(self._threads) < min(self._size, self._busy):
-            thread = threading.Thread(target=self._serve, name=f"kalends-{len(self._threads)}", daemon=True)
-            self._threads.append(thread)
+        started.set_result(None)  # a thread is free, so it is taken up at once
+        return Call(started, ended, current.cancellation.ask)
+
+    def _add_thread(self) -> None:
+        thread = threading.Thread(target=self._serve, name=f"kalends-{len(self._threads)}", daemon=True)
+        try:
             thread.start()
-        return await answer
+        except RuntimeError as error:  # the limit of threads, or of memory, is reached
+            raise Unavailable(f"no thread can be started: {error}") from error
+        self._threads.append(thread)
 
     def _serve(self) -> None:
         while (work := self._calls.get()) is not None:
@@ -66,3 +90,4 @@ class ThreadWorkers:
         """Let the threads end, each after the call it is at."""
         for _ in self._threads:
             self._calls.put(None)
+        self._threads.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from kalends.tasks.context import current_run
 from kalends.tasks.registry import task
 
 
@@ -16,6 +17,6 @@ def echo(*args: Any, **kwargs: Any) -> dict[str, Any]:
 
 @task(name="kalends.sleep")
 def sleep(seconds: float) -> float:
-    """Sleep for so many seconds, and return them."""
-    time.sleep(seconds)
-    return seconds
+    """Sleep for so many seconds, and return how many it has slept: fewer if its end was wanted before."""
+    begun = time.monotonic()
+    return round(time.monotonic() - begun, 3) if current_run().wait(seconds) else seconds

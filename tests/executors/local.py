@@ -1,0 +1,120 @@
+"""What tests of pools share: a pool that is closed, and reports that can be waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from executors import sample_tasks
+from kalends.clock import SystemClock
+from kalends.engine.ports import Run, RunReport
+from kalends.engine.schedule import TaskCall
+from kalends.engine.state import Ref
+from kalends.executors.pool import PoolExecutor, Workers
+from kalends.executors.processes import ProcessWorkers
+from kalends.executors.threads import ThreadWorkers
+from kalends.tasks import Registry, builtin
+
+REF = Ref("default", "nightly", "uid")
+PATIENCE = 60
+"""Seconds. Machines may be busy; what takes so long hangs."""
+
+
+def registry() -> Registry:
+    return Registry([builtin, sample_tasks])
+
+
+def threads() -> ThreadWorkers:
+    return ThreadWorkers(registry())
+
+
+def processes() -> ProcessWorkers:
+    return ProcessWorkers(registry())
+
+
+class Listening:
+    """Listens to an executor."""
+
+    def __init__(self) -> None:
+        self.reports: list[RunReport] = []
+        self.freed = 0
+        self.changed = asyncio.Event()
+
+    def report(self, report: RunReport) -> None:
+        self.reports.append(report)
+        self.changed.set()
+
+    def free(self) -> None:
+        self.freed += 1
+        self.changed.set()
+
+    async def wait(self, count: int) -> list[RunReport]:
+        await self.until(lambda: len(self.reports) >= count)
+        return self.reports
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not holds():
+                self.changed.clear()
+                await self.changed.wait()
+
+
+@asynccontextmanager
+async def pool_of(workers: Workers, size: int = 2) -> AsyncIterator[tuple[PoolExecutor, Listening]]:
+    pool = PoolExecutor(size, workers, SystemClock())
+    listening = Listening()
+    pool.bind(listening.report, lambda uid: None, listening.free)
+    try:
+        yield pool, listening
+    finally:
+        sample_tasks.RELEASE.set()
+        await pool.close(0)
+        sample_tasks.RELEASE.clear()
+
+
+def run_of(task: str, *args: object, number: int = 1, limit: int | None = None, ref: Ref = REF) -> Run:
+    return Run(ref, f"nightly-{number}", number, TaskCall(task, args, {}), "default", time_limit=limit)
+
+
+async def result_of(workers: Workers, task: str, *args: object) -> RunReport:
+    """Return how one run ended."""
+    async with pool_of(workers, 1) as (pool, listening):
+        await pool.start(run_of(task, *args))
+        (report,) = await listening.wait(1)
+        return report
+
+
+async def written(file: Path) -> str:
+    """Return what a task writes to a file, once it has."""
+    async with asyncio.timeout(PATIENCE):
+        while not (text := _text(file)):
+            await asyncio.sleep(0.01)
+    return text
+
+
+def _text(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
+
+
+def is_running(pid: int) -> bool:
+    if sys.platform == "linux":
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return False
+        return state not in {"Z", "X"}
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def until_gone(pid: int) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while is_running(pid):
+            await asyncio.sleep(0.01)

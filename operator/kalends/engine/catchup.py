@@ -105,12 +105,15 @@ def _chosen(
         case Coalesce.LATEST:
             candidates: tuple[Instant, ...] = (rest.last,)
         case Coalesce.EARLIEST:
-            candidates = (rest.first,)
+            earliest = schedule.trigger.next_after(max(after, *adopted)) if adopted else rest.first
+            candidates = () if earliest is None or earliest > until else (earliest,)
         case Coalesce.ALL:
             candidates = _latest(schedule.trigger, rest, after, until, schedule.catch_up_runs)
         case _:
             assert_never(schedule.coalesce)
-    return tuple(t for t in candidates if t not in adopted)
+    # Runs are started in order: what lies before the first that was started, and not recorded, was passed over then.
+    passed_over = min((t for t in adopted if t > after), default=after)
+    return tuple(t for t in candidates if t not in adopted and t > passed_over)
 
 
 def _latest(trigger: Trigger, rest: Tally, after: Instant, until: Instant, at_most: int) -> tuple[Instant, ...]:

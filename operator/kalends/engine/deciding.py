@@ -134,7 +134,7 @@ def arm(schedule: Schedule, state: State, now: float) -> State:
     """
     if state.schedule_hash == schedule.hash:
         return state
-    if state.cursor is None and schedule.first_armed < schedule.created:
+    if state.cursor is None and state.armed <= schedule.first_armed < schedule.created:
         # Its one fire time is its creation: a resource that was suspended or invalid until now still has it before it.
         return replace(state, armed=schedule.first_armed, schedule_hash=schedule.hash)
     edited = schedule.generation != state.observed_generation

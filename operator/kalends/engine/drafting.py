@@ -42,6 +42,8 @@ class Draft:
         self.notices: list[Notice] = []
         self.free = free
         self.starts: list[Run] = []
+        self.adopted_until: Instant = 0
+        """The last fire time of another schedule, or of none now, whose Job was taken up: time has come that far."""
         self.held_up = False
         """Whether a candidate had to wait: those after it must not overtake it."""
 

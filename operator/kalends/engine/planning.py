@@ -36,8 +36,9 @@ def plan(draft: Draft) -> None:
     for candidate in sorted(candidates, key=lambda one: not one.adopted):
         _decide(draft, candidate)
     _count_coalesced(draft, due)
-    if due.last is not None:
-        draft.state = replace(draft.state, cursor=max(due.last, draft.state.cursor or 0))
+    decided_until = max(due.last or 0, draft.adopted_until)
+    if decided_until:
+        draft.state = replace(draft.state, cursor=max(decided_until, draft.state.cursor or 0))
     if draft.schedule.concurrency is ConcurrencyPolicy.REPLACE:
         _ask_oldest_to_end(draft)
 
@@ -54,7 +55,7 @@ def _due(draft: Draft) -> Due:
     )
     existing = frozenset(t for t in unrecorded if trigger.next_after(t - 1) == t)
     # A Job that is there proves that its fire time has come, even if the clock was put back since.
-    now = max([facts.now, *(due_instant(schedule, t) for t in existing)])
+    now = max([facts.now, draft.adopted_until, *(due_instant(schedule, t) for t in existing)])
     return due_now(schedule, after, now, existing)
 
 
@@ -165,7 +166,7 @@ def adopt_passed_over(draft: Draft, undecided_since: Instant) -> None:
     """Take up the Jobs that were created, not recorded, and then passed over by an edit or a suspension.
 
     Their fire times lie before the instant from which the schedule counts now, or are none of its fire times, so that
-    nobody would decide on them any more; but they run. What the schedule names before them lies before the edit.
+    nobody would decide on them any more; but they run. What the schedule itself names up to them is decided with them.
     """
     schedule = draft.schedule
     known = {run.name for run in draft.state.active}
@@ -177,8 +178,12 @@ def adopt_passed_over(draft: Draft, undecided_since: Instant) -> None:
         passed_over = schedule.suspended or draft.has_ended() or job.fire_time <= state.decided_until
         if not passed_over and schedule.trigger.next_after(job.fire_time - 1) == job.fire_time:
             continue  # it is due, and decided as such
+        ahead = job.fire_time > state.decided_until
+        if ahead and not draft.facts.dispatch:
+            continue  # fire times before it are still to be decided, which is not for now
         counts = state.counts
         counts = replace(counts, due=counts.due + 1, started=counts.started + 1, active=counts.active + 1)
         run = ActiveRun(job.name, job.fire_time, job.created, JOBS_EXECUTOR)
-        cursor = max(job.fire_time, state.cursor or 0)
+        cursor = state.cursor if ahead else max(job.fire_time, state.cursor or 0)
+        draft.adopted_until = max(draft.adopted_until, job.fire_time)
         draft.state = replace(state, active=(*state.active, run), counts=counts, cursor=cursor)

@@ -391,8 +391,29 @@ def test_a_claim_whose_resource_has_come_to_run_elsewhere_does_not_start():
     assert decision.state.counts == Counts(due=1, started=1, cancelled=1)
 
 
-def test_a_job_at_an_instant_that_is_no_fire_time_is_not_counted_as_one():
+def test_a_job_at_an_instant_that_is_no_fire_time_passes_over_none_that_is_one():
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
     jobs = (JobView("nightly-odd", START + 61, START + 61),)
     decision = decide(schedule, None, facts(START + 62, outlives_us=True, jobs=jobs))
-    assert decision.state.counts == Counts(due=1, started=1, active=1)
+    assert [run.name for run in decision.state.active] == ["nightly-odd"]
+    assert decision.state.counts == Counts(due=2, started=1, active=1, skipped=1)
+    again = decide(schedule, decision.state, facts(START + 63, outlives_us=True, jobs=jobs))
+    assert again.state == decision.state
+
+
+def test_what_an_edited_schedule_names_before_a_job_of_the_old_one_is_decided_with_it():
+    state = decide(schedule_of(resource(trigger=every(60), jobTemplate=JOB)), None, facts(START + 1)).state
+    jobs = (JobView(f"nightly-{START + 60}", START + 60, START + 60),)
+    spec = {"trigger": every(7), "jobTemplate": JOB, "concurrencyPolicy": "Allow", "coalesce": "All"}
+    edited = replace(schedule_of(resource(generation=2, **spec)), edited=START + 40)
+    decision = decide(edited, state, facts(START + 61, outlives_us=True, jobs=jobs))
+    assert decision.state.cursor == START + 60
+    assert [run.fire_time - START for run in decision.state.active] == [60, 42, 49, 56]
+
+
+def test_an_edit_to_no_schedule_at_all_does_not_run_for_the_creation():
+    state = decide(schedule_of(resource(trigger=every(60))), None, facts(START + 1)).state
+    edited = schedule_of(resource(generation=2))
+    decision = decide(edited, state, facts(START + 30))
+    assert decision.state.armed == START + 30
+    assert decision.state.counts == Counts()

@@ -9,15 +9,23 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
-from zoneinfo import ZoneInfo
 
 import tzlocal
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from kalends.errors import InvalidSettings
+from kalends.errors import InvalidSchedule, InvalidSettings
 from kalends.model import Coalesce
+from kalends.triggers.zones import find_zone
 
 Alias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 
@@ -51,6 +59,46 @@ class JobDefaults(BaseModel):
     executor: str = "default"
 
 
+class LeaderElection(BaseModel):
+    """Which of several operators acts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    enabled: bool | None = None
+    """Whether it takes a Lease to act. Default: where the Lease's namespace is known, so in a pod, not elsewhere."""
+    namespace: str | None = None
+    """The namespace of the Lease. Default: the pod's own, by POD_NAMESPACE or its service account."""
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")] = "kalends"
+    """The name of the Lease: operators that share it are replicas of each other."""
+    lease_duration: Annotated[float, Field(le=3600)] = 15.0
+    """Seconds after which others may act in place of a replica that has gone without a word."""
+    renew_deadline: float = 10.0
+    """Seconds without a renewal after which a replica stops acting."""
+    retry_period: Annotated[float, Field(gt=0)] = 2.0
+    """Seconds between two renewals, or two tries."""
+
+    @model_validator(mode="after")
+    def _with_a_margin(self) -> Self:
+        if not self.lease_duration > self.renew_deadline > self.retry_period:
+            raise ValueError("must have lease_duration > renew_deadline > retry_period")
+        return self
+
+    def settled(self, own_namespace: str | None) -> Self:
+        """Return these settings without anything left open.
+
+        Args:
+            own_namespace: That of the pod we are in, if we are in one.
+
+        Raises:
+            InvalidSettings: It is asked for, and nobody says in which namespace.
+        """
+        namespace = self.namespace or own_namespace
+        if self.enabled and namespace is None:
+            raise InvalidSettings("leader_election.namespace must be set: outside a pod there is none to take instead")
+        enabled = namespace is not None if self.enabled is None else self.enabled
+        return self.model_copy(update={"enabled": enabled, "namespace": namespace})
+
+
 class Settings(BaseSettings):
     """All settings."""
 
@@ -72,6 +120,8 @@ class Settings(BaseSettings):
     """How many requests to the API server may be under way at once."""
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 25.0
     """How long runs in this process may take to end when the operator is told to stop."""
+    leader_election: LeaderElection = LeaderElection()
+    """Which of several operators acts."""
     health_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """The port of /livez, /readyz and /metrics; 0 picks a free one."""
     health_host: str = "0.0.0.0"  # noqa: S104 - the kubelet and Prometheus come from outside the pod
@@ -96,9 +146,9 @@ class Settings(BaseSettings):
     @classmethod
     def _a_zone(cls, name: str) -> str:
         try:
-            ZoneInfo(name)
-        except Exception as error:
-            raise ValueError(f"must be an IANA time zone name, got {name!r}") from error
+            find_zone(name)
+        except InvalidSchedule as error:
+            raise ValueError(error.message) from error
         return name
 
     @field_validator("executors")

@@ -9,7 +9,7 @@ import pytest
 
 from kalends.errors import InvalidSettings
 from kalends.kube.credentials import Credentials, load_credentials
-from kalends.kube.login import login_finder
+from kalends.kube.login import login_finder, own_namespace
 from kube.served import kubeconfig
 
 EXEC_PLUGIN = """#!/bin/sh
@@ -229,3 +229,14 @@ def _exec_plugin(folder: Path, status: str) -> Path:
 
 def _exec_user(folder: Path) -> dict[str, object]:
     return {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": str(folder / "plugin")}}
+
+
+def test_the_namespace_of_the_pod_is_what_it_is_told_or_its_service_account_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("POD_NAMESPACE", raising=False)
+    assert own_namespace(tmp_path) is None
+    (tmp_path / "namespace").write_text("kalends-system")
+    assert own_namespace(tmp_path) == "kalends-system"
+    monkeypatch.setenv("POD_NAMESPACE", "another")
+    assert own_namespace(tmp_path) == "another"

@@ -135,6 +135,11 @@ def run(files: tuple[Path, ...], **options: Any) -> None:
     show_default=True,
     envvar="KALENDS_LOG_LEVEL",
 )
+@click.option(
+    "--leader-elect/--no-leader-elect",
+    default=None,
+    help="Whether to act only with a Lease, so that there may be several. Default: in a pod, yes.",
+)
 @CONFIG
 def operator(**options: Any) -> None:
     """Run the operator: watch ScheduledJobs, and dispatch their runs."""

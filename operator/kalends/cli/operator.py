@@ -19,6 +19,7 @@ import orjson
 
 from kalends.handlers.assembly import assembled
 from kalends.kube.credentials import load_credentials
+from kalends.kube.login import own_namespace
 from kalends.settings import Settings
 
 
@@ -50,18 +51,27 @@ def set_up_logging(log_format: str, level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler])
 
 
-def run_operator(
+def _settings(config: Path | None, namespaces: tuple[str, ...], *, leader_elect: bool | None) -> Settings:
+    settings = Settings.load(config, namespaces=namespaces or None)
+    election = settings.leader_election
+    if leader_elect is not None:
+        election = election.model_copy(update={"enabled": leader_elect})
+    return settings.model_copy(update={"leader_election": election.settled(own_namespace())})
+
+
+def run_operator(  # noqa: PLR0913 - one for each option
     *,
     kubeconfig: Path | None,
     context: str | None,
     namespaces: tuple[str, ...],
     log_format: str,
     log_level: str,
+    leader_elect: bool | None,
     config: Path | None,
 ) -> int:
     """Run the operator until SIGTERM or SIGINT."""
     set_up_logging(log_format, log_level)
-    settings = Settings.load(config, namespaces=namespaces or None)
+    settings = _settings(config, namespaces, leader_elect=leader_elect)
     credentials = load_credentials(kubeconfig, context)
     # Objects by the ten thousand, and few of them ever garbage: the collector looks less often.
     gc.set_threshold(100_000, 50, 1000)

@@ -9,30 +9,36 @@ from kalends.clock import Clock
 from kalends.executors.job_body import SELECTOR
 from kalends.executors.jobs import JobsExecutor
 from kalends.kube.client import ApiClient
-from kalends.kube.informer import Informer
-from kalends.kube.paths import JOBS, PODS
+from kalends.kube.informer import Informer, OnChange
+from kalends.kube.paths import JOBS, PODS, Resource
 
 KEPT = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp", "ownerReferences", "annotations")
 
 
 def job_informers(
     client: ApiClient, clock: Clock, executor: JobsExecutor, namespaces: Sequence[str], chance: Callable[[], float]
-) -> list[Informer]:
-    """Return, for each namespace or for all at once, an informer of Jobs and one of pods."""
-    followed = ((JOBS, executor.job_changed), (PODS, executor.pod_changed))
-    return [
-        Informer(
-            client,
-            resource.collection(namespace),
-            clock=clock,
-            label_selector=SELECTOR,
-            keep=slim,
-            on_change=on_change,
-            chance=chance,
-        )
-        for namespace in namespaces or (None,)
-        for resource, on_change in followed
-    ]
+) -> tuple[list[Informer], list[Informer]]:
+    """Return informers of Jobs and informers of their pods: one for each namespace, or for all at once."""
+
+    def informers(resource: Resource, on_change: OnChange) -> list[Informer]:
+        return [
+            Informer(
+                client,
+                resource.collection(namespace),
+                clock=clock,
+                label_selector=SELECTOR,
+                keep=slim,
+                on_change=on_change,
+                chance=chance,
+            )
+            for namespace in namespaces or (None,)
+        ]
+
+    jobs = informers(JOBS, executor.job_changed)
+    by_namespace = dict(zip(namespaces, jobs, strict=False))
+    # What we create is gone one day, perhaps before a watch that was away has shown it: its informer has to know of it.
+    executor.learn = lambda job: by_namespace.get(job["metadata"]["namespace"], jobs[0]).learn(job)
+    return jobs, informers(PODS, executor.pod_changed)
 
 
 def slim(obj: Mapping[str, Any]) -> dict[str, Any]:

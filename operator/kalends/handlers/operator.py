@@ -11,8 +11,10 @@ from kalends.engine.schedule import JOBS_EXECUTOR
 from kalends.engine.scheduler import Scheduler
 from kalends.executors.configured import check_default, default_settings, target_check
 from kalends.executors.jobs import JobsExecutor
+from kalends.handlers.fencing import FencedPool, FencedTransport
 from kalends.handlers.health import STUCK, HealthServer, Pulse
 from kalends.handlers.jobs import job_informers
+from kalends.handlers.leading import Leading
 from kalends.handlers.ports import Ports
 from kalends.handlers.supervised import Tasks
 from kalends.handlers.telling import Teller, Telling
@@ -37,21 +39,27 @@ class Operator:
         self._ports = ports
         clock = ports.clock
         self.metrics = Metrics()
+        lanes = Lanes(settings.api_connections)
         self._client = ApiClient(
-            ports.transport,
+            ports.transport, clock, lanes=lanes, on_request=self.metrics.request, chance=ports.chance
+        )
+        self.leading = Leading(settings.leader_election, self._client, clock, identity, ports.chance)
+        acting = ApiClient(
+            FencedTransport(ports.transport, self.leading.may_act),
             clock,
-            lanes=Lanes(settings.api_connections),
+            lanes=lanes,
             on_request=self.metrics.request,
             chance=ports.chance,
         )
         check_default(settings.job_defaults.executor, ports.pools)
-        self._jobs = JobsExecutor(self._client, clock)
-        executors: dict[str, Executor] = {**ports.pools, JOBS_EXECUTOR: self._jobs}
+        self._jobs = JobsExecutor(acting, clock)
+        pools = {alias: FencedPool(pool, self.leading.may_act) for alias, pool in ports.pools.items()}
+        executors: dict[str, Executor] = {**pools, JOBS_EXECUTOR: self._jobs}
         reader = SnapshotReader(default_settings(settings), target_check(ports.registry, list(executors)))
         self._poster = EventPoster(self._client, clock, instance=identity)
         self.scheduler = Scheduler(
             clock=clock,
-            store=CrdJobStore(self._client, reader),
+            store=CrdJobStore(acting, reader),
             executors=executors,
             identity=identity,
             jobs=self._jobs,
@@ -59,12 +67,13 @@ class Operator:
         )
         self._view = View(self._client, self.scheduler, reader, settings.namespaces)
         self._feed = ports.feed(self._client, self._view.show, self._view.sweep)
-        self._informers = job_informers(self._client, clock, self._jobs, settings.namespaces, ports.chance)
+        self._job_informers, pod_informers = job_informers(
+            self._client, clock, self._jobs, settings.namespaces, ports.chance
+        )
+        self._informers = [*self._job_informers, *pod_informers]
         self._listed = asyncio.Event()
         self._pulse = Pulse(clock)
-        self.health = HealthServer(
-            self.metrics, live={"loop": self._loop_is_stuck}, ready={"listed": self._not_yet_listed}
-        )
+        self.health = HealthServer(self.metrics, live={"loop": self._loop_is_stuck}, ready={"listed": self.ready})
         self.metrics.read_from(
             Readings(
                 active_runs=self.scheduler.active_runs,
@@ -93,21 +102,22 @@ class Operator:
             tasks.start("feed", self._feed.run())
             if await tasks.first_of(stop, self._wait_until_listed()):
                 return
-            scheduling = tasks.start("scheduler", self._supervise())
+            leading = tasks.start("leading", self.leading.run(self.scheduler, self._catch_up))
             tasks.start("sweep", self._view.sweep_now_and_then())
-            log.info("scheduling %d ScheduledJobs", len(self.scheduler.uids()))
-            await tasks.first_of(stop, _forever(scheduling))
+            await tasks.first_of(stop, _forever(leading))
             log.info("stopping: no new dispatch; runs in this process have %.0f s", self._settings.drain_seconds)
             await self.scheduler.drain(self._settings.drain_seconds)
+            leading.cancel()  # after the drain's records: only then may another replica decide
+            await asyncio.wait([leading])
             await self._poster.close()
 
-    async def _supervise(self) -> None:
-        while True:
-            try:
-                await self.scheduler.run()
-            except Exception:  # the loop must go on; what broke it is in the log, and in the metric
-                log.exception("the engine's loop failed; it starts again")
-                await asyncio.sleep(1)
+    async def _catch_up(self) -> None:
+        """See all that was written before this moment.
+
+        Raises:
+            ApiError: It could not be done.
+        """
+        await asyncio.gather(self._view.catch_up(), *(informer.catch_up() for informer in self._job_informers))
 
     async def _wait_until_listed(self) -> None:
         """Wait until every Job of ours and every ScheduledJob has been seen: only then is anything decided."""
@@ -130,12 +140,13 @@ class Operator:
         )
 
     def _loop_is_stuck(self) -> str | None:
-        if not self._listed.is_set():
+        if not self.leading.scheduling:
             return None
         quiet = self._ports.clock.monotonic() - self.scheduler.last_pass
         return f"the engine's loop has not passed for {quiet:.0f} s" if quiet > STUCK else None
 
-    def _not_yet_listed(self) -> str | None:
+    def ready(self) -> str | None:
+        """Return what is still to come before this replica can act, or None. A standby is ready, too."""
         return None if self._listed.is_set() else "ScheduledJobs and Jobs have not been listed yet"
 
 

@@ -85,9 +85,12 @@ class ApiClient:
         accept: str = JSON,
         timeout: float = REQUEST_TIMEOUT,  # noqa: ASYNC109 - it bounds one attempt, of which there may be several
         patience: float = PATIENCE,
+        repeat: bool = True,
         lane: Lane | None = None,
     ) -> JsonObject:
         """Return the object that the server answers with.
+
+        Where what is asked for may be wanted no more in a while, ``repeat`` is False: whoever asks decides anew.
 
         Raises:
             ApiError: The server refused, or did not answer in time (status 0); for POST and PATCH the latter means
@@ -96,10 +99,10 @@ class ApiClient:
         encoded = None if body is None else orjson.dumps(body)
         request = Request(method, path, params, encoded, content_type, accept)
         if lane is None:
-            return await self._persist(request, timeout, patience)
+            return await self._persist(request, timeout, patience, repeat=repeat)
         await self._lanes.acquire(lane)
         try:
-            return await self._persist(request, timeout, patience)
+            return await self._persist(request, timeout, patience, repeat=repeat)
         finally:
             self._lanes.release(lane)
 
@@ -108,11 +111,17 @@ class ApiClient:
         return await self.request("GET", path, lane=lane)
 
     async def create(
-        self, path: str, body: Mapping[str, Any], *, dry_run: bool = False, lane: Lane | None = None
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        dry_run: bool = False,
+        repeat: bool = True,
+        lane: Lane | None = None,
     ) -> JsonObject:
         """Create an object in the collection at ``path``, or only let the server check it; return it as created."""
         params = {"dryRun": "All"} if dry_run else NOTHING
-        return await self.request("POST", path, body=body, params=params, lane=lane)
+        return await self.request("POST", path, body=body, params=params, repeat=repeat, lane=lane)
 
     async def merge_patch(self, path: str, body: Mapping[str, Any], *, lane: Lane | None = None) -> JsonObject:
         """Change an object, and return it as it is now.
@@ -214,7 +223,7 @@ class ApiClient:
             stream.close()
         raise error_of(stream.status, stream.headers, body)
 
-    async def _persist(self, request: Request, seconds: float, patience: float) -> JsonObject:
+    async def _persist(self, request: Request, seconds: float, patience: float, *, repeat: bool) -> JsonObject:
         give_up = self._clock.monotonic() + patience
         failures = 0
         while True:
@@ -226,7 +235,7 @@ class ApiClient:
                 raise error_of(response.status, response.headers, response.body)
             except ApiError as error:
                 failures += 1
-                if not is_worth_retrying(request.method, error):
+                if not repeat or not is_worth_retrying(request.method, error):
                     raise
                 pause = max(error.retry_after or 0.0, self._backoff.pause(failures, self._chance()))
                 if self._clock.monotonic() + pause >= give_up:

@@ -95,6 +95,8 @@ class Informer:
         self._backoff = backoff or Backoff(first=0.2, longest=30.0)
         self._chance = chance
         self._entries: dict[Key, Entry] = {}
+        self._learned: set[str] = set()
+        """UIDs of what others were shown since the last list began."""
         self._resource_version: str | None = None
         self._synced = False
         self._failures = 0
@@ -135,6 +137,17 @@ class Informer:
         for seen in there.unknown:
             self._see(seen)
 
+    def learn(self, seen: JsonObject) -> None:
+        """Take note of an object that somebody else was just shown, such as the answer to a create.
+
+        So its deletion is noticed even if the watch never showed that it was there.
+        """
+        known = self._entries.get(_key(seen["metadata"]))
+        version = seen["metadata"]["resourceVersion"]
+        self._learned.add(seen["metadata"]["uid"])
+        if known is None or not is_later(known.resource_version, version):
+            self._see(seen)
+
     def _knows(self, metadata: Metadata) -> bool:
         known = self._entries.get(_key(metadata))
         return known is not None and (known.uid, known.resource_version) == (
@@ -168,6 +181,7 @@ class Informer:
 
     async def _list(self) -> None:
         seen: set[Key] = set()
+        self._learned.clear()
         version = ""
         async with aclosing(self._client.list_pages(self.path, self._params, limit=PAGE)) as pages:
             async for page in pages:
@@ -176,7 +190,7 @@ class Informer:
                 for listed in page["items"] or ():
                     seen.add(_key(listed["metadata"]))
                     self._see(listed)
-        self._forget_all_but(seen)
+        self._forget_all_but(seen, version)
         self._resource_version = version
         self._synced = True
         self._call(self._on_synced)
@@ -250,15 +264,23 @@ class Informer:
                 log.exception("An object of %s could not be read: %s", self.path, "/".join(key))
         self._call(self._on_change, Change.DELETED, kept)
 
-    def _forget_all_but(self, seen: set[Key]) -> None:
-        for key in [key for key in self._entries if key not in seen]:
-            self._forget(key, None)
+    def _forget_all_but(self, seen: set[Key], version: str) -> None:
+        """Forget what a list of this version lacks, unless it was made, and we were shown it, since the list began."""
+        for key, entry in list(self._entries.items()):
+            is_younger = entry.uid in self._learned and is_later(entry.resource_version, version)
+            if key not in seen and not is_younger:
+                self._forget(key, None)
 
     def _call(self, callback: Callable[..., None], *arguments: Any) -> None:
         try:
             callback(*arguments)
         except Exception:  # who listens badly harms only itself
             log.exception("A listener to %s failed.", self.path)
+
+
+def is_later(version: str, than: str) -> bool:
+    """Return whether one resourceVersion comes after another; those that are no numbers cannot be compared."""
+    return version.isdecimal() and than.isdecimal() and int(version) > int(than)
 
 
 def _key(metadata: Mapping[str, Any]) -> Key:

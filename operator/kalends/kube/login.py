@@ -72,6 +72,17 @@ def login_finder(kubeconfig: Path | None, context: str | None, service_account: 
     )
 
 
+def own_namespace(service_account: Path = SERVICE_ACCOUNT) -> str | None:
+    """Return the namespace of the pod that we are in: what ``POD_NAMESPACE`` says, or its service account; or None."""
+    said = os.environ.get("POD_NAMESPACE")
+    if said:
+        return said
+    try:
+        return (service_account / "namespace").read_text().strip() or None
+    except OSError:
+        return None
+
+
 def _from_kubeconfig(path: str, context: str | None) -> ReadLogin:
     configuration = Configuration()
     try:

@@ -1,0 +1,86 @@
+"""Writes and starts that go through only while we may act: asked right before each, repetitions included.
+
+A process may be stopped between any two instructions and go on a minute later. Whatever it was about to do, this is
+the last door; behind it, names and resourceVersions make harmless what slips through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kalends.engine.ports import Executor, Run, RunReport
+from kalends.engine.state import Ref
+from kalends.errors import ApiError, Unavailable
+from kalends.kube.transport import Request, Response, Stream, Transport
+from kalends.model.reasons import Reason
+
+MayAct = Callable[[], bool]
+NOT_LEADING = "another replica may lead by now"
+
+
+class FencedTransport:
+    """Carries reads always, and everything else while we may act."""
+
+    def __init__(self, transport: Transport, may_act: MayAct) -> None:
+        self._transport = transport
+        self._may_act = may_act
+
+    async def send(self, request: Request) -> Response:
+        """Return the answer; what may not be sent counts as never answered."""
+        if request.method != "GET" and not self._may_act():
+            raise ApiError(0, "NotLeading", NOT_LEADING)
+        return await self._transport.send(request)
+
+    async def open(self, request: Request) -> Stream:
+        """Return an answer as soon as its status is known."""
+        return await self._transport.open(request)
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        await self._transport.close()
+
+
+class FencedPool:
+    """Starts runs while we may act; those that are under way go on."""
+
+    def __init__(self, pool: Executor, may_act: MayAct) -> None:
+        self._pool = pool
+        self._may_act = may_act
+
+    @property
+    def outlives_us(self) -> bool:
+        """Whether its runs go on without this process."""
+        return self._pool.outlives_us
+
+    def bind(
+        self, report: Callable[[RunReport], None], changed: Callable[[str], None], freed: Callable[[], None]
+    ) -> None:
+        """Tell it where to report."""
+        self._pool.bind(report, changed, freed)
+
+    def free_slots(self) -> int:
+        """Return how many more runs can start at once."""
+        return self._pool.free_slots()
+
+    async def check(self, run: Run) -> None:
+        """Check a run without starting it."""
+        await self._pool.check(run)
+
+    async def start(self, run: Run) -> None:
+        """Start a run.
+
+        Raises:
+            StartRefused: As the pool says.
+            Unavailable: We may not act now, or as the pool says.
+        """
+        if not self._may_act():
+            raise Unavailable(NOT_LEADING)
+        await self._pool.start(run)
+
+    async def cancel(self, run_name: str, ref: Ref, reason: Reason) -> None:
+        """Ask for the end of a run."""
+        await self._pool.cancel(run_name, ref, reason)
+
+    async def close(self, grace: float) -> None:
+        """Let runs end."""
+        await self._pool.close(grace)

@@ -1,0 +1,137 @@
+"""One of several replicas acts: all of them watch and are ready, the engine's loop runs in the one that leads.
+
+What becomes of runs in this process when the lead is lost: they go on. Perhaps nobody leads, as the API server is away;
+then we lead again, the record is as we left it, and their ends are reported as if nothing had been. Once somebody else
+is seen to have had the lead, they are stopped: for that one their holder was gone, and they are on record as lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+
+from kalends.clock import Clock
+from kalends.engine.scheduler import Scheduler
+from kalends.errors import ApiError
+from kalends.kube.client import ApiClient
+from kalends.kube.lease import LeaderElector, Timing
+from kalends.settings import LeaderElection
+
+log = logging.getLogger(__name__)
+
+PAUSE = 1.0
+RELEASING = 3.0
+"""Seconds. How long the end of the process waits for the lease to be released."""
+
+
+class Leading:
+    """Runs the engine's loop in terms: while the lease is held, or for ever where no lease is asked for."""
+
+    def __init__(
+        self,
+        settings: LeaderElection,
+        client: ApiClient,
+        clock: Clock,
+        identity: str,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.scheduling = False
+        """Whether the engine's loop runs."""
+        self._turn = asyncio.Event()
+        self._term: asyncio.Task[None] | None = None
+        self._scheduler: Scheduler | None = None
+        self._elector: LeaderElector | None = None
+        if settings.enabled and settings.namespace:
+            self._elector = LeaderElector(
+                client,
+                namespace=settings.namespace,
+                name=settings.name,
+                identity=identity,
+                clock=clock,
+                timing=Timing(settings.lease_duration, settings.renew_deadline, settings.retry_period),
+                on_started=lambda _: self._turn.set(),
+                on_stopped=self._stop,
+                on_superseded=self._give_up_runs,
+                chance=chance,
+            )
+
+    def may_act(self) -> bool:
+        """Return whether this replica provably leads at this very moment."""
+        return self._elector is None or self._elector.is_leader()
+
+    async def run(self, scheduler: Scheduler, catch_up: Callable[[], Awaitable[None]]) -> None:
+        """Compete for the lease and lead, again and again; when cancelled, the lease is released last.
+
+        Args:
+            scheduler: Whose loop is to run.
+            catch_up: Makes what the scheduler sees as new as the moment: a watch may lag behind, and the replica that
+                led before has written up to its end.
+        """
+        self._scheduler = scheduler
+        if self._elector is None:
+            await self._schedule(scheduler)
+            return
+        electing = asyncio.create_task(self._elect(self._elector), name="election")
+        try:
+            while True:
+                await self._turn.wait()
+                await self._lead(scheduler, catch_up)
+        finally:
+            electing.cancel()
+            await asyncio.wait([electing], timeout=RELEASING)
+
+    @staticmethod
+    async def _elect(elector: LeaderElector) -> None:
+        while True:
+            try:
+                await elector.run()
+            except Exception:  # an answer that nobody expected must not end the process
+                log.exception("the election failed; it starts again")
+                await asyncio.sleep(PAUSE)
+
+    async def _lead(self, scheduler: Scheduler, catch_up: Callable[[], Awaitable[None]]) -> None:
+        """Use our turn to its end."""
+        self._term = asyncio.create_task(self._act(scheduler, catch_up), name="term")
+        try:
+            await asyncio.wait([self._term])
+        finally:
+            self._term.cancel()
+            await asyncio.wait([self._term])
+        if not self._term.cancelled():
+            log.error("a term ended by itself", exc_info=self._term.exception())
+            await asyncio.sleep(PAUSE)
+
+    def _stop(self) -> None:
+        """End the term: nothing is decided any more, and what is under way is cut off."""
+        self._turn.clear()
+        if self._term is not None:
+            self._term.cancel()
+
+    def _give_up_runs(self) -> None:
+        if self._scheduler is not None:
+            self._scheduler.give_up_runs()
+
+    async def _act(self, scheduler: Scheduler, catch_up: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await catch_up()
+            except ApiError as error:
+                log.warning("what there is could not be listed, so nothing is decided yet: %s", error)
+                await asyncio.sleep(PAUSE)
+            else:
+                break
+        await self._schedule(scheduler)
+
+    async def _schedule(self, scheduler: Scheduler) -> None:
+        log.info("scheduling %d ScheduledJobs", len(scheduler.uids()))
+        while True:
+            try:
+                self.scheduling = True
+                await scheduler.run()
+            except Exception:  # the loop must go on; what broke it is in the log
+                log.exception("the engine's loop failed; it starts again")
+                await asyncio.sleep(PAUSE)
+            finally:
+                self.scheduling = False

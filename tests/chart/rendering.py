@@ -98,6 +98,8 @@ EVERYTHING: Json = {
         "files": {"reports.py": "import kalends\n"},
         "configMaps": [{"name": "team-tasks", "modules": ["billing", "mail"]}],
     },
+    "replicaCount": 2,
+    "leaderElection": {"name": "kalends-lease"},
     "priorityClassName": "high",
     "nodeSelector": {"disk": "fast"},
     "tolerations": [{"key": "reserved", "operator": "Exists"}],

@@ -109,9 +109,30 @@ def test_the_grace_period_covers_the_drain(seconds: int) -> None:
     assert release.pod["spec"]["terminationGracePeriodSeconds"] >= seconds + 10
 
 
-def test_the_old_operator_has_gone_before_the_new_one_starts() -> None:
+def test_a_new_pod_watches_before_the_old_one_is_told_to_stop() -> None:
     spec = render().the("Deployment")["spec"]
+    rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    assert (spec["replicas"], spec["strategy"]) == (1, rolling)
+
+
+def test_without_a_lease_the_old_operator_has_gone_before_the_new_one_starts() -> None:
+    spec = render({"leaderElection": {"enabled": False}}).the("Deployment")["spec"]
     assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+
+
+def test_the_lease_is_in_the_namespace_of_the_pod() -> None:
+    assert variables(render())["POD_NAMESPACE"] == {"fieldRef": {"fieldPath": "metadata.namespace"}}
+
+
+def test_two_replicas_would_rather_be_on_two_nodes_and_one_at_a_time_may_go() -> None:
+    release = render({"replicaCount": 2})
+    (term,) = release.pod["spec"]["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    labels = term["podAffinityTerm"]["labelSelector"]["matchLabels"]
+    assert term["podAffinityTerm"]["topologyKey"] == "kubernetes.io/hostname"
+    assert labels.items() <= release.pod["metadata"]["labels"].items()
+    assert release.the("PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+    assert render({"replicaCount": 2, "affinity": {"nodeAffinity": {}}}).pod["spec"]["affinity"] == {"nodeAffinity": {}}
+    assert "affinity" not in render().pod["spec"]
 
 
 def test_a_digest_wins_over_the_tag_and_the_tag_over_the_version_of_the_chart() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from chart.rendering import NAMESPACE, Json, Rendered, render
 
@@ -12,6 +13,7 @@ WHAT_THE_OPERATOR_ASKS_FOR: set[Right] = {
     ("kalends.dev", "scheduledjobs", "get"),  # stores/crd.py, after a conflict
     ("kalends.dev", "scheduledjobs", "list"),  # kopf; the sweep
     ("kalends.dev", "scheduledjobs", "watch"),  # kopf
+    ("kalends.dev", "scheduledjobs", "delete"),  # stores/crd.py, after ttlSecondsAfterFinished
     ("kalends.dev", "scheduledjobs/status", "patch"),  # stores/crd.py
     ("batch", "jobs", "get"),  # executors/jobs.py, after a conflict
     ("batch", "jobs", "list"),  # the informer
@@ -39,8 +41,21 @@ def rights(role: Json) -> set[Right]:
 
 
 def operators_roles(release: Rendered, kind: str) -> list[Json]:
-    bound = {one["roleRef"]["name"] for one in release.all(f"{kind}Binding")}
+    bound = {one["roleRef"]["name"] for one in release.all(f"{kind}Binding")} - {"kalends-leader-election"}
     return [one for one in release.all(kind) if one["metadata"]["name"] in bound]
+
+
+@pytest.mark.parametrize("values", [{}, {"leaderElection": {"name": "mine"}}, {"watchNamespaces": ["blue"]}], ids=str)
+def test_replicas_may_write_one_lease_in_the_namespace_of_the_release(values: Json) -> None:
+    release = render(values)
+    role, binding = release.the("Role", "-leader-election"), release.the("RoleBinding", "-leader-election")
+    named = [rule for rule in role["rules"] if "resourceNames" in rule]
+    assert role["metadata"]["namespace"] == binding["metadata"]["namespace"] == NAMESPACE
+    assert rights(role) == {("coordination.k8s.io", "leases", verb) for verb in ("create", "get", "watch", "patch")}
+    assert rights({"rules": named}) == rights(role) - {("coordination.k8s.io", "leases", "create")}
+    assert yaml.safe_load(release.settings)["leader_election"]["name"] == named[0]["resourceNames"][0]
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert binding["subjects"][0]["name"] == release.pod["spec"]["serviceAccountName"]
 
 
 def test_everywhere_it_may_do_what_it_asks_for_and_nothing_else() -> None:
@@ -71,8 +86,10 @@ def test_no_right_is_a_wildcard() -> None:
 def test_the_pods_account_is_the_one_that_has_the_rights(values: Json, namespaces: list[str]) -> None:
     release = render({**values, "watchNamespaces": namespaces})
     account = release.pod["spec"]["serviceAccountName"]
-    (binding,) = release.all("RoleBinding" if namespaces else "ClusterRoleBinding")
-    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": account, "namespace": NAMESPACE}]
+    bindings = release.all("RoleBinding") + release.all("ClusterRoleBinding")
+    assert len(bindings) == 2
+    for binding in bindings:
+        assert binding["subjects"] == [{"kind": "ServiceAccount", "name": account, "namespace": NAMESPACE}]
     made = [one["metadata"]["name"] for one in release.all("ServiceAccount")]
     assert made == ([account] if values.get("serviceAccount", {}).get("create", True) else [])
 

@@ -11,7 +11,7 @@ import yaml
 
 from chart.rendering import EVERYTHING, Json, render
 from kalends.model import Coalesce
-from kalends.settings import ExecutorKind, ExecutorSettings, Settings
+from kalends.settings import ExecutorKind, ExecutorSettings, LeaderElection, Settings
 from kalends.tasks import Registry
 
 NOT_FOR_THE_CHART = {"health_host"}
@@ -42,6 +42,9 @@ def test_the_defaults_of_the_chart_are_those_of_the_operator_but_for_a_pool_of_p
         **own.pop("executors"),
         "processes": {"kind": ExecutorKind.PROCESSES, "workers": 2},
     }
+    # What the operator finds out in a pod, the chart knows.
+    assert given["leader_election"].pop("enabled") is True
+    assert own["leader_election"].pop("enabled") is None
     assert given == own
 
 
@@ -66,7 +69,17 @@ def test_each_value_arrives(loaded: Load) -> None:
                 "apiConnections": 500,
                 "eventsForSuccess": True,
             },
+            "leaderElection": {
+                "enabled": False,
+                "name": "mine",
+                "leaseDuration": 30,
+                "renewDeadline": 20.5,
+                "retryPeriod": 5,
+            },
         }
+    )
+    assert settings.leader_election == LeaderElection(
+        enabled=False, name="mine", lease_duration=30, renew_deadline=20.5, retry_period=5
     )
     assert settings.namespaces == ("blue", "green")
     assert settings.time_zone == "Europe/Berlin"

@@ -109,6 +109,9 @@ def test_a_misspelt_value_is_refused_wherever_it_stands(path: tuple[str, ...]) -
         {"podLabels": {"app.kubernetes.io/instance": "mine"}},
         {"metrics": {"serviceMonitor": {"interval": "often"}}},
         {"podDisruptionBudget": {"minAvailable": "half"}},
+        {"leaderElection": {"leaseDuration": "15s"}},
+        {"leaderElection": {"name": "Mine"}},
+        {"leaderElection": {"retryPeriod": 0}},
     ],
     ids=str,
 )
@@ -120,7 +123,14 @@ def test_a_value_that_cannot_work_is_refused(values: Json) -> None:
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({"replicaCount": 2}, "replicaCount must be 0 or 1: there is no leader election yet"),
+        (
+            {"replicaCount": 2, "leaderElection": {"enabled": False}},
+            "replicaCount must be 0 or 1 without leaderElection.enabled",
+        ),
+        (
+            {"leaderElection": {"leaseDuration": 10}},
+            "leaderElection must have leaseDuration > renewDeadline > retryPeriod",
+        ),
         (
             {"settings": {"jobDefaults": {"executor": "slow"}}},
             "settings.jobDefaults.executor must be one of default, processes, got 'slow'",

@@ -1,8 +1,13 @@
 {{- /* What values.schema.json cannot say, or not in words. */ -}}
 {{- define "kalends.checks" -}}
 {{- with .Values }}
-{{- if gt (int .replicaCount) 1 }}
-{{- fail "replicaCount must be 0 or 1: there is no leader election yet, and two operators would get in each other's way" }}
+{{- with .leaderElection }}
+{{- if and (gt (int $.Values.replicaCount) 1) (not .enabled) }}
+{{- fail "replicaCount must be 0 or 1 without leaderElection.enabled: two operators would get in each other's way" }}
+{{- end }}
+{{- if not (and (gt (float64 .leaseDuration) (float64 .renewDeadline)) (gt (float64 .renewDeadline) (float64 .retryPeriod))) }}
+{{- fail "leaderElection must have leaseDuration > renewDeadline > retryPeriod" }}
+{{- end }}
 {{- end }}
 {{- if not (hasKey .settings.executors .settings.jobDefaults.executor) }}
 {{- fail (printf "settings.jobDefaults.executor must be one of %s, got '%s'" (keys .settings.executors | sortAlpha | join ", ") .settings.jobDefaults.executor) }}

@@ -9,6 +9,9 @@ env:
   # The name under which it claims runs.
   - name: POD_NAME
     valueFrom: {fieldRef: {fieldPath: metadata.name}}
+  # The namespace of its Lease.
+  - name: POD_NAMESPACE
+    valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
   {{- if include "kalends.mountsTasks" . }}
   - name: PYTHONPATH
     value: {{ include "kalends.tasksFolder" . }}

@@ -21,8 +21,20 @@ task_modules: {{ include "kalends.taskModules" $ }}
 drain_seconds: {{ int .drainSeconds }}
 api_connections: {{ int .apiConnections }}
 events_for_success: {{ .eventsForSuccess }}
+leader_election:
+  {{- with $.Values.leaderElection }}
+  enabled: {{ .enabled }}
+  name: {{ include "kalends.leaseName" $ | quote }}
+  lease_duration: {{ .leaseDuration }}
+  renew_deadline: {{ .renewDeadline }}
+  retry_period: {{ .retryPeriod }}
+  {{- end }}
 health_port: {{ include "kalends.port" $ }}
 {{- end }}
+{{- end }}
+
+{{- define "kalends.leaseName" -}}
+{{- default (include "kalends.fullname" .) .Values.leaderElection.name }}
 {{- end }}
 
 {{- /* Every module whose tasks may be named, as a JSON list. */ -}}

@@ -1,9 +1,9 @@
 {{- /* What the operator may do, and what for. tests/chart compares it with a table of what the code asks for. */ -}}
 {{- define "kalends.rules" -}}
-# Schedules are watched, and read again where somebody else wrote in between.
+# Schedules are watched, read again where somebody else wrote in between, and deleted after `ttlSecondsAfterFinished`.
 - apiGroups: [kalends.dev]
   resources: [scheduledjobs]
-  verbs: [get, list, watch]
+  verbs: [get, list, watch, delete]
 # What was decided, what ran and how it ended is recorded there, and nowhere else.
 - apiGroups: [kalends.dev]
   resources: [scheduledjobs/status]

@@ -8,7 +8,7 @@ KUBERNETES ?= 1.36
 export KUBERNETES
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types contracts unit cluster-test bench crds clean
+.PHONY: help setup run test lint types contracts unit at-length cluster-test bench crds clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 16
@@ -26,7 +26,7 @@ $(READY): pyproject.toml
 run: $(READY) ## A private API server, the operator and the examples, live, until Ctrl-C (or FOR=60s)
 	@PYTHONPATH=tests $(BIN)/python -m cluster.trial $(if $(FOR),--for $(FOR))
 
-test: lint types contracts unit cluster-test ## Everything that must hold
+test: lint types contracts unit at-length cluster-test ## Everything that must hold
 
 lint: $(READY) ## ruff: rules and format
 	@echo "── lint"
@@ -43,7 +43,11 @@ contracts: $(READY) ## import-linter: data flows one way
 
 unit: $(READY) ## Tests in fake time, without a cluster
 	@echo "── unit tests"
-	@$(BIN)/python -m pytest -q --ignore=tests/cluster
+	@$(BIN)/python -m pytest -q -m "not slow" --ignore=tests/cluster --ignore=tests/node
+
+at-length: $(READY) ## The same proofs at length: every zone, walks by the thousand, simulations by the hundred
+	@echo "── unit tests at length"
+	@$(BIN)/python -m pytest -q -m slow --ignore=tests/cluster --ignore=tests/node
 
 cluster-test: $(READY) ## Tests on a real API server
 	@echo "── cluster tests (Kubernetes $(KUBERNETES))"

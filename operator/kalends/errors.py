@@ -73,7 +73,14 @@ class Refused(JobStoreError):
 
 
 class Unavailable(JobStoreError):
-    """The store cannot be reached now, and whether a write happened is unknown."""
+    """The store cannot be reached now, and whether a write happened is unknown.
+
+    ``retry_after``: for how many seconds it asks to be left alone, if it said so.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class ApiError(KalendsError):

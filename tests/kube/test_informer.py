@@ -383,3 +383,27 @@ async def test_what_goes_while_catching_up_is_left_out(
     api.faults.append(Fault(requests_to("GET", "/jobs/"), status=404, reason="NotFound"))
     await informer.catch_up()
     assert seen == []
+
+
+async def test_what_was_made_and_went_while_nobody_watched_is_gone_once_somebody_has_told_that_it_was_there(
+    client: ApiClient, informer: Informer, api: FakeApi, connection: FakeConnection, seen: Seen
+) -> None:
+    async with running(informer):
+        connection.cut()
+        informer.learn(await client.create(JOBS_PATH, job("a")))
+        await client.delete(job_path("a"))
+        api.objects.compact()
+        api.end_watches(broken=True)
+        connection.mend()
+        await asyncio.sleep(40)
+    assert seen == [("synced", ""), ("ADDED", "a"), ("DELETED", "a"), ("synced", "")]
+
+
+async def test_what_is_made_while_a_list_is_under_way_is_not_taken_for_gone(
+    client: ApiClient, informer: Informer, api: FakeApi, seen: Seen
+) -> None:
+    api.faults.append(Fault(requests_to("GET", "/jobs"), client="informer", late_by=5))
+    async with running(informer):
+        informer.learn(await client.create(JOBS_PATH, job("a")))
+        await asyncio.sleep(10)
+    assert seen == [("ADDED", "a"), ("synced", "")]

@@ -105,7 +105,8 @@ class Actor:
             Whether to go on deciding now; otherwise ``entry.not_before`` says when to try again.
         """
         try:
-            await self._start_claimed(entry, decision.starts_claimed)
+            if not await self._start_claimed(entry, decision.starts_claimed):
+                return True
             if not await self._start_before(entry, decision.starts_before):
                 return True
             await self._record(entry, decision)
@@ -117,7 +118,7 @@ class Actor:
         except Gone:
             return self.later(entry, "it is gone; its deletion is on its way")
         except Unavailable as error:
-            return self.later(entry, str(error))
+            return self.later(entry, str(error), error.retry_after)
         except Refused as error:
             return self._refused(entry, error)
         except Exception as error:  # what went wrong for one resource must not reach the loop
@@ -125,8 +126,11 @@ class Actor:
             return self.later(entry, f"{type(error).__name__}: {error}")
         return True
 
-    async def _start_claimed(self, entry: Entry, runs: Sequence[Run]) -> None:
+    async def _start_claimed(self, entry: Entry, runs: Sequence[Run]) -> bool:
+        """Start runs whose claim is on record; return False where they are to be decided on anew."""
         for run in runs:
+            if entry.outdated:
+                return False
             entry.here[run.name] = run.executor
             try:
                 await self._executors[run.executor].start(run)
@@ -139,9 +143,13 @@ class Actor:
                     run.ref, run.name, run.fire_time, Outcome.FAILED, now, now, refusal.reason, refusal.message
                 )
             self._slots.kept(run.executor, entry.ref.key, run.name)
+        return True
 
     async def _start_before(self, entry: Entry, runs: Sequence[Run]) -> bool:
+        """Create the Jobs of runs; return False where they are to be decided on anew."""
         for run in runs:
+            if entry.outdated:
+                return False
             try:
                 await self._executors[run.executor].start(run)
             except StartRefused as refusal:
@@ -214,12 +222,12 @@ class Actor:
         except Exception:  # it is nobody's run any more; what is left of it ends by itself
             log.exception("%s: %s could not be cancelled", ref.key, run)
 
-    def later(self, entry: Entry, why: str) -> bool:
-        """Put the next try off; return False, as there is nothing to do now."""
+    def later(self, entry: Entry, why: str, at_least: float | None = None) -> bool:
+        """Put the next try off, for ``at_least`` so many seconds; return False, as there is nothing to do now."""
         entry.failures += 1
         backoff = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(entry.failures - 1, 8))
         pause = backoff * random.uniform(0.5, 1.0)  # noqa: S311 - spreads tries, keeps no secret
-        entry.not_before = self._clock.monotonic() + pause
+        entry.not_before = self._clock.monotonic() + max(pause, at_least or 0.0)
         if entry.failures == FAILURES_TO_TELL:
             self._tell(entry.ref, [Delayed(entry.ref, why)])
         log.warning("%s: not done, trying again in %.1f s: %s", entry.ref.key, backoff, why)

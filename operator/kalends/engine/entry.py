@@ -29,6 +29,8 @@ class Entry:
     """Whether something changed while it was acted on."""
     newer: Snapshot | None = None
     """What was seen while it was acted on."""
+    forgotten: bool = False
+    """Whether it was deleted; what acts on it stops where it is."""
     failures: int = 0
     not_before: float = 0.0
     """After a failure: when to try again, by the monotonic clock."""
@@ -64,6 +66,11 @@ class Entry:
             or not ready.status
             or record.observed_generation != self.snapshot.generation
         )
+
+    @property
+    def outdated(self) -> bool:
+        """Whether its spec has changed, or it was deleted, while it was acted on: what was decided starts no more."""
+        return self.forgotten or (self.newer is not None and self.newer.generation != self.snapshot.generation)
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Take over what is on record now, in place of what was."""

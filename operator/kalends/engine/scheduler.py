@@ -97,6 +97,7 @@ class Scheduler:
         entry = self._entries.get(key)
         if entry is None or (uid and entry.ref.uid != uid):
             return
+        entry.forgotten = True
         del self._entries[key]
         self._keys.pop(entry.ref.uid, None)
         self._agenda.discard(key)

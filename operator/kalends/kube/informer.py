@@ -137,7 +137,7 @@ class Informer:
         for seen in there.unknown:
             self._see(seen)
 
-    def learn(self, seen: JsonObject) -> None:
+    def learn(self, seen: Mapping[str, Any]) -> None:
         """Take note of an object that somebody else was just shown, such as the answer to a create.
 
         So its deletion is noticed even if the watch never showed that it was there.
@@ -146,7 +146,7 @@ class Informer:
         version = seen["metadata"]["resourceVersion"]
         self._learned.add(seen["metadata"]["uid"])
         if known is None or not is_later(known.resource_version, version):
-            self._see(seen)
+            self._see(dict(seen))
 
     def _knows(self, metadata: Metadata) -> bool:
         known = self._entries.get(_key(metadata))

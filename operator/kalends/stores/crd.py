@@ -63,4 +63,4 @@ def _store_error(error: ApiError, ref: Ref) -> JobStoreError:
         case 400 | 413 | 422:
             return Refused(str(error))
         case _:
-            return Unavailable(str(error))
+            return Unavailable(str(error), error.retry_after)

@@ -1,0 +1,59 @@
+"""What was decided by a spec starts no more once a newer one, or the resource's end, has been seen."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from doubles import JOB, START, Cluster, LoopClock, Pool, every, memory_store, resource
+from kalends.engine.ports import Run
+from kalends.engine.scheduler import Scheduler
+
+pytestmark = pytest.mark.looptime
+
+MISSED = {"trigger": every(10), "jobTemplate": JOB, "coalesce": "All", "concurrencyPolicy": "Allow"}
+
+
+class SlowCluster(Cluster):
+    """A cluster that takes a second for each Job."""
+
+    async def start(self, run: Run) -> None:
+        await asyncio.sleep(1)
+        await super().start(run)
+
+
+async def three_jobs_are_due_and_the_first_is_on_its_way(cluster: SlowCluster, clock: LoopClock):
+    store = memory_store()
+    scheduler = Scheduler(
+        clock=clock, store=store, executors={"default": Pool(), "jobs": cluster}, identity="me", jobs=cluster
+    )
+    await asyncio.sleep(31)
+    store.put(resource(**MISSED))
+    scheduler.observe(store.snapshot("default/nightly"))
+    running = asyncio.create_task(scheduler.run())
+    await asyncio.sleep(0.5)
+    return store, scheduler, running
+
+
+async def test_no_further_job_is_made_of_a_spec_that_was_edited():
+    clock = LoopClock()
+    cluster = SlowCluster(clock)
+    store, scheduler, running = await three_jobs_are_due_and_the_first_is_on_its_way(cluster, clock)
+    store.put(resource(**MISSED, generation=2, suspend=True))
+    scheduler.observe(store.snapshot("default/nightly"))
+    await asyncio.sleep(5)
+    running.cancel()
+    assert cluster.created == [f"nightly-{START + 10}"]
+    assert store.status("default/nightly")["counts"]["started"] == 1
+
+
+async def test_no_further_job_is_made_of_a_resource_that_was_deleted():
+    clock = LoopClock()
+    cluster = SlowCluster(clock)
+    store, scheduler, running = await three_jobs_are_due_and_the_first_is_on_its_way(cluster, clock)
+    store.remove("default/nightly")
+    scheduler.forget("default/nightly", "uid-of-nightly")
+    await asyncio.sleep(5)
+    running.cancel()
+    assert cluster.created == [f"nightly-{START + 10}"]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
-from kalends.engine.ports import Decided, Ended, Notice
+from kalends.engine.ports import Decided, Ended, Notice, Turned
+from kalends.model.reasons import Reason
 
 SUB_SECOND = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 REQUESTS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -17,13 +20,53 @@ RUNS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400, 86400)
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """What is read when somebody asks."""
+    """What is read when somebody asks. A standby has no runs, no resources and no agenda: they are the leader's."""
 
-    active_runs: Callable[[], int]
+    leads: Callable[[], bool]
+    active_runs: Callable[[], Mapping[str, int]]
+    """By executor."""
+    scheduled_jobs: Callable[[], Mapping[str, int]]
+    """By state."""
     agenda_size: Callable[[], int]
-    scheduled_jobs: Callable[[], int]
     loop_lag: Callable[[], float]
     clock_skew: Callable[[], float]
+
+
+class Gauges(Collector):
+    """Reads when it is asked."""
+
+    def __init__(self, readings: Readings) -> None:
+        self._readings = readings
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield each gauge as it now is."""
+        read = self._readings
+        leads = read.leads()
+        yield GaugeMetricFamily("kalends_leader", "Whether this replica acts: 1 or 0.", value=leads)
+        yield GaugeMetricFamily(
+            "kalends_loop_lag_seconds", "How long the event loop was last held up.", value=read.loop_lag()
+        )
+        yield GaugeMetricFamily(
+            "kalends_clock_skew_seconds",
+            "How far the wall clock has drifted from the monotonic clock within ten minutes.",
+            value=read.clock_skew(),
+        )
+        yield GaugeMetricFamily(
+            "kalends_agenda_size",
+            "ScheduledJobs that wait for an instant.",
+            value=read.agenda_size() if leads else 0,
+        )
+        yield _by("executor", "kalends_runs_active", "Runs that are under way.", read.active_runs() if leads else {})
+        yield _by(
+            "state", "kalends_scheduled_jobs", "ScheduledJobs that there are.", read.scheduled_jobs() if leads else {}
+        )
+
+
+def _by(label: str, name: str, text: str, counts: Mapping[str, int]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=[label])
+    for value, count in counts.items():
+        family.add_metric([value], count)
+    return family
 
 
 class Metrics:
@@ -52,20 +95,17 @@ class Metrics:
             buckets=REQUESTS,
             registry=into,
         )
+        self._errors = Counter(
+            "kalends_internal_errors", "What Kalends itself did wrong; the log says how.", ["where"], registry=into
+        )
+        for where in ("resource", "loop"):
+            self._errors.labels(where)
         self._build = Gauge("kalends_build_info", "Always 1.", ["version"], registry=into)
         self._build.labels(version("kalends")).set(1)
 
     def read_from(self, readings: Readings) -> None:
         """Say where gauges are read."""
-        gauges: tuple[tuple[str, str, Callable[[], float]], ...] = (
-            ("kalends_runs_active", "Runs that are under way.", readings.active_runs),
-            ("kalends_agenda_size", "ScheduledJobs that wait for an instant.", readings.agenda_size),
-            ("kalends_scheduled_jobs", "ScheduledJobs that are known.", readings.scheduled_jobs),
-            ("kalends_loop_lag_seconds", "How long the event loop was last held up.", readings.loop_lag),
-            ("kalends_clock_skew_seconds", "How far wall clock and monotonic clock have drifted.", readings.clock_skew),
-        )
-        for name, text, read in gauges:
-            Gauge(name, text, registry=self.registry).set_function(read)
+        self.registry.register(Gauges(readings))
 
     def notice(self, notice: Notice) -> None:
         """Count what the engine has decided and recorded."""
@@ -77,8 +117,14 @@ class Metrics:
             case Ended(report=report, executor=executor):
                 self._runs.labels(executor, report.outcome.value).inc()
                 self._durations.labels(executor).observe(max(0, report.completed - report.started))
+            case Turned(reason=Reason.INTERNAL_ERROR):
+                self._errors.labels("resource").inc()
             case _:
                 return
+
+    def loop_failed(self) -> None:
+        """Count a failure of the engine's loop itself, which then starts again."""
+        self._errors.labels("loop").inc()
 
     def request(self, verb: str, resource: str, code: int, seconds: float) -> None:
         """Count one request to the API server."""

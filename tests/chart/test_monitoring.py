@@ -18,7 +18,16 @@ MONITORED: Json = {"metrics": {"serviceMonitor": {"enabled": True}, "prometheusR
 def samples() -> dict[str, list[dict[str, str]]]:
     """Return the labels of every sample of an operator that has decided and run something, by the sample's name."""
     metrics = Metrics()
-    metrics.read_from(Readings(lambda: 1, lambda: 1, lambda: 1, lambda: 0.0, lambda: 0.0))
+    metrics.read_from(
+        Readings(
+            leads=lambda: True,
+            active_runs=lambda: {"default": 1},
+            scheduled_jobs=lambda: {"Armed": 1},
+            agenda_size=lambda: 1,
+            loop_lag=lambda: 0.0,
+            clock_skew=lambda: 0.0,
+        )
+    )
     ref = Ref("default", "nightly", "uid")
     for decision in ("Started", "Missed"):
         metrics.notice(Decided(ref, decision, 1, 0))

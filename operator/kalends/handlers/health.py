@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping
 
 from aiohttp import web
@@ -16,19 +17,39 @@ log = logging.getLogger(__name__)
 PULSE = 1.0
 STUCK = 60.0
 """Seconds without a pass of the engine's loop after which it counts as stuck: six times its longest sleep."""
+UNWATCHED = 60.0
+"""Seconds without a feed at work after which it counts as dead: it starts again within two."""
+STEP = 0.5
+"""Seconds by which the wall clock must jump to be mentioned; time servers slew by half a millisecond a second."""
+CONTRARY = 60
+"""Pulses in a row in which wall clock and monotonic clock disagree after which waiting for fire times is hopeless."""
+REMEMBERED = 600
 
 Claim = Callable[[], str | None]
 """Returns what is wrong, or None."""
 
 
 class Pulse:
-    """Feels whether the event loop is on time, and whether the wall clock goes as fast as the monotonic one."""
+    """Feels once a second whether all goes on: the event loop, the clocks, the feed.
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._offset = clock.now() - clock.monotonic()
+    A clock that was stepped is told of (log, metric) and no reason to start again: nothing sleeps for more than ten
+    seconds, and what is due is worked out anew each time. A wall clock that stands still, or runs at another pace than
+    the monotonic one, makes instants meaningless for as long as it does.
+    """
+
+    def __init__(self, clock: Clock, feed_alive: Callable[[], bool] = lambda: True) -> None:
         self.lag = 0.0
-        self.skew = 0.0
+        """Seconds by which the last pulse was late."""
+        self._clock = clock
+        self._feed_alive = feed_alive
+        self._feed_seen = clock.monotonic()
+        self._offsets = deque([clock.now() - clock.monotonic()], maxlen=REMEMBERED)
+        self._contrary = 0
+
+    @property
+    def skew(self) -> float:
+        """Return how many seconds the wall clock has gained on the monotonic one within the last ten minutes."""
+        return self._offsets[-1] - self._offsets[0]
 
     async def run(self) -> None:
         """Go on until cancelled."""
@@ -37,12 +58,31 @@ class Pulse:
             await asyncio.sleep(PULSE)
             after = self._clock.monotonic()
             self.lag = max(0.0, after - before - PULSE)
-            offset = self._clock.now() - after
-            step = offset - self._offset
-            if abs(step) > PULSE:
-                log.warning("the clock was stepped by %.1f s", step)
-                self._offset = offset
-            self.skew = step
+            self._compare_clocks(after, after - before)
+            if self._feed_alive():
+                self._feed_seen = after
+
+    def _compare_clocks(self, monotonic: float, passed: float) -> None:
+        offset = self._clock.now() - monotonic
+        step = offset - self._offsets[-1]
+        self._offsets.append(offset)
+        if abs(step) < STEP * max(passed, PULSE):
+            self._contrary = 0
+            return
+        self._contrary += 1
+        if self._contrary == 1:
+            log.warning("the wall clock was stepped by %.1f s", step)
+
+    def clocks_disagree(self) -> str | None:
+        """Return since when wall clock and monotonic clock have gone at different paces, if they do."""
+        if self._contrary < CONTRARY:
+            return None
+        return f"wall clock and monotonic clock have disagreed {self._contrary} times in a row"
+
+    def unwatched(self) -> str | None:
+        """Return for how long nobody has watched ScheduledJobs, if that is too long."""
+        since = self._clock.monotonic() - self._feed_seen
+        return f"ScheduledJobs have not been watched for {since:.0f} s" if since > UNWATCHED else None
 
 
 class HealthServer:
@@ -71,10 +111,18 @@ class HealthServer:
         finally:
             await runner.cleanup()
 
+    def wrong(self) -> dict[str, str]:
+        """Return what would make /livez fail."""
+        return _wrong(self._live)
+
     async def _answer(self, claims: Mapping[str, Claim]) -> web.Response:
-        wrong = {name: found for name, claim in claims.items() if (found := claim()) is not None}
+        wrong = _wrong(claims)
         lines = [f"[{'-' if name in wrong else '+'}] {name} {wrong.get(name, 'ok')}" for name in claims]
         return web.Response(text="\n".join(lines) + "\n", status=503 if wrong else 200)
 
     async def _page(self, _: web.Request) -> web.Response:
         return web.Response(body=self._metrics.page(), content_type="text/plain", charset="utf-8")
+
+
+def _wrong(claims: Mapping[str, Claim]) -> dict[str, str]:
+    return {name: found for name, claim in claims.items() if (found := claim()) is not None}

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from kalends.clock import Clock
 from kalends.engine.scheduler import Scheduler
@@ -24,6 +25,19 @@ log = logging.getLogger(__name__)
 PAUSE = 1.0
 RELEASING = 3.0
 """Seconds. How long the end of the process waits for the lease to be released."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """What a leader does."""
+
+    scheduler: Scheduler
+    """Whose loop is to run."""
+    catch_up: Callable[[], Awaitable[None]]
+    """Makes what the scheduler sees as new as the moment: a watch may lag behind, and the replica that led before has
+    written up to its end."""
+    failed: Callable[[], None]
+    """Is told when the loop failed."""
 
 
 class Leading:
@@ -41,7 +55,7 @@ class Leading:
         """Whether the engine's loop runs."""
         self._turn = asyncio.Event()
         self._term: asyncio.Task[None] | None = None
-        self._scheduler: Scheduler | None = None
+        self._duty: Duty | None = None
         self._elector: LeaderElector | None = None
         if settings.enabled and settings.namespace:
             self._elector = LeaderElector(
@@ -61,23 +75,17 @@ class Leading:
         """Return whether this replica provably leads at this very moment."""
         return self._elector is None or self._elector.is_leader()
 
-    async def run(self, scheduler: Scheduler, catch_up: Callable[[], Awaitable[None]]) -> None:
-        """Compete for the lease and lead, again and again; when cancelled, the lease is released last.
-
-        Args:
-            scheduler: Whose loop is to run.
-            catch_up: Makes what the scheduler sees as new as the moment: a watch may lag behind, and the replica that
-                led before has written up to its end.
-        """
-        self._scheduler = scheduler
+    async def run(self, duty: Duty) -> None:
+        """Compete for the lease and lead, again and again; when cancelled, the lease is released last."""
+        self._duty = duty
         if self._elector is None:
-            await self._schedule(scheduler)
+            await self._schedule(duty)
             return
         electing = asyncio.create_task(self._elect(self._elector), name="election")
         try:
             while True:
                 await self._turn.wait()
-                await self._lead(scheduler, catch_up)
+                await self._lead(duty)
         finally:
             electing.cancel()
             await asyncio.wait([electing], timeout=RELEASING)
@@ -91,9 +99,9 @@ class Leading:
                 log.exception("the election failed; it starts again")
                 await asyncio.sleep(PAUSE)
 
-    async def _lead(self, scheduler: Scheduler, catch_up: Callable[[], Awaitable[None]]) -> None:
+    async def _lead(self, duty: Duty) -> None:
         """Use our turn to its end."""
-        self._term = asyncio.create_task(self._act(scheduler, catch_up), name="term")
+        self._term = asyncio.create_task(self._act(duty), name="term")
         try:
             await asyncio.wait([self._term])
         finally:
@@ -110,28 +118,29 @@ class Leading:
             self._term.cancel()
 
     def _give_up_runs(self) -> None:
-        if self._scheduler is not None:
-            self._scheduler.give_up_runs()
+        if self._duty is not None:
+            self._duty.scheduler.give_up_runs()
 
-    async def _act(self, scheduler: Scheduler, catch_up: Callable[[], Awaitable[None]]) -> None:
+    async def _act(self, duty: Duty) -> None:
         while True:
             try:
-                await catch_up()
+                await duty.catch_up()
             except ApiError as error:
                 log.warning("what there is could not be listed, so nothing is decided yet: %s", error)
                 await asyncio.sleep(PAUSE)
             else:
                 break
-        await self._schedule(scheduler)
+        await self._schedule(duty)
 
-    async def _schedule(self, scheduler: Scheduler) -> None:
-        log.info("scheduling %d ScheduledJobs", len(scheduler.uids()))
+    async def _schedule(self, duty: Duty) -> None:
+        log.info("scheduling %d ScheduledJobs", len(duty.scheduler.uids()))
         while True:
             try:
                 self.scheduling = True
-                await scheduler.run()
-            except Exception:  # the loop must go on; what broke it is in the log
+                await duty.scheduler.run()
+            except Exception:  # the loop must go on; what broke it is in the log, that it broke in a metric
                 log.exception("the engine's loop failed; it starts again")
+                duty.failed()
                 await asyncio.sleep(PAUSE)
             finally:
                 self.scheduling = False

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Iterator
 
+from kalends.engine.census import by_state, runs_by_executor
 from kalends.engine.ports import Executor
 from kalends.engine.schedule import JOBS_EXECUTOR
 from kalends.engine.scheduler import Scheduler
+from kalends.engine.state import State
 from kalends.executors.configured import check_default, default_settings, target_check
 from kalends.executors.jobs import JobsExecutor
 from kalends.handlers.fencing import FencedPool, FencedTransport
 from kalends.handlers.health import STUCK, HealthServer, Pulse
 from kalends.handlers.jobs import job_informers
-from kalends.handlers.leading import Leading
+from kalends.handlers.leading import Duty, Leading
 from kalends.handlers.ports import Ports
 from kalends.handlers.supervised import Tasks
 from kalends.handlers.telling import Teller, Telling
@@ -71,14 +74,20 @@ class Operator:
             self._client, clock, self._jobs, settings.namespaces, ports.chance
         )
         self._informers = [*self._job_informers, *pod_informers]
+        self._watching = False
         self._listed = asyncio.Event()
-        self._pulse = Pulse(clock)
-        self.health = HealthServer(self.metrics, live={"loop": self._loop_is_stuck}, ready={"listed": self.ready})
+        self._pulse = Pulse(clock, lambda: not self._watching or self._feed.alive())
+        self.health = HealthServer(
+            self.metrics,
+            live={"loop": self._loop_is_stuck, "clocks": self._pulse.clocks_disagree, "feed": self._pulse.unwatched},
+            ready={"listed": self.ready},
+        )
         self.metrics.read_from(
             Readings(
-                active_runs=self.scheduler.active_runs,
+                leads=lambda: self.leading.scheduling,
+                active_runs=lambda: runs_by_executor(self._records()),
+                scheduled_jobs=lambda: by_state(self._records()),
                 agenda_size=self.scheduler.agenda_size,
-                scheduled_jobs=lambda: len(self.scheduler.uids()),
                 loop_lag=lambda: self._pulse.lag,
                 clock_skew=lambda: self._pulse.skew,
             )
@@ -99,10 +108,12 @@ class Operator:
                 tasks.start(f"informer {informer.path}", informer.run())
             if await tasks.first_of(stop, self._view.wait_for_the_crd()):
                 return
+            self._watching = True
             tasks.start("feed", self._feed.run())
             if await tasks.first_of(stop, self._wait_until_listed()):
                 return
-            leading = tasks.start("leading", self.leading.run(self.scheduler, self._catch_up))
+            duty = Duty(self.scheduler, self._catch_up, self.metrics.loop_failed)
+            leading = tasks.start("leading", self.leading.run(duty))
             tasks.start("sweep", self._view.sweep_now_and_then())
             await tasks.first_of(stop, _forever(leading))
             log.info("stopping: no new dispatch; runs in this process have %.0f s", self._settings.drain_seconds)
@@ -138,6 +149,9 @@ class Operator:
             reason=telling.reason,
             note=telling.note,
         )
+
+    def _records(self) -> Iterator[State | None]:
+        return (record for _, record, _ in self.scheduler.overview())
 
     def _loop_is_stuck(self) -> str | None:
         if not self.leading.scheduling:

@@ -18,7 +18,7 @@ from kalends.stores.snapshots import SnapshotReader
 
 log = logging.getLogger(__name__)
 
-SWEEP_EVERY = 3600.0
+SWEEP_EVERY = 600.0
 
 
 class View:
@@ -76,7 +76,7 @@ class View:
             await asyncio.sleep(0.2)
 
     async def sweep_now_and_then(self) -> None:
-        """Check the whole once an hour."""
+        """Check the whole every ten minutes: whoever shows it may have missed something."""
         while True:
             await asyncio.sleep(SWEEP_EVERY)
             await self.sweep()

@@ -7,6 +7,12 @@
   labels: {severity: critical}
   annotations:
     summary: No operator answers; nothing is scheduled.
+- alert: KalendsNobodyLeads
+  expr: max(kalends_leader{ {{- $of -}} }) < 1
+  for: 2m
+  labels: {severity: critical}
+  annotations:
+    summary: No replica acts; nothing is scheduled. The log says whether the Lease cannot be written.
 - alert: KalendsDispatchLate
   expr: histogram_quantile(0.99, sum by (le) (rate(kalends_dispatch_delay_seconds_bucket{ {{- $of -}} }[5m]))) > 5
   for: 10m
@@ -36,6 +42,16 @@
   labels: {severity: warning}
   annotations:
     summary: The operator's event loop is held up, by a lack of CPU or by a task that does not let go of the interpreter.
+- alert: KalendsClockStepped
+  expr: abs(kalends_clock_skew_seconds{ {{- $of -}} }) > 5
+  labels: {severity: warning}
+  annotations:
+    summary: The wall clock of the operator's node was stepped, or its pace is wrong.
+- alert: KalendsInternalErrors
+  expr: increase(kalends_internal_errors_total{ {{- $of -}} }[15m]) > 0
+  labels: {severity: warning}
+  annotations:
+    summary: Kalends itself failed on a ScheduledJob, or in its loop; the log says how.
 - alert: KalendsApiErrors
   expr: >-
     sum(rate(kalends_api_request_duration_seconds_count{code=~"0|5..",{{ $of }}}[5m]))

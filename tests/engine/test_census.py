@@ -1,0 +1,27 @@
+from kalends.engine.census import by_state, runs_by_executor
+from kalends.engine.state import ActiveRun, Condition, Counts, State
+from kalends.model.reasons import Reason
+
+
+def _ready(reason: Reason, *, status: bool = True) -> State:
+    return State(armed=0, conditions={"Ready": Condition("Ready", status, reason, "")})
+
+
+def test_every_resource_is_in_one_state_and_every_state_is_named():
+    records = [
+        None,
+        State(armed=0),
+        _ready(Reason.ARMED),
+        _ready(Reason.SUSPENDED),
+        _ready(Reason.EXHAUSTED),
+        _ready(Reason.INVALID_SCHEDULE, status=False),
+        _ready(Reason.UNKNOWN_TASK, status=False),
+    ]
+    assert by_state(records) == {"Armed": 1, "Suspended": 1, "Exhausted": 1, "Invalid": 2, "Pending": 2}
+    assert by_state([]) == {"Armed": 0, "Suspended": 0, "Exhausted": 0, "Invalid": 0, "Pending": 0}
+
+
+def test_runs_that_a_record_does_not_list_are_jobs():
+    run = ActiveRun("a-1", 1, 1, "default")
+    records = [None, State(armed=0), State(armed=0, active=(run,), counts=Counts(active=3, started=3, due=3))]
+    assert runs_by_executor(records) == {"default": 1, "jobs": 2}

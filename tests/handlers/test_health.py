@@ -1,0 +1,136 @@
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from handlers.whole import Cluster, Replica, running
+from kalends.handlers.health import Pulse
+from kube.fake_clock import LoopClock
+
+pytestmark = pytest.mark.looptime
+
+
+class Watched:
+    """A pulse, with a clock that can be stepped and a feed that can be dead."""
+
+    def __init__(self) -> None:
+        self.clock = LoopClock()
+        self.feed_alive = True
+        self.pulse = Pulse(self.clock, lambda: self.feed_alive)
+
+    @asynccontextmanager
+    async def beating(self):
+        task = asyncio.create_task(self.pulse.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize("seconds", [600.0, -600.0, 86400.0, -86400.0])
+async def test_a_step_of_the_clock_is_told_of_for_ten_minutes_and_no_reason_to_start_again(seconds: float, caplog):
+    watched = Watched()
+    async with watched.beating():
+        await asyncio.sleep(30)
+        assert watched.pulse.skew == 0
+        watched.clock.step(seconds)
+        await asyncio.sleep(2)
+        assert watched.pulse.skew == pytest.approx(seconds)
+        assert watched.pulse.clocks_disagree() is None
+        await asyncio.sleep(590)
+        assert watched.pulse.skew == pytest.approx(seconds)
+        await asyncio.sleep(20)
+        assert watched.pulse.skew == pytest.approx(0)
+    assert caplog.text.count("was stepped by") == 1
+
+
+@pytest.mark.parametrize("pace", [-1.0, 1.0])
+async def test_a_wall_clock_of_another_pace_is_a_reason_to_start_again(pace: float, caplog):
+    watched = Watched()
+    async with watched.beating():
+        for _ in range(59):
+            await asyncio.sleep(1)
+            watched.clock.step(pace)
+        assert watched.pulse.clocks_disagree() is None
+        for _ in range(5):
+            await asyncio.sleep(1)
+            watched.clock.step(pace)
+        assert "have disagreed" in str(watched.pulse.clocks_disagree())
+        await asyncio.sleep(3)
+        assert watched.pulse.clocks_disagree() is None
+    assert caplog.text.count("was stepped by") == 1
+
+
+async def test_a_slewed_clock_is_no_step(caplog):
+    watched = Watched()
+    async with watched.beating():
+        for _ in range(300):
+            await asyncio.sleep(1)
+            watched.clock.step(0.0005)
+        assert watched.pulse.skew == pytest.approx(0.15, abs=0.01)
+    assert "was stepped" not in caplog.text
+
+
+async def test_a_feed_that_starts_again_is_alive_and_one_that_does_not_is_dead():
+    watched = Watched()
+    async with watched.beating():
+        for _ in range(50):
+            watched.feed_alive = not watched.feed_alive
+            await asyncio.sleep(1)
+        assert watched.pulse.unwatched() is None
+        watched.feed_alive = False
+        await asyncio.sleep(50)
+        assert watched.pulse.unwatched() is None
+        await asyncio.sleep(20)
+        assert "not been watched" in str(watched.pulse.unwatched())
+
+
+async def test_a_standby_is_alive_and_counts_nothing_that_is_the_leaders():
+    cluster = Cluster()
+    await cluster.apply("valid", schedule="0 0 1 1 *")
+    await cluster.apply("suspended", schedule="0 0 1 1 *", suspend=True)
+    await cluster.apply("invalid", schedule="61 * * * *")
+    await cluster.apply("over")
+    await cluster.apply("running", trigger={"interval": {"seconds": 100}})
+    election = {"leader_election": {"enabled": True, "namespace": "kalends"}}
+    leader, standby = Replica(cluster, "first", election, seconds=None), Replica(cluster, "second", election)
+    async with running(leader):
+        await asyncio.sleep(1)
+        standby.start()
+        await asyncio.sleep(102)
+        for name in list(leader.pool._running):
+            if name.startswith("over"):
+                leader.pool.end(name)
+        await asyncio.sleep(100)
+        pages = [replica.operator.metrics.page().decode() for replica in (leader, standby)]
+        assert all(replica.operator.health.wrong() == {} for replica in (leader, standby))
+    told = [_gauges(page) for page in pages]
+    assert told[0]["kalends_leader"] == 1
+    assert told[0]['kalends_runs_active{executor="default"}'] == 1
+    assert {name: value for name, value in told[0].items() if "scheduled_jobs" in name} == {
+        'kalends_scheduled_jobs{state="Armed"}': 2,
+        'kalends_scheduled_jobs{state="Suspended"}': 1,
+        'kalends_scheduled_jobs{state="Exhausted"}': 1,
+        'kalends_scheduled_jobs{state="Invalid"}': 1,
+        'kalends_scheduled_jobs{state="Pending"}': 0,
+    }
+    assert told[1]["kalends_leader"] == 0
+    assert not [name for name in told[1] if name.startswith(("kalends_runs_active", "kalends_scheduled_jobs"))]
+
+
+async def test_a_loop_that_does_not_pass_is_stuck_while_it_leads():
+    cluster = Cluster()
+    replica = Replica(cluster, "first")
+    async with running(replica):
+        await asyncio.sleep(5)
+        assert replica.operator.health.wrong() == {}
+        replica.operator.scheduler.last_pass -= 100
+        assert list(replica.operator.health.wrong()) == ["loop"]
+        replica.operator.leading.scheduling = False
+        assert replica.operator.health.wrong() == {}
+
+
+def _gauges(page: str) -> dict[str, float]:
+    lines = [line.rsplit(" ", 1) for line in page.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, value in lines}

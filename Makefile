@@ -8,7 +8,7 @@ KUBERNETES ?= 1.36
 export KUBERNETES
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types contracts unit at-length cluster-test bench crds clean
+.PHONY: help setup run test lint types contracts unit at-length cluster-test chaos bench crds clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 16
@@ -52,6 +52,11 @@ at-length: $(READY) ## The same proofs at length: every zone, walks by the thous
 cluster-test: $(READY) ## Tests on a real API server
 	@echo "── cluster tests (Kubernetes $(KUBERNETES))"
 	@$(BIN)/python -m pytest -q tests/cluster
+
+chaos: $(READY) ## The full table of faults of tests/cluster/README.md, and simulations by the thousand: takes hours
+	@echo "── chaos (Kubernetes $(KUBERNETES))"
+	@KALENDS_CHAOS=1 $(BIN)/python -m pytest -q -s -p no:cacheprovider tests/cluster/test_faults_*.py \
+		$(wildcard tests/cluster/test_replicas*.py tests/simulation)
 
 bench: $(READY) ## Benchmarks: ratios, both sides in one run
 	@for one in tests/benchmarks/bench_*.py; do PYTHONPATH=tests $(BIN)/python $$one || exit 1; done

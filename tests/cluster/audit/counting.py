@@ -77,7 +77,7 @@ def reasons_fit_the_policy(account: Account, patience: Patience) -> Iterator[Fin
     """A fire time gets no run only for a reason that its manifest allows."""
     life, counts = account.life, account.life.counts
     policies, catches_up = life.ever("concurrencyPolicy", "Forbid"), life.ever("coalesce") == {"All"}
-    short = account.longest_fault < patience.catch_up_runs / 2
+    short = account.longest_fault < patience.catch_up_runs / 2 and not patience.clock_steps
     # What waited when the schedule was edited or suspended is skipped, whatever the policy.
     outdated = sum(act.queued for act in life.acts if act.what == "edit")
     unlimited = life.ever("maxRuns") == {None}

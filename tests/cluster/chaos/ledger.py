@@ -39,7 +39,8 @@ def work(mark: str, seconds: float = 0.1, fail_every: int = 0, good_attempt: int
         "at_start": time.time(),
     }
     write({"what": "start", **told})
-    time.sleep(seconds)
+    if seconds:
+        time.sleep(seconds)
     fails = run.attempt < good_attempt or (fail_every and run.fire_time % fail_every == 0)
     write({"what": "end", **told, "at": time.time(), "outcome": "fail" if fails else "ok"})
     if fails:

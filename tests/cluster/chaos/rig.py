@@ -7,9 +7,12 @@ import json
 import math
 import os
 import random
+import secrets
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +22,7 @@ from cluster.audit import Act, Dossier, Fault, Patience, Verdict, examine
 from cluster.audit.dossier import executions_in
 from cluster.audit.fire_times import instant_of
 from cluster.chaos.job_watch import JobWatch
+from cluster.controlplane import Cluster
 from cluster.operator_process import OperatorProcess, eventually
 
 Json = dict[str, Any]
@@ -48,7 +52,8 @@ class Rig:
         self.faults: list[Fault] = []
         self.jobs = JobWatch(kubeconfig, namespace)
         self.operator = self.new_operator(operators_kubeconfig or kubeconfig, executors, environ or {})
-        self._now: dict[str, Json] = {}
+        self.clock_offset = 0.0
+        """Seconds that the operator's clock is ahead of ours."""
 
     def new_operator(
         self, kubeconfig: Path, executors: Mapping[str, Any], environ: Mapping[str, str], name: str = "operator"
@@ -201,6 +206,7 @@ class Rig:
             final=final,
             at=at,
             jobs_watched=not self.jobs.interrupted,
+            clock_offset=self.clock_offset,
         )
         found.save(self.folder / "dossier")
         return found
@@ -216,6 +222,26 @@ class Rig:
         assert verdict.is_clean, f"{verdict}\n\nthe dossier is {self.folder / 'dossier'}"
         print(f"{self.namespace}: {verdict}")
         return verdict
+
+
+@contextmanager
+def fresh_namespace(cluster: Cluster) -> Iterator[str]:
+    """Yield the name of a new namespace in which pods can be made: for tests that want several."""
+    name = f"test-{secrets.token_hex(4)}"
+    cluster.kubectl("create", "namespace", name)
+    account = ("get", "serviceaccount", "default", "--namespace", name)
+    try:
+        eventually(lambda: cluster.kubectl(*account, check=False).returncode == 0)
+        yield name
+    finally:
+        cluster.kubectl("delete", "namespace", name, "--wait=false", check=False)
+
+
+def together(*works: Callable[[], None]) -> None:
+    """Do several things at once, and raise what went wrong with the first of them that failed."""
+    with ThreadPoolExecutor(len(works)) as pool:
+        for future in [pool.submit(work) for work in works]:
+            future.result()
 
 
 def is_over(resource: Json) -> bool:

@@ -1,0 +1,100 @@
+"""The API server and etcd away for a while: ended, frozen, or killed together."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cluster.chaos.fleet import fleet
+from cluster.chaos.rig import Rig
+from cluster.chaos.table import times
+from cluster.controlplane import Cluster, ControlPlane
+from cluster.controlplane.processes import LeashedProcess
+from cluster.operator_process import eventually
+from cluster.standin_node import StandInNode
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+AWAY = float(times(6, 20))
+
+
+@contextmanager
+def frozen(process: LeashedProcess) -> Iterator[None]:
+    """Stop a process as a debugger would: its connections are there, and nothing answers."""
+    process.send(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send(signal.SIGCONT)
+
+
+def api_server_ended(cluster: ControlPlane) -> None:
+    cluster.stop_api_server(signal.SIGTERM)
+    time.sleep(AWAY)
+    cluster.start_api_server()
+
+
+def api_server_frozen(cluster: ControlPlane) -> None:
+    with frozen(cluster.api_server):
+        time.sleep(AWAY)
+    cluster.wait_until_ready()
+
+
+def etcd_frozen(cluster: ControlPlane) -> None:
+    with frozen(cluster.etcd):
+        time.sleep(AWAY)
+    cluster.wait_until_ready()
+
+
+def etcd_killed(cluster: ControlPlane) -> None:
+    cluster.stop_etcd(signal.SIGKILL)
+    time.sleep(AWAY)
+    cluster.start_etcd()
+    cluster.wait_until_ready()
+
+
+def both_killed(cluster: ControlPlane) -> None:
+    cluster.stop_etcd(signal.SIGKILL)
+    cluster.stop_api_server(signal.SIGKILL)
+    time.sleep(AWAY / 4)
+    cluster.start_etcd()
+    cluster.start_api_server()
+
+
+OUTAGES = (both_killed, etcd_frozen, api_server_ended, api_server_frozen, etcd_killed)
+
+
+def wait_until_decided_since(rig: Rig, instant: float) -> None:
+    """Wait until every schedule, none of which pauses for more than five seconds, has been decided on since then."""
+    floor = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(instant - 5))
+    eventually(lambda: all(one.get("lastScheduleTime", "") >= floor for one in rig.statuses().values()), every=0.2)
+
+
+def test_while_the_api_server_or_etcd_is_away_nothing_is_lost_and_the_operator_stays(
+    installed: Cluster, local_control_plane: ControlPlane, node: StandInNode, namespace: str, tmp_path: Path
+) -> None:
+    catching_up: dict[str, list[float]] = {}
+    with Rig(installed.kubeconfig, namespace, tmp_path) as rig:
+        rig.apply(*fleet(namespace, size=times(30, 50)))
+        rig.start()
+        time.sleep(4)
+        for _ in range(times(1, 5)):
+            for outage in OUTAGES[: times(2, 5)]:
+                at = time.time()
+                outage(local_control_plane)
+                rig.hindered(outage.__name__, at)
+                back = time.time()
+                wait_until_decided_since(rig, back)
+                catching_up.setdefault(outage.__name__, []).append(time.time() - back)
+                assert rig.operator.process.is_running, rig.operator.process.last_words()
+                time.sleep(2)
+        for name, seconds in catching_up.items():
+            print(f"{name}: caught up after {', '.join(f'{one:.1f}' for one in seconds)} s")
+        verdict = rig.assert_clean()
+        lost = sum(status["counts"]["lost"] for status in rig.statuses().values())
+        assert lost == 0, "nobody who ran anything has gone"
+    assert verdict.fates["cut off"] == 0

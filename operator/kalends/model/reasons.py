@@ -26,12 +26,10 @@ class Reason(StrEnum):
     INVALID_JOB_TEMPLATE = "InvalidJobTemplate"  # the API server refused the Job in a dry run
     INVALID_STATUS = "InvalidStatus"  # the status was edited to nonsense, or written by nobody we know
     INTERNAL_ERROR = "InternalError"  # Kalends itself failed on this resource, and on no other
-    FORBIDDEN = "Forbidden"  # the operator lacks the permission that this needs
     NOT_SUPPORTED = "NotSupported"  # valid, but this operator cannot do it
 
     # Ready=Unknown: not decided yet.
     PENDING = "Pending"  # the operator has not looked yet
-    API_UNAVAILABLE = "ApiUnavailable"  # the API server did not answer, so that nothing could be checked
 
     # LastRunSucceeded: how the last run ended.
     RUN_SUCCEEDED = "RunSucceeded"  # also an Event, where the settings ask for it
@@ -40,7 +38,6 @@ class Reason(StrEnum):
     DEADLINE_EXCEEDED = "DeadlineExceeded"  # later than startingDeadlineSeconds when it was decided
     WAITED_TOO_LONG = "WaitedTooLong"  # decided in time, but its pool or its queue let it start too late
     COALESCED = "Coalesced"  # another fire time that was due at the same moment runs instead
-    CATCH_UP_LIMIT = "CatchUpLimit"  # more fire times were due than maxCatchUpRuns
     TOO_MANY_INSTANCES = "TooManyInstances"  # maxInstances are running, and concurrencyPolicy is Forbid
     QUEUE_FULL = "QueueFull"  # maxQueued are waiting, and concurrencyPolicy is Queue
     SCHEDULE_CHANGED = "ScheduleChanged"  # it waited for room while the schedule was edited or suspended
@@ -54,25 +51,20 @@ class Reason(StrEnum):
     PENDING_TIMEOUT = "PendingTimeout"  # its pods did not start within pendingTimeoutSeconds
     JOB_FAILED = "JobFailed"  # the Job failed, and gave no better reason
     BACKOFF_LIMIT_EXCEEDED = "BackoffLimitExceeded"  # the Job's pods failed more often than its backoffLimit
-    RESULT_UNREADABLE = "ResultUnreadable"  # it ended, but what it returned cannot be shown
     WORKER_DIED = "WorkerDied"  # the process of the pool in which it ran ended under it
     HOLDER_GONE = "HolderGone"  # the operator that had claimed it went away
     JOB_DELETED = "JobDeleted"  # somebody deleted its Job
     REPLACED = "Replaced"  # a later run took its place, as concurrencyPolicy is Replace
-    CANCEL_REQUESTED = "CancelRequested"  # somebody asked for its end
     OWNER_DELETED = "OwnerDeleted"  # its ScheduledJob was deleted
     SHUTTING_DOWN = "ShuttingDown"  # the operator stopped, and the run did not end in time
 
     # Events: what needs attention, in the past tense.
-    RUN_STARTED = "RunStarted"  # only where the settings ask for it
     RUN_RETRIED = "RunRetried"  # an attempt failed, another one will be made
     RUN_FAILED = "RunFailed"
     RUN_MISSED = "RunMissed"
     RUN_SKIPPED = "RunSkipped"
     RUN_CANCELLED = "RunCancelled"
     RUN_LOST = "RunLost"
-    RUN_REQUESTED = "RunRequested"  # by hand
     SCHEDULE_INVALID = "ScheduleInvalid"  # the resource cannot be carried out; the condition says why
     SCHEDULE_EXHAUSTED = "ScheduleExhausted"  # the last fire time has been decided
     SCHEDULE_DELETED = "ScheduleDeleted"  # ttlSecondsAfterFinished is over
-    REQUEST_REFUSED = "RequestRefused"  # what somebody asked for by hand cannot be done

@@ -194,7 +194,11 @@ def find_zone(name: str, path: str = "spec.timeZone") -> Zone:
             return _zone(name)
         except (KeyError, ValueError, OSError):
             pass
-    raise InvalidSchedule(f"must be an IANA time zone name such as 'Europe/Berlin', got {quoted(name)}", path=path)
+    raise InvalidSchedule(
+        f"must be an IANA time zone name such as 'Europe/Berlin', got {quoted(name)}",
+        path=path,
+        reason="UnknownTimeZone",
+    )
 
 
 def database_version() -> str:

@@ -56,6 +56,22 @@ def test_what_the_user_set_is_never_overwritten_but_for_the_labels_that_are_ours
     assert meta["annotations"]["kalends.dev/scheduled-time"] == format_instant(START)
 
 
+def test_a_first_attempt_of_the_schedule_says_no_more_than_its_time():
+    template = JobTemplate({}, {"kalends.dev/attempt": "9", "kalends.dev/run-requested": "mine"}, pod())
+    annotations = job_body(Run(REF, f"nightly-{START}", START, template, "jobs"), template)["metadata"]["annotations"]
+    assert {name for name in annotations if name.startswith("kalends.dev/")} == {"kalends.dev/scheduled-time"}
+
+
+def test_a_later_attempt_and_a_run_by_hand_say_so():
+    template = JobTemplate({}, {}, pod())
+    run = Run(REF, "nightly-m-abcdefgh", START, template, "jobs", attempt=2, request="now")
+    body = job_body(run, template)
+    assert body["metadata"]["annotations"]["kalends.dev/attempt"] == "2"
+    assert body["metadata"]["annotations"]["kalends.dev/run-requested"] == "now"
+    (container,) = body["spec"]["template"]["spec"]["containers"]
+    assert {"name": "KALENDS_ATTEMPT", "value": "2"} in container["env"]
+
+
 def test_every_container_is_told_which_run_it_is_unless_it_says_itself():
     spec = pod(env=[{"name": "KALENDS_RUN", "value": "my own"}, {"name": "OTHER", "value": "1"}])
     spec["template"]["spec"]["initContainers"] = [{"name": "first", "image": "busybox"}]

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from doubles import START
 from kalends.engine.state import Ref
-from kalends.executors.job_reports import report_of, see_job, terminations
+from kalends.executors.job_pods import terminations
+from kalends.executors.job_reports import report_of, see_job, slim
 from kalends.model import Outcome, format_instant
 
 REF = Ref("blue", "nightly", "the-uid")
@@ -17,6 +18,7 @@ def job(**status):
             "resourceVersion": "7",
             "creationTimestamp": AT,
             "annotations": {"kalends.dev/scheduled-time": AT},
+            "ownerReferences": [{"kind": "ScheduledJob", "name": "nightly", "uid": "the-uid", "controller": True}],
         },
         "status": status,
     }
@@ -85,7 +87,21 @@ def test_a_sidecar_that_ended_well_does_not_speak_for_a_job_that_failed():
 
 def test_a_job_that_is_not_ours_is_not_seen():
     other = job()
-    other["metadata"]["annotations"] = {}
+    other["metadata"]["ownerReferences"] = []
+    assert see_job(other) is None
+    other = job()
+    other["metadata"] |= {"name": "nightly-by-hand", "annotations": {}}
     assert see_job(other) is None
     other["metadata"]["annotations"] = {"kalends.dev/scheduled-time": "yesterday"}
     assert see_job(other) is None
+
+
+def test_what_is_kept_of_a_job_tells_the_same_as_the_whole():
+    whole = job(startTime=AT, failed=1, conditions=[condition("Failed", "BackoffLimitExceeded", "enough")])
+    whole["spec"] = {"suspend": True, "template": {"spec": {"containers": []}}}
+    whole["metadata"] |= {"managedFields": [{}], "labels": {"a": "b"}, "deletionTimestamp": AT}
+    whole["metadata"]["annotations"] |= {"kalends.dev/attempt": "2", "mine": "x" * 1000}
+    assert see_job(slim(whole)) == see_job(whole)
+    assert slim(slim(whole)) == slim(whole)
+    assert "mine" not in str(slim(whole))
+    assert "template" not in str(slim(whole))

@@ -76,12 +76,24 @@ async def test_creating_twice_is_creating_once(world):
 
 
 async def test_a_job_of_that_name_that_is_somebody_elses_is_refused_with_a_reason(world):
-    other = job_body(Run(Ref("blue", "nightly", "another-uid"), RUN.name, START, TEMPLATE, "jobs"), TEMPLATE)
+    other = job_body(RUN, TEMPLATE)
+    other["metadata"]["ownerReferences"] = [
+        {"apiVersion": "batch/v1", "kind": "CronJob", "name": "nightly", "uid": "another-uid", "controller": True}
+    ]
     await world.client.create(JOBS, other)
     with pytest.raises(StartRefused) as refused:
         await world.jobs.start(RUN)
     assert refused.value.reason is Reason.NAME_TAKEN
     assert world.jobs.views("the-uid") == ()
+
+
+async def test_a_job_of_that_name_that_is_nobodys_is_refused_with_a_reason(world):
+    other = job_body(RUN, TEMPLATE)
+    del other["metadata"]["ownerReferences"]
+    await world.client.create(JOBS, other)
+    with pytest.raises(StartRefused) as refused:
+        await world.jobs.start(RUN)
+    assert refused.value.reason is Reason.NAME_TAKEN
 
 
 @pytest.mark.parametrize("status", [400, 422])
@@ -132,6 +144,25 @@ async def test_a_deleted_job_is_gone_at_once_and_for_the_watch_too(world):
     assert world.jobs.views("the-uid") == ()
     await world.jobs.delete(REF, RUN.name)
     assert world.api.count_of("DELETE", "/jobs") == 1
+
+
+async def test_a_job_of_ours_is_adopted_whatever_became_of_its_annotations(world):
+    edited = job_body(RUN, TEMPLATE)
+    edited["metadata"]["annotations"] = {"kalends.dev/scheduled-time": format_instant(START + 3600)}
+    await world.client.create(JOBS, edited)
+    await world.jobs.start(RUN)
+    (view,) = world.jobs.views("the-uid")
+    assert (view.name, view.fire_time) == (RUN.name, START)
+
+
+async def test_whoever_is_to_notice_the_end_of_a_job_learns_of_it_when_it_is_made_and_when_it_is_adopted(world):
+    learned = []
+    world.jobs.learn = learned.append
+    await world.jobs.start(RUN)
+    again = JobsExecutor(world.client, world.clock)
+    again.learn = learned.append
+    await again.start(RUN)
+    assert [job["metadata"]["name"] for job in learned] == [RUN.name, RUN.name]
 
 
 async def test_the_resource_is_told_when_its_job_is_new_ends_or_goes_and_not_otherwise(world):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kalends.engine.ports import Run
-from kalends.engine.schedule import JobTemplate
+from kalends.engine.schedule import REQUEST_ANNOTATION, JobTemplate
 from kalends.model import API_VERSION, KIND
 from kalends.model.instants import format_instant
 
@@ -15,6 +15,8 @@ MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "kalends"
 OWNER_LABEL = "kalends.dev/scheduled-job"
 SCHEDULED_TIME = "kalends.dev/scheduled-time"
+ATTEMPT = "kalends.dev/attempt"
+"""Which attempt at its run a Job is; only from the second one on."""
 CRONJOB_SCHEDULED_TIME = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 SELECTOR = f"{MANAGED_BY_LABEL}={MANAGED_BY},{OWNER_LABEL}"
 
@@ -22,10 +24,10 @@ SELECTOR = f"{MANAGED_BY_LABEL}={MANAGED_BY},{OWNER_LABEL}"
 def job_body(run: Run, template: JobTemplate) -> Json:
     """Return the Job of a run. What the user set is never overwritten: labels, annotations and environment.
 
-    The two labels by which the operator finds its Jobs, and their pods, are the exception: they are ours.
+    The two labels by which the operator finds its Jobs, and their pods, are the exception, and so are the annotations
+    that say which run a Job is: they are ours.
     """
     ours = {MANAGED_BY_LABEL: MANAGED_BY, OWNER_LABEL: run.ref.name}
-    scheduled = format_instant(run.fire_time)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -33,7 +35,7 @@ def job_body(run: Run, template: JobTemplate) -> Json:
             "name": run.name,
             "namespace": run.ref.namespace,
             "labels": {**template.labels, **ours},
-            "annotations": {CRONJOB_SCHEDULED_TIME: scheduled, **template.annotations, SCHEDULED_TIME: scheduled},
+            "annotations": _annotations(run, template),
             "ownerReferences": [
                 {
                     "apiVersion": API_VERSION,
@@ -47,6 +49,17 @@ def job_body(run: Run, template: JobTemplate) -> Json:
         },
         "spec": _job_spec(run, template.spec, ours),
     }
+
+
+def _annotations(run: Run, template: JobTemplate) -> dict[str, str]:
+    scheduled = format_instant(run.fire_time)
+    ours = {SCHEDULED_TIME: scheduled}
+    if run.attempt > 1:
+        ours[ATTEMPT] = str(run.attempt)
+    if run.request:
+        ours[REQUEST_ANNOTATION] = run.request
+    kept = {name: value for name, value in template.annotations.items() if name not in {ATTEMPT, REQUEST_ANNOTATION}}
+    return {CRONJOB_SCHEDULED_TIME: scheduled, **kept, **ours}
 
 
 def _job_spec(run: Run, spec: Any, ours: dict[str, str]) -> Any:

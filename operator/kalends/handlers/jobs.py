@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from kalends.clock import Clock
 from kalends.executors.job_body import SELECTOR
+from kalends.executors.job_reports import slim
 from kalends.executors.jobs import JobsExecutor
 from kalends.kube.client import ApiClient
 from kalends.kube.informer import Informer, OnChange
 from kalends.kube.paths import JOBS, PODS, Resource
-
-KEPT = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp", "ownerReferences", "annotations")
 
 
 def job_informers(
@@ -39,9 +37,3 @@ def job_informers(
     # What we create is gone one day, perhaps before a watch that was away has shown it: its informer has to know of it.
     executor.learn = lambda job: by_namespace.get(job["metadata"]["namespace"], jobs[0]).learn(job)
     return jobs, informers(PODS, executor.pod_changed)
-
-
-def slim(obj: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep of a Job or a pod what reports are made from."""
-    meta = obj["metadata"]
-    return {"metadata": {name: meta.get(name) for name in KEPT}, "status": obj.get("status")}

@@ -1,0 +1,66 @@
+"""What the API server's answer to a Job means: that it will always be so, or that it may pass by itself.
+
+For good is what speaks of this very Job, which will be the same whenever it is sent:
+
+- 400, 422: its shape, or an admission policy that judges it;
+- 403 of an admission webhook or policy ("… denied the request"): it judges what is in the Job;
+- 413, or a 500 that says "request is too large": it is larger than what can be stored.
+
+All else may pass without any change to the resource, and is tried again; after a few tries in a row people are told:
+
+- 403 otherwise: a quota that is used up, a right that is missing, a namespace that is being deleted;
+- 404: the namespace is gone, and with it, in a moment, the resource;
+- 401, 405, 406, 415 and the like: they speak of credentials or of a proxy in between, not of the Job;
+- 409 that is no "AlreadyExists": two writers of a quota met;
+- 429, 5xx, and no answer at all.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from kalends.engine.ports import Run, StartRefused
+from kalends.errors import ApiError, Unavailable
+from kalends.model.reasons import Reason
+
+LONGEST_MESSAGE = 900
+_ALWAYS = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
+_UNKNOWN = frozenset({0, HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS})
+
+
+def is_for_good(error: ApiError) -> bool:
+    """Return whether the same Job would be refused whenever it is sent."""
+    message = error.message.lower()
+    if error.status == HTTPStatus.FORBIDDEN:
+        return "denied" in message and ("admission webhook" in message or "admissionpolicy" in message)
+    return error.status in _ALWAYS or (
+        error.status == HTTPStatus.INTERNAL_SERVER_ERROR and "request is too large" in message
+    )
+
+
+def name_is_taken(error: ApiError) -> bool:
+    """Return whether there is a Job of that name."""
+    return error.status == HTTPStatus.CONFLICT and error.reason == "AlreadyExists"
+
+
+def after_creation(error: ApiError, run: Run) -> StartRefused | Unavailable:
+    """Return what it means that a Job was not created."""
+    if is_for_good(error):
+        return StartRefused(Reason.JOB_REFUSED, _told(error, run))
+    return Unavailable(str(error), error.retry_after)
+
+
+def after_dry_run(error: ApiError, run: Run) -> StartRefused | Unavailable | None:
+    """Return what it means that a Job would not be created now: None where that says nothing about later ones."""
+    if "does not support dry run" in error.message.lower():
+        return None  # an admission webhook with side effects: what it thinks is found out when a run is due
+    if is_for_good(error):
+        return StartRefused(Reason.INVALID_JOB_TEMPLATE, f"spec.jobTemplate: {_told(error, run)}")
+    if error.status in _UNKNOWN or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Unavailable(str(error))
+    return None  # a quota that is used up, say, may not be when a run is due
+
+
+def _told(error: ApiError, run: Run) -> str:
+    """Return the API server's message without the name of a Job that nobody has heard of."""
+    return error.message.replace(f'"{run.name}" ', "")[:LONGEST_MESSAGE]

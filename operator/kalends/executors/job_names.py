@@ -1,0 +1,94 @@
+"""What to do where a Job of the wanted name is there already: adopt it, wait until it is gone, or leave it alone."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from kalends.clock import Clock
+from kalends.engine.ports import Run, StartRefused
+from kalends.errors import ApiError, Unavailable
+from kalends.executors.job_reports import owner_of, see_job
+from kalends.kube.client import ApiClient
+from kalends.kube.lanes import Lane
+from kalends.kube.paths import JOBS, SCHEDULED_JOBS
+from kalends.kube.transport import JsonObject
+from kalends.model import KIND
+from kalends.model.reasons import Reason
+
+Json = Mapping[str, Any]
+
+PATIENCE = 300.0
+"""Seconds that a Job on its way out may keep its name: pods on a node that is gone take about as long. A collector that
+never comes, or a finalizer that nobody takes away, must not hold a schedule up for ever."""
+REMEMBERED = 1000
+
+
+class Namesakes:
+    """Judges Jobs that are there under a wanted name."""
+
+    def __init__(self, client: ApiClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._met: OrderedDict[str, float] = OrderedDict()
+        """When each Job on its way out was first met, by UID."""
+
+    async def adopt(self, run: Run) -> JsonObject:
+        """Return the Job that has the name of a run, if it is that run's.
+
+        It is if the resource of this very UID is its controller, and it is not on its way out with its work undone.
+        The name is what counts: annotations may have been edited.
+
+        Raises:
+            StartRefused: It is somebody else's, or has been on its way out for too long.
+            Unavailable: It is on its way out, or nobody can tell.
+        """
+        job = await self._get(JOBS.named(run.ref.namespace, run.name))
+        owner = owner_of(job)
+        leaving = "deletionTimestamp" in job["metadata"]
+        if owner is not None and owner["uid"] == run.ref.uid:
+            seen = see_job(job)
+            if leaving and (seen is None or seen.ended is None):
+                raise self._await_end(job, run, "is being deleted")
+            return job
+        if leaving:
+            raise self._await_end(job, run, "is being deleted")
+        if owner is not None and await self._was_left_behind(owner, run):
+            raise self._await_end(job, run, "belongs to a deleted ScheduledJob of the same name")
+        raise StartRefused(
+            Reason.NAME_TAKEN,
+            f"a Job named {run.name} must belong to this ScheduledJob, but the one that is there does not",
+        )
+
+    async def _was_left_behind(self, owner: Json, run: Run) -> bool:
+        """Return whether the owner is a former resource of the same name: the garbage collector is on its way."""
+        group = owner["apiVersion"].partition("/")[0]
+        if (group, owner["kind"], owner["name"]) != (SCHEDULED_JOBS.group, KIND, run.ref.name):
+            return False
+        # Of two resources of one name one is gone. It may be ours, if what we know is old.
+        current = await self._get(SCHEDULED_JOBS.named(run.ref.namespace, run.ref.name))
+        if current["metadata"]["uid"] != run.ref.uid:
+            raise Unavailable(f"{run.ref.key} is not the ScheduledJob that it was")
+        return True
+
+    async def _get(self, path: str) -> JsonObject:
+        try:
+            return await self._client.get(path, lane=Lane.CREATE)
+        except ApiError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                raise Unavailable("what was there a moment ago is gone") from error
+            raise Unavailable(str(error)) from error
+
+    def _await_end(self, job: Json, run: Run, why: str) -> StartRefused | Unavailable:
+        """Return that the name may become free, or no more after it was waited for long enough."""
+        now = self._clock.monotonic()
+        since = self._met.setdefault(job["metadata"]["uid"], now)
+        while len(self._met) > REMEMBERED:
+            self._met.popitem(last=False)
+        if now - since < PATIENCE:
+            return Unavailable(f"the Job {run.name} that is there {why}, and is waited for")
+        return StartRefused(
+            Reason.NAME_TAKEN, f"the Job {run.name} that is there {why}, and was not gone after {PATIENCE:.0f} s"
+        )

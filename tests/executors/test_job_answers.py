@@ -1,0 +1,87 @@
+"""Which answers to a Job are for good, and which may pass."""
+
+from __future__ import annotations
+
+import pytest
+
+from doubles import START
+from kalends.engine.ports import Run, StartRefused
+from kalends.engine.schedule import JobTemplate
+from kalends.engine.state import Ref
+from kalends.errors import ApiError, Unavailable
+from kalends.executors.job_answers import after_creation, after_dry_run, name_is_taken
+
+RUN = Run(Ref("blue", "nightly", "the-uid"), f"nightly-{START}", START, JobTemplate({}, {}, {}), "jobs")
+QUOTA = 'jobs.batch "nightly-1" is forbidden: exceeded quota: jobs, requested: count/jobs.batch=1, used: 5, limited: 5'
+NO_RIGHT = 'jobs.batch is forbidden: User "kalends" cannot create resource "jobs" in API group "batch"'
+TERMINATING = 'jobs.batch "x" is forbidden: unable to create new content in namespace x because it is being terminated'
+DENIED = 'admission webhook "policy.example.com" denied the request: no privileged containers'
+POLICY = "ValidatingAdmissionPolicy 'no-root' with binding 'all' denied request: must not run as root"
+NO_DRY_RUN = 'admission webhook "side.effects" does not support dry run'
+
+FOR_GOOD = [
+    (400, "the API server could not understand the request"),
+    (400, DENIED),
+    (422, 'Job.batch "nightly-1" is invalid: spec.template: Required value'),
+    (422, POLICY),
+    (403, DENIED),
+    (403, POLICY),
+    (413, "Request entity too large: limit is 3145728"),
+    (500, "etcdserver: request is too large"),
+]
+MAY_PASS = [
+    (403, QUOTA),
+    (403, NO_RIGHT),
+    (403, TERMINATING),
+    (404, 'namespaces "blue" not found'),
+    (401, "Unauthorized"),
+    (405, "the server does not allow this method on the requested resource"),
+    (409, "Operation cannot be fulfilled on resourcequotas"),
+    (415, "the body of the request was in an unknown format"),
+    (429, "too many requests"),
+    (500, "Internal error occurred: failed calling webhook"),
+    (503, "apiserver is shutting down"),
+    (0, "nothing was heard for 30.0 s"),
+]
+
+
+@pytest.mark.parametrize(("status", "message"), FOR_GOOD)
+def test_what_speaks_of_this_very_job_is_for_good(status, message):
+    error = ApiError(status, "Reason", message)
+    refused = after_creation(error, RUN)
+    assert isinstance(refused, StartRefused)
+    assert refused.reason == "JobRefused"
+    refused = after_dry_run(error, RUN)
+    assert isinstance(refused, StartRefused)
+    assert refused.reason == "InvalidJobTemplate"
+    assert refused.message.startswith("spec.jobTemplate: ")
+
+
+@pytest.mark.parametrize(("status", "message"), MAY_PASS)
+def test_all_else_may_pass_and_says_what_it_is(status, message):
+    error = ApiError(status, "Reason", message)
+    told = after_creation(error, RUN)
+    assert isinstance(told, Unavailable)
+    assert message in str(told)
+    assert not isinstance(after_dry_run(error, RUN), StartRefused)
+
+
+@pytest.mark.parametrize(("status", "message"), [(403, QUOTA), (403, NO_RIGHT), (404, "gone"), (400, NO_DRY_RUN)])
+def test_what_may_be_over_when_a_run_is_due_does_not_make_a_template_invalid(status, message):
+    assert after_dry_run(ApiError(status, "Reason", message), RUN) is None
+
+
+@pytest.mark.parametrize("status", [0, 401, 429, 500, 503])
+def test_where_nothing_was_checked_it_is_checked_again(status):
+    assert isinstance(after_dry_run(ApiError(status, "Reason", "x"), RUN), Unavailable)
+
+
+def test_only_a_name_that_exists_is_taken():
+    assert name_is_taken(ApiError(409, "AlreadyExists", "x"))
+    assert not name_is_taken(ApiError(409, "Conflict", "x"))
+
+
+def test_a_message_is_cut_and_names_no_job_that_nobody_knows():
+    refused = after_creation(ApiError(422, "Invalid", f'Job.batch "nightly-{START}" is invalid: ' + "x" * 5000), RUN)
+    assert refused.message.startswith("Job.batch is invalid: ")
+    assert len(refused.message) <= 900

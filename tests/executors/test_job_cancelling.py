@@ -1,0 +1,110 @@
+"""Ending a Job: asked for once, and it is there until it has been seen to go."""
+
+from __future__ import annotations
+
+import pytest
+
+from executors.test_jobs import JOBS, REF, RUN, World
+from kalends.engine.state import Ref
+from kalends.errors import Unavailable
+from kalends.executors.jobs import JobsExecutor
+from kalends.model.reasons import Reason
+from kube.fake_faults import Fault, requests_to
+
+pytestmark = pytest.mark.looptime
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+async def test_a_job_whose_end_is_wanted_goes_after_its_pods_and_is_there_until_then(world):
+    await world.jobs.start(RUN)
+    await world.jobs.cancel(RUN.name, REF, Reason.REPLACED)
+    job = await world.client.get(f"{JOBS}/{RUN.name}")
+    assert "foregroundDeletion" in job["metadata"]["finalizers"]
+    world.jobs.job_changed("MODIFIED", job)
+    (view,) = world.jobs.views("the-uid")
+    assert view.report is None
+
+    world.changed.clear()
+    world.jobs.job_changed("DELETED", job)
+    assert world.jobs.views("the-uid") == ()
+    assert world.changed == ["the-uid"]
+
+
+async def test_asking_twice_is_asking_once(world):
+    await world.jobs.start(RUN)
+    await world.jobs.cancel(RUN.name, REF, Reason.REPLACED)
+    await world.jobs.cancel(RUN.name, REF, Reason.REPLACED)
+    assert world.api.count_of("DELETE", "/jobs") == 1
+
+
+async def test_a_job_that_is_on_its_way_out_already_is_let_go(world):
+    await world.jobs.start(RUN)
+    await world.client.delete(f"{JOBS}/{RUN.name}", propagation="Foreground")
+    world.jobs.job_changed("MODIFIED", await world.client.get(f"{JOBS}/{RUN.name}"))
+    await world.jobs.cancel(RUN.name, REF, Reason.REPLACED)
+    assert world.api.count_of("DELETE", "/jobs") == 1
+
+
+async def test_what_is_not_there_is_nothing(world):
+    await world.jobs.cancel(RUN.name, REF, Reason.REPLACED)
+    assert world.api.count_of("DELETE", "/jobs") == 0
+
+
+async def test_a_job_that_was_not_seen_yet_is_found(world):
+    await world.jobs.start(RUN)
+    again = JobsExecutor(world.client, world.clock)
+    await again.cancel(RUN.name, REF, Reason.REPLACED)
+    assert "deletionTimestamp" in (await world.client.get(f"{JOBS}/{RUN.name}"))["metadata"]
+
+
+async def test_a_job_of_that_name_that_is_somebody_elses_is_not_deleted(world):
+    await world.jobs.start(RUN)
+    again = JobsExecutor(world.client, world.clock)
+    await again.cancel(RUN.name, Ref("blue", "nightly", "another-uid"), Reason.REPLACED)
+    assert world.api.count_of("DELETE", "/jobs") == 0
+
+
+async def test_a_job_that_has_taken_the_name_meanwhile_is_not_deleted(world):
+    await world.jobs.start(RUN)
+    await world.client.delete(f"{JOBS}/{RUN.name}")
+    other = JobsExecutor(world.client, world.clock)
+    await other.start(RUN)
+    await world.jobs.cancel(RUN.name, REF, Reason.REPLACED)
+    assert "deletionTimestamp" not in (await world.client.get(f"{JOBS}/{RUN.name}"))["metadata"]
+    assert world.jobs.views("the-uid") == (), "ours is gone"
+    assert world.changed[-1] == "the-uid"
+
+
+async def test_a_job_that_is_gone_already_is_known_to_be(world):
+    await world.jobs.start(RUN)
+    await world.client.delete(f"{JOBS}/{RUN.name}")
+    world.changed.clear()
+    await world.jobs.cancel(RUN.name, REF, Reason.REPLACED)
+    assert world.jobs.views("the-uid") == ()
+    assert world.changed == ["the-uid"]
+
+
+async def test_a_job_that_has_ended_is_let_be(world):
+    await world.jobs.start(RUN)
+    world.jobs.job_changed("MODIFIED", world.ended(await world.client.get(f"{JOBS}/{RUN.name}")))
+    await world.jobs.cancel(RUN.name, REF, Reason.REPLACED)
+    assert world.api.count_of("DELETE", "/jobs") == 0
+
+
+async def test_a_deleted_resources_jobs_are_left_to_their_owner_references(world):
+    await world.jobs.start(RUN)
+    await world.jobs.cancel(RUN.name, REF, Reason.OWNER_DELETED)
+    assert world.api.count_of("DELETE", "/jobs") == 0
+
+
+async def test_a_deletion_that_fails_may_be_asked_for_again(world):
+    await world.jobs.start(RUN)
+    world.api.faults.append(Fault(requests_to("DELETE"), times=1, status=403))
+    with pytest.raises(Unavailable):
+        await world.jobs.cancel(RUN.name, REF, Reason.REPLACED)
+    await world.jobs.cancel(RUN.name, REF, Reason.REPLACED)
+    assert "deletionTimestamp" in (await world.client.get(f"{JOBS}/{RUN.name}"))["metadata"]

@@ -1,0 +1,55 @@
+"""A Job's name says which run it is; annotations only where it cannot."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doubles import START
+from kalends.engine.naming import run_name
+from kalends.executors.job_identity import Identity, identity_of
+from kalends.model import format_instant
+
+names = st.from_regex(r"[a-z]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
+fire_times = st.integers(1_000_000_000, 9_999_999_999)
+
+
+def identity(name, owner="nightly", **annotations):
+    meta = {"name": name, "annotations": {f"kalends.dev/{key}": text for key, text in annotations.items()}}
+    return identity_of(meta, owner, START)
+
+
+@given(names, fire_times, st.integers(1, 1000))
+def test_a_name_says_fire_time_and_attempt(owner, fire_time, attempt):
+    assert identity(run_name(owner, fire_time, attempt), owner) == Identity(fire_time, attempt)
+
+
+@given(names, st.text(min_size=1, max_size=20), st.integers(1, 1000))
+def test_a_run_by_hand_is_told_by_its_annotations(owner, token, attempt):
+    name = run_name(owner, START, attempt, token)
+    told = {"scheduled-time": format_instant(START + 5), "run-requested": token, "attempt": str(attempt)}
+    assert identity(name, owner, **told) == Identity(START + 5, attempt, token)
+
+
+def test_a_run_by_hand_whose_token_was_removed_is_still_none_of_the_schedule():
+    seen = identity(run_name("nightly", START, 1, "now"))
+    assert seen.request != ""
+    assert (seen.fire_time, seen.attempt) == (START, 1)
+
+
+def test_annotations_that_were_edited_change_nothing_that_a_name_says():
+    edited = {"scheduled-time": format_instant(START + 5), "attempt": "7"}
+    assert identity(f"nightly-{START}", **edited) == Identity(START)
+    assert identity(run_name("nightly", START, 3), **edited) == Identity(START, 3)
+
+
+@pytest.mark.parametrize("attempt", ["", "x", "-1", "0", "1.5", "99999999999", "\u0663"])
+def test_an_attempt_that_is_no_number_is_the_first(attempt):
+    name = run_name("nightly", START, 1, "now")
+    assert identity(name, **{"run-requested": "now", "attempt": attempt}).attempt == 1
+
+
+@pytest.mark.parametrize("name", ["nightly", "nightly-", "nightly-by-hand", "other-1795000000", "nightlyx-1795000000"])
+def test_other_names_are_not_ours(name):
+    assert identity(name) is None

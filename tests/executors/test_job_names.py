@@ -1,0 +1,116 @@
+"""A wanted name that a Job on its way out still has: waited for, but not for ever."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from doubles import START
+from executors.test_jobs import JOBS, TEMPLATE, World
+from kalends.engine.ports import Run, StartRefused
+from kalends.engine.state import Ref
+from kalends.errors import Unavailable
+from kalends.executors.job_body import job_body
+from kalends.executors.job_names import PATIENCE
+from kalends.kube.paths import SCHEDULED_JOBS
+from kalends.model import format_instant
+from kalends.model.reasons import Reason
+
+pytestmark = pytest.mark.looptime
+
+
+class Recreated(World):
+    """A ScheduledJob that was deleted and made again, and the Job that the first one had for a fire time."""
+
+    async def prepare(self) -> None:
+        self.old = await self._resource()
+        await self.client.delete(SCHEDULED_JOBS.named("blue", "nightly"))
+        self.ref = await self._resource()
+
+    async def _resource(self) -> Ref:
+        made = await self.client.create(
+            SCHEDULED_JOBS.collection("blue"),
+            {
+                "metadata": {"name": "nightly"},
+                "spec": {"schedule": "@hourly", "jobTemplate": {"spec": TEMPLATE.spec}},
+            },
+        )
+        return Ref("blue", "nightly", made["metadata"]["uid"])
+
+    def run(self, ref: Ref) -> Run:
+        return Run(ref, f"nightly-{START}", START, TEMPLATE, "jobs")
+
+    async def job_of(self, ref: Ref, **more):
+        body = job_body(self.run(ref), TEMPLATE)
+        body["metadata"] |= more
+        return await self.client.create(JOBS, body)
+
+
+@pytest.fixture
+async def world():
+    made = Recreated()
+    await made.prepare()
+    return made
+
+
+async def test_a_job_that_a_deleted_resource_of_the_same_name_left_behind_is_waited_for(world):
+    await world.job_of(world.old)
+    with pytest.raises(Unavailable, match="belongs to a deleted ScheduledJob of the same name"):
+        await world.jobs.start(world.run(world.ref))
+    world.api.objects.collect_garbage()
+    await world.jobs.start(world.run(world.ref))
+    (view,) = world.jobs.views(world.ref.uid)
+    assert view.name == f"nightly-{START}"
+
+
+async def test_an_operator_that_takes_the_former_resource_for_the_present_one_refuses_nothing(world):
+    await world.job_of(world.ref)
+    with pytest.raises(Unavailable, match="is not the ScheduledJob that it was"):
+        await world.jobs.start(world.run(world.old))
+
+
+async def test_a_job_of_a_former_resource_that_nobody_collects_takes_the_name_in_the_end(world):
+    await world.job_of(world.old)
+    with pytest.raises(Unavailable):
+        await world.jobs.start(world.run(world.ref))
+    await asyncio.sleep(PATIENCE + 1)
+    with pytest.raises(StartRefused) as refused:
+        await world.jobs.start(world.run(world.ref))
+    assert refused.value.reason is Reason.NAME_TAKEN
+
+
+@pytest.mark.parametrize("whose", ["our own", "somebody else's"])
+async def test_a_job_that_is_being_deleted_is_waited_for_but_not_for_ever(world, whose):
+    owner = world.ref if whose == "our own" else Ref("blue", "other", "another-uid")
+    body = job_body(world.run(owner), TEMPLATE)
+    body["metadata"] |= {"finalizers": ["example.com/held"]}
+    await world.client.create(JOBS, body)
+    await world.client.delete(f"{JOBS}/nightly-{START}")
+    with pytest.raises(Unavailable, match="is being deleted"):
+        await world.jobs.start(world.run(world.ref))
+    await asyncio.sleep(PATIENCE + 1)
+    with pytest.raises(StartRefused) as refused:
+        await world.jobs.start(world.run(world.ref))
+    assert refused.value.reason is Reason.NAME_TAKEN
+
+
+async def test_a_name_is_free_as_soon_as_the_job_that_had_it_is_gone(world):
+    await world.job_of(world.ref, finalizers=["example.com/held"])
+    await world.client.delete(f"{JOBS}/nightly-{START}")
+    with pytest.raises(Unavailable):
+        await world.jobs.start(world.run(world.ref))
+    await world.client.merge_patch(f"{JOBS}/nightly-{START}", {"metadata": {"finalizers": None}})
+    await world.jobs.start(world.run(world.ref))
+    job = await world.client.get(f"{JOBS}/nightly-{START}")
+    assert "deletionTimestamp" not in job["metadata"]
+
+
+async def test_a_job_of_ours_that_had_ended_before_it_was_deleted_is_the_run(world):
+    job = await world.job_of(world.ref, finalizers=["example.com/held"])
+    ended = {"type": "Complete", "status": "True", "lastTransitionTime": format_instant(START + 9)}
+    await world.client.merge_patch(f"{JOBS}/{job['metadata']['name']}/status", {"status": {"conditions": [ended]}})
+    await world.client.delete(f"{JOBS}/nightly-{START}")
+    await world.jobs.start(world.run(world.ref))
+    (view,) = world.jobs.views(world.ref.uid)
+    assert view.report is not None

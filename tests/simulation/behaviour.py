@@ -27,6 +27,8 @@ class Act:
     fails: bool
     hangs: bool
     pends: bool
+    heeds: bool
+    """Whether it ends when it is asked to."""
 
 
 class Behaviour:
@@ -45,4 +47,5 @@ class Behaviour:
             fails=chance.happens(manner.fails),
             hangs=self.troubled and chance.happens(manner.hangs),
             pends=self.troubled and chance.happens(manner.pends),
+            heeds=chance.happens(0.5),
         )

@@ -57,12 +57,14 @@ async def _use(world: World, names: tuple[str, ...]) -> None:
 
 def _act(users: Users, name: str, upcoming: int | None, draw: float) -> None:
     acts = (
-        (0.12, lambda: users.edit_when(name)),
-        (0.12, lambda: users.edit_what(name)),
+        (0.10, lambda: users.edit_when(name)),
+        (0.10, lambda: users.edit_what(name)),
         (0.08, lambda: users.edit_how(name)),
         (0.10, lambda: users.suspend(name)),
-        (0.14, lambda: users.resume(name)),
-        (0.12, lambda: users.touch(name)),
+        (0.12, lambda: users.resume(name)),
+        (0.08, lambda: users.touch(name)),
+        (0.08, lambda: users.ask_for_a_run(name)),
+        (0.02, lambda: users.ask_for_a_run(name, again=True)),
         (0.06, lambda: users.delete(name)),
         (0.08, lambda: users.recreate(name)),
         (0.10, users.delete_a_job),

@@ -58,6 +58,8 @@ class Network:
         self.loop = loop
         self.chance = chance
         self.weather = FAIR
+        self.stale = False
+        """Whether nobody waits any more for the answer to what the server does just now."""
         self.on_arrival: Callable[[Process, Request], None] = lambda _process, _request: None
 
     def leg(self) -> float:
@@ -121,7 +123,9 @@ class Connection:
         response = await self._refusal_on_the_way(answer)
         if response is None:
             self._network.on_arrival(self._process, request)
+            self._network.stale = answer.done() or not self._process.alive
             response = self._network.server.carry_out(self._process.name, request)
+            self._network.stale = False
         if await self._comes_back(answer) and not answer.done():
             answer.set_result(response)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from kalends.engine.ports import Run
 from kalends.executors.pool import PoolExecutor
 from kalends.handlers.operator import Operator
 from kalends.handlers.ports import CatchUp, Ports, Show
@@ -22,7 +23,9 @@ from simulation.feed import LikeKopf
 from simulation.loop import Process, SimulatedLoop
 from simulation.network import Connection, Network
 from simulation.story import Story
+from simulation.workers import Workers
 
+Asked = Callable[[str], None]
 POOLS = {"default": (4, Kind.THREAD), "heavy": (2, Kind.PROCESS)}
 """Workers and kind of each executor: few, so that they run short."""
 
@@ -33,13 +36,38 @@ class NodeClock:
     def __init__(self, loop: SimulatedLoop, epoch: float) -> None:
         self._loop = loop
         self._epoch = epoch
-        self.offset = 0.0
+        self._steps: list[tuple[float, float]] = [(0.0, 0.0)]
+
+    @property
+    def offset(self) -> float:
+        return self._steps[-1][1]
+
+    def step(self, seconds: float) -> None:
+        self._steps.append((self._loop.time(), self.offset + seconds))
+
+    def latest(self, within: float) -> float:
+        """Return the latest instant that it may have shown to somebody who has looked ``within`` the last seconds."""
+        since = self._loop.time() - within
+        lasting = [step for step, following in zip(self._steps, self._steps[1:], strict=False) if following[0] > since]
+        return self._epoch + self._loop.time() + max(offset for _, offset in [*lasting, self._steps[-1]])
 
     def now(self) -> float:
         return self._epoch + self._loop.time() + self.offset
 
     def monotonic(self) -> float:
         return 1000.0 + self._loop.time()
+
+
+class Pool(PoolExecutor):
+    """A pool that takes note of when it is asked to start a run: what comes after is beyond anybody's control."""
+
+    def __init__(self, size: int, workers: Workers, clock: NodeClock, asked: Asked) -> None:
+        super().__init__(size, workers, clock)
+        self._asked = asked
+
+    async def start(self, run: Run) -> None:
+        self._asked(run.name)
+        await super().start(run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +84,8 @@ class Surroundings:
     epoch: float
     on_shown: Callable[[Process, str | None, dict[str, Any]], None]
     on_send: Callable[[Process, Request], None]
+    on_asked: Callable[[Process, str], None]
+    on_failed: Callable[[str], None]
 
 
 class Replica:
@@ -116,7 +146,7 @@ class Replica:
 
     def step_clock(self, seconds: float) -> None:
         self._around.story.tell(f"node-{self.name}", f"has its clock stepped by {seconds:+.1f} s")
-        self.clock.offset += seconds
+        self.clock.step(seconds)
 
     # -- how it lives
 
@@ -139,11 +169,11 @@ class Replica:
         chance = around.chance.stream(process.name)
         registry = Registry([workers])
         pools = {
-            alias: PoolExecutor(
+            alias: Pool(
                 size,
-                workers.Workers(size, kind, process, around.bodies, around.behaviour),
-                registry,
+                Workers(kind, process, registry, around.bodies, around.behaviour, chance),
                 self.clock,
+                lambda name: around.on_asked(process, name),
             )
             for alias, (size, kind) in POOLS.items()
         }
@@ -166,4 +196,5 @@ class Replica:
             why = "it has ended"
         except Exception as error:  # noqa: BLE001 - whatever ends it, the kubelet starts it again
             why = f"it has failed: {error!r}"
+            around.on_failed(f"{process.name} has failed: {error!r}")
         self.kill(why)

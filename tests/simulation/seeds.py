@@ -9,5 +9,5 @@ from simulation.world import History, run
 
 def history_of(seed: str, *, logs: bool = False) -> History:
     """Return the history of a plain seed."""
-    replicas = Chance(seed).stream("replicas").pick([1])
-    return run(seed, by_chance, replicas=replicas, logs=logs)
+    replicas, lease = Chance(seed).stream("replicas").pick([(1, False), (1, True), (2, True), (2, True)])
+    return run(seed, by_chance, replicas=replicas, lease=lease, logs=logs)

@@ -68,11 +68,35 @@ def draw_how(chance: Chance) -> Spec:
         spec["coalesce"] = chance.pick(["Latest", "Earliest", "All", "All"])
     if spec.get("coalesce") == "All" and chance.happens(0.3):
         spec["maxCatchUpRuns"] = chance.pick([1, 2, 5])
-    if chance.happens(0.7):
-        spec["concurrencyPolicy"] = chance.pick(["Forbid", "Allow"])
+    if chance.happens(0.75):
+        spec["concurrencyPolicy"] = chance.pick(["Forbid", "Allow", "Replace", "Replace", "Queue", "Queue"])
+    if spec.get("concurrencyPolicy") == "Queue" and chance.happens(0.4):
+        spec["maxQueued"] = chance.pick([1, 2, 5])
     if chance.happens(0.3):
         spec["maxInstances"] = chance.pick([1, 2, 3])
+    if chance.happens(0.1):
+        spec["maxRuns"] = chance.pick([1, 3, 8])
+    if chance.happens(0.3):
+        spec["retry"] = {
+            "limit": chance.pick([0, 1, 2, 5]),
+            "backoffSeconds": chance.pick([0, 1, 3, 8]),
+            "factor": chance.pick([1, 2]),
+            "maxBackoffSeconds": chance.pick([5, 20]),
+            "onLost": chance.happens(0.5),
+        }
     return spec
+
+
+HOW = (
+    "startingDeadlineSeconds",
+    "coalesce",
+    "maxCatchUpRuns",
+    "concurrencyPolicy",
+    "maxQueued",
+    "maxInstances",
+    "maxRuns",
+    "retry",
+)
 
 
 def draw_where(chance: Chance) -> str:
@@ -97,4 +121,10 @@ def draw_limits(chance: Chance, where: str) -> Spec:
     if where == "jobs" and chance.happens(0.4):
         spec["successfulJobsHistoryLimit"] = chance.whole(0, 2)
         spec["failedJobsHistoryLimit"] = chance.whole(0, 2)
+    if where == "jobs" and chance.happens(0.3):
+        spec["pendingTimeoutSeconds"] = chance.pick([2, 5, 15])
+    if where != "jobs" and chance.happens(0.3):
+        spec["activeDeadlineSeconds"] = chance.pick([1, 3, 10])
+    if chance.happens(0.1):
+        spec["ttlSecondsAfterFinished"] = chance.pick([0, 5, 20])
     return spec

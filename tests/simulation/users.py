@@ -11,7 +11,7 @@ from simulation.behaviour import Behaviour
 from simulation.chance import Chance
 from simulation.instants import is_ours, rfc3339
 from simulation.server import JOBS, NAMESPACE, SCHEDULED_JOBS, Server
-from simulation.specs import Spec, draw_how, draw_limits, draw_manner, draw_when, draw_where, what
+from simulation.specs import HOW, Spec, draw_how, draw_limits, draw_manner, draw_when, draw_where, what
 from simulation.story import Story
 
 Next = Callable[[str], int | None]
@@ -94,9 +94,7 @@ class Users:
         self.edit(name, {}, "edits what is run by")
 
     def edit_how(self, name: str) -> None:
-        changes: Spec = dict.fromkeys(
-            ("startingDeadlineSeconds", "coalesce", "maxCatchUpRuns", "concurrencyPolicy", "maxInstances")
-        )
+        changes: Spec = dict.fromkeys(HOW)
         self.edit(name, changes | draw_how(self._chance), "edits the policies of")
 
     def suspend(self, name: str) -> None:
@@ -110,6 +108,15 @@ class Users:
         self._tell(f"labels {name}")
         label = {"metadata": {"labels": {"touched": str(self._now())}}}
         self._server.patch(SCHEDULED_JOBS, name, label)
+
+    def ask_for_a_run(self, name: str, *, again: bool = False) -> None:
+        """Set the annotation that asks for a run; now and then to a token that was there before."""
+        if not again or not self._tokens:
+            self._tokens += 1
+        token = f"token-{self._tokens}"
+        self._tell(f"asks for a run of {name}: {token}")
+        annotation = {"metadata": {"annotations": {"kalends.dev/run-requested": token}}}
+        self._server.patch(SCHEDULED_JOBS, name, annotation)
 
     def delete(self, name: str) -> None:
         propagation = "Foreground" if self._chance.happens(0.2) else "Background"

@@ -1,21 +1,24 @@
-"""Workers of a pool in simulated time: threads, which cannot be killed, and processes, which can."""
+"""Workers of a pool in simulated time: threads, which can only be asked to end, and processes, which can be killed."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
 
-from kalends.engine.schedule import TaskCall
+from kalends.engine.ports import Run
 from kalends.executors.calling import Returned
-from kalends.tasks import CurrentRun, Task
+from kalends.executors.pool import Call, WorkerDied
+from kalends.executors.taskcalls import current_of, task_and_call
+from kalends.model.reasons import Reason
+from kalends.tasks import Registry
 from kalends.tasks.registry import task
 from simulation.behaviour import Behaviour
 from simulation.bodies import Bodies, Body, End, Kind
+from simulation.chance import Chance
 from simulation.loop import Process
 
 LOOK_AGAIN = 1.0
 """Seconds after which what hangs looks whether the world has been set right."""
+PATIENCE = {Kind.THREAD: 0.1, Kind.PROCESS: 5.0}
 
 
 @task(name="simulation.work")
@@ -26,79 +29,78 @@ def work(life: int, version: int) -> None:
 class Workers:
     """The workers of one pool."""
 
-    def __init__(self, size: int, kind: Kind, process: Process, bodies: Bodies, behaviour: Behaviour) -> None:
-        self._size = size
+    failure = Reason.EXCEPTION
+
+    def __init__(
+        self, kind: Kind, process: Process, registry: Registry, bodies: Bodies, behaviour: Behaviour, chance: Chance
+    ) -> None:
+        self.patience = PATIENCE[kind]
         self._kind = kind
         self._process = process
+        self._registry = registry
         self._bodies = bodies
         self._behaviour = behaviour
-        self._at_work = 0
-        self._waiting: deque[Callable[[], None]] = deque()
-        self.on_return: Callable[[], None] = lambda: None
+        self._chance = chance
 
-    def busy(self) -> int:
-        return self._at_work + len(self._waiting)
+    def check(self, run: Run) -> None:
+        task_and_call(self._registry, run)
 
-    async def call(self, task: Task, call: TaskCall, run: CurrentRun) -> Returned:
-        """Run a body; if the wait is cancelled a process is killed, and a thread goes on."""
-        answer: asyncio.Future[Returned] = asyncio.get_running_loop().create_future()
-        said = call.kwargs or {}
+    async def launch(self, run: Run) -> Call:
+        """Give a run to a worker. A thread takes it up at once, a process as soon as it is there."""
+        told, current = task_and_call(self._registry, run)[1].kwargs or {}, current_of(run)
+        loop = asyncio.get_running_loop()
+        started: asyncio.Future[None] = loop.create_future()
+        ended: asyncio.Future[Returned] = loop.create_future()
         body = Body(
-            said["life"],
-            said["version"],
+            told["life"],
+            told["version"],
             run.name,
             run.fire_time,
             run.attempt,
             self._kind,
             self._process,
             "",
-            asyncio.get_running_loop().time(),
+            loop.time(),
         )
 
         def begin() -> None:
-            self._begin(body, answer)
+            if not ended.done():
+                body.entered = loop.time()
+                self._bodies.enter(body)
+                started.set_result(None)
+                loop.call_later(self._behaviour.act(body.life, body.name).seconds, go_on)
 
-        if self._at_work < self._size:
+        def go_on() -> None:
+            act = self._behaviour.act(body.life, body.name)
+            asked_to_end = current.cancellation.asked and act.heeds
+            if body.end is not None:
+                return
+            if act.hangs and not asked_to_end:
+                loop.call_later(LOOK_AGAIN, go_on)
+                return
+            self._bodies.leave(body, End.RAISED if act.fails or asked_to_end else End.RETURNED)
+            ended.set_result(Returned(error="RuntimeError: as drawn") if act.fails else Returned('"done"'))
+
+        def stop() -> None:
+            if self._kind is Kind.THREAD:
+                body.given_up = True
+                current.cancellation.ask()
+                if self._behaviour.act(body.life, body.name).heeds:
+                    loop.call_later(self._chance.between(0.0, 0.3), go_on)
+            elif not ended.done():
+                loop.call_later(self._chance.between(0.0, 0.5), kill)
+
+        def kill() -> None:
+            if not ended.done():
+                self._bodies.leave(body, End.KILLED)
+                ended.set_exception(WorkerDied("its process was killed"))
+
+        if self._kind is Kind.THREAD:
             begin()
         else:
-            self._waiting.append(begin)
-        try:
-            return await answer
-        except asyncio.CancelledError:
-            if begin in self._waiting:
-                self._waiting.remove(begin)
-            elif self._kind is Kind.PROCESS:
-                self._return(body, answer, End.KILLED)
-            else:
-                body.given_up = True
-            raise
-
-    def _begin(self, body: Body, answer: asyncio.Future[Returned]) -> None:
-        self._at_work += 1
-        body.entered = asyncio.get_running_loop().time()
-        self._bodies.enter(body)
-        act = self._behaviour.act(body.life, body.name)
-        asyncio.get_running_loop().call_later(act.seconds, self._go_on, body, answer)
-
-    def _go_on(self, body: Body, answer: asyncio.Future[Returned]) -> None:
-        if body.end is not None:
-            return
-        act = self._behaviour.act(body.life, body.name)
-        if act.hangs:
-            asyncio.get_running_loop().call_later(LOOK_AGAIN, self._go_on, body, answer)
-            return
-        self._return(body, answer, End.RAISED if act.fails else End.RETURNED)
-
-    def _return(self, body: Body, answer: asyncio.Future[Returned], end: End) -> None:
-        if body.end is not None:
-            return
-        self._bodies.leave(body, end)
-        self._at_work -= 1
-        if not answer.done():
-            answer.set_result(Returned(error="RuntimeError: as drawn") if end is End.RAISED else Returned('"done"'))
-        if self._waiting:
-            self._waiting.popleft()()
-        self.on_return()
+            await asyncio.sleep(self._chance.between(0.0, 0.2))
+            loop.call_later(self._chance.between(0.0, 0.3), begin)
+        return Call(started, ended, stop)
 
     async def close(self) -> None:
         await asyncio.sleep(0)

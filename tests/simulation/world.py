@@ -24,12 +24,13 @@ from simulation.network import Network
 from simulation.nodes import Nodes
 from simulation.oracle.audit import Audit
 from simulation.replicas import Replica, Surroundings
-from simulation.server import Server
+from simulation.server import NAMESPACE, Server
 from simulation.story import IntoStory, Story
 from simulation.users import Users
 
 EPOCH = 1_795_000_000 - 1_795_000_000 % 60
-SETTINGS = Settings(time_zone="UTC", drain_seconds=5)
+ALONE = Settings(time_zone="UTC", drain_seconds=5)
+WITH_A_LEASE = Settings(time_zone="UTC", drain_seconds=5, leader_election={"enabled": True, "namespace": NAMESPACE})
 
 Script = Callable[["World"], Coroutine[Any, Any, None]]
 
@@ -53,7 +54,7 @@ class History:
 class World:
     """Everything there is. A script says what happens in it; ``lives.by_chance`` is the one of plain seeds."""
 
-    def __init__(self, seed: str, loop: SimulatedLoop, *, replicas: int) -> None:
+    def __init__(self, seed: str, loop: SimulatedLoop, *, replicas: int, lease: bool) -> None:
         self.chance = Chance(seed)
         self.loop = loop
         self.epoch = float(EPOCH + self.chance.whole(0, 119))
@@ -73,10 +74,12 @@ class World:
             chance=self.chance.stream("replicas"),
             bodies=self.bodies,
             behaviour=self.behaviour,
-            settings=SETTINGS,
+            settings=WITH_A_LEASE if lease else ALONE,
             epoch=self.epoch,
             on_shown=self._shown,
             on_send=self._sent,
+            on_asked=self._asked,
+            on_failed=lambda what: self.audit.accuse(what),
         )
         self.replicas = [Replica(name, around) for name in "abc"[:replicas]]
         self.faults = Faults(self, self.chance.stream("faults"))
@@ -92,17 +95,23 @@ class World:
     def _shown(self, process: Process, kind: str | None, obj: dict[str, Any]) -> None:
         self.audit.shown(process, kind, obj)
 
+    def _asked(self, process: Process, run: str) -> None:
+        self.audit.asked(process, run)
+
     def _sent(self, process: Process, request: Request) -> None:
         self.audit.sent(process, request)
 
 
-def run(seed: str, script: Script, *, replicas: int = 1, logs: bool = False) -> History:
-    """Let a world live by a script, and return its history. The same seed and script give the same history."""
+def run(seed: str, script: Script, *, replicas: int = 1, lease: bool = True, logs: bool = False) -> History:
+    """Let a world live by a script, and return its history. The same seed and script give the same history.
+
+    ``replicas`` of the operator take turns by a lease; without one there can be only one.
+    """
     random.seed(f"{seed}/product")
     loop = SimulatedLoop(Chance(seed).stream("loop").random())
     collecting = gc.isenabled()
     gc.disable()  # when it collects depends on everything that this interpreter has ever done
-    world = World(seed, loop, replicas=replicas)
+    world = World(seed, loop, replicas=replicas, lease=lease)
     try:
         with _logging_into(world.story, logs=logs):
             try:

@@ -14,9 +14,9 @@ from simulation.loop import Process
 from simulation.network import body_of
 from simulation.oracle.books import Books, Life
 from simulation.oracle.ending import unsettled
-from simulation.oracle.record import Writing, key_of, wrong_in
+from simulation.oracle.record import Writing, key_of, wrong_in, wrong_with_removal
 from simulation.oracle.telling import told_of
-from simulation.oracle.truth import wrong_with
+from simulation.oracle.truth import Asked, wrong_with
 from simulation.server import JOBS, LEASES, SCHEDULED_JOBS
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 MOST_REQUESTS = 900
 """Requests of one operator within a minute of true time; the worlds are small."""
+
+DECIDED_WITHIN = 120.0
+"""Seconds, pauses and slow answers included, within which a decision is written."""
 
 
 class Audit:
@@ -38,6 +41,7 @@ class Audit:
         self.leader = ""
         self._world = world
         self._requests: Counter[tuple[str, int]] = Counter()
+        self._asked: dict[tuple[Process, str], Asked] = {}
         world.server.listeners.append(self._written)
         world.bodies.on_enter = self._entered
         world.bodies.on_leave = self._left
@@ -72,21 +76,26 @@ class Audit:
                 name = body_of(request)["metadata"]["name"]
                 self.accuse(f"{process.name} asks for Job {name} of version {version}, but has seen version {seen}")
 
+    def asked(self, process: Process, run: str) -> None:
+        """Take note that a pool is asked to start a run: by what clock, and who leads at that moment."""
+        replica = self.replica_of(process.name)
+        self._asked[process, run] = Asked(replica.clock.now(), replica.clock.latest(DECIDED_WITHIN), self.leader)
+
     def _entered(self, body: Body) -> None:
         where = body.process.name if body.process is not None else "node"
         self._world.story.tell(where, f"{body.kind} {body.name} begins (version {body.version})")
         life = self.books.by_number[body.life]
-        replica = self._replica(body.process)
-        clock = None if replica is None else replica.clock.now()
-        for what in wrong_with(body, life, self._world.bodies, clock, self.leader):
+        asked = None if body.process is None else self._asked[body.process, body.name]
+        for what in wrong_with(body, life, self._world.bodies, asked):
             self.accuse(what)
 
     def _left(self, body: Body) -> None:
         where = body.process.name if body.process is not None else "node"
         self._world.story.tell(where, f"{body.kind} {body.name} has {body.end}")
 
-    def _replica(self, process: Process | None) -> Replica | None:
-        return next((one for one in self._world.replicas if process is not None and one.process is process), None)
+    def replica_of(self, process: str) -> Replica:
+        """Return whose process it is, or was."""
+        return next(one for one in self._world.replicas if process.startswith(f"op-{one.name}"))
 
     # -- what the API server writes
 
@@ -107,6 +116,8 @@ class Audit:
         life = self.books.lives[obj["metadata"]["uid"]]
         if write.kind == "DELETED":
             life.deleted = now
+            for what in wrong_with_removal(writer, life):
+                self.accuse(f"{life.name}: {what}")
             self._world.story.tell("server", f"{life.name} (life {life.number}) is gone")
             return
         self.books.edited(obj, now)
@@ -116,9 +127,8 @@ class Audit:
 
     def _status(self, writer: str, life: Life, before: Json, after: Json) -> None:
         self._world.story.tell(writer, f"records {life.name}: {told_of(before, after)}")
-        replica = next((one for one in self._world.replicas if one.process and one.process.name == writer), None)
-        offset = replica.clock.offset if replica is not None else 0.0
-        it = Writing(life, before, after, writer, self._world.now() + offset, self._world.bodies)
+        clock = self.replica_of(writer).clock.latest(DECIDED_WITHIN)
+        it = Writing(life, before, after, writer, clock, self._world.bodies)
         for what in wrong_in(it):
             self.accuse(f"{life.name}: {what}")
         life.status = after
@@ -139,7 +149,7 @@ class Audit:
         if write.kind == "ADDED":
             self._world.story.tell(writer, f"creates Job {name}")
             self._check_new_job(job)
-            self.books.job_created(job, now)
+            self.books.job_created(writer, job, now, stale=self._world.network.stale)
         elif write.kind == "DELETED":
             self._world.story.tell(writer, f"Job {name} is gone")
             self.books.job_deleted(job, now)

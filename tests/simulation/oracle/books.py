@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulation.instants import fire_time_of, instant_of
+from simulation.instants import fire_time_of, instant_of, rfc3339
 from simulation.loop import Process
 from simulation.oracle.firetimes import FireTimes
 
@@ -34,6 +34,10 @@ class JobLife:
     uid: str
     fire_time: int
     created: float
+    maker: str
+    version: int
+    stale: bool
+    """Whether its maker had died, or did not wait any more, when the request arrived."""
     recorded: bool = False
     """Whether some status has named its run."""
     deleted: float | None = None
@@ -57,6 +61,10 @@ class Life:
     waited: set[str] = field(default_factory=set)
     """Every run that was ever queued."""
     jobs: list[JobLife] = field(default_factory=list)
+
+    def job_of(self, key: str) -> JobLife | None:
+        """Return the first Job that was made for a fire time."""
+        return next((job for job in self.jobs if rfc3339(job.fire_time) == key), None)
 
     @property
     def newest(self) -> Version:
@@ -103,14 +111,12 @@ class Books:
         life.shown[process] = max(life.shown.get(process, 0), version)
         return life
 
-    def job_created(self, job: Json, now: float) -> JobLife | None:
+    def job_created(self, maker: str, job: Json, now: float, *, stale: bool) -> None:
         life = self.owner(job)
-        if life is None:
-            return None
-        meta = job["metadata"]
-        made = JobLife(meta["name"], meta["uid"], fire_time_of(job), now)
-        life.jobs.append(made)
-        return made
+        if life is not None:
+            meta = job["metadata"]
+            version = int(meta["annotations"]["simulation/version"])
+            life.jobs.append(JobLife(meta["name"], meta["uid"], fire_time_of(job), now, maker, version, stale))
 
     def job_deleted(self, job: Json, now: float) -> None:
         life = self.owner(job)

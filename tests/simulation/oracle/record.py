@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulation.bodies import Bodies, Body, End
-from simulation.instants import instant_of
+from simulation.instants import instant_of, rfc3339
 from simulation.oracle.books import Life, Version
 
 Json = dict[str, Any]
@@ -15,10 +15,9 @@ Json = dict[str, Any]
 COUNTS = ("due", "requested", "started", "missed", "coalesced", "skipped", "queued", "active")
 ENDS = ("succeeded", "failed", "cancelled", "lost")
 MOST_HISTORY = 20
+NEVER_STARTED = frozenset({"Missed", "Skipped"})
 WHEN = ("schedule", "trigger", "timeZone", "startTime", "endTime", "exclude", "daylightSaving", "suspend")
 CATCH_UP = 100
-DECIDED_AND_WRITTEN = 5.0
-"""Seconds: a write that arrives within so long of a fire time was decided on time."""
 
 
 def key_of(run: Json) -> str:
@@ -83,6 +82,7 @@ def wrong_in(it: Writing) -> Iterator[str]:
     yield from _due(it)
     yield from _starts(it)
     yield from _ends(it)
+    yield from _attempts(it)
     yield from _policies(it)
 
 
@@ -139,8 +139,11 @@ def adopted(it: Writing) -> list[str]:
     """Return the runs whose Jobs had been created without being recorded, and that no schedule names any more."""
     due, since = set(it.due()), it.decided_until()
     found = []
-    for key, run in it.newly("active").items():
-        job = it.life.job(run["name"])
+    ended = {key: run for key, run in it.newly("history").items() if run["outcome"] not in NEVER_STARTED}
+    for key, run in {**it.newly("active"), **ended}.items():
+        if key in it.life.runs:
+            continue
+        job = it.life.job_of(key)
         at = instant_of(run["scheduledTime"])
         if job is not None and not run.get("request") and at not in due and at > since:
             found.append(key)
@@ -160,7 +163,7 @@ def _due(it: Writing) -> Iterator[str]:
 
 def _starts(it: Writing) -> Iterator[str]:
     """Each fire time is started at most once, and only if it was due, queued, asked for, or has its Job."""
-    due = {_text(at) for at in it.due()} | set(adopted(it))
+    due = {rfc3339(at) for at in it.due()} | set(adopted(it))
     queued = keys(it.before, "queued")
     for key, run in it.newly("active").items():
         if key in it.life.runs:
@@ -182,20 +185,14 @@ def _order(queued: dict[str, Json]) -> Any:
     return lambda key: queued[key]["scheduledTime"]
 
 
-def _text(at: int) -> str:
-    from simulation.instants import rfc3339
-
-    return rfc3339(at)
-
-
 def _ends(it: Writing) -> Iterator[str]:
     """What has ended is on record as what it was."""
     gone = [run for key, run in keys(it.before, "active").items() if key not in keys(it.after, "active")]
-    old = {key_of(run) for run in it.before.get("history", ()) if run["outcome"] not in {"Missed", "Skipped"}}
+    old = {key_of(run) for run in it.before.get("history", ()) if run["outcome"] not in NEVER_STARTED}
     told = {
         key_of(run): run
         for run in it.after.get("history", ())
-        if key_of(run) not in old and run["outcome"] not in {"Missed", "Skipped"} and "count" not in run
+        if key_of(run) not in old and run["outcome"] not in NEVER_STARTED and "count" not in run
     }
     at_once = [key for key in told if key not in keys(it.before, "active")]
     for key in at_once:
@@ -209,7 +206,7 @@ def _ends(it: Writing) -> Iterator[str]:
         end = told.get(key_of(run))
         if end is not None:
             yield from _truly(it, run, end)
-        elif unstarted and it.bodies.of_run(it.life.number, run["name"]):
+        elif run.get("attempt", 1) == 1 and unstarted and it.bodies.of_run(it.life.number, run["name"]):
             yield f"{run['name']} is on record as missed, or not at all, but it ran"
 
 
@@ -235,32 +232,85 @@ def _fate(body: Body | None) -> str:
     return "it still runs" if body.end is None else f"it was {body.end}"
 
 
+def _attempts(it: Writing) -> Iterator[str]:
+    """A run is tried again only after its attempt before that, and no more often than it may be."""
+    old = keys(it.before, "active")
+    for key, run in keys(it.after, "active").items():
+        if key not in old or run.get("attempt", 1) == old[key].get("attempt", 1):
+            continue
+        name, attempt = old[key]["name"], run.get("attempt", 1)
+        if attempt != old[key].get("attempt", 1) + 1:
+            yield f"{name} is followed by attempt {attempt}"
+        limits = [one.spec.get("retry", {}).get("limit", 0) for one in it.life.versions.values()]
+        if attempt > max(limits) + 1:
+            yield f"{run['name']} is attempt {attempt}, and at most {max(limits)} retries are allowed"
+        last = next(reversed(it.bodies.of_run(it.life.number, name)), None)
+        if last is not None and last.end is End.RETURNED and not old[key].get("cancelling"):
+            holder = old[key].get("holder")
+            if holder == it.writer or not (holder or _job_is_gone(it.life, name)):
+                yield f"{name} went well, and is tried again"
+
+
+def _job_is_gone(life: Life, name: str) -> bool:
+    job = life.job(name)
+    return job is None or job.deleted is not None
+
+
+def _known_by_its_job(it: Writing, run: Json) -> bool:
+    """Return whether a run was started before this decision, as its Job shows: the decision only takes note of it."""
+    job, version = it.life.job(run["name"]), it.version
+    if job is None or version is None:
+        return False
+    return job.maker != it.writer or job.version < version.number or job.stale
+
+
 def _policies(it: Writing) -> Iterator[str]:
     """What the policies made of those that were due, where there can be no doubt about it."""
     version, due = it.version, it.due()
-    if version is None or not due:
+    if version is None:
         return
     spec = version.spec
+    policy, most = spec.get("concurrencyPolicy", "Forbid"), spec.get("maxInstances", 1)
+    chosen = [run for run in it.newly("active").values() if not _known_by_its_job(it, run)]
+    active = it.after["counts"]["active"]
+    if policy != "Allow" and chosen and active > most:
+        yield f"{active} are active, and maxInstances is {most}; new are {[run['name'] for run in chosen]}"
+    limit = spec.get("maxRuns")
+    scheduled = [run for run in chosen if not run.get("request")]
+    if limit is not None and scheduled and it.after["counts"]["started"] > limit:
+        yield f"{it.after['counts']['started']} runs have started, and maxRuns is {limit}"
+    if due:
+        yield from _choice(it, spec, due)
+
+
+def _choice(it: Writing, spec: Json, due: list[int]) -> Iterator[str]:
     deadline = spec.get("startingDeadlineSeconds")
+    policy, most = spec.get("concurrencyPolicy", "Forbid"), spec.get("maxInstances", 1)
     if deadline is None and it.grown("missed") and not it.before.get("active") and not it.before.get("queued"):
         yield "a run was missed, but no deadline is set"
-    if spec.get("coalesce") == "All":
-        most = max(0, len(due) - spec.get("maxCatchUpRuns", CATCH_UP))
-        if it.grown("coalesced") > most:
+    if spec.get("coalesce") == "All" and policy != "Replace":
+        allowed = max(0, len(due) - spec.get("maxCatchUpRuns", CATCH_UP))
+        if it.grown("coalesced") > allowed:
             yield f"{it.grown('coalesced')} were coalesced, but coalesce is All"
-    if it.grown("coalesced") >= len(due):
+    if policy != "Replace" and it.grown("coalesced") >= len(due):
         yield f"all {len(due)} fire times were coalesced, so with what?"
-    policy, most = spec.get("concurrencyPolicy", "Forbid"), spec.get("maxInstances", 1)
-    active = it.before.get("counts", {}).get("active", 0)
-    if policy == "Forbid" and active >= most and it.grown("started") > len(adopted(it)) + len(_ended_now(it)):
-        yield f"{it.grown('started')} more were started with {active} of {most} active"
+    counts = it.before.get("counts", {})
     jitter = spec.get("jitterSeconds", 0)
-    on_time = it.clock - due[0] - jitter <= (1.0 if deadline is None else min(1.0, deadline - 1.0))
-    room = policy == "Allow" or active < most
-    unlimited = "maxRuns" not in spec
-    if len(due) == 1 and on_time and room and unlimited and it.grown("started", "queued") < 1:
+    on_time = it.clock - due[0] <= (1.0 if deadline is None else min(1.0, deadline - 1.0)) and not jitter
+    room = policy in {"Allow", "Queue"} or counts.get("active", 0) + counts.get("queued", 0) < most
+    unlimited = "maxRuns" not in spec and "maxQueued" not in spec
+    taken = {*keys(it.after, "active"), *keys(it.after, "queued"), *keys(it.after, "history")}
+    asked = it.grown("requested")
+    if len(due) == 1 and on_time and room and unlimited and not asked and rfc3339(due[0]) not in taken:
         yield f"{due[0]} was due, on time and had room, but did not start: {it.after.get('lastMisfire')}"
 
 
-def _ended_now(it: Writing) -> list[str]:
-    return [key for key in keys(it.before, "active") if key not in keys(it.after, "active")]
+def wrong_with_removal(writer: str, life: Life) -> Iterator[str]:
+    """Yield what is wrong with the end of a resource, where an operator has deleted it."""
+    if not writer.startswith("op-"):
+        return
+    status, spec = life.status, life.newest.spec
+    if "ttlSecondsAfterFinished" not in spec:
+        yield f"{writer} has deleted it, and nobody wanted that"
+    if status.get("active") or status.get("queued"):
+        yield f"{writer} has deleted it while it had runs"

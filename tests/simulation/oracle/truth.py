@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from simulation.bodies import Bodies, Body, Kind
 from simulation.oracle.books import Life
@@ -11,22 +12,32 @@ LATE = 1.0
 """Seconds between the last look at the deadline and the first line of the body; a worker is free by then."""
 
 
-def wrong_with(body: Body, life: Life, bodies: Bodies, clock: float | None, leader: str) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The moment at which a pool was asked to start a run."""
+
+    clock: float
+    """What its operator's clock showed."""
+    latest: float
+    """The latest instant that this clock had shown in the last minutes."""
+    leader: str
+    """Who held the lease, where there is one."""
+
+
+def wrong_with(body: Body, life: Life, bodies: Bodies, asked: Asked | None) -> Iterator[str]:
     """Yield what is wrong with a body that begins now.
 
     Args:
         body: The one that begins.
         life: The resource whose spec it has.
         bodies: All there were; the new one is the last.
-        clock: What the clock of its operator shows; None for a pod.
-        leader: Who holds the lease, where there is one.
+        asked: When its pool was asked to start it; None for a pod.
     """
     yield from _once(body, life, bodies)
-    if body.process is not None:
-        yield from _claimed(body, life, leader)
+    if asked is not None:
+        yield from _claimed(body, life, asked.leader)
         yield from _up_to_date(body, life)
-    if clock is not None:
-        yield from _in_time(body, life, clock)
+        yield from _in_time(body, life, asked)
     yield from _room(body, life, bodies)
 
 
@@ -55,12 +66,12 @@ def _up_to_date(body: Body, life: Life) -> Iterator[str]:
         yield f"{body.name} begins with version {body.version}, but its operator has seen version {seen}"
 
 
-def _in_time(body: Body, life: Life, clock: float) -> Iterator[str]:
+def _in_time(body: Body, life: Life, asked: Asked) -> Iterator[str]:
     spec = next((one.spec for one in life.versions.values() if one.number == body.version), {})
-    if clock < body.fire_time:
-        yield f"{body.name} begins {body.fire_time - clock:.1f} s before it is due"
+    if asked.latest < body.fire_time:
+        yield f"{body.name} begins {body.fire_time - asked.latest:.1f} s before it is due"
     deadline = spec.get("startingDeadlineSeconds")
-    lateness = clock - body.fire_time - spec.get("jitterSeconds", 0)
+    lateness = asked.clock - body.fire_time - spec.get("jitterSeconds", 0)
     if deadline is not None and body.attempt == 1 and lateness > deadline + LATE:
         yield f"{body.name} begins {lateness:.1f} s late, and {deadline} s are allowed"
 
@@ -69,14 +80,17 @@ def _room(body: Body, life: Life, bodies: Bodies) -> Iterator[str]:
     """No more run at once than may, but for those of which nobody can know that they still run.
 
     These are: threads that were given up; bodies of operators that do not lead any more and whose runs are on record
-    as lost; pods whose Job was deleted by hand, without waiting for them.
+    as lost; pods whose Job was deleted by hand, without waiting for them; and Jobs whose creation arrived after whoever
+    asked for it had given up waiting, or had died.
     """
     spec = life.newest.spec
     if spec.get("concurrencyPolicy", "Forbid") == "Allow":
         return
     most = max(one.spec.get("maxInstances", 1) for one in life.versions.values())
     active = {run["name"] for run in life.status.get("active", ())}
+    stale = {job.uid for job in life.jobs if job.stale}
     running = [one for one in bodies.running(body.life) if one is body or (one.name in active and not one.given_up)]
+    running = [one for one in running if one.job_uid not in stale]
     if len(running) > most and all(_forbids(one.spec) for one in life.versions.values()):
         yield f"{len(running)} run at once, and maxInstances is {most}: {', '.join(one.name for one in running)}"
 

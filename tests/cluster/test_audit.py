@@ -204,6 +204,22 @@ def test_a_second_job_for_a_fire_time_and_a_job_that_is_missing_are_found() -> N
     assert "outcome" in found_in(replace(honest, jobs=failed))
 
 
+def test_a_job_of_the_old_manifest_counts_only_where_it_was_made_before_the_edit_was_seen() -> None:
+    """Suspended at the third fire time, whose Job had been created and was not yet on record."""
+    spec: dict[str, Any] = {"trigger": EVERY_TWO_SECONDS, "jobTemplate": {}}
+    stop = act("edit", FIVE[2] + 0.2, spec={**spec, "suspend": True}, cursor=FIVE[1])
+    jobs = [job(fire) for fire in FIVE[:3]]
+    final = resource(FIVE[2], due=3, started=3, succeeded=3)
+    honest = replace(HONEST, acts=[act(spec=spec), stop], executions=[], jobs=jobs, final=[final])
+    assert examine(honest).is_clean, str(examine(honest))
+    uncounted = resource(FIVE[1], due=2, started=2, succeeded=2)
+    assert found_in(replace(honest, final=[uncounted])) == {"count", "outcome"}
+    counted_without_a_job = replace(honest, jobs=jobs[:2])
+    assert "count" in found_in(counted_without_a_job)
+    much_later = job(FIVE[2] + 30)
+    assert "from nowhere" in found_in(replace(honest, jobs=[*jobs, much_later]))
+
+
 def test_what_is_still_active_at_a_quiet_end_is_found() -> None:
     forged = resource(FIVE[-1], due=5, started=5, succeeded=4, active=1)
     assert "stuck" in found_in(replace(HONEST, final=[forged]))

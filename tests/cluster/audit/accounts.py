@@ -102,7 +102,7 @@ class Account:
         """Return how many fire times there were, by what became of them."""
         found: Counter[str] = Counter()
         ran, made = self.ran, self.made
-        for fire in self.life.due | (self.life.doubtful & (ran.keys() | made.keys())):
+        for fire in self.life.due | ((self.life.doubtful | self.life.overtaken) & (ran.keys() | made.keys())):
             if fire in ran:
                 found["ran to their end" if ran[fire][-1].end is not None else "cut off"] += 1
             elif fire in made:

@@ -30,7 +30,8 @@ def every_fire_time_once(account: Account, patience: Patience) -> Iterator[Findi
     life = account.life
     if life.final is None:
         return
-    counted, least, most = life.counts["due"], len(life.due), len(life.due | life.doubtful)
+    possible = life.due | life.doubtful | (life.overtaken & account.made.keys())
+    counted, least, most = life.counts["due"], len(life.due), len(possible)
     if least <= counted <= most:
         return
     kind, words = ("lost", "too few") if counted < least else ("count", "too many")

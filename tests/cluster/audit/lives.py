@@ -3,8 +3,8 @@
 An edit is a version of the object, and the API server's answer to it tells what had been decided at that version.
 So there is no doubt about the fire times around an edit: those of the old manifest up to the cursor in the answer had
 been decided; those after it never will be (a write against the old version is refused), unless their Job was created
-already; those of the new one count from the second of the edit. Only where that second is not known (the request went
-over its end) may a fire time fall on either side.
+before the edit was seen; those of the new one count from the second of the edit. Only where that second is not known
+(the request went over its end) may a fire time fall on either side.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from .dossier import Act, Dossier
 from .fire_times import fire_times, instant_of
 
 Json = Mapping[str, Any]
+SEEN_AFTER = 15
+"""Seconds after which an edit has been seen, whatever the weather: until then Jobs of the old manifest may be made."""
 WHEN = ("schedule", "trigger", "timeZone", "startTime", "endTime", "exclude", "daylightSaving", "suspend")
 """The fields of a spec that decide fire times: with any other edit the schedule simply goes on."""
 
@@ -36,7 +38,9 @@ class Life:
     due: frozenset[int]
     """Fire times that must have been decided, once each."""
     doubtful: frozenset[int]
-    """Fire times that may have been decided, or not: at the second of an edit, or after the cursor at an edit."""
+    """Fire times at the second of an edit, that may be of the old manifest, of the new one, or of neither."""
+    overtaken: frozenset[int]
+    """Fire times of an old manifest that an edit overtook: decided only where their Job had been created already."""
     undecided: tuple[int, ...]
     """Fire times that were due at the end and that the cursor has not reached."""
 
@@ -75,7 +79,7 @@ class _Stretch:
     armed_by: int
     """Fire times count from an instant between these two (the second of the edit)."""
     cursor_at_end: int | None = None
-    """What had been decided when it ended; None while it has not ended."""
+    """What had been decided when it ended, 0 for nothing; None while it has not ended."""
     ended_by: float = math.inf
 
 
@@ -92,24 +96,35 @@ def _life(acts: Sequence[Act], final: Json | None, dossier: Dossier) -> Life:
     first = acts[0]
     due: set[int] = set()
     doubtful: set[int] = set()
+    overtaken: set[int] = set()
     undecided: tuple[int, ...] = ()
     cursor = _cursor(final)
     for stretch in _stretches(acts):
         if stretch.spec.get("suspend"):
             continue
-        now = min(stretch.ended_by, dossier.at + dossier.clock_offset)
-        horizon = max(math.floor(now), cursor or 0, stretch.cursor_at_end or 0)
-        named = fire_times(stretch.spec, created=first.created, after=stretch.armed_from, until=horizon)
-        decided_until = stretch.cursor_at_end if math.isfinite(stretch.ended_by) else cursor
-        reached = {t for t in named if decided_until is not None and t <= decided_until}
+        ended, now = stretch.cursor_at_end is not None, dossier.at + dossier.clock_offset
+        decided_until = (stretch.cursor_at_end if ended else cursor) or 0
+        horizon = max(decided_until, math.floor(min(now, stretch.ended_by + SEEN_AFTER)))
+        named = set(fire_times(stretch.spec, created=first.created, after=stretch.armed_from, until=horizon))
         at_the_edit = {t for t in named if t <= stretch.armed_by}
-        due |= reached - at_the_edit
-        doubtful |= at_the_edit | (set(named) - reached)
-        if not math.isfinite(stretch.ended_by) and final is not None:
-            undecided = tuple(t for t in named if t not in reached and t <= now)
-            doubtful -= set(undecided)
+        reached = {t for t in named if t <= decided_until} - at_the_edit
+        due |= reached
+        doubtful |= at_the_edit
+        if ended:
+            overtaken |= named - reached
+        elif final is not None:
+            undecided = tuple(sorted(named - reached))
+    doubtful -= due
     return Life(
-        first.uid, first.namespace, first.name, acts, final, frozenset(due), frozenset(doubtful - due), undecided
+        first.uid,
+        first.namespace,
+        first.name,
+        acts,
+        final,
+        due=frozenset(due),
+        doubtful=frozenset(doubtful),
+        overtaken=frozenset(overtaken - due - doubtful),
+        undecided=undecided,
     )
 
 
@@ -120,9 +135,9 @@ def _stretches(acts: Sequence[Act]) -> list[_Stretch]:
     found = [_Stretch(first.spec, armed, armed)]
     for act in acts[1:]:
         if act.what == "delete":
-            found[-1].cursor_at_end, found[-1].ended_by = act.cursor, act.done
+            found[-1].cursor_at_end, found[-1].ended_by = act.cursor or 0, act.done
         elif act.what == "edit" and any(act.spec.get(name) != found[-1].spec.get(name) for name in WHEN):
-            found[-1].cursor_at_end, found[-1].ended_by = act.cursor, act.done
+            found[-1].cursor_at_end, found[-1].ended_by = act.cursor or 0, act.done
             # What was decided, was decided: a clock that was ahead must not decide it again.
             floor = act.cursor or 0
             found.append(_Stretch(act.spec, max(math.floor(act.at), floor), max(math.floor(act.done), floor)))

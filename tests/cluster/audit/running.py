@@ -23,7 +23,7 @@ def nothing_from_nowhere(account: Account, patience: Patience) -> Iterator[Findi
                 "from nowhere", life.where, f"ran for {shown(fire)}, which is no fire time", [*map(told, runs)]
             )
     for fire, jobs in account.made.items():
-        if fire not in known:
+        if fire not in known | life.overtaken:
             names = [f"Job {job.name}, created at {shown(job.created)}" for job in jobs]
             yield Finding("from nowhere", life.where, f"made a Job for {shown(fire)}, which is no fire time", names)
 
@@ -32,9 +32,9 @@ def nothing_of_an_old_manifest(account: Account, patience: Patience) -> Iterator
     """What ran for a fire time after an edit ran as the edited manifest says.
 
     A claim is written under the version that it was decided from. So none of the old manifest can be written once the
-    edit was answered, and all fire times that it names lie before that.
+    edit was answered, and all fire times that it names lie before that. A Job is created before that is written, so
+    that it may be of the old manifest until the edit was seen.
     """
-    del patience
     life = account.life
     edits = [act for act in life.acts if act.what in {"apply", "edit"}]
     for old, new in pairwise(edits):
@@ -44,6 +44,10 @@ def nothing_of_an_old_manifest(account: Account, patience: Patience) -> Iterator
         if stale:
             claim = f"ran as it had been before the edit that was answered at {shown(new.done)}"
             yield Finding("old manifest", life.where, claim, [*map(told, stale)])
+        jobs = [job for job in account.jobs if job.mark == mark_in(old.spec) and job.created > new.done + patience.seen]
+        if jobs:
+            claim = f"a Job was made as before the edit that was answered at {shown(new.done)}"
+            yield Finding("old manifest", life.where, claim, [f"{job.name} at {shown(job.created)}" for job in jobs])
 
 
 def nothing_twice(account: Account, patience: Patience) -> Iterator[Finding]:

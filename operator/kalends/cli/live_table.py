@@ -93,7 +93,7 @@ def _cells(state: State | None, problem: str | None) -> tuple[RenderableType, ..
         str(state.counts.active),
         "" if last is None else _clock(last.completed if last.started is None else last.started),
         "" if last is None else _coloured(last.outcome),
-        str(state.counts.missed + state.counts.skipped),
+        str(state.counts.missed),
         nothing_next if state.next_run is None else _clock(state.next_run),
     )
 

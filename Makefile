@@ -8,7 +8,7 @@ KUBERNETES ?= 1.36
 export KUBERNETES
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types contracts unit at-length cluster-test chaos bench crds clean
+.PHONY: help setup run test lint types contracts unit at-length cluster-test chaos test-node test-kind bench crds clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 16
@@ -57,6 +57,14 @@ chaos: $(READY) ## The full table of faults of tests/cluster/README.md, and simu
 	@echo "── chaos (Kubernetes $(KUBERNETES))"
 	@KALENDS_CHAOS=1 $(BIN)/python -m pytest -q -s -p no:cacheprovider tests/cluster/test_faults_*.py \
 		$(wildcard tests/cluster/test_replicas*.py tests/simulation)
+
+test-node: $(READY) ## Tests of the installed operator on a real node, as root on Debian (packages: CONTRIBUTING.md)
+	@echo "── tests on a real node (Kubernetes $(KUBERNETES))"
+	@$(BIN)/python -m pytest -q tests/node
+
+test-kind: $(READY) ## The same tests in kind, where a Docker engine answers
+	@echo "── tests in kind"
+	@KALENDS_NODE=kind $(BIN)/python -m pytest -q tests/node
 
 bench: $(READY) ## Benchmarks: ratios, both sides in one run
 	@for one in tests/benchmarks/bench_*.py; do PYTHONPATH=tests $(BIN)/python $$one || exit 1; done

@@ -12,6 +12,7 @@ from .progress import Say, timed, to_stderr
 from .workspace import Workspace
 
 CREATED_WITHIN_SECONDS = 900
+LOADED_WITHIN_SECONDS = 300
 DELETED_WITHIN_SECONDS = 120
 DOCKER_ANSWERS_WITHIN_SECONDS = 10
 
@@ -75,6 +76,13 @@ class KindCluster(Cluster):
         )
         if result.returncode != 0:
             raise ComponentFailed(f"kind ended with exit code {result.returncode}\n{result.stderr.strip()}")
+
+    def load_images(self, archive: Path) -> None:
+        """Make the images of an archive, as `docker save` writes it, known to the node."""
+        command = ["kind", "load", "image-archive", "--name", self.name, str(archive)]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=LOADED_WITHIN_SECONDS, check=False)
+        if result.returncode != 0:
+            raise ComponentFailed(f"kind took no images from {archive}: {result.stderr.strip()}")
 
     def stop(self) -> None:
         """Delete the cluster."""

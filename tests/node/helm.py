@@ -1,0 +1,41 @@
+"""Helm, as its users call it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from cluster.controlplane import Cluster
+
+TIMEOUT_SECONDS = 180
+
+
+class Helm:
+    """The real one, with a home of its own."""
+
+    def __init__(self, binary: Path, cluster: Cluster) -> None:
+        self.binary = binary
+        home = cluster.folder / "helm"
+        self._environ = {
+            **os.environ,
+            "KUBECONFIG": str(cluster.kubeconfig),
+            **{f"HELM_{name}_HOME": str(home / name.lower()) for name in ("CACHE", "CONFIG", "DATA")},
+        }
+
+    def __call__(self, *arguments: str | Path, values: dict[str, Any] | None = None) -> str:
+        """Return what it printed; ``values`` are given to it as a file would be."""
+        command = [str(self.binary), *(str(one) for one in arguments), *(("--values", "-") if values else ())]
+        result = subprocess.run(
+            command,
+            env=self._environ,
+            input=json.dumps(values) if values else "",
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+        assert result.returncode == 0, f"helm {' '.join(command[1:])}: {result.stderr}{result.stdout}"
+        return result.stdout

@@ -104,10 +104,19 @@ class Rig:
         self._note("edit", at, answer)
 
     def delete(self, name: str) -> None:
-        """Delete a ScheduledJob, and wait until it is gone, so that its name is free."""
+        """Delete a ScheduledJob, and wait until it is gone, so that its name is free.
+
+        The very version is deleted that was read: so it is known what had been decided by then.
+        """
         at = time.time()
-        found = self.api.get(self.path(name))
-        assert self.api.delete(self.path(name)) == 200
+        while True:
+            found = self.api.get(self.path(name))
+            very = {"uid": found["metadata"]["uid"], "resourceVersion": found["metadata"]["resourceVersion"]}
+            options = {"propagationPolicy": "Background", "preconditions": very}
+            status, answer = self.api.request("DELETE", self.path(name), options)
+            if status != 409:
+                break
+        assert status == 200, answer
         eventually(lambda: self.api.request("GET", self.path(name))[0] == 404)
         self._note("delete", at, found)
 

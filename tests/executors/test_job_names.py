@@ -14,7 +14,6 @@ from kalends.errors import Unavailable
 from kalends.executors.job_body import job_body
 from kalends.executors.job_names import PATIENCE
 from kalends.kube.paths import SCHEDULED_JOBS
-from kalends.model import format_instant
 from kalends.model.reasons import Reason
 
 pytestmark = pytest.mark.looptime
@@ -80,12 +79,8 @@ async def test_a_job_of_a_former_resource_that_nobody_collects_takes_the_name_in
     assert refused.value.reason is Reason.NAME_TAKEN
 
 
-@pytest.mark.parametrize("whose", ["our own", "somebody else's"])
-async def test_a_job_that_is_being_deleted_is_waited_for_but_not_for_ever(world, whose):
-    owner = world.ref if whose == "our own" else Ref("blue", "other", "another-uid")
-    body = job_body(world.run(owner), TEMPLATE)
-    body["metadata"] |= {"finalizers": ["example.com/held"]}
-    await world.client.create(JOBS, body)
+async def test_somebody_elses_job_that_is_being_deleted_is_waited_for_but_not_for_ever(world):
+    await world.job_of(Ref("blue", "other", "another-uid"), finalizers=["example.com/held"])
     await world.client.delete(f"{JOBS}/nightly-{START}")
     with pytest.raises(Unavailable, match="is being deleted"):
         await world.jobs.start(world.run(world.ref))
@@ -96,7 +91,7 @@ async def test_a_job_that_is_being_deleted_is_waited_for_but_not_for_ever(world,
 
 
 async def test_a_name_is_free_as_soon_as_the_job_that_had_it_is_gone(world):
-    await world.job_of(world.ref, finalizers=["example.com/held"])
+    await world.job_of(Ref("blue", "other", "another-uid"), finalizers=["example.com/held"])
     await world.client.delete(f"{JOBS}/nightly-{START}")
     with pytest.raises(Unavailable):
         await world.jobs.start(world.run(world.ref))
@@ -106,11 +101,19 @@ async def test_a_name_is_free_as_soon_as_the_job_that_had_it_is_gone(world):
     assert "deletionTimestamp" not in job["metadata"]
 
 
-async def test_a_job_of_ours_that_had_ended_before_it_was_deleted_is_the_run(world):
-    job = await world.job_of(world.ref, finalizers=["example.com/held"])
-    ended = {"type": "Complete", "status": "True", "lastTransitionTime": format_instant(START + 9)}
-    await world.client.merge_patch(f"{JOBS}/{job['metadata']['name']}/status", {"status": {"conditions": [ended]}})
+async def test_a_job_of_ours_that_is_being_deleted_is_the_run_all_the_same(world):
+    await world.job_of(world.ref, finalizers=["example.com/held"])
     await world.client.delete(f"{JOBS}/nightly-{START}")
     await world.jobs.start(world.run(world.ref))
     (view,) = world.jobs.views(world.ref.uid)
-    assert view.report is not None
+    assert view.report is None
+
+
+async def test_a_job_that_was_there_and_is_gone_is_not_made_again(world):
+    job = await world.job_of(world.ref)
+    world.jobs.job_changed("ADDED", job)
+    await world.client.delete(f"{JOBS}/nightly-{START}")
+    world.jobs.job_changed("DELETED", job)
+    await world.jobs.start(world.run(world.ref))
+    assert world.jobs.views(world.ref.uid) == ()
+    assert world.api.count_of("POST", "/jobs") == 1

@@ -166,6 +166,32 @@ async def test_pods_that_never_tell_are_not_waited_for_long(seen):
     assert view.report is not None
 
 
+async def test_a_job_that_cleans_up_after_itself_is_shown_until_its_end_is_on_record(seen):
+    end = [{"type": "Complete", "status": "True", "lastTransitionTime": AT}]
+    seen.job(conditions=end)
+    seen.job(conditions=end, event="DELETED")
+    (view,) = seen.views("the-uid")
+    assert view.report is not None
+    seen.news()
+    await asyncio.sleep(61)
+    assert seen.views("the-uid") == ()
+    assert seen.news()
+
+
+async def test_a_job_whose_last_state_tells_its_end_has_ended(seen):
+    seen.job(conditions=[{"type": "Complete", "status": "True", "lastTransitionTime": AT}], event="DELETED")
+    (view,) = seen.views("the-uid")
+    assert view.report is not None
+
+
+async def test_a_job_that_we_have_deleted_ourselves_is_not_shown_again_when_its_deletion_is_seen(seen):
+    end = [{"type": "Complete", "status": "True", "lastTransitionTime": AT}]
+    seen.job(conditions=end)
+    seen.forget("the-uid", f"nightly-{START}", "job-uid")
+    seen.job(conditions=end, event="DELETED")
+    assert seen.views("the-uid") == ()
+
+
 async def test_another_job_of_the_same_name_starts_afresh(seen):
     seen.pod(RUNNING)
     seen.job(event="ADDED", uid="another")

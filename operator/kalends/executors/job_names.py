@@ -10,7 +10,7 @@ from typing import Any
 from kalends.clock import Clock
 from kalends.engine.ports import Run, StartRefused
 from kalends.errors import ApiError, Unavailable
-from kalends.executors.job_reports import owner_of, see_job
+from kalends.executors.job_reports import owner_of
 from kalends.kube.client import ApiClient
 from kalends.kube.lanes import Lane
 from kalends.kube.paths import JOBS, SCHEDULED_JOBS
@@ -38,8 +38,8 @@ class Namesakes:
     async def adopt(self, run: Run) -> JsonObject:
         """Return the Job that has the name of a run, if it is that run's.
 
-        It is if the resource of this very UID is its controller, and it is not on its way out with its work undone.
-        The name is what counts: annotations may have been edited.
+        It is if the resource of this very UID is its controller. It may be on its way out: its run has started, and is
+        not to start again. The name is what counts: annotations may have been edited.
 
         Raises:
             StartRefused: It is somebody else's, or has been on its way out for too long.
@@ -47,14 +47,10 @@ class Namesakes:
         """
         job = await self._get(JOBS.named(run.ref.namespace, run.name))
         owner = owner_of(job)
-        leaving = "deletionTimestamp" in job["metadata"]
         if owner is not None and owner["uid"] == run.ref.uid:
-            seen = see_job(job)
-            if leaving and (seen is None or seen.ended is None):
-                raise self._await_end(job, run, "is being deleted")
             return job
-        if leaving:
-            raise self._await_end(job, run, "is being deleted")
+        if "deletionTimestamp" in job["metadata"]:
+            raise self._await_end(job, run, "is somebody else's, and is being deleted")
         if owner is not None and await self._was_left_behind(owner, run):
             raise self._await_end(job, run, "belongs to a deleted ScheduledJob of the same name")
         raise StartRefused(

@@ -71,13 +71,14 @@ class JobsExecutor:
     async def start(self, run: Run) -> None:
         """Create the Job of a run, or adopt the one that is there if it is ours.
 
+        A Job that was seen to be there, and is gone, is not created again: its run has started once.
+
         Raises:
             StartRefused: The API server refuses the Job itself, or its name is somebody else's.
             Unavailable: It cannot be created now.
         """
         template = _template(run)
-        known = self._seen.find(run.ref.uid, run.name)
-        if known is not None and (known.ended is not None or not known.leaving):
+        if self._seen.was_there(run.ref.uid, run.name):
             return
         try:
             # Not repeated by the client: what is wanted may be another Job by then, or none.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from kalends.clock import Clock
 from kalends.engine.ports import JobView
@@ -14,9 +14,13 @@ from kalends.executors.job_pods import SeenPod, newest_wait, see_pod
 from kalends.executors.job_reports import SeenJob, owner_of, owner_uid, report_of, see_job
 
 Json = Mapping[str, Any]
+Grave = TypeVar("Grave")
 
 PODS_GRACE = 1.0
 """Seconds that the pods of a Job that has ended get to tell how: they are seen over a watch of their own."""
+LINGERING = 60.0
+"""Seconds that a Job that had ended is shown after somebody deleted it, as one that cleans up after itself is at once:
+how it ended is still to be recorded."""
 TOMBSTONES = 10_000
 """How many Jobs that were deleted are remembered: older news of them must not bring them back."""
 
@@ -36,10 +40,16 @@ class SeenJobs:
         """UIDs of Jobs of which a container was seen to have run, though its pod may be gone by now."""
         self._ended_at: dict[str, float] = {}
         self._deleted: OrderedDict[str, None] = OrderedDict()
+        self._gone: OrderedDict[tuple[str, str], None] = OrderedDict()
+        """UIDs of resources and names of Jobs of theirs that were there once."""
 
     def find(self, uid: str, name: str) -> SeenJob | None:
         """Return a Job of a resource."""
         return self._jobs.get(uid, {}).get(name)
+
+    def was_there(self, uid: str, name: str) -> bool:
+        """Return whether a Job of a resource is there, or was: its run has started, whatever became of it."""
+        return self.find(uid, name) is not None or (uid, name) in self._gone
 
     def views(self, uid: str) -> Sequence[JobView]:
         """Return the Jobs of a resource."""
@@ -89,16 +99,20 @@ class SeenJobs:
         seen = see_job(job)
         if uid is None or seen is None:
             return
-        if event == "DELETED":
-            self.forget(uid, seen.name, seen.uid)
-            self.changed(uid)
-            return
         known = self.find(uid, seen.name)
+        if event == "DELETED":
+            self._depart(uid, seen, known)
+            return
         if seen.uid in self._deleted or (known is not None and known.uid == seen.uid and not _newer(seen, known)):
             return
         before = self._telling(known)
         if known is not None and known.uid != seen.uid:
             self.forget(uid, known.name, known.uid)
+        self._remember(uid, seen, job)
+        if known is None or before != self._telling(seen):
+            self.changed(uid)
+
+    def _remember(self, uid: str, seen: SeenJob, job: Json) -> None:
         self._jobs.setdefault(uid, {})[seen.name] = seen
         self._by_uid[seen.uid] = (uid, seen.name)
         if seen.begun:
@@ -106,7 +120,20 @@ class SeenJobs:
         owner = owner_of(job)
         if owner is not None:
             self._refs[uid] = Ref(job["metadata"]["namespace"], owner["name"], uid)
-        if known is None or before != self._telling(seen):
+
+    def _depart(self, uid: str, seen: SeenJob, known: SeenJob | None) -> None:
+        """Let go of a Job that was deleted: at once, or in a while if there is an end to tell."""
+        if seen.ended is None or known is None or known.uid != seen.uid:
+            self.forget(uid, seen.name, seen.uid)
+        else:
+            self._jobs[uid][seen.name] = seen
+            asyncio.get_running_loop().call_later(LINGERING, self._let_go, uid, seen)
+        self.changed(uid)
+
+    def _let_go(self, uid: str, seen: SeenJob) -> None:
+        known = self.find(uid, seen.name)
+        if known is not None and known.uid == seen.uid:
+            self.forget(uid, seen.name, seen.uid)
             self.changed(uid)
 
     def forget(self, uid: str, name: str, job_uid: str) -> None:
@@ -122,9 +149,8 @@ class SeenJobs:
         self._pods.pop(job_uid, None)
         self._begun.discard(job_uid)
         self._ended_at.pop(job_uid, None)
-        self._deleted[job_uid] = None
-        while len(self._deleted) > TOMBSTONES:
-            self._deleted.popitem(last=False)
+        _bury(self._deleted, job_uid)
+        _bury(self._gone, (uid, name))
 
     def pod_changed(self, event: str, pod: Json) -> None:
         """Take note of what a pod of ours tells. It may be seen before its Job is."""
@@ -154,6 +180,12 @@ class SeenJobs:
         if gone and not kept:
             self._begun.discard(job_uid)
         return bool(seen.ended) and (known is None or not known.ended)
+
+
+def _bury(graves: OrderedDict[Grave, None], gone: Grave) -> None:
+    graves[gone] = None
+    while len(graves) > TOMBSTONES:
+        graves.popitem(last=False)
 
 
 def _newer(seen: SeenJob, known: SeenJob) -> bool:

@@ -134,6 +134,15 @@ def test_a_run_that_went_well_may_be_lost_only_if_its_operator_was_killed() -> N
     assert "outcome" in found_in(replace(HONEST, final=[lost]))
 
 
+def test_a_run_that_went_on_in_an_operator_whose_place_was_taken_may_be_lost() -> None:
+    lost = resource(FIVE[-1], due=5, started=5, succeeded=4, lost=1)
+    last = HONEST.executions[-1]
+    usurped = Fault("usurped", last.start - 1, last.start + 20, last.pid)
+    assert examine(replace(HONEST, faults=[usurped], final=[lost])).is_clean
+    elsewhere = replace(usurped, pid=last.pid + 1000)
+    assert "outcome" in found_in(replace(HONEST, faults=[elsewhere], final=[lost]))
+
+
 def test_a_lost_run_is_tried_again_only_where_its_manifest_says_so() -> None:
     runs = [*HONEST.executions[:-1], ran(FIVE[-1], outcome="cut")]
     runs.append(ran(FIVE[-1], attempt=2, start=FIVE[-1] + 1.0, end=FIVE[-1] + 1.2))

@@ -24,6 +24,8 @@ class Account:
     foreign: Sequence[SeenJob]
     """Jobs of its namespace that belong to nobody, or to somebody else."""
     kills: Sequence[Fault]
+    usurpations: Sequence[Fault]
+    """Operators that went on while another one had taken their place."""
     longest_fault: float
     """Seconds; for about as long nobody may have decided anything."""
     at: float
@@ -89,14 +91,25 @@ class Account:
         limits = self.life.ever("activeDeadlineSeconds") - {None}
         at_most = one.start + min(limits) if limits else self.at
         if one.end is not None:
-            return min(one.end, at_most) if limits else one.end
+            over = [max(one.start, fault.at) for fault in self._usurped(one, within=0.0)]
+            return min([one.end, *over, *([at_most] if limits else [])])
         kills = [k.at for k in self.kills if k.at >= one.start and k.pid in {0, one.pid, one.parent}]
         return min([*kills, at_most, self.at])
 
     def maybe_unrecorded(self, one: Execution, within: float) -> bool:
         """Return whether its operator was killed before it can be trusted to have recorded how an execution ended."""
         ended = self.at if one.end is None else one.end
-        return any(one.start <= kill.at <= ended + within for kill in self.kills)
+        killed = any(one.start <= kill.at <= ended + within for kill in self.kills)
+        return killed or bool(self._usurped(one, within))
+
+    def _usurped(self, one: Execution, within: float) -> list[Fault]:
+        """Return what came between an execution and its record, as another operator held it for lost by then."""
+        ended = self.at if one.end is None else one.end
+        return [
+            fault
+            for fault in self.usurpations
+            if fault.pid in {one.pid, one.parent} and one.start <= fault.until and fault.at <= ended + within
+        ]
 
     def fates(self) -> Counter[str]:
         """Return how many fire times there were, by what became of them."""
@@ -126,6 +139,7 @@ def accounts_in(dossier: Dossier, lives: Sequence[Life]) -> tuple[list[Account],
     for job in dossier.jobs:
         made[job.owner if job.owner in uids else ""].append(job)
     kills = sorted((fault for fault in dossier.faults if fault.what == "kill"), key=lambda one: one.at)
+    usurpations = [fault for fault in dossier.faults if fault.what == "usurped"]
     accounts = [
         Account(
             life,
@@ -133,6 +147,7 @@ def accounts_in(dossier: Dossier, lives: Sequence[Life]) -> tuple[list[Account],
             made[life.uid],
             [job for job in made[""] if job.namespace == life.namespace],
             kills,
+            usurpations,
             max((min(fault.until, dossier.at) - fault.at for fault in dossier.faults), default=0.0),
             dossier.at,
             dossier.jobs_watched,

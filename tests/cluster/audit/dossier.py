@@ -48,7 +48,8 @@ class Fault:
     """Something that was done to the operator or to what it needs."""
 
     what: str
-    """``kill`` ends an operator and what runs in it; any other word is a hindrance."""
+    """``kill`` ends an operator and what runs in it; ``usurped`` lets one go on (stopped and continued, or cut off)
+    while another one takes its place; any other word is a hindrance."""
     at: float
     until: float
     """When it was over: for a kill, when the next operator was ready."""

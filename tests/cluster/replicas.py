@@ -1,0 +1,88 @@
+"""Replicas of one operator, as processes of this machine that share a Lease: who leads, and what happens to whom."""
+
+from __future__ import annotations
+
+import re
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+from cluster.audit import Fault
+from cluster.chaos.rig import EXECUTORS, Rig
+from cluster.operator_process import OperatorProcess, eventually
+
+LEADS = re.compile(r"^kalends_leader 1\.0$", re.MULTILINE)
+
+
+def lease_timing(lease: float, renew: float, retry: float) -> dict[str, str]:
+    """Return the environment that sets the seconds of a lease."""
+    named = {"LEASE_DURATION": lease, "RENEW_DEADLINE": renew, "RETRY_PERIOD": retry}
+    return {f"KALENDS_LEADER_ELECTION__{name}": str(seconds) for name, seconds in named.items()}
+
+
+class Replicas:
+    """Several operators for the namespace of one rig, each behind a kubeconfig of its own if it is given one."""
+
+    def __init__(self, rig: Rig, kubeconfigs: Sequence[Path], timing: Mapping[str, str], **more: Any) -> None:
+        self.rig = rig
+        environ = {"KALENDS_LEADER_ELECTION__NAMESPACE": rig.namespace, **timing, **more}
+        self.all = [
+            rig.new_operator(kubeconfig, EXECUTORS, environ, name=f"replica-{number}")
+            for number, kubeconfig in enumerate(kubeconfigs)
+        ]
+
+    def __enter__(self) -> Self:
+        for one in self.all:
+            one.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one in self.all:
+            one.process.send(signal.SIGCONT)
+            one.kill()
+
+    def leaders(self) -> list[OperatorProcess]:
+        """Return those that say that they lead; one that does not answer says nothing."""
+        return [one for one in self.all if one.process.is_running and LEADS.search(one.page("/metrics")[1])]
+
+    def leader(self, within: float = 30.0) -> OperatorProcess:
+        """Return the one that leads, once there is one."""
+        return eventually(self.leaders, within=within)[0]
+
+    def others(self, leader: OperatorProcess) -> list[OperatorProcess]:
+        """Return the ones that stand by."""
+        return [one for one in self.all if one is not leader]
+
+    def seconds_until_led_by(self, others: Sequence[OperatorProcess], since: float, within: float = 60.0) -> float:
+        """Return how long after an instant one of these leads, and so decides and acts."""
+        eventually(lambda: any(LEADS.search(one.page("/metrics")[1]) for one in others), within=within, every=0.05)
+        return time.time() - since
+
+    def all_ready(self) -> None:
+        """Wait until each of them could lead."""
+        for one in self.all:
+            eventually(one.is_ready)
+
+
+class Happening:
+    """Something that ends an operator's lead, written down for the audit."""
+
+    def __init__(self, rig: Rig, what: str, operator: OperatorProcess) -> None:
+        self.at = time.time()
+        self._faults = rig.faults
+        self._place = len(rig.faults)
+        self._faults.append(Fault(what, self.at, float("inf"), pid_of(operator)))
+
+    def over(self) -> None:
+        """Note that it is over: somebody leads again, and whoever led has gone or knows it."""
+        self._faults[self._place] = replace(self._faults[self._place], until=time.time())
+
+
+def pid_of(operator: OperatorProcess) -> int:
+    """Return the process id of an operator that runs: the only child of its leash."""
+    leash = operator.process._leash
+    assert leash is not None
+    return int(Path(f"/proc/{leash.pid}/task/{leash.pid}/children").read_text().split()[0])

@@ -1,0 +1,144 @@
+"""Two replicas, of which one acts: it is killed, stopped and continued, cut off from the API server, told to end."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from cluster.chaos.fleet import fleet
+from cluster.chaos.proxy import CLEAR, Proxy, Weather
+from cluster.chaos.rig import Rig
+from cluster.chaos.table import FULL, chance_of, times
+from cluster.controlplane import Cluster, ControlPlane
+from cluster.operator_process import OperatorProcess, eventually
+from cluster.replicas import Happening, Replicas, lease_timing
+from cluster.standin_node import StandInNode
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
+
+DEFAULT = (15.0, 10.0, 2.0)
+SHORT = (4.0, 3.0, 0.5)
+PROMPT = 2.0
+"""Seconds that taking over may take, beyond what has to be waited for."""
+
+
+@dataclass
+class Stage:
+    """Two replicas at work, each behind a proxy of its own."""
+
+    rig: Rig
+    replicas: Replicas
+    proxies: list[Proxy]
+    lease: float
+    chance: Random
+
+    def proxy_of(self, operator: OperatorProcess) -> Proxy:
+        return self.proxies[self.replicas.all.index(operator)]
+
+
+@contextmanager
+def staged(
+    cluster: Cluster, local: ControlPlane, namespace: str, folder: Path, timing: tuple[float, float, float] = DEFAULT
+) -> Iterator[Stage]:
+    chance = chance_of("replicas")
+    with ExitStack() as stack:
+        proxies = [stack.enter_context(Proxy(local, chance)) for _ in range(2)]
+        configs = [proxy.kubeconfig(folder / f"proxy-{n}.kubeconfig") for n, proxy in enumerate(proxies)]
+        rig = stack.enter_context(Rig(cluster.kubeconfig, namespace, folder))
+        rig.apply(*fleet(namespace, size=times(16, 50), jobs=times(6, 14), processes=times(3, 6)))
+        replicas = stack.enter_context(Replicas(rig, configs, lease_timing(*timing)))
+        yield Stage(rig, replicas, proxies, timing[0], chance)
+
+
+def killed(stage: Stage, leader: OperatorProcess) -> float:
+    """SIGKILL: takeover once the lease has lapsed."""
+    happening = Happening(stage.rig, "kill", leader)
+    leader.kill()
+    took = stage.replicas.seconds_until_led_by(stage.replicas.others(leader), happening.at)
+    happening.over()
+    leader.start()
+    assert took <= stage.lease + PROMPT
+    return took
+
+
+def told_to_end(stage: Stage, leader: OperatorProcess) -> float:
+    """SIGTERM: the other one goes on as soon as this one has let its runs end."""
+    happening = Happening(stage.rig, "kill", leader)
+    leader.process.send(signal.SIGTERM)
+    took = stage.replicas.seconds_until_led_by(stage.replicas.others(leader), happening.at)
+    happening.over()
+    assert leader.process.wait(within=20) == 0
+    drained = float(leader.environ["KALENDS_DRAIN_SECONDS"])
+    leader.start()
+    assert took <= drained + PROMPT
+    return took
+
+
+def stopped_and_continued(stage: Stage, leader: OperatorProcess) -> float:
+    """SIGSTOP, long enough for another one to lead; SIGCONT: it knows that its time is over before it does anything."""
+    seconds = 40.0 if FULL else 3 * stage.lease
+    happening = Happening(stage.rig, "usurped", leader)
+    leader.process.send(signal.SIGSTOP)
+    others = stage.replicas.others(leader)
+    took = stage.replicas.seconds_until_led_by(others, happening.at)
+    time.sleep(max(0.0, seconds - took))
+    leader.process.send(signal.SIGCONT)
+    eventually(lambda: stage.replicas.leaders() == others, within=10)
+    time.sleep(2)
+    assert stage.replicas.leaders() == others
+    happening.over()
+    assert took <= stage.lease + PROMPT
+    return took
+
+
+def cut_off(stage: Stage, leader: OperatorProcess) -> float:
+    """No packet gets through: it stops by itself before another one begins, and does not end."""
+    happening = Happening(stage.rig, "usurped", leader)
+    proxy = stage.proxy_of(leader)
+    proxy.weather = Weather(cut_off=True)
+    others = stage.replicas.others(leader)
+    stopped = stage.replicas
+    eventually(lambda: leader not in stopped.leaders(), within=stage.lease, every=0.05)
+    assert stopped.leaders() == [], "it must stop before the other one may begin"
+    took = stage.replicas.seconds_until_led_by(others, happening.at)
+    time.sleep(stage.chance.uniform(0, stage.lease))
+    proxy.weather = CLEAR
+    time.sleep(3)
+    assert leader.process.is_running
+    assert stage.replicas.leaders() == others
+    happening.over()
+    assert took <= stage.lease + PROMPT
+    return took
+
+
+ENDS: tuple[Callable[[Stage, OperatorProcess], float], ...] = (killed, told_to_end, stopped_and_continued, cut_off)
+
+
+@pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__)
+def test_the_other_one_takes_over_in_time_and_nothing_is_lost_or_done_twice(
+    installed: Cluster,
+    local_control_plane: ControlPlane,
+    node: StandInNode,
+    namespace: str,
+    tmp_path: Path,
+    end: Callable[[Stage, OperatorProcess], float],
+) -> None:
+    # The short form keeps to the defaults where nothing has to lapse, and once where something has.
+    timing = DEFAULT if FULL or end in {killed, told_to_end} else SHORT
+    took: list[float] = []
+    with staged(installed, local_control_plane, namespace, tmp_path, timing) as stage:
+        for _ in range(times(1, 20)):
+            stage.replicas.all_ready()
+            leader = stage.replicas.leader()
+            time.sleep(stage.chance.uniform(2, 4))
+            took.append(end(stage, leader))
+        time.sleep(3)
+        print(f"{end.__name__}: another replica acted after {', '.join(f'{one:.1f}' for one in took)} s")
+        stage.rig.assert_clean()

@@ -62,7 +62,9 @@ def test_in_bad_weather_every_fire_time_is_decided_once_and_nothing_spins(
             time.sleep(5)
             verdict = rig.assert_clean(Patience(late=30.0))
         harmed = ", ".join(f"{count} {name}" for name, count in sorted(proxy.harmed.items()))
-        print(f"{proxy.counted.total()} requests ({rate:.0f}/s in bad weather); {harmed}")
+        watches = sum(count for kind, count in proxy.counted.items() if kind.startswith("WATCH"))
+        assert proxy.harmed["dropped"] > 0, "watches were to break"
+        print(f"{proxy.counted.total()} requests, {watches} of them watches ({rate:.0f}/s in bad weather); {harmed}")
         most = proxy.counted.most_common(6)
         # A run takes at most four requests in good weather; each of them is tried half as often again here.
         assert rate < 20 + 8 * (verdict.executions + verdict.jobs) / seconds, most

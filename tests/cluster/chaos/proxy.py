@@ -7,7 +7,6 @@ thread; what it does is chosen by assigning another :class:`Weather`, at any mom
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import random
 import re
@@ -27,6 +26,8 @@ from cluster.controlplane.ports import LOOPBACK, free_port
 
 LARGEST_HEAD = 2**20
 CHUNK = 2**16
+LOOK_EVERY = 0.2
+"""Seconds between two looks at whether a watch is to be dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +161,22 @@ class Proxy:
             await line.swallow_head()
             return False
         await line.ask(request)
-        if request.is_watch and weather.watch_seconds:
-            self.harmed["dropped"] += 1
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._chance.expovariate(1 / weather.watch_seconds)):
-                    return await line.relay(self)
-            return False
-        return await line.relay(self)
+        return await (self._relay_watch(line) if request.is_watch else line.relay(self))
+
+    async def _relay_watch(self, line: _Line) -> bool:
+        """Pass a watch on until it ends, or until the weather, which may change meanwhile, breaks it."""
+        relaying = asyncio.create_task(line.relay(self))
+        try:
+            while not relaying.done():
+                await asyncio.wait([relaying], timeout=LOOK_EVERY)
+                life = self.weather.watch_seconds
+                if not relaying.done() and life and self._chance.random() < LOOK_EVERY / life:
+                    self.harmed["dropped"] += 1
+                    return False
+            return await relaying
+        finally:
+            relaying.cancel()
+            await asyncio.gather(relaying, return_exceptions=True)
 
     def _refusal(self, request: _Request, weather: Weather) -> bytes | None:
         draw = self._chance.random

@@ -6,11 +6,12 @@ of installed packages, and from the allow-list in the settings.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib.metadata import entry_points
 from types import ModuleType
@@ -31,6 +32,15 @@ class Task:
 
     name: str
     function: Callable[..., Any]
+    signature: inspect.Signature | None = field(init=False, compare=False, repr=False)
+    """What arguments it takes; None where that cannot be told. Found once: ten thousand resources may name one task."""
+
+    def __post_init__(self) -> None:
+        """Find the signature."""
+        signature = None
+        with contextlib.suppress(ValueError, TypeError):  # some built-in callables tell none
+            signature = inspect.signature(self.function)
+        object.__setattr__(self, "signature", signature)
 
     @property
     def reference(self) -> tuple[str, str]:
@@ -125,10 +135,8 @@ class Registry:
         Raises:
             InvalidSpec: With what is accepted.
         """
-        function = self.find(name).function
-        try:
-            signature = inspect.signature(function)
-        except (ValueError, TypeError):  # some built-in callables tell no signature
+        signature = self.find(name).signature
+        if signature is None:
             return
         try:
             signature.bind(*args, **(kwargs or {}))

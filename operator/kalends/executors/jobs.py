@@ -14,7 +14,7 @@ from kalends.errors import ApiError, Unavailable
 from kalends.executors.job_answers import after_creation, after_dry_run, name_is_taken
 from kalends.executors.job_body import job_body
 from kalends.executors.job_names import Namesakes
-from kalends.executors.job_reports import owner_uid, see_job
+from kalends.executors.job_reports import SeenJob, owner_uid, see_job
 from kalends.executors.seen_jobs import SeenJobs
 from kalends.kube.client import ApiClient
 from kalends.kube.lanes import Lane
@@ -127,25 +127,30 @@ class JobsExecutor:
         """
         if reason is Reason.OWNER_DELETED:
             return  # its Jobs go with it, by their owner references, unless somebody wants them to stay
-        uid = await self._uid_to_delete(run_name, ref)
-        if uid is None or uid in self._leaving:
+        job = await self._job_to_delete(run_name, ref)
+        if job is None or job.uid in self._leaving:
             return
+        version = None
+        if reason is Reason.PENDING_TIMEOUT:
+            if self._seen.has_begun(job):
+                return  # it has started after all, and its end will be seen
+            version = job.version  # where the watch lags behind, it may have started all the same
         try:
             was_there = await self._client.delete(
-                _named(ref, run_name), propagation="Foreground", uid=uid, lane=Lane.STATUS
+                _named(ref, run_name), propagation="Foreground", uid=job.uid, resource_version=version, lane=Lane.STATUS
             )
         except ApiError as error:
-            if error.status != HTTPStatus.CONFLICT:
-                raise Unavailable(str(error)) from error
+            if error.status != HTTPStatus.CONFLICT or version is not None:
+                raise Unavailable(str(error), error.retry_after) from error
             was_there = False  # another Job has the name by now
         if was_there:
-            self._leaving.add(uid)
+            self._leaving.add(job.uid)
         else:
-            self._seen.forget(ref.uid, run_name, uid)
+            self._seen.forget(ref.uid, run_name, job.uid)
             self._changed(ref.uid)
 
-    async def _uid_to_delete(self, run_name: str, ref: Ref) -> str | None:
-        """Return the UID of the Job of a run, unless it is not there, or has ended, or is on its way out."""
+    async def _job_to_delete(self, run_name: str, ref: Ref) -> SeenJob | None:
+        """Return the Job of a run, unless it is not there, or has ended, or is on its way out."""
         known = self._seen.find(ref.uid, run_name)
         if known is None:
             # What was created a moment ago by another process may not have been seen yet.
@@ -156,7 +161,7 @@ class JobsExecutor:
                     return None
                 raise Unavailable(str(error)) from error
             known = see_job(job) if owner_uid(job) == ref.uid else None
-        return None if known is None or known.ended is not None or known.leaving else known.uid
+        return None if known is None or known.ended is not None or known.leaving else known
 
     async def close(self, grace: float) -> None:
         """Do nothing: Jobs go on without us."""

@@ -83,9 +83,13 @@ class SeenJobs:
             return True
         return now - since < PODS_GRACE
 
+    def has_begun(self, job: SeenJob) -> bool:
+        """Return whether a container of it was ever seen to run."""
+        return job.begun or job.uid in self._begun
+
     def _pending(self, job: SeenJob) -> tuple[Instant | None, str]:
         """Return since when a Job waits for a first container to run, and for what."""
-        if job.ended is not None or job.suspended or job.begun or job.uid in self._begun:
+        if job.ended is not None or job.suspended or self.has_begun(job):
             return None, ""
         return job.started, newest_wait(self._pods.get(job.uid, {}).values())
 

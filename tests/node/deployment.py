@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from pathlib import Path
 from typing import Any
 
 from cluster.operator_process import eventually
@@ -32,10 +32,14 @@ def sleep(seconds: int) -> str:
     time.sleep(seconds)
     return "rested"
 '''
+LEDGER = (ROOT / "tests" / "cluster" / "chaos" / "ledger.py").read_text()
 VALUES: Json = {
     # A test takes no longer for it, and two of them fit on a small node.
     "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
-    "tasks": {"files": {"nodetasks.py": TASKS}},
+    "replicaCount": 2,
+    "tasks": {"files": {"nodetasks.py": TASKS, "ledger.py": LEDGER}},
+    # Tasks write their ledger where `kubectl logs` finds it.
+    "extraEnv": [{"name": "AUDIT_LEDGER", "value": "/dev/stdout"}],
     "settings": {"drainSeconds": 5},
 }
 
@@ -51,15 +55,17 @@ class Deployment:
         make_restricted(site.cluster, namespace)
         self.home = Namespace(site.cluster, namespace)
 
-    def install(self, **values: Any) -> str:
+    def install(self, chart: Path = CHART, **values: Any) -> str:
         """Install, or upgrade to other values; return the notes once every pod is ready."""
         self.values = {**self.values, **values}
-        arguments = ("upgrade", "--install", self.name, CHART, "--namespace", self.home.name)
-        told = self.helm(*arguments, values=self.values)
-        self.home.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=90s")
-        # A pod that is told to end is not one of the deployment's any more, but still there.
-        eventually(lambda: len(self.pods()) == self.values.get("replicaCount", 1))
+        told = self.helm("upgrade", "--install", self.name, chart, "--namespace", self.home.name, values=self.values)
+        self.until_ready()
         return told
+
+    def until_ready(self) -> None:
+        """Wait until all pods are ready, and those that were told to end are gone."""
+        self.home.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=90s", timeout=100)
+        eventually(lambda: len(self.pods()) == self.values.get("replicaCount", 1))
 
     def uninstall(self) -> str:
         """Uninstall, and wait until no pod is left."""
@@ -74,8 +80,3 @@ class Deployment:
     def log(self, pod: str) -> str:
         """Return what a pod has said."""
         return self.home.kubectl("logs", pod)
-
-    def set_values(self) -> Json:
-        """Return the values that Helm remembers."""
-        found: Json = json.loads(self.helm("get", "values", self.name, "--namespace", self.home.name, "--output=json"))
-        return found

@@ -45,9 +45,16 @@ class Namespace:
         self.cluster = cluster
         self.name = name
 
-    def kubectl(self, *arguments: str, input: str | None = None, check: bool = True) -> str:  # noqa: A002 - kubectl's
+    def kubectl(
+        self,
+        *arguments: str,
+        input: str | None = None,  # noqa: A002 - kubectl's
+        check: bool = True,
+        timeout: float = 60.0,
+    ) -> str:
         """Return what kubectl printed."""
-        return self.cluster.kubectl(*arguments, "--namespace", self.name, input=input, check=check).stdout
+        given = (*arguments, "--namespace", self.name)
+        return self.cluster.kubectl(*given, input=input, check=check, timeout=timeout).stdout
 
     def schedule(self, name: str, **spec: Any) -> None:
         """Apply a ScheduledJob."""

@@ -69,7 +69,7 @@ class Operator:
             listeners=[self.metrics, Teller(self._post, success_too=settings.events_for_success)],
         )
         self._view = View(self._client, self.scheduler, reader, settings.namespaces)
-        self._feed = ports.feed(self._client, self._view.show, self._view.sweep)
+        self._feed = ports.feed(self._client, self._view.show, self._view.repair)
         self._job_informers, pod_informers = job_informers(
             self._client, clock, self._jobs, settings.namespaces, ports.chance
         )

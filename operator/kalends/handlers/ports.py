@@ -16,7 +16,7 @@ from kalends.tasks import Registry
 Show = Callable[[str | None, dict[str, Any]], None]
 """Takes a ScheduledJob as it now is; the first argument is ``DELETED`` for one that is gone."""
 CatchUp = Callable[[], Awaitable[None]]
-"""Repairs what was missed while nobody watched."""
+"""Waits until there is something to watch, and makes up for what was missed while nobody did."""
 
 
 class Feed(Protocol):

@@ -20,6 +20,8 @@ from kalends.model import API_VERSION, PLURAL
 log = logging.getLogger(__name__)
 
 LONGEST_BACKOFF = 10.0
+WATCHER = "watcher for "
+"""How kopf's tasks that watch one resource in one namespace are called."""
 IDENTITY: Any = "kalends"
 """kopf's name for this peer. Any: its type is not public, and is a string."""
 
@@ -116,35 +118,48 @@ def kopf_registry(login: Callable[[], kopf.ConnectionInfo], show: Show) -> kopf.
 
 
 class KopfFeed:
-    """kopf's tasks under our own supervisor: they end on some errors of the API server, and are then started again."""
+    """kopf's tasks under our own supervisor: they end on some errors of the API server, and are then started again.
+
+    ``ready_to_watch`` returns once there is something to watch, with all that was missed made up for: kopf looks once,
+    at its start, for the resource, and tells nothing of what was deleted while nobody watched.
+    """
 
     def __init__(
         self,
         login: Callable[[], kopf.ConnectionInfo],
         show: Show,
-        catch_up: CatchUp,
+        ready_to_watch: CatchUp,
         take_signals: Callable[[], None],
         namespaces: Sequence[str] = (),
     ) -> None:
         self._login = login
         self._show = show
-        self._catch_up = catch_up
+        self._ready_to_watch = ready_to_watch
         self._take_signals = take_signals
         self._namespaces = namespaces
+        self._getting_ready = False
         self._tasks: Collection[asyncio.Task[None]] = ()
 
     def alive(self) -> bool:
-        """Return whether kopf is at work."""
-        return bool(self._tasks) and not any(task.done() for task in self._tasks)
+        """Return whether kopf is at work, or waits for something to watch."""
+        at_work = bool(self._tasks) and not any(task.done() for task in self._tasks)
+        return at_work or self._getting_ready
 
     async def run(self) -> None:
         """Go on until cancelled."""
         logging.getLogger("kopf").setLevel(logging.WARNING)
         while True:
-            await self._run_once()
+            try:
+                await self._run_once()
+            except Exception:  # whatever kopf makes of an answer, ScheduledJobs must be watched
+                log.exception("watching ScheduledJobs failed")
             log.warning("watching ScheduledJobs ended; it starts again")
             await asyncio.sleep(random.uniform(0.5, 1.5))  # noqa: S311 - spreads tries, keeps no secret
-            await self._catch_up()
+            self._getting_ready = True
+            try:
+                await self._ready_to_watch()
+            finally:
+                self._getting_ready = False
 
     async def _run_once(self) -> None:
         self._tasks = await kopf.spawn_tasks(
@@ -164,6 +179,12 @@ class KopfFeed:
                     log.warning("kopf: %r", task.exception())
         finally:
             tasks, self._tasks = self._tasks, ()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _end(tasks)
+            # When one namespace cannot be watched, kopf ends without ending the watches of the others.
+            await _end([task for task in asyncio.all_tasks() if task.get_name().startswith(WATCHER)])
+
+
+async def _end(tasks: Collection[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -57,6 +57,11 @@ class View:
             else:
                 return
 
+    async def repair(self) -> None:
+        """Catch up after a time without a watch, once ScheduledJobs can be listed again."""
+        await self.wait_for_the_crd()
+        await self.sweep()
+
     async def wait_until_shown(self) -> None:
         """Wait until every ScheduledJob that there is has been shown."""
         seen = self._seen if self._seen is not None else set()

@@ -104,10 +104,15 @@ class Pool:
         self.fails_with: Exception | None = None
         self._clock = clock or LoopClock()
         self._running: dict[str, Run] = {}
+        self._closing = False
         self._report: Callable[[RunReport], None]
+        self._freed: Callable[[], None]
 
-    def bind(self, report: Callable[[RunReport], None], changed: Callable[[str], None], freed: Any) -> None:
+    def bind(
+        self, report: Callable[[RunReport], None], changed: Callable[[str], None], freed: Callable[[], None]
+    ) -> None:
         self._report = report
+        self._freed = freed
 
     def free_slots(self) -> int:
         return self.size - len(self._running)
@@ -118,11 +123,18 @@ class Pool:
     async def start(self, run: Run) -> None:
         if self.fails_with is not None:
             raise self.fails_with
+        if run.name in self._running:
+            return
+        if self._closing or self.free_slots() <= 0:
+            raise Unavailable("no worker is free")
         self.started.append(run)
         self.started_at.append(self._clock.now())
         self._running[run.name] = run
+        loop = asyncio.get_running_loop()
         if self.seconds is not None:
-            asyncio.get_running_loop().call_later(self.seconds, self.end, run.name)
+            loop.call_later(self.seconds, self.end, run.name)
+        if run.time_limit is not None:
+            loop.call_later(run.time_limit, self.end, run.name, Outcome.TIMED_OUT, Reason.TIMED_OUT)
 
     def end(self, name: str, outcome: Outcome | None = None, reason: str = "") -> None:
         run = self._running.pop(name, None)
@@ -131,6 +143,8 @@ class Pool:
         now = int(self._clock.now())
         outcome = outcome or self.outcome
         self._report(RunReport(run.ref, run.name, run.fire_time, outcome, now, now, reason, result='"done"'))
+        if reason == Reason.OWNER_DELETED:
+            self._freed()
 
     async def cancel(self, run_name: str, ref: Ref, reason: Reason) -> None:
         """It is gone after ``cancelling_takes`` seconds, and not before."""
@@ -140,9 +154,12 @@ class Pool:
             asyncio.get_running_loop().call_later(self.cancelling_takes, self.end, run_name, Outcome.CANCELLED, reason)
 
     async def close(self, grace: float) -> None:
+        self._closing = True
         ends_at = self._clock.monotonic() + grace
         while self._running and self._clock.monotonic() < ends_at:
             await asyncio.sleep(0.1)
+        for name in list(self._running):
+            self.end(name, Outcome.CANCELLED, Reason.SHUTTING_DOWN)
 
     @property
     def fire_times(self) -> list[int]:
@@ -163,6 +180,7 @@ class Cluster:
         self.refuses: StartRefused | None = None
         self.refuses_check: StartRefused | None = None
         self._clock = clock or LoopClock()
+        self._gone: set[tuple[str, str]] = set()
         self._changed: Callable[[str], None]
 
     def bind(self, report: Callable[[RunReport], None], changed: Callable[[str], None], freed: Any) -> None:
@@ -181,7 +199,7 @@ class Cluster:
         if self.refuses is not None:
             raise self.refuses
         jobs = self.jobs.setdefault(run.ref.uid, {})
-        if run.name not in jobs:
+        if run.name not in jobs and (run.ref.uid, run.name) not in self._gone:
             self.created.append(run.name)
             jobs[run.name] = JobView(
                 run.name, run.fire_time, int(self._clock.now()), attempt=run.attempt, request=run.request
@@ -203,11 +221,15 @@ class Cluster:
     async def cancel(self, run_name: str, ref: Ref, reason: Reason) -> None:
         """The Job is there for ``cancelling_takes`` seconds more, until its pods are gone."""
         self.cancelled.append(run_name)
+        job = self.jobs.get(ref.uid, {}).get(run_name)
+        if job is None or job.report is not None or reason is Reason.OWNER_DELETED:
+            return
         asyncio.get_running_loop().call_later(self.cancelling_takes, self.vanish, ref, run_name)
 
     def vanish(self, ref: Ref, name: str) -> None:
         """Let a Job be gone, as by somebody's hand."""
         if self.jobs.get(ref.uid, {}).pop(name, None) is not None:
+            self._gone.add((ref.uid, name))
             self._changed(ref.uid)
 
     async def close(self, grace: float) -> None:

@@ -6,37 +6,37 @@ import argparse
 import sys
 import time
 
-from simulation.seeds import history_of
+from simulation.seeds import history_of, tried
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="simulation", description=__doc__)
     parser.add_argument("--seed", help="tell the story of this seed")
     parser.add_argument("--seeds", default="1-200", help="try these, and name those that fail: FIRST-LAST")
+    parser.add_argument("--jobs", type=int, default=1, help="in so many processes side by side")
     parser.add_argument("--logs", action="store_true", help="with what the operators log")
     said = parser.parse_args()
     if said.seed is not None:
         history = history_of(said.seed, logs=said.logs)
-        print(history)
+        print(history)  # noqa: T201 - a command prints
         return bool(history.wrong)
     first, _, last = said.seeds.partition("-")
-    return try_all(range(int(first), int(last or first) + 1))
+    return try_all(range(int(first), int(last or first) + 1), said.jobs)
 
 
-def try_all(seeds: range) -> int:
+def try_all(seeds: range, processes: int) -> int:
     """Try seeds, say which fail and how, and how long it took; return how many failed."""
     begun = time.perf_counter()
     failed = runs = 0
     simulated = 0.0
-    for number in seeds:
-        history = history_of(str(number))
-        runs += history.runs
-        simulated += history.seconds
-        if history.wrong:
+    for came in tried(seeds, processes):
+        runs += came.runs
+        simulated += came.seconds
+        if came.wrong:
             failed += 1
-            print(f"seed {number}: {history.wrong[0]}", flush=True)
+            print(f"seed {came.seed}: {came.wrong[0]}", flush=True)  # noqa: T201 - as above
     took = time.perf_counter() - begun
-    print(
+    print(  # noqa: T201 - as above
         f"{len(seeds)} seeds, {failed} failed; {simulated / 3600:.1f} simulated hours, {runs} runs, "
         f"{took:.1f} s, {1000 * took / len(seeds):.0f} ms a seed"
     )

@@ -45,7 +45,7 @@ class Faults:
     async def happen(self) -> None:
         """Go on until cancelled, or at once if this seed has no faults."""
         while self.chosen:
-            await self._world.pause_for(self._chance.between(1.0, 20.0))
+            await self._world.pause_for(self._chance.between(0.5, 14.0))
             self._kinds[self._chance.pick(self.chosen)]()
 
     def _replica(self) -> Replica:

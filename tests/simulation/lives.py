@@ -83,5 +83,3 @@ def _act(users: Users, name: str, upcoming: int | None, draw: float) -> None:
 def _life_of(world: World, name: str) -> Life | None:
     found = world.server.find(SCHEDULED_JOBS, name)
     return None if found is None else world.audit.books.lives[found["metadata"]["uid"]]
-
-

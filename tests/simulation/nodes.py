@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kube.fake_objects import Object, Write
+from kube.fake_objects import Object, Refused, Write
 from simulation.behaviour import Behaviour
 from simulation.bodies import Bodies, Body, End, Kind
 from simulation.chance import Chance
@@ -50,7 +50,10 @@ class Nodes:
 
     def _collect(self) -> None:
         self._collecting = False
-        self._server.objects.collect_garbage()
+        try:
+            self._server.objects.collect_garbage()
+        except Refused:  # what it was about to tidy up was garbage itself
+            self._collect_soon()
 
     # -- the Job controller and the kubelet
 

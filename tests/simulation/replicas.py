@@ -25,7 +25,7 @@ from simulation.network import Connection, Network
 from simulation.story import Story
 from simulation.workers import Workers
 
-Asked = Callable[[str], None]
+Asked = Callable[[Run], None]
 POOLS = {"default": (4, Kind.THREAD), "heavy": (2, Kind.PROCESS)}
 """Workers and kind of each executor: few, so that they run short."""
 
@@ -66,7 +66,7 @@ class Pool(PoolExecutor):
         self._asked = asked
 
     async def start(self, run: Run) -> None:
-        self._asked(run.name)
+        self._asked(run)
         await super().start(run)
 
 
@@ -84,7 +84,7 @@ class Surroundings:
     epoch: float
     on_shown: Callable[[Process, str | None, dict[str, Any]], None]
     on_send: Callable[[Process, Request], None]
-    on_asked: Callable[[Process, str], None]
+    on_asked: Callable[[Process, Run], None]
     on_failed: Callable[[str], None]
 
 
@@ -173,7 +173,7 @@ class Replica:
                 size,
                 Workers(kind, process, registry, around.bodies, around.behaviour, chance),
                 self.clock,
-                lambda name: around.on_asked(process, name),
+                lambda run: around.on_asked(process, run),
             )
             for alias, (size, kind) in POOLS.items()
         }

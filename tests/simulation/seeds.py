@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
+import multiprocessing
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
 from simulation.chance import Chance
 from simulation.lives import by_chance
 from simulation.world import History, run
+
+SPAWN = multiprocessing.get_context("spawn")
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What came of a seed, in short."""
+
+    seed: str
+    wrong: tuple[str, ...]
+    seconds: float
+    runs: int
 
 
 def history_of(seed: str, *, logs: bool = False) -> History:
     """Return the history of a plain seed."""
     replicas, lease = Chance(seed).stream("replicas").pick([(1, False), (1, True), (2, True), (2, True)])
     return run(seed, by_chance, replicas=replicas, lease=lease, logs=logs)
+
+
+def tried(numbers: Iterable[int], processes: int = 1) -> Iterator[Came]:
+    """Try seeds, one after another or in several processes side by side."""
+    if processes == 1:
+        yield from map(_try, numbers)
+        return
+    with SPAWN.Pool(processes, maxtasksperchild=200) as pool:
+        yield from pool.imap_unordered(_try, numbers)
+
+
+def _try(number: int) -> Came:
+    history = history_of(str(number))
+    return Came(history.seed, history.wrong, history.seconds, history.runs)

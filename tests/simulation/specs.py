@@ -24,34 +24,38 @@ def draw_manner(chance: Chance) -> Manner:
     )
 
 
-def draw_when(chance: Chance, now: float) -> Spec:
-    """Return the part of a spec that says when."""
-    spec: Spec = {}
+def draw_rule(chance: Chance, now: float) -> Spec:  # noqa: PLR0911 - a table
+    """Return the rule that names fire times; an empty one fires once, as soon as it is seen."""
     match chance.whole(0, 11):
         case 0 | 1 | 2 | 3 | 4:
-            spec["trigger"] = {"interval": {"seconds": chance.pick(PERIODS)}}
+            return {"trigger": {"interval": {"seconds": chance.pick(PERIODS)}}}
         case 5 | 6:
-            spec["trigger"] = {"cron": {"second": f"*/{chance.pick((3, 5, 10, 20))}"}}
+            return {"trigger": {"cron": {"second": f"*/{chance.pick((3, 5, 10, 20))}"}}}
         case 7:
             seconds = sorted({chance.whole(0, 59) for _ in range(4)})
-            spec["trigger"] = {"cron": {"second": ",".join(map(str, seconds))}}
+            return {"trigger": {"cron": {"second": ",".join(map(str, seconds))}}}
         case 8:
-            spec["schedule"] = chance.pick(["* * * * *", "*/2 * * * *", "@every 7s", "@every 13s"])
+            return {"schedule": chance.pick(["* * * * *", "*/2 * * * *", "@every 7s", "@every 13s"])}
         case 9:
-            spec["trigger"] = {"date": {"at": rfc3339(now + chance.between(-5, 60))}}
+            return {"trigger": {"date": {"at": rfc3339(now + chance.between(-5, 60))}}}
         case 10:
             members = [{"interval": {"seconds": chance.pick(PERIODS)}}, {"cron": {"second": "*/10"}}]
-            spec["trigger"] = {"anyOf": members}
+            return {"trigger": {"anyOf": members}}
         case _:
-            pass  # once, as soon as it is seen
-    bounded = "trigger" in spec and "date" not in spec["trigger"]
-    if bounded and chance.happens(0.1):
-        spec["startTime"] = rfc3339(now + chance.between(-10, 30))
-    if bounded and chance.happens(0.15):
-        spec["endTime"] = rfc3339(now + chance.between(40, 150))
-    if bounded and chance.happens(0.15):
-        begins = now + chance.between(0, 60)
-        spec["exclude"] = [{"from": rfc3339(begins), "to": rfc3339(begins + chance.between(5, 40))}]
+            return {}
+
+
+def draw_when(chance: Chance, now: float) -> Spec:
+    """Return the part of a spec that says when."""
+    spec = draw_rule(chance, now)
+    if "trigger" in spec and "date" not in spec["trigger"]:
+        if chance.happens(0.1):
+            spec["startTime"] = rfc3339(now + chance.between(-10, 30))
+        if chance.happens(0.15):
+            spec["endTime"] = rfc3339(now + chance.between(40, 150))
+        if chance.happens(0.15):
+            begins = now + chance.between(0, 60)
+            spec["exclude"] = [{"from": rfc3339(begins), "to": rfc3339(begins + chance.between(5, 40))}]
     if chance.happens(0.15):
         spec["jitterSeconds"] = chance.pick([1, 2, 5])
     if chance.happens(0.08):
@@ -66,8 +70,8 @@ def draw_how(chance: Chance) -> Spec:
         spec["startingDeadlineSeconds"] = chance.pick([0, 1, 2, 5, 10, 30])
     if chance.happens(0.6):
         spec["coalesce"] = chance.pick(["Latest", "Earliest", "All", "All"])
-    if spec.get("coalesce") == "All" and chance.happens(0.3):
-        spec["maxCatchUpRuns"] = chance.pick([1, 2, 5])
+    if spec.get("coalesce") == "All":
+        spec["maxCatchUpRuns"] = chance.pick([1, 2, 5, 20])  # of a day's worth: a clock may be stepped by one
     if chance.happens(0.75):
         spec["concurrencyPolicy"] = chance.pick(["Forbid", "Allow", "Replace", "Replace", "Queue", "Queue"])
     if spec.get("concurrencyPolicy") == "Queue" and chance.happens(0.4):

@@ -9,7 +9,7 @@ from kalends.executors.calling import Returned
 from kalends.executors.pool import Call, WorkerDied
 from kalends.executors.taskcalls import current_of, task_and_call
 from kalends.model.reasons import Reason
-from kalends.tasks import Registry
+from kalends.tasks import CurrentRun, Registry
 from kalends.tasks.registry import task
 from simulation.behaviour import Behaviour
 from simulation.bodies import Bodies, Body, End, Kind
@@ -47,60 +47,66 @@ class Workers:
 
     async def launch(self, run: Run) -> Call:
         """Give a run to a worker. A thread takes it up at once, a process as soon as it is there."""
-        told, current = task_and_call(self._registry, run)[1].kwargs or {}, current_of(run)
-        loop = asyncio.get_running_loop()
-        started: asyncio.Future[None] = loop.create_future()
-        ended: asyncio.Future[Returned] = loop.create_future()
-        body = Body(
-            told["life"],
-            told["version"],
-            run.name,
-            run.fire_time,
-            run.attempt,
-            self._kind,
-            self._process,
-            "",
-            loop.time(),
-        )
-
-        def begin() -> None:
-            if not ended.done():
-                body.entered = loop.time()
-                self._bodies.enter(body)
-                started.set_result(None)
-                loop.call_later(self._behaviour.act(body.life, body.name).seconds, go_on)
-
-        def go_on() -> None:
-            act = self._behaviour.act(body.life, body.name)
-            asked_to_end = current.cancellation.asked and act.heeds
-            if body.end is not None:
-                return
-            if act.hangs and not asked_to_end:
-                loop.call_later(LOOK_AGAIN, go_on)
-                return
-            self._bodies.leave(body, End.RAISED if act.fails or asked_to_end else End.RETURNED)
-            ended.set_result(Returned(error="RuntimeError: as drawn") if act.fails else Returned('"done"'))
-
-        def stop() -> None:
-            if self._kind is Kind.THREAD:
-                body.given_up = True
-                current.cancellation.ask()
-                if self._behaviour.act(body.life, body.name).heeds:
-                    loop.call_later(self._chance.between(0.0, 0.3), go_on)
-            elif not ended.done():
-                loop.call_later(self._chance.between(0.0, 0.5), kill)
-
-        def kill() -> None:
-            if not ended.done():
-                self._bodies.leave(body, End.KILLED)
-                ended.set_exception(WorkerDied("its process was killed"))
-
+        told = task_and_call(self._registry, run)[1].kwargs or {}
+        now = asyncio.get_running_loop().time()
+        about = told["life"], told["version"], run.name, run.fire_time, run.attempt
+        body = Body(*about, kind=self._kind, process=self._process, job_uid="", entered=now)
+        work = Work(body, current_of(run), self._bodies, self._behaviour, self._chance)
         if self._kind is Kind.THREAD:
-            begin()
-        else:
-            await asyncio.sleep(self._chance.between(0.0, 0.2))
-            loop.call_later(self._chance.between(0.0, 0.3), begin)
-        return Call(started, ended, stop)
+            work.begin()
+            return Call(work.started, work.ended, work.ask)
+        await asyncio.sleep(self._chance.between(0.0, 0.2))
+        asyncio.get_running_loop().call_later(self._chance.between(0.0, 0.3), work.begin)
+        return Call(work.started, work.ended, work.be_killed)
 
     async def close(self) -> None:
         await asyncio.sleep(0)
+
+
+class Work:
+    """One run in one worker."""
+
+    def __init__(self, body: Body, current: CurrentRun, bodies: Bodies, behaviour: Behaviour, chance: Chance) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.started: asyncio.Future[None] = self._loop.create_future()
+        self.ended: asyncio.Future[Returned] = self._loop.create_future()
+        self._body = body
+        self._current = current
+        self._bodies = bodies
+        self._chance = chance
+        self._act = lambda: behaviour.act(body.life, body.name)
+
+    def begin(self) -> None:
+        if not self.ended.done():
+            self._body.entered = self._loop.time()
+            self._bodies.enter(self._body)
+            self.started.set_result(None)
+            self._loop.call_later(self._act().seconds, self._go_on)
+
+    def _go_on(self) -> None:
+        if self._body.end is not None:
+            return
+        act = self._act()
+        heeds = act.heeds and self._current.cancellation.asked
+        if act.hangs and not heeds:
+            self._loop.call_later(LOOK_AGAIN, self._go_on)
+            return
+        fails = act.fails or heeds
+        self._bodies.leave(self._body, End.RAISED if fails else End.RETURNED)
+        self.ended.set_result(Returned(error="RuntimeError: as drawn") if fails else Returned('"done"'))
+
+    def ask(self) -> None:
+        """Ask a thread to end."""
+        self._body.given_up = True
+        self._current.cancellation.ask()
+        if self._act().heeds:
+            self._loop.call_later(self._chance.between(0.0, 0.3), self._go_on)
+
+    def be_killed(self) -> None:
+        """Kill a process, which takes a moment."""
+        self._loop.call_later(self._chance.between(0.0, 0.5), self._die)
+
+    def _die(self) -> None:
+        if not self.ended.done():
+            self._bodies.leave(self._body, End.KILLED)
+            self.ended.set_exception(WorkerDied("its process was killed"))

@@ -12,9 +12,9 @@ from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from kalends.engine.ports import Run
 from kalends.kube.transport import Request
 from kalends.settings import Settings
-from kube.fake_objects import Write
 from simulation.behaviour import Behaviour
 from simulation.bodies import Bodies
 from simulation.chance import Chance
@@ -64,9 +64,7 @@ class World:
         self.bodies = Bodies(loop.time)
         self.behaviour = Behaviour(self.chance.stream("behaviour"))
         self.users = Users(self.server, self.story, self.chance.stream("users"), self.behaviour, self.now)
-        self.nodes = Nodes(
-            self.server, loop, self.chance.stream("nodes"), self.bodies, self.behaviour, self.epoch
-        )
+        self.nodes = Nodes(self.server, loop, self.chance.stream("nodes"), self.bodies, self.behaviour, self.epoch)
         around = Surroundings(
             loop=loop,
             network=self.network,
@@ -79,7 +77,7 @@ class World:
             on_shown=self._shown,
             on_send=self._sent,
             on_asked=self._asked,
-            on_failed=lambda what: self.audit.accuse(what),
+            on_failed=self._failed,
         )
         self.replicas = [Replica(name, around) for name in "abc"[:replicas]]
         self.faults = Faults(self, self.chance.stream("faults"))
@@ -95,7 +93,10 @@ class World:
     def _shown(self, process: Process, kind: str | None, obj: dict[str, Any]) -> None:
         self.audit.shown(process, kind, obj)
 
-    def _asked(self, process: Process, run: str) -> None:
+    def _failed(self, what: str) -> None:
+        self.audit.accuse(what)
+
+    def _asked(self, process: Process, run: Run) -> None:
         self.audit.asked(process, run)
 
     def _sent(self, process: Process, request: Request) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from kalends.engine.ports import Run
 from kalends.kube.transport import Request
 from kube.fake_objects import Write
 from simulation.bodies import Body
@@ -14,9 +15,10 @@ from simulation.loop import Process
 from simulation.network import body_of
 from simulation.oracle.books import Books, Life
 from simulation.oracle.ending import unsettled
+from simulation.oracle.firetimes import FOREVER
 from simulation.oracle.record import Writing, key_of, wrong_in, wrong_with_removal
 from simulation.oracle.telling import told_of
-from simulation.oracle.truth import Asked, wrong_with
+from simulation.oracle.truth import Asked, wrong_with_asking, wrong_with_body
 from simulation.server import JOBS, LEASES, SCHEDULED_JOBS
 
 if TYPE_CHECKING:
@@ -41,7 +43,6 @@ class Audit:
         self.leader = ""
         self._world = world
         self._requests: Counter[tuple[str, int]] = Counter()
-        self._asked: dict[tuple[Process, str], Asked] = {}
         world.server.listeners.append(self._written)
         world.bodies.on_enter = self._entered
         world.bodies.on_leave = self._left
@@ -76,17 +77,19 @@ class Audit:
                 name = body_of(request)["metadata"]["name"]
                 self.accuse(f"{process.name} asks for Job {name} of version {version}, but has seen version {seen}")
 
-    def asked(self, process: Process, run: str) -> None:
-        """Take note that a pool is asked to start a run: by what clock, and who leads at that moment."""
-        replica = self.replica_of(process.name)
-        self._asked[process, run] = Asked(replica.clock.now(), replica.clock.latest(DECIDED_WITHIN), self.leader)
+    def asked(self, process: Process, run: Run) -> None:
+        """Check a run when its pool is asked to start it: what comes after that is beyond anybody's control."""
+        clock = self.replica_of(process.name).clock
+        asked = Asked(process.name, run, clock.now(), clock.latest(FOREVER), self.leader)
+        life = self.books.lives[run.ref.uid]
+        for what in wrong_with_asking(asked, life, life.shown.get(process, 0)):
+            self.accuse(what)
 
     def _entered(self, body: Body) -> None:
         where = body.process.name if body.process is not None else "node"
         self._world.story.tell(where, f"{body.kind} {body.name} begins (version {body.version})")
         life = self.books.by_number[body.life]
-        asked = None if body.process is None else self._asked[body.process, body.name]
-        for what in wrong_with(body, life, self._world.bodies, asked):
+        for what in wrong_with_body(body, life, self._world.bodies):
             self.accuse(what)
 
     def _left(self, body: Body) -> None:
@@ -160,7 +163,8 @@ class Audit:
             return
         name = job["metadata"]["name"]
         earlier = [made for made in life.jobs if made.name == name]
-        if any(made.recorded for made in earlier):
+        # What arrives when its sender is long gone finds no fence: a create has no precondition.
+        if any(made.recorded for made in earlier) and not self._world.network.stale:
             self.accuse(f"Job {name} is made a second time, although its run is on record")
 
     def _lease(self, write: Write) -> None:
@@ -168,5 +172,3 @@ class Audit:
         if holder != self.leader:
             self._world.story.tell("lease", f"is held by {holder or 'nobody'}")
             self.leader = holder
-
-

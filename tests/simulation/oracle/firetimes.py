@@ -22,12 +22,8 @@ class Comb:
 
     def within(self, after: int, until: int) -> Iterator[int]:
         start = max(after + 1, self._first)
-        block = start - start % self._period
-        while block <= until:
-            for offset in self._offsets:
-                if start <= block + offset <= until:
-                    yield block + offset
-            block += self._period
+        for offset in self._offsets:
+            yield from range(start + (offset - start) % self._period, until + 1, self._period)
 
 
 class Instants:
@@ -81,12 +77,15 @@ class FireTimes:
             return []
         until = min(until, self._end)
         after = after if self._start is None else max(after, self._start - 1)
-        found = {at for rule in self._rules for at in rule.within(after, until)}
-        return sorted(at for at in found if not any(low <= at <= high for low, high in self._excluded))
+        found = sorted({at for rule in self._rules for at in rule.within(after, until)})
+        for low, high in self._excluded:
+            found = [at for at in found if not low <= at <= high]
+        return found
 
     def next_after(self, instant: int) -> int | None:
         """Return the next fire time, looking an hour ahead."""
-        return next(iter(self.between(instant, instant + 3600)), None)
+        near = self.between(instant, instant + 30)
+        return next(iter(near or self.between(instant, instant + 3600)), None)
 
 
 def _seconds(text: str) -> list[int]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from simulation.bodies import Bodies, Body, End
 from simulation.instants import instant_of, rfc3339
 from simulation.oracle.books import Life, Version
+from simulation.oracle.firetimes import FOREVER
 
 Json = dict[str, Any]
 
@@ -29,7 +31,7 @@ def keys(status: Json, field: str) -> dict[str, Json]:
     return {key_of(run): run for run in status.get(field, ())}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Writing:
     """One write of a status by an operator; ``clock`` is what its node's clock shows."""
 
@@ -62,8 +64,9 @@ class Writing:
         old = keys(self.before, field)
         return {key: run for key, run in keys(self.after, field).items() if key not in old}
 
+    @cached_property
     def due(self) -> list[int]:
-        """Return the fire times that this write decides, by our own reckoning."""
+        """The fire times that this write decides, by our own reckoning."""
         version, cursor = self.version, self.instant(self.after, "lastScheduleTime")
         if version is None or cursor is None:
             return []
@@ -137,7 +140,7 @@ def _armed(it: Writing) -> Iterator[str]:
 
 def adopted(it: Writing) -> list[str]:
     """Return the runs whose Jobs had been created without being recorded, and that no schedule names any more."""
-    due, since = set(it.due()), it.decided_until()
+    due, since = set(it.due), it.decided_until()
     found = []
     ended = {key: run for key, run in it.newly("history").items() if run["outcome"] not in NEVER_STARTED}
     for key, run in {**it.newly("active"), **ended}.items():
@@ -151,7 +154,7 @@ def adopted(it: Writing) -> list[str]:
 
 
 def _due(it: Writing) -> Iterator[str]:
-    due, more = it.due(), adopted(it)
+    due, more = it.due, adopted(it)
     if it.grown("due") != len(due) + len(more):
         yield (
             f"counts.due grew by {it.grown('due')}, but between {it.decided_until()} and the cursor "
@@ -163,26 +166,23 @@ def _due(it: Writing) -> Iterator[str]:
 
 def _starts(it: Writing) -> Iterator[str]:
     """Each fire time is started at most once, and only if it was due, queued, asked for, or has its Job."""
-    due = {rfc3339(at) for at in it.due()} | set(adopted(it))
+    due, more = set(it.due), adopted(it)
     queued = keys(it.before, "queued")
     for key, run in it.newly("active").items():
         if key in it.life.runs:
             yield f"{run['name']} is started, but was before"
-        if key not in due and key not in queued and not run.get("request"):
+        if not run.get("request") and instant_of(key) not in due and key not in queued and key not in more:
             yield f"{run['name']} is started, but was neither due nor queued"
     for key, run in it.newly("queued").items():
         if key in it.life.runs or key in it.life.waited:
             yield f"{run['name']} is queued, but was queued or started before"
-        if key not in due and not run.get("request"):
+        if not run.get("request") and instant_of(key) not in due:
             yield f"{run['name']} is queued, but was not due"
     left = [key for key in queued if key in it.newly("active")]
     waiting = [key for key in keys(it.after, "queued") if key in queued]
-    if left and waiting and max(map(_order(queued), left)) > min(map(_order(queued), waiting)):
+    order = list(queued)
+    if left and waiting and max(map(order.index, left)) > min(map(order.index, waiting)):
         yield f"of those that wait {left} went first, before {waiting}"
-
-
-def _order(queued: dict[str, Json]) -> Any:
-    return lambda key: queued[key]["scheduledTime"]
 
 
 def _ends(it: Writing) -> Iterator[str]:
@@ -245,7 +245,10 @@ def _attempts(it: Writing) -> Iterator[str]:
         if attempt > max(limits) + 1:
             yield f"{run['name']} is attempt {attempt}, and at most {max(limits)} retries are allowed"
         last = next(reversed(it.bodies.of_run(it.life.number, name)), None)
-        if last is not None and last.end is End.RETURNED and not old[key].get("cancelling"):
+        limit = min(one.spec.get("activeDeadlineSeconds", FOREVER) for one in it.life.versions.values())
+        if last is None or last.end is not End.RETURNED or (last.left or 0) - last.entered >= limit:
+            continue
+        if not old[key].get("cancelling"):
             holder = old[key].get("holder")
             if holder == it.writer or not (holder or _job_is_gone(it.life, name)):
                 yield f"{name} went well, and is tried again"
@@ -266,7 +269,7 @@ def _known_by_its_job(it: Writing, run: Json) -> bool:
 
 def _policies(it: Writing) -> Iterator[str]:
     """What the policies made of those that were due, where there can be no doubt about it."""
-    version, due = it.version, it.due()
+    version, due = it.version, it.due
     if version is None:
         return
     spec = version.spec
@@ -277,7 +280,8 @@ def _policies(it: Writing) -> Iterator[str]:
         yield f"{active} are active, and maxInstances is {most}; new are {[run['name'] for run in chosen]}"
     limit = spec.get("maxRuns")
     scheduled = [run for run in chosen if not run.get("request")]
-    if limit is not None and scheduled and it.after["counts"]["started"] > limit:
+    by_hand = sum(1 for run in it.newly("active").values() if run.get("request"))
+    if limit is not None and scheduled and it.after["counts"]["started"] - by_hand > limit:
         yield f"{it.after['counts']['started']} runs have started, and maxRuns is {limit}"
     if due:
         yield from _choice(it, spec, due)
@@ -288,7 +292,8 @@ def _choice(it: Writing, spec: Json, due: list[int]) -> Iterator[str]:
     policy, most = spec.get("concurrencyPolicy", "Forbid"), spec.get("maxInstances", 1)
     if deadline is None and it.grown("missed") and not it.before.get("active") and not it.before.get("queued"):
         yield "a run was missed, but no deadline is set"
-    if spec.get("coalesce") == "All" and policy != "Replace":
+    taken_up = any(_known_by_its_job(it, run) for run in it.newly("active").values())
+    if spec.get("coalesce") == "All" and policy != "Replace" and not taken_up:
         allowed = max(0, len(due) - spec.get("maxCatchUpRuns", CATCH_UP))
         if it.grown("coalesced") > allowed:
             yield f"{it.grown('coalesced')} were coalesced, but coalesce is All"

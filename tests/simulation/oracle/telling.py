@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 Json = dict[str, Any]
+MARKS = ("lastScheduleTime", "armedTime", "nextRunTime", "observedGeneration")
 
 
 def told_of(before: Json, after: Json) -> str:
@@ -12,16 +13,18 @@ def told_of(before: Json, after: Json) -> str:
     old, new = before.get("counts", {}), after.get("counts", {})
     grown = [f"{name}{new[name] - old.get(name, 0):+d}" for name in new if new[name] != old.get(name, 0)]
     words = [", ".join(grown)] if grown else []
-    for field in ("active", "queued"):
-        if before.get(field) != after.get(field):
-            words.append(f"{field} [{' '.join(_run(run) for run in after.get(field, ()))}]")
-    seen = {run["name"]: run["outcome"] for run in before.get("history", ()) if "name" in run}
-    for run in after.get("history", ()):
-        if seen.get(run.get("name")) != run["outcome"]:
-            words.append(f"{run.get('name')} {run['outcome']}{_because(run)}")
-    for field in ("lastScheduleTime", "armedTime", "nextRunTime", "observedGeneration"):
-        if before.get(field) != after.get(field):
-            words.append(f"{field} {after.get(field)}")
+    words += [
+        f"{field} [{' '.join(_run(run) for run in after.get(field, ()))}]"
+        for field in ("active", "queued")
+        if before.get(field) != after.get(field)
+    ]
+    seen = {run["name"]: run["outcome"] for run in before.get("history", ())}
+    words += [
+        f"{run['name']} {run['outcome']}{_because(run)}"
+        for run in after.get("history", ())
+        if seen.get(run["name"]) != run["outcome"]
+    ]
+    words += [f"{field} {after.get(field)}" for field in MARKS if before.get(field) != after.get(field)]
     if before.get("lastMisfire") != after.get("lastMisfire") and "lastMisfire" in after:
         words.append(f"misfire: {after['lastMisfire'].get('message')}")
     ready = [_ready(before), _ready(after)]

@@ -1,79 +1,75 @@
-"""Claims about one body at the moment when it is entered."""
+"""Claims about what really runs: when a pool is asked for it, and when its body is entered."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from kalends.engine.ports import Run
 from simulation.bodies import Bodies, Body, Kind
 from simulation.oracle.books import Life
 
-LATE = 1.0
-"""Seconds between the last look at the deadline and the first line of the body; a worker is free by then."""
+LATE = 0.1
+"""Seconds between the last look at the deadline and the moment at which a pool is asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The moment at which a pool was asked to start a run."""
+    """The moment at which a pool is asked to start a run."""
 
+    by: str
+    run: Run
     clock: float
     """What its operator's clock showed."""
     latest: float
-    """The latest instant that this clock had shown in the last minutes."""
+    """The latest instant that this clock had ever shown."""
     leader: str
     """Who held the lease, where there is one."""
 
 
-def wrong_with(body: Body, life: Life, bodies: Bodies, asked: Asked | None) -> Iterator[str]:
-    """Yield what is wrong with a body that begins now.
+def wrong_with_asking(asked: Asked, life: Life, seen: int) -> Iterator[str]:
+    """Yield what is wrong with a start that is asked for now.
 
     Args:
-        body: The one that begins.
-        life: The resource whose spec it has.
-        bodies: All there were; the new one is the last.
-        asked: When its pool was asked to start it; None for a pod.
+        asked: By whom, and when.
+        life: The resource.
+        seen: The newest version of its spec that whoever asks has been shown.
     """
-    yield from _once(body, life, bodies)
-    if asked is not None:
-        yield from _claimed(body, life, asked.leader)
-        yield from _up_to_date(body, life)
-        yield from _in_time(body, life, asked)
-    yield from _room(body, life, bodies)
+    run = asked.run
+    claims = [one for one in life.status.get("active", ()) if one["name"] == run.name]
+    if life.deleted is None and not any(one.get("holder") == asked.by for one in claims):
+        yield f"{run.name} is started in {asked.by}, but its claim on record is {claims or 'not there'}"
+    if asked.leader and asked.leader != asked.by:
+        yield f"{run.name} is started in {asked.by}, but the lease is held by {asked.leader}"
+    version = told_by_run(run)
+    if version < seen:
+        yield f"{run.name} is started with version {version}, but its operator has seen version {seen}"
+    if asked.latest < run.fire_time and not run.request:
+        yield f"{run.name} is started {run.fire_time - asked.latest:.1f} s before it is due"
+    spec = next((one.spec for one in life.versions.values() if one.number == version), {})
+    deadline = spec.get("startingDeadlineSeconds")
+    lateness = asked.clock - run.fire_time - spec.get("jitterSeconds", 0)
+    if deadline is not None and run.attempt == 1 and lateness > deadline + LATE:
+        yield f"{run.name} is started {lateness:.1f} s late, and {deadline} s are allowed"
 
 
-def _once(body: Body, life: Life, bodies: Bodies) -> Iterator[str]:
+def told_by_run(run: Run) -> int:
+    """Return the version that a run of a task carries."""
+    kwargs = getattr(run.target, "kwargs", None) or {}
+    return int(kwargs["version"])
+
+
+def wrong_with_body(body: Body, life: Life, bodies: Bodies) -> Iterator[str]:
+    """Yield what is wrong with a body that begins now, the last of ``bodies``."""
     earlier = [one for one in bodies.of_run(body.life, body.name) if one is not body]
     if body.kind is Kind.POD:
         # A Job that somebody deleted before anybody could record it is made again: nobody knows of it.
         unrecorded = {job.uid for job in life.jobs if not job.recorded and job.deleted is not None}
         earlier = [one for one in earlier if one.job_uid not in unrecorded]
-    if earlier:
+    stale = any(job.uid == body.job_uid and job.stale for job in life.jobs)
+    if earlier and not stale:
         yield f"{body.name} is entered a second time; the first was at {earlier[0].entered:.3f} s"
-
-
-def _claimed(body: Body, life: Life, leader: str) -> Iterator[str]:
-    holder = body.process.name if body.process is not None else ""
-    claims = [run for run in life.status.get("active", ()) if run["name"] == body.name]
-    if life.deleted is None and not any(run.get("holder") == holder for run in claims):
-        yield f"{body.name} begins in {holder}, but its claim on record is {claims or 'not there'}"
-    if leader and leader != holder:
-        yield f"{body.name} begins in {holder}, but the lease is held by {leader}"
-
-
-def _up_to_date(body: Body, life: Life) -> Iterator[str]:
-    seen = 0 if body.process is None else life.shown.get(body.process, 0)
-    if body.version < seen:
-        yield f"{body.name} begins with version {body.version}, but its operator has seen version {seen}"
-
-
-def _in_time(body: Body, life: Life, asked: Asked) -> Iterator[str]:
-    spec = next((one.spec for one in life.versions.values() if one.number == body.version), {})
-    if asked.latest < body.fire_time:
-        yield f"{body.name} begins {body.fire_time - asked.latest:.1f} s before it is due"
-    deadline = spec.get("startingDeadlineSeconds")
-    lateness = asked.clock - body.fire_time - spec.get("jitterSeconds", 0)
-    if deadline is not None and body.attempt == 1 and lateness > deadline + LATE:
-        yield f"{body.name} begins {lateness:.1f} s late, and {deadline} s are allowed"
+    yield from _room(body, life, bodies)
 
 
 def _room(body: Body, life: Life, bodies: Bodies) -> Iterator[str]:

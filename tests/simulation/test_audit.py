@@ -1,0 +1,98 @@
+"""The audit itself is audited: a product that is broken on purpose is found out within a few seeds.
+
+The seams that are broken here are the product's own laws, one at a time, as a careless change might break them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from kalends.engine import deciding, drafting, planning, settling
+from kalends.engine.scheduler import Scheduler
+from kalends.executors.jobs import JobsExecutor
+from kalends.handlers.leading import Leading
+from kalends.stores.crd import CrdJobStore
+from simulation.seeds import history_of
+
+SEEDS = range(1, 40)
+pytestmark = pytest.mark.slow
+
+
+def found_out() -> str:
+    """Return what the audit says first, of the first seed in which it finds anything."""
+    for seed in SEEDS:
+        wrong = history_of(str(seed)).wrong
+        if wrong:
+            return wrong[0]
+    return "nothing"
+
+
+def test_an_edit_that_fires_for_the_past_is_found_out(monkeypatch):
+    monkeypatch.setattr(deciding, "arm", lambda schedule, state, now: replace(state, schedule_hash=schedule.hash))
+    assert found_out() != "nothing"
+
+
+def test_a_write_over_what_somebody_else_wrote_is_found_out(monkeypatch):
+    write = CrdJobStore.write
+
+    async def forced(self, ref, version, before, after):
+        fresh = await self.read(ref)
+        return await write(self, ref, fresh.version, before, after)
+
+    monkeypatch.setattr(CrdJobStore, "write", forced)
+    assert found_out() != "nothing"
+
+
+def test_two_that_lead_at_once_are_found_out(monkeypatch):
+    monkeypatch.setattr(Leading, "may_act", lambda self: True)
+    monkeypatch.setattr(Leading, "_stop", lambda self: None)
+    assert found_out() != "nothing"
+
+
+def test_a_lost_run_that_is_never_reported_is_found_out(monkeypatch):
+    report = settling._report_of
+    monkeypatch.setattr(
+        settling, "_report_of", lambda ref, run, facts, jobs: None if run.holder else report(ref, run, facts, jobs)
+    )
+    assert found_out() != "nothing"
+
+
+def test_a_name_that_is_not_the_same_twice_is_found_out(monkeypatch):
+    name, turn = drafting.run_name, [0]
+
+    def unsteady(resource, fire_time, attempt=1, request=""):
+        turn[0] += 1
+        return f"{name(resource, fire_time, attempt, request)}x{turn[0] % 2}"
+
+    monkeypatch.setattr(drafting, "run_name", unsteady)
+    assert found_out() != "nothing"
+
+
+def test_a_queue_that_serves_the_youngest_first_is_found_out(monkeypatch):
+    waiting = planning.waiting
+    monkeypatch.setattr(planning, "waiting", lambda draft: waiting(draft)[::-1])
+    assert found_out() != "nothing"
+
+
+def test_a_deletion_that_stops_nothing_is_found_out(monkeypatch):
+    monkeypatch.setattr(Scheduler, "forget", lambda self, key, uid: None)
+    assert found_out() != "nothing"
+
+
+def test_a_deadline_that_nobody_looks_at_again_is_found_out(monkeypatch):
+    claims = deciding._claims_to_start
+
+    def careless(schedule, state, facts):
+        return claims(replace(schedule, grace_time=None), state, facts)
+
+    monkeypatch.setattr(deciding, "_claims_to_start", careless)
+    assert found_out() != "nothing"
+
+
+def test_jobs_that_are_not_adopted_are_found_out(monkeypatch):
+    monkeypatch.setattr(planning, "adopt_passed_over", lambda draft, since: None)
+    monkeypatch.setattr(deciding, "adopt_passed_over", lambda draft, since: None)
+    monkeypatch.setattr(JobsExecutor, "views", lambda self, uid: ())
+    assert found_out() != "nothing"

@@ -1,0 +1,142 @@
+"""What the simulated loop keeps of asyncio's promises, and what it draws."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+
+import pytest
+
+from simulation.loop import BusyLoop, Process, SimulatedLoop, Stalled
+
+
+def lived(script, seed: int = 1):
+    """Run ``script(loop, told)`` to its end, and return what was told."""
+    loop = SimulatedLoop(Random(seed))  # noqa: S311 - repeatable is what it is for
+    told: list[object] = []
+    try:
+        loop.run_until_complete(script(loop, told))
+        assert loop.failures == []
+    finally:
+        loop.throw_away()
+    return told
+
+
+def process_of(loop: SimulatedLoop, name: str = "one") -> Process:
+    process = Process(name)
+    loop.add_process(process)
+    return process
+
+
+def test_hours_pass_at_once():
+    async def script(loop, told):
+        await asyncio.sleep(7200)
+        told.append(loop.time())
+
+    assert lived(script) == [pytest.approx(7200, abs=0.01)]
+
+
+def test_within_a_process_callbacks_run_in_the_order_in_which_they_were_scheduled():
+    async def script(loop, told):
+        process = process_of(loop)
+        for number in range(100):
+            loop.call_soon(told.append, number, context=process.context)
+        await asyncio.sleep(1)
+
+    assert lived(script) == list(range(100))
+
+
+def test_processes_interleave_as_the_seed_says():
+    async def count(told, name):
+        for _ in range(20):
+            told.append(name)
+            await asyncio.sleep(0)
+
+    async def script(loop, told):
+        for name in "ab":
+            loop.spawn(process_of(loop, name), count(told, name))
+        await asyncio.sleep(1)
+
+    stories = {"".join(lived(script, seed)) for seed in range(10)}
+    assert len(stories) == 10
+    assert lived(script, 3) == lived(script, 3)
+
+
+def test_a_killed_process_does_nothing_more_not_even_a_finally():
+    async def work(told):
+        try:
+            while True:
+                told.append("working")
+                await asyncio.sleep(1)
+        finally:
+            told.append("tidying up")
+
+    async def script(loop, told):
+        process = process_of(loop)
+        loop.spawn(process, work(told))
+        await asyncio.sleep(2.5)
+        process.kill()
+        await asyncio.sleep(10)
+        assert told == ["working"] * 3
+
+    lived(script)
+
+
+def test_a_process_can_be_killed_between_any_two_awaits():
+    async def work(told):
+        for number in range(10):
+            told.append(number)
+            await asyncio.sleep(0)
+
+    async def script(loop, told, steps):
+        process = process_of(loop)
+        loop.spawn(process, work(told))
+        process.after_steps(steps, process.kill)
+        await asyncio.sleep(1)
+
+    for steps in range(9):
+        told: list[int] = []
+        lived(lambda loop, _, steps=steps, told=told: script(loop, told, steps))
+        assert told == list(range(steps + 1))
+
+
+def test_a_stopped_process_goes_on_where_it_was_and_its_timers_are_late():
+    async def work(loop, told):
+        await asyncio.sleep(1)
+        told.append(loop.time())
+
+    async def script(loop, told):
+        process = process_of(loop)
+        loop.spawn(process, work(loop, told))
+        await asyncio.sleep(0.5)
+        process.stopped = True
+        await asyncio.sleep(40)
+        process.stopped = False
+        await asyncio.sleep(1)
+
+    assert lived(script) == [pytest.approx(40.5, abs=0.1)]
+
+
+def test_turning_in_circles_is_noticed():
+    async def script(loop, told):
+        while True:
+            await asyncio.sleep(0)
+
+    with pytest.raises(BusyLoop):
+        lived(script)
+
+
+def test_waiting_for_each_other_is_noticed():
+    async def script(loop, told):
+        await asyncio.Event().wait()
+
+    with pytest.raises(Stalled):
+        lived(script)
+
+
+def test_sets_of_tasks_are_walked_in_the_same_order_each_time():
+    async def script(loop, told):
+        tasks = {asyncio.ensure_future(asyncio.sleep(0, result=number)) for number in range(50)}
+        told.extend([await task for task in tasks])
+
+    assert lived(script) == lived(script)

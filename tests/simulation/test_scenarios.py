@@ -1,0 +1,164 @@
+"""What the simulation has found, each as a scenario of its own: seeds change their meaning, these do not.
+
+A scenario sets the stage, and lets chance do the rest: it is lived a few times over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from simulation.behaviour import Manner
+from simulation.network import FAIR, Weather
+from simulation.server import JOBS, SCHEDULED_JOBS
+from simulation.users import Manifest
+from simulation.world import World, run
+
+SEEDS = [f"scenario-{number}" for number in range(3)]
+DOWN = Weather(down=True)
+QUICK = Manner(usual=(0.1, 0.3))
+
+
+def lived(seed, script, **around):
+    """Live by a script, to a settled end in which every invariant must hold."""
+
+    async def to_the_end(world: World) -> None:
+        await script(world)
+        world.faults.stop()
+        world.behaviour.troubled = False
+        await asyncio.sleep(60)
+        world.audit.settled()
+
+    history = run(seed, to_the_end, **around)
+    assert not history.wrong, str(history)
+    return history
+
+
+async def started(world: World, *, where: str = "jobs", manner: Manner = QUICK, **spec) -> Manifest:
+    """Start all replicas, and create one resource that they have seen."""
+    for replica in world.replicas:
+        replica.start()
+    await asyncio.sleep(2)
+    world.behaviour.manners[1] = manner
+    manifest = Manifest("alpha", 1, where, 1, spec)
+    world.users.make(manifest)
+    await asyncio.sleep(0.5)
+    return manifest
+
+
+async def until(holds, at_most: float = 60.0) -> None:
+    for _ in range(int(at_most / 0.05)):
+        if holds():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it never came to that")
+
+
+def counts(world: World) -> dict[str, int]:
+    return world.server.find(SCHEDULED_JOBS, "alpha")["status"]["counts"]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_edit_to_no_schedule_at_all_does_not_run_for_the_creation(seed):
+    async def script(world: World) -> None:
+        await started(world, schedule="*/2 * * * *", suspend=False)
+        world.users.edit("alpha", {"schedule": None}, "takes the schedule of")
+        await asyncio.sleep(5)
+
+    history = lived(seed, script)
+    assert history.runs <= 1  # of the schedule itself, where its minute has just begun
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_job_of_the_old_schedule_takes_no_fire_time_from_the_new_one(seed):
+    async def script(world: World) -> None:
+        await started(world, trigger={"interval": {"seconds": 10}}, coalesce="All", concurrencyPolicy="Allow")
+        # The feed hears nothing of the edit, and the operator dies between creating a Job and recording it.
+        await until(lambda: world.server.count_of("POST", "/jobs") > 2)
+        replica = world.replicas[0]
+        replica.connection.break_watches(world.chance)
+        made = world.server.count_of("POST", "/jobs")
+        world.users.edit("alpha", {"trigger": {"interval": {"seconds": 3}}}, "edits the schedule of")
+        await until(lambda: world.server.count_of("POST", "/jobs") > made)
+        replica.kill()
+        await asyncio.sleep(15)
+
+    lived(seed, script)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_server_that_asks_for_patience_gets_no_job_of_an_old_spec_once_the_new_one_was_seen(seed):
+    async def script(world: World) -> None:
+        await started(world, trigger={"interval": {"seconds": 4}})
+        await asyncio.sleep(3)
+        world.network.weather = Weather(refused=0.6)
+        for _ in range(12):
+            await asyncio.sleep(1.3)
+            world.users.edit_what("alpha")
+        world.network.weather = FAIR
+        await asyncio.sleep(5)
+
+    lived(seed, script)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_job_that_went_while_the_watches_were_away_does_not_stay_active(seed):
+    async def script(world: World) -> None:
+        await started(world, trigger={"interval": {"seconds": 5}})
+        world.replicas[0].connection.break_watches(world.chance)
+        world.server.objects.compact()
+        before = len(world.server.all(JOBS))
+        await until(lambda: len(world.server.all(JOBS)) > before)
+        world.network.weather = DOWN
+        for job in world.server.all(JOBS):
+            world.server.delete(JOBS, job["metadata"]["name"])
+        world.server.objects.compact()
+        await asyncio.sleep(8)
+        world.network.weather = FAIR
+
+    lived(seed, script)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_job_that_has_started_unseen_is_not_taken_for_one_that_never_did(seed):
+    async def script(world: World) -> None:
+        slow = Manner(usual=(20.0, 20.0))
+        await started(world, manner=slow, trigger={"interval": {"seconds": 15}}, pendingTimeoutSeconds=5)
+        await until(lambda: world.server.all(JOBS))
+        world.network.weather = DOWN
+        world.server.end_watches(broken=True)
+        await asyncio.sleep(10)
+        world.network.weather = FAIR
+
+    history = lived(seed, script)
+    assert "PendingTimeout" not in str(history)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_leader_that_was_paused_for_forty_seconds_does_no_harm(seed):
+    async def script(world: World) -> None:
+        await started(world, where="default", trigger={"interval": {"seconds": 3}}, manner=Manner(usual=(0.5, 5.0)))
+        await until(lambda: world.audit.leader)
+        await asyncio.sleep(6)
+        leader = next(one for one in world.replicas if one.process.name == world.audit.leader)
+        leader.process.after_steps(world.chance.whole(0, 30), lambda: leader.pause(40))
+        await asyncio.sleep(18)
+        assert world.audit.leader not in {"", leader.process.name}, "nobody took over"
+        await asyncio.sleep(30)
+
+    lived(seed, script, replicas=2)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("step", [600, -600, 86_400, -86_400])
+def test_a_stepped_clock_makes_nothing_happen_twice(seed, step):
+    async def script(world: World) -> None:
+        await started(world, where="default", trigger={"interval": {"seconds": 7}}, coalesce="Latest")
+        await asyncio.sleep(10)
+        world.replicas[0].step_clock(step)
+        await asyncio.sleep(15)
+        world.replicas[0].step_clock(-step)
+        await asyncio.sleep(10)
+
+    lived(seed, script)

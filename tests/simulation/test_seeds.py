@@ -1,0 +1,27 @@
+"""Plain seeds: every invariant holds in every one of them.
+
+KALENDS_SEEDS says how many, or which (``FIRST-LAST``). What a seed does changes with every change of the generators, so
+a bug that one has found leaves a scenario behind (``test_scenarios.py``).
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from simulation.seeds import history_of
+
+AT_ONCE = 20
+SAID = os.environ.get("KALENDS_SEEDS", "200")
+FIRST, _, LAST = SAID.rpartition("-")
+SEEDS = range(int(FIRST or 1), int(LAST) + 1)
+CHUNKS = [SEEDS[start : start + AT_ONCE] for start in range(0, len(SEEDS), AT_ONCE)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", CHUNKS, ids=lambda seeds: f"{seeds[0]}-{seeds[-1]}")
+def test_nothing_is_lost_and_nothing_happens_twice(seeds: range):
+    for seed in seeds:
+        history = history_of(str(seed))
+        assert not history.wrong, f"{history}\n(python -m simulation --seed {seed}, from tests/)"

@@ -23,8 +23,10 @@ class CrdJobStore:
         """Record a state."""
         status = merge_patch({} if before is None else encode(before), encode(after))
         body = {"metadata": {"resourceVersion": version, "uid": ref.uid}, "status": status}
+        # A claim is the start of a run in the pod, as its creation is that of a Job: it does not wait behind records.
+        lane = Lane.CREATE if _claims(before, after) else Lane.STATUS
         try:
-            obj = await self._client.merge_patch(f"{_path(ref)}/status", body, lane=Lane.STATUS)
+            obj = await self._client.merge_patch(f"{_path(ref)}/status", body, lane=lane)
         except ApiError as error:
             raise _store_error(error, ref) from error
         found: str = obj["metadata"]["resourceVersion"]
@@ -52,6 +54,12 @@ class CrdJobStore:
 
 def _path(ref: Ref) -> str:
     return f"/apis/{API_VERSION}/namespaces/{ref.namespace}/{PLURAL}/{ref.name}"
+
+
+def _claims(before: State | None, after: State) -> bool:
+    """Return whether a write claims a run for a pool of ours."""
+    known = set() if before is None else {run.name for run in before.active if run.holder}
+    return any(run.holder and run.name not in known for run in after.active)
 
 
 def _store_error(error: ApiError, ref: Ref) -> JobStoreError:

@@ -189,6 +189,35 @@ async def test_a_term_that_nobody_followed_has_no_successor(replicas: list[Repli
     assert first.successors == []
 
 
+@pytest.mark.parametrize("seconds", [15, 20, 61])
+async def test_after_an_outage_for_all_the_last_leader_leads_again(replicas: list[Replica], seconds: float) -> None:
+    first, second = replicas
+    async with electing(first, second):
+        for replica in replicas:
+            replica.connection.cut()
+        await asyncio.sleep(seconds)
+        second.connection.mend()
+        await asyncio.sleep(1)
+        first.connection.mend()
+        await asyncio.sleep(10)
+        assert first.elector.is_leader()
+    assert second.words == []
+    assert first.successors == []
+
+
+async def test_after_an_outage_that_the_last_leader_did_not_survive_another_one_leads_soon(
+    replicas: list[Replica],
+) -> None:
+    first, second = replicas
+    async with electing(first, second):
+        await first.crash()
+        second.connection.cut()
+        await asyncio.sleep(60)
+        second.connection.mend()
+        await asyncio.sleep(9)
+        assert second.elector.is_leader()
+
+
 async def test_a_successor_that_has_gone_again_is_noticed(replicas: list[Replica]) -> None:
     first, second = replicas
     async with electing(first, second):

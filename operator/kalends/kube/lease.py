@@ -14,7 +14,7 @@ import math
 import random
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from kalends.clock import Clock
@@ -27,6 +27,8 @@ from kalends.kube.transport import JSON, MERGE_PATCH, JsonObject
 log = logging.getLogger(__name__)
 
 RELEASE_TIMEOUT = 2.0
+# Retry periods that a holder is given after an outage, in which it tries once or twice.
+HEAD_START = 2
 # No clock moves on for less.
 SHORTEST_WAIT = 0.001
 LOST_RACE = frozenset({HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND})
@@ -111,6 +113,7 @@ class LeaderElector:
         self._unsucceeded = False
         self._may_hold = False
         self._complaint = ""
+        self._last_contact = -math.inf
         self._stopping = False
         self._woken = asyncio.Event()
 
@@ -175,13 +178,21 @@ class LeaderElector:
         return self.is_leader()
 
     async def _take(self) -> None:
+        blind = self._clock.monotonic() - self._last_contact > self._timing.renew_deadline
         record = await self._read()
+        if blind and record is not None:
+            self._give_a_head_start(record)
         # A lease that was deleted binds us until it would have lapsed: its holder need not know yet.
-        last = record or self._record
+        last = self._record
         if last is None or last.holder in {"", self.identity} or self._has_lapsed(last):
             # The highest term that was written by us, perhaps without our knowing: its answer may have been lost.
             self._claimed = max(last.transitions if last is not None else 0, self._epoch) + 1
             await self._write(record, {"leaseTransitions": self._claimed, "acquireTime": self._now()})
+
+    def _give_a_head_start(self, record: Record) -> None:
+        """Let the holder renew first, where nobody could for a while: what it runs goes on, and need not be lost."""
+        lapses = self._clock.monotonic() + HEAD_START * self._timing.retry_period
+        self._record = replace(record, changed_at=max(record.changed_at, lapses - record.duration))
 
     async def _renew(self) -> None:
         if self._record is None or not await self._write(self._record, {}):
@@ -217,7 +228,9 @@ class LeaderElector:
         except ApiError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
+            self._last_contact = self._clock.monotonic()
             return None
+        self._last_contact = self._clock.monotonic()
         record = self._record_of(lease)
         if self._record is None or self._record.version != record.version:
             self._record = record
@@ -246,6 +259,7 @@ class LeaderElector:
                     self._hear(self._record_of(lease))
 
     def _hear(self, record: Record) -> None:
+        self._last_contact = self._clock.monotonic()
         known = self._record
         if known is not None and not _is_newer(record.version, known.version):
             return
@@ -281,6 +295,7 @@ class LeaderElector:
             if error.status in LOST_RACE:
                 return False
             raise
+        self._last_contact = self._clock.monotonic()
         self._record = self._record_of(lease)
         self._epoch = self._record.transitions
         self._unsucceeded = True

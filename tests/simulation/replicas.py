@@ -45,11 +45,16 @@ class NodeClock:
     def step(self, seconds: float) -> None:
         self._steps.append((self._loop.time(), self.offset + seconds))
 
-    def latest(self, within: float) -> float:
-        """Return the latest instant that it may have shown to somebody who has looked ``within`` the last seconds."""
+    def shown(self, within: float) -> tuple[float, float]:
+        """Return the earliest and the latest instant that somebody may have read who looked ``within`` so many seconds.
+
+        What was read is brought forward to now, so that only steps make a difference.
+        """
         since = self._loop.time() - within
         lasting = [step for step, following in zip(self._steps, self._steps[1:], strict=False) if following[0] > since]
-        return self._epoch + self._loop.time() + max(offset for _, offset in [*lasting, self._steps[-1]])
+        offsets = [offset for _, offset in [*lasting, self._steps[-1]]]
+        now = self._epoch + self._loop.time()
+        return now + min(offsets), now + max(offsets)
 
     def now(self) -> float:
         return self._epoch + self._loop.time() + self.offset

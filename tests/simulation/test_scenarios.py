@@ -151,6 +151,39 @@ def test_a_leader_that_was_paused_for_forty_seconds_does_no_harm(seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(("end", "seconds"), [("kill", 17.0), ("terminate", 2.0)])
+def test_the_lead_passes_within_the_duration_of_a_lease_and_at_once_where_it_is_given_up(seed, end, seconds):
+    async def script(world: World) -> None:
+        await started(world, where="default", trigger={"interval": {"seconds": 3}})
+        await until(lambda: world.audit.leader)
+        await asyncio.sleep(world.chance.between(0, 6))
+        leader = next(one for one in world.replicas if one.process.name == world.audit.leader)
+        leader.restarts = False
+        name = leader.process.name
+        getattr(leader, end)()
+        await until(lambda: world.audit.leader not in {"", name}, at_most=seconds)
+
+    lived(seed, script, replicas=2)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_operator_that_is_told_to_stop_leaves_no_claim_behind(seed):
+    async def script(world: World) -> None:
+        manner = Manner(usual=(0.5, 20.0))
+        await started(world, where="heavy", trigger={"interval": {"seconds": 2}}, maxInstances=2, manner=manner)
+        await asyncio.sleep(world.chance.between(4, 12))
+        (replica,) = world.replicas
+        replica.restarts = False
+        replica.terminate()
+        await until(lambda: replica.process is None)
+        assert counts(world)["active"] == 0
+        replica.start()
+
+    history = lived(seed, script)
+    assert "Lost" not in str(history)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("step", [600, -600, 86_400, -86_400])
 def test_a_stepped_clock_makes_nothing_happen_twice(seed, step):
     async def script(world: World) -> None:

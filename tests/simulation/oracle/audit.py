@@ -42,7 +42,8 @@ class Audit:
         self.books = Books()
         self.leader = ""
         self._world = world
-        self._requests: Counter[tuple[str, int]] = Counter()
+        self.requests: Counter[tuple[str, int]] = Counter()
+        """Requests by process and minute."""
         world.server.listeners.append(self._written)
         world.bodies.on_enter = self._entered
         world.bodies.on_leave = self._left
@@ -66,8 +67,8 @@ class Audit:
     def sent(self, process: Process, request: Request) -> None:
         """Check what an operator sends at the moment when it sends it."""
         minute = (process.name, int(self._world.loop.time() // 60))
-        self._requests[minute] += 1
-        if self._requests[minute] == MOST_REQUESTS:
+        self.requests[minute] += 1
+        if self.requests[minute] == MOST_REQUESTS:
             self.accuse(f"{process.name} has sent {MOST_REQUESTS} requests within a minute")
         if request.method == "POST" and request.path.endswith("/jobs") and not request.params.get("dryRun"):
             annotations = body_of(request)["metadata"]["annotations"]
@@ -80,7 +81,7 @@ class Audit:
     def asked(self, process: Process, run: Run) -> None:
         """Check a run when its pool is asked to start it: what comes after that is beyond anybody's control."""
         clock = self.replica_of(process.name).clock
-        asked = Asked(process.name, run, clock.now(), clock.latest(FOREVER), self.leader)
+        asked = Asked(process.name, run, clock.now(), clock.shown(FOREVER)[1], self.leader)
         life = self.books.lives[run.ref.uid]
         for what in wrong_with_asking(asked, life, life.shown.get(process, 0)):
             self.accuse(what)
@@ -130,8 +131,9 @@ class Audit:
 
     def _status(self, writer: str, life: Life, before: Json, after: Json) -> None:
         self._world.story.tell(writer, f"records {life.name}: {told_of(before, after)}")
-        clock = self.replica_of(writer).clock.latest(DECIDED_WITHIN)
-        it = Writing(life, before, after, writer, clock, self._world.bodies)
+        earliest, latest = self.replica_of(writer).clock.shown(DECIDED_WITHIN)
+        behind = max(0.0, self._world.now() - earliest)
+        it = Writing(life, before, after, writer, self.leader, latest, behind, self._world.bodies)
         for what in wrong_in(it):
             self.accuse(f"{life.name}: {what}")
         life.status = after
@@ -139,6 +141,7 @@ class Audit:
             for run in after.get(field, ()):
                 if run.get("outcome") not in {"Missed", "Skipped"} and "count" not in run:
                     life.runs.setdefault(key_of(run), run["name"])
+                    life.names.add(run["name"])
                     job = life.job(run["name"])
                     if job is not None:
                         job.recorded = True

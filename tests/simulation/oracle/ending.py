@@ -27,6 +27,10 @@ def unsettled(world: World, books: Books) -> Iterator[str]:
             for what in _unsettled(world, life):
                 yield f"{life.name}, at the end: {what}"
     for body in world.bodies.entered:
+        life = books.by_number[body.life]
+        unknown = {job.uid for job in life.jobs if job.stale or (job.deleted is not None and not job.recorded)}
+        if life.deleted is None and body.name not in life.names and body.job_uid not in unknown:
+            yield f"{body.name} has run, and was never on record"
         if body.process is None and body.end is None and world.loop.time() - body.entered > 120:
             yield f"{body.name} still runs"
 
@@ -51,6 +55,11 @@ def _unsettled(world: World, life: Life) -> Iterator[str]:
         yield f"nextRunTime is unset, and {upcoming} is still to come"
     if told is not None and upcoming is None and instant_of(told) > clock:
         yield f"nextRunTime is {told}, but there is none to come"
+    nobody_is_wrong = clock == earliest == world.now()
+    if nobody_is_wrong and told is not None and upcoming is not None:
+        late = instant_of(told) - upcoming
+        if not 0 <= late <= jitter and world.now() - instant_of(told) < -JUST_NOW:
+            yield f"nextRunTime is {told}, but {upcoming} comes next"
     yield from _active(world, life)
 
 

@@ -33,13 +33,17 @@ def keys(status: Json, field: str) -> dict[str, Json]:
 
 @dataclass(frozen=True)
 class Writing:
-    """One write of a status by an operator; ``clock`` is what its node's clock shows."""
+    """One write of a status by an operator; ``clock`` is the latest instant that it may have taken for now."""
 
     life: Life
     before: Json
     after: Json
     writer: str
+    leader: str
+    """Who holds the lease, where there is one."""
     clock: float
+    behind: float
+    """By how many seconds its clock may have been late."""
     bodies: Bodies
 
     @property
@@ -128,14 +132,22 @@ def _armed(it: Writing) -> Iterator[str]:
         if not it.life.created - 1 <= new <= it.life.created:
             yield f"a resource seen for the first time counts from {new - it.life.created:+d} s of its creation"
         return
-    if new == old:
-        return
     seen, told = it.before.get("observedGeneration", 0), it.after.get("observedGeneration", 0)
     edits = [one for generation, one in sorted(it.life.versions.items()) if seen < generation <= told]
-    if not edits:
+    known = it.life.versions.get(seen)
+    if new != old and not edits:
         yield f"armedTime moved from {it.before['armedTime']} to {it.after['armedTime']} without an edit"
-    elif not (int(edits[0].written) <= new <= int(edits[-1].written)) and new > it.clock:
+    elif new != old and not (int(edits[0].written) <= new <= int(edits[-1].written)) and new > it.clock:
         yield f"armedTime moved to {it.after['armedTime']}, which is the time of no edit"
+    if edits and known is not None and _when(known.spec) != _when(edits[-1].spec) and old >= it.life.created:
+        changed = next(one for one in edits if _when(one.spec) != _when(known.spec))
+        if new < int(changed.written - it.behind):
+            yield f"the schedule was edited at {rfc3339(changed.written)}, and counts from {it.after['armedTime']}"
+
+
+def _when(spec: Json) -> Json:
+    """Return the part of a spec that decides when it fires."""
+    return {field: spec.get(field) for field in WHEN} | {"suspend": bool(spec.get("suspend"))}
 
 
 def adopted(it: Writing) -> list[str]:
@@ -222,6 +234,8 @@ def _truly(it: Writing, run: Json, end: Json) -> Iterator[str]:
         job = it.life.job(name)
         if run.get("holder") == it.writer:
             yield f"{name} is on record as lost by {it.writer}, which holds it"
+        if run.get("holder") and run["holder"] == it.leader:
+            yield f"{name} is on record as lost by {it.writer}, but {it.leader} holds it, and leads"
         if not run.get("holder") and job is not None and job.deleted is None:
             yield f"{name} is on record as lost, but its Job is there"
 
@@ -292,6 +306,7 @@ def _choice(it: Writing, spec: Json, due: list[int]) -> Iterator[str]:
     policy, most = spec.get("concurrencyPolicy", "Forbid"), spec.get("maxInstances", 1)
     if deadline is None and it.grown("missed") and not it.before.get("active") and not it.before.get("queued"):
         yield "a run was missed, but no deadline is set"
+    # What lies before a Job that was made by an earlier decision, and not recorded, was passed over by that one.
     taken_up = any(_known_by_its_job(it, run) for run in it.newly("active").values())
     if spec.get("coalesce") == "All" and policy != "Replace" and not taken_up:
         allowed = max(0, len(due) - spec.get("maxCatchUpRuns", CATCH_UP))

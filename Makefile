@@ -8,7 +8,7 @@ KUBERNETES ?= 1.36
 export KUBERNETES
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types contracts unit at-length cluster-test chaos test-node test-kind bench crds clean
+.PHONY: help setup run test lint types contracts unit at-length cluster-test chaos simulate test-node test-kind bench crds clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 16
@@ -57,6 +57,9 @@ chaos: $(READY) ## The full table of faults of tests/cluster/README.md, and simu
 	@echo "── chaos (Kubernetes $(KUBERNETES))"
 	@KALENDS_CHAOS=1 $(BIN)/python -m pytest -q -s -p no:cacheprovider tests/cluster/test_faults_*.py \
 		$(wildcard tests/cluster/test_replicas*.py tests/simulation)
+
+simulate: $(READY) ## Simulations by seed, SEEDS=1-1000; or the story of one, SEED=7
+	@cd tests && ../$(BIN)/python -m simulation $(if $(SEED),--seed $(SEED) --logs,--seeds $(or $(SEEDS),1-1000) --jobs 2)
 
 test-node: $(READY) ## Tests of the installed operator on a real node, as root on Debian (packages: CONTRIBUTING.md)
 	@echo "── tests on a real node (Kubernetes $(KUBERNETES))"

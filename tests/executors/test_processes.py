@@ -110,6 +110,21 @@ async def test_where_no_process_can_be_started_the_run_is_put_off_and_its_worker
         assert (await listening.wait(1))[0].outcome is Outcome.SUCCEEDED
 
 
+async def test_a_run_that_nobody_waits_for_any_more_is_reported_even_if_it_cannot_start(monkeypatch):
+    async def refuse(*args, **kwargs):
+        await asyncio.sleep(0.05)
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", refuse)
+    async with pool_of(processes(), 1) as (pool, listening):
+        asking = asyncio.create_task(pool.start(run_of("kalends.echo")))
+        await asyncio.sleep(0.01)
+        asking.cancel()
+        (report,) = await listening.wait(1)
+        assert (report.outcome, report.reason) == (Outcome.FAILED, Reason.WORKER_DIED)
+        assert pool.free_slots() == 1
+
+
 async def test_an_interpreter_that_cannot_start_fails_the_run_and_leaves_its_worker_free(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     async with pool_of(processes(), 1) as (pool, listening):

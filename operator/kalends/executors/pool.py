@@ -23,6 +23,8 @@ from kalends.model.status import Outcome
 
 log = logging.getLogger(__name__)
 
+End = tuple[Outcome, str, Returned]
+
 LONGEST_START = 60.0
 """Seconds that a worker may take to take up a run: a fresh interpreter on a busy machine needs a few."""
 
@@ -85,6 +87,8 @@ class _Going:
     call: Call | None = None
     asked: Reason | None = None
     """Why its end was asked for."""
+    unattended: bool = False
+    """Whether whoever asked for it has gone without learning whether it started."""
     following: asyncio.Task[None] | None = None
 
     @property
@@ -160,16 +164,24 @@ class PoolExecutor:
         going = _Going(run, self._now(), loop.create_future(), loop.create_future())
         self._runs[going.key] = going
         going.following = asyncio.create_task(self._carry_out(going), name=f"run {run.name}")
-        # Whoever asked may be gone before the worker is there: the run goes on, and is reported.
-        await asyncio.shield(going.launched)
+        try:
+            await asyncio.shield(going.launched)
+        except asyncio.CancelledError:
+            going.unattended = (
+                True  # whoever asked is gone before the worker is there: the run goes on, and is reported
+            )
+            raise
 
     async def _carry_out(self, going: _Going) -> None:
         try:
             going.call = await self._workers.launch(going.run)
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing has started, and the worker is not taken
-            del self._runs[going.key]
             told = error if isinstance(error, Unavailable) else Unavailable(f"no worker can be started: {error!r}")
             going.launched.set_exception(told)
+            if going.unattended:
+                self._end(going, Outcome.FAILED, Reason.WORKER_DIED, Returned(error=str(told)))
+                return
+            del self._runs[going.key]
             self._freed()
             return
         going.launched.set_result(None)
@@ -178,22 +190,9 @@ class PoolExecutor:
         await self._follow(going, going.call)
 
     async def _follow(self, going: _Going, call: Call) -> None:
-        """See a run through: until its worker is free of it, or its time is over, or nobody waits any more."""
-        run = going.run
-        if not call.started.done():
-            await _first(call.started, call.ended, going.given_up, seconds=LONGEST_START)
-        if call.started.done():
-            going.started = self._now()
-            limit = min((one for one in (run.time_limit, call.time_limit) if one is not None), default=None)
-            await _first(call.ended, going.given_up, seconds=limit)
-            late = (Outcome.TIMED_OUT, Reason.TIMED_OUT, Returned(message=f"stopped, as it took longer than {limit} s"))
-        else:
-            told = f"its worker did not start within {LONGEST_START:.0f} s"
-            late = (Outcome.FAILED, Reason.WORKER_DIED, Returned(message=told))
-        given_up = going.given_up.done()
-        if given_up:
-            late = (Outcome.CANCELLED, going.asked or Reason.SHUTTING_DOWN, Returned(message=STOPPED))
-        in_time = call.ended.done()
+        """See a run through until its worker is free of it."""
+        late = await self._until_late(going, call)
+        given_up, in_time = going.given_up.done(), call.ended.done()
         if not in_time:
             call.stop()
             await _first(call.ended, seconds=self._workers.patience)
@@ -205,7 +204,23 @@ class PoolExecutor:
         else:
             await self._endure(going, call, *late)
 
-    def _outcome(self, going: _Going, ended: asyncio.Future[Returned]) -> tuple[Outcome, str, Returned]:
+    async def _until_late(self, going: _Going, call: Call) -> End:
+        """Wait for the end of a run, but not for longer than it may take; return what it is if it has not ended."""
+        if not call.started.done():
+            await _first(call.started, call.ended, going.given_up, seconds=LONGEST_START)
+        if call.started.done():
+            going.started = self._now()
+            limit = min((one for one in (going.run.time_limit, call.time_limit) if one is not None), default=None)
+            await _first(call.ended, going.given_up, seconds=limit)
+            late = (Outcome.TIMED_OUT, Reason.TIMED_OUT, f"stopped, as it took longer than {limit} s")
+        else:
+            late = (Outcome.FAILED, Reason.WORKER_DIED, f"its worker did not start within {LONGEST_START:.0f} s")
+        if going.given_up.done():
+            late = (Outcome.CANCELLED, going.asked or Reason.SHUTTING_DOWN, STOPPED)
+        outcome, reason, message = late
+        return outcome, reason, Returned(message=message)
+
+    def _outcome(self, going: _Going, ended: asyncio.Future[Returned]) -> End:
         died = ended.exception()
         returned = ended.result() if died is None else Returned(error=str(died))
         if going.asked is not None:

@@ -44,6 +44,9 @@ CHECKED_FIRE_TIME = 9_999_999_999
 FIRST_BACKOFF = 0.25
 LONGEST_BACKOFF = 5.0
 """Seconds between two tries while a store or the API server does not answer."""
+REFUSED_AGAIN = 300.0
+"""Seconds between two tries to write a record that is refused for what the resource holds besides: until somebody mends
+that, which is noticed at once, each try costs the API server a full validation and changes nothing."""
 
 
 class Actor:
@@ -210,7 +213,7 @@ class Actor:
     def _refused(self, entry: Entry, error: Refused) -> bool:
         """The record itself is not accepted: writing it again would change nothing, so its conditions say so once."""
         if entry.fault is not None:
-            return self.later(entry, str(error))
+            return self.later(entry, str(error), at_least=REFUSED_AGAIN)
         log.error("%s: the record is refused: %s", entry.ref.key, error)
         entry.fault = Problem(Reason.INTERNAL_ERROR, f"its record is refused: {error}"[:1024])
         return True
@@ -226,9 +229,9 @@ class Actor:
         """Put the next try off, for ``at_least`` so many seconds; return False, as there is nothing to do now."""
         entry.failures += 1
         backoff = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(entry.failures - 1, 8))
-        pause = backoff * random.uniform(0.5, 1.0)  # noqa: S311 - spreads tries, keeps no secret
-        entry.not_before = self._clock.monotonic() + max(pause, at_least or 0.0)
+        pause = max(backoff * random.uniform(0.5, 1.0), at_least or 0.0)  # noqa: S311 - spreads tries, keeps no secret
+        entry.not_before = self._clock.monotonic() + pause
         if entry.failures == FAILURES_TO_TELL:
             self._tell(entry.ref, [Delayed(entry.ref, why)])
-        log.warning("%s: not done, trying again in %.1f s: %s", entry.ref.key, backoff, why)
+        log.warning("%s: not done, trying again in %.1f s: %s", entry.ref.key, pause, why)
         return False

@@ -1,0 +1,46 @@
+"""A record that the store refuses for what the resource holds besides: it is not written again and again."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from doubles import LoopClock, Pool, every, reader, resource
+from kalends.engine.scheduler import Scheduler
+from kalends.engine.state import Ref, State
+from kalends.errors import Refused
+from kalends.stores.memory import MemoryJobStore
+
+pytestmark = pytest.mark.looptime
+
+
+class PickyStore(MemoryJobStore):
+    """A store that refuses every record of a resource until it is mended, and counts."""
+
+    def __init__(self) -> None:
+        super().__init__(reader())
+        self.picky = True
+        self.writes = 0
+
+    async def write(self, ref: Ref, version: str, before: State | None, after: State) -> str:
+        self.writes += 1
+        if self.picky:
+            raise Refused("spec.jitterSeconds: Invalid value: -1")
+        return await super().write(ref, version, before, after)
+
+
+async def test_a_record_that_is_refused_is_hardly_tried_again_until_the_resource_is_mended():
+    store, pool, clock = PickyStore(), Pool(), LoopClock()
+    scheduler = Scheduler(clock=clock, store=store, executors={"default": pool}, identity="me")
+    store.put(resource(trigger=every(10)))
+    scheduler.observe(store.snapshot("default/nightly"))
+    running = asyncio.create_task(scheduler.run())
+    await asyncio.sleep(600)
+    assert store.writes <= 4
+    store.picky = False
+    store.put(resource(trigger=every(10), generation=2))
+    scheduler.observe(store.snapshot("default/nightly"))
+    await asyncio.sleep(11)
+    running.cancel()
+    assert pool.fire_times, "mended, it goes on at once"

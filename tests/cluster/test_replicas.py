@@ -12,12 +12,12 @@ from random import Random
 
 import pytest
 
-from cluster.chaos.fleet import fleet
+from cluster.chaos.fleet import every, fleet, work
 from cluster.chaos.proxy import CLEAR, Proxy, Weather
 from cluster.chaos.rig import Rig
 from cluster.chaos.table import FULL, chance_of, times
 from cluster.controlplane import Cluster, ControlPlane
-from cluster.operator_process import OperatorProcess, eventually
+from cluster.operator_process import OperatorProcess, eventually, scheduled_job
 from cluster.replicas import Happening, Replicas, lease_timing
 from cluster.standin_node import StandInNode
 
@@ -142,3 +142,29 @@ def test_the_other_one_takes_over_in_time_and_nothing_is_lost_or_done_twice(
         time.sleep(3)
         print(f"{end.__name__}: another replica acted after {', '.join(f'{one:.1f}' for one in took)} s")
         stage.rig.assert_clean()
+
+
+def test_while_no_replica_can_renew_runs_go_on_and_the_same_one_leads_again(
+    installed: Cluster, local_control_plane: ControlPlane, node: StandInNode, namespace: str, tmp_path: Path
+) -> None:
+    timing, away = (DEFAULT, 20.0) if FULL else (SHORT, 8.0)
+    with staged(installed, local_control_plane, namespace, tmp_path, timing) as stage:
+        long = work(seconds=away * 0.8)
+        stage.rig.apply(scheduled_job("long", namespace, **every(int(away) + 4), **long))
+        for _ in range(times(1, 5)):
+            stage.replicas.all_ready()
+            leader = stage.replicas.leader()
+            eventually(lambda: stage.rig.counts("long").get("active"), within=60)
+            at = time.time()
+            local_control_plane.stop_api_server(signal.SIGTERM)
+            time.sleep(away)
+            assert stage.replicas.leaders() == [], "a lease that cannot be renewed proves nothing"
+            local_control_plane.start_api_server()
+            back = time.time()
+            eventually(lambda leader=leader: stage.replicas.leaders() == [leader], within=15, every=0.05)
+            print(f"the same replica acted {time.time() - back:.1f} s after the API server had come back")
+            stage.rig.hindered("API server ended", at)
+            time.sleep(3)
+            assert stage.replicas.leaders() == [leader]
+        stage.rig.assert_clean()
+        assert sum(status["counts"]["lost"] for status in stage.rig.statuses().values()) == 0

@@ -13,6 +13,7 @@ from cluster.controlplane import ControlPlaneUnavailable
 from node.deployment import Deployment
 from node.namespaces import Namespace, restricted
 from node.places import Means, Site, Way, opened, prepare
+from node.walk import Shell
 
 MEANS = pytest.StashKey[Means | ControlPlaneUnavailable]()
 LOGS = pytest.StashKey[Path]()
@@ -21,7 +22,7 @@ LOGS = pytest.StashKey[Path]()
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
     """Get programs and images between collection and the first test: a build outlasts any test's time-out."""
-    wanted = any("site" in getattr(item, "fixturenames", ()) for item in session.items)
+    wanted = any("means" in getattr(item, "fixturenames", ()) for item in session.items)
     if not wanted or session.config.option.collectonly:
         return
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
@@ -35,13 +36,19 @@ def pytest_runtestloop(session: pytest.Session) -> None:
 
 
 @pytest.fixture(scope="session")
-def site(pytestconfig: pytest.Config) -> Iterator[Site]:
-    """A cluster with a node, and the images that are brought there."""
-    means = pytestconfig.stash[MEANS]
-    if isinstance(means, ControlPlaneUnavailable):
+def means(pytestconfig: pytest.Config) -> Means:
+    """Programs and images, all at hand."""
+    found = pytestconfig.stash[MEANS]
+    if isinstance(found, ControlPlaneUnavailable):
         if os.environ.get("CI") == "true":
-            pytest.fail(str(means), pytrace=False)
-        pytest.skip(str(means))
+            pytest.fail(str(found), pytrace=False)
+        pytest.skip(str(found))
+    return found
+
+
+@pytest.fixture(scope="session")
+def site(means: Means) -> Iterator[Site]:
+    """A cluster with a node, and the images that are brought there."""
     with opened(means, print) as site:
         yield site
 
@@ -60,3 +67,10 @@ def namespace(kalends: Deployment) -> Iterator[Namespace]:
     """A namespace under Pod Security *restricted*, and the operator watches it."""
     with restricted(kalends.cluster, f"test-{secrets.token_hex(4)}") as namespace:
         yield namespace
+
+
+@pytest.fixture
+def shell(site: Site, tmp_path: Path) -> Shell:
+    """A newcomer's shell, in an empty folder."""
+    (tmp_path / "here").mkdir()
+    return Shell.of(tmp_path / "here", site.cluster.kubeconfig, site.cluster.kubectl_binary, site.helm.binary)

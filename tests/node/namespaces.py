@@ -53,7 +53,7 @@ class Namespace:
         timeout: float = 60.0,
     ) -> str:
         """Return what kubectl printed."""
-        given = (*arguments, "--namespace", self.name)
+        given = ("--namespace", self.name, *arguments)
         return self.cluster.kubectl(*given, input=input, check=check, timeout=timeout).stdout
 
     def schedule(self, name: str, **spec: Any) -> None:

@@ -11,16 +11,18 @@ import socket
 import sys
 import time
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from secrets import token_hex
 
-import click
 import orjson
 
 from kalends.handlers.assembly import assembled
 from kalends.kube.credentials import load_credentials
 from kalends.kube.login import own_namespace
 from kalends.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 
 class JsonLines(logging.Formatter):
@@ -76,7 +78,8 @@ def run_operator(  # noqa: PLR0913 - one for each option
     # Objects by the ten thousand, and few of them ever garbage: the collector looks less often.
     gc.set_threshold(100_000, 50, 1000)
     identity = f"{os.environ.get('POD_NAME') or socket.gethostname()}-{token_hex(4)}"
-    click.echo(f"kalends operator {identity}", err=True)
+    watched = ", ".join(settings.namespaces) or "all namespaces"
+    logger.info("Kalends %s, called %s, watches %s", version("kalends"), identity, watched)
 
     async def main() -> None:
         stop = asyncio.Event()

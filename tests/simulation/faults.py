@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from kalends.kube.transport import Request
+from kalends.kube.transport import Request, Response
+from kube.fake_api import _refusal
 from simulation.chance import Chance
 from simulation.loop import Process
 from simulation.network import FAIR, Weather
 from simulation.replicas import Replica
+from simulation.server import LEASES
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -38,6 +40,8 @@ class Faults:
             "watches break": self._break_watches,
             "watches expire": self._expire_watches,
             "clock step": self._step_clock,
+            "no Jobs": self._refuse_jobs,
+            "lease gone": self._delete_lease,
         }
         self.chosen = chance.some(sorted(self._kinds), 0.35)
         world.network.on_arrival = self._arrived
@@ -124,6 +128,29 @@ class Faults:
         self._world.server.objects.compact()
         self._world.server.end_watches(broken=self._chance.happens(0.5))
 
+    def _refuse_jobs(self) -> None:
+        """Let a quota be used up, or an admission policy dislike some Jobs for good."""
+        for_good = self._chance.happens(0.5)
+
+        def refuse(request: Request) -> Response | None:
+            creates = request.method == "POST" and request.path.endswith("/jobs") and not request.params.get("dryRun")
+            if not creates or (for_good and self._chance.happens(0.5)):
+                return None
+            if for_good:
+                return _refusal(422, "Invalid", "spec: Invalid value: not today")
+            return _refusal(403, "Forbidden", "exceeded quota: few-jobs")
+
+        self._world.story.tell("server", "refuses some Jobs for good" if for_good else "refuses Jobs: quota")
+        self._world.server.admission = refuse
+        self._later(2.0, 20.0, self._accept_jobs)
+
+    def _accept_jobs(self) -> None:
+        self._world.server.admission = lambda _: None
+
+    def _delete_lease(self) -> None:
+        self._world.story.tell("user", "deletes the lease")
+        self._world.server.delete(LEASES, "kalends")
+
     # -- clocks
 
     def _step_clock(self) -> None:
@@ -138,6 +165,7 @@ class Faults:
         """Let nothing go wrong any more."""
         self._traps.clear()
         self._clear_up()
+        self._accept_jobs()
         for replica in self._world.replicas:
             if replica.connection is not None:
                 replica.connection.mend()

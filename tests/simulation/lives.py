@@ -34,6 +34,9 @@ async def by_chance(world: World) -> None:
     await asyncio.gather(*troubles, return_exceptions=True)
     world.story.tell("world", "—— peace ——")
     world.faults.stop()
+    for name in names:
+        if name in world.users.manifests:
+            world.users.mend(name)
     world.behaviour.troubled = False
     await asyncio.sleep(SETTLING)
     world.audit.settled()
@@ -60,14 +63,17 @@ def _act(users: Users, name: str, upcoming: int | None, draw: float) -> None:
         (0.10, lambda: users.edit_when(name)),
         (0.10, lambda: users.edit_what(name)),
         (0.08, lambda: users.edit_how(name)),
-        (0.10, lambda: users.suspend(name)),
-        (0.12, lambda: users.resume(name)),
-        (0.08, lambda: users.touch(name)),
+        (0.05, lambda: users.edit_where(name)),
+        (0.04, lambda: users.spoil(name)),
+        (0.08, lambda: users.mend(name)),
+        (0.07, lambda: users.suspend(name)),
+        (0.08, lambda: users.resume(name)),
+        (0.06, lambda: users.touch(name)),
         (0.08, lambda: users.ask_for_a_run(name)),
         (0.02, lambda: users.ask_for_a_run(name, again=True)),
         (0.06, lambda: users.delete(name)),
-        (0.08, lambda: users.recreate(name)),
-        (0.10, users.delete_a_job),
+        (0.06, lambda: users.recreate(name)),
+        (0.08, users.delete_a_job),
         (0.04, lambda: users.take_a_name(f"{name}-{upcoming or 0}")),
     )
     if name not in users.manifests or not users.is_there(name):

@@ -16,6 +16,8 @@ PODS = Collection("v1", "pods")
 LEASES = Collection("coordination.k8s.io/v1", "leases")
 NAMESPACE = "default"
 
+Admission = Callable[[Request], Response | None]
+"""Returns a refusal, or None where a request may pass."""
 OnWrite = Callable[[str, Write], None]
 
 
@@ -36,6 +38,7 @@ class Server(FakeApi):
         super().__init__(**given)
         self._watches = InOrder()  # type: ignore[assignment]
         self.listeners: list[OnWrite] = []
+        self.admission: Admission = lambda _: None
         self._writer = "world"
         self.objects.on_write = self._written
 
@@ -48,6 +51,9 @@ class Server(FakeApi):
     def carry_out(self, client: str, request: Request) -> Response:
         """Do what a client asks, and answer."""
         self.requests.append((client, request.method, request.path))
+        refused = self.admission(request)
+        if refused is not None:
+            return refused
         before, self._writer = self._writer, client
         try:
             return Response(*self._carry_out(request))

@@ -119,6 +119,15 @@ def what(where: str, life: int, version: int) -> Spec:
     return {"task": task, "executor": where}
 
 
+LIMITS = (
+    "successfulJobsHistoryLimit",
+    "failedJobsHistoryLimit",
+    "pendingTimeoutSeconds",
+    "activeDeadlineSeconds",
+    "ttlSecondsAfterFinished",
+)
+
+
 def draw_limits(chance: Chance, where: str) -> Spec:
     """Return the part of a spec whose fields depend on where it runs."""
     spec: Spec = {}

@@ -1,7 +1,8 @@
 """Plain seeds: every invariant holds in every one of them.
 
-KALENDS_SEEDS says how many, or which (``FIRST-LAST``); with KALENDS_CHAOS there are ten thousand. What a seed does changes with every change of the generators, so
-a bug that one has found leaves a scenario behind (``test_scenarios.py``).
+KALENDS_SEEDS says how many, or which (``FIRST-LAST``); with KALENDS_CHAOS there are ten thousand. What a seed does
+changes with every change of the generators, so a bug that one has found leaves a scenario behind
+(``test_scenarios.py``).
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from simulation.behaviour import Behaviour
 from simulation.chance import Chance
 from simulation.instants import is_ours, rfc3339
 from simulation.server import JOBS, NAMESPACE, SCHEDULED_JOBS, Server
-from simulation.specs import HOW, Spec, draw_how, draw_limits, draw_manner, draw_when, draw_where, what
+from simulation.specs import HOW, LIMITS, Spec, draw_how, draw_limits, draw_manner, draw_when, draw_where, what
 from simulation.story import Story
 
 Next = Callable[[str], int | None]
@@ -96,6 +96,22 @@ class Users:
     def edit_how(self, name: str) -> None:
         changes: Spec = dict.fromkeys(HOW)
         self.edit(name, changes | draw_how(self._chance), "edits the policies of")
+
+    def edit_where(self, name: str) -> None:
+        """Let it run elsewhere: as a Job what was a task, or in another pool."""
+        manifest = self.manifests[name]
+        manifest.where = draw_where(self._chance)
+        changes: Spec = dict.fromkeys(LIMITS)
+        self.edit(name, changes | draw_limits(self._chance, manifest.where), f"moves to {manifest.where}")
+
+    def spoil(self, name: str) -> None:
+        """Make a mistake that only the operator can notice."""
+        self.edit(name, {"timeZone": "Nowhere/Land"}, "makes a mistake in")
+
+    def mend(self, name: str) -> None:
+        """Take the mistake back."""
+        if "timeZone" in self.manifests[name].spec:
+            self.edit(name, {"timeZone": None}, "mends")
 
     def suspend(self, name: str) -> None:
         self.edit(name, {"suspend": True}, "suspends")

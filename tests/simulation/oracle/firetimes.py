@@ -46,7 +46,8 @@ class FireTimes:
         self._excluded = [(instant_of(one["from"]), instant_of(one["to"])) for one in spec.get("exclude", ())]
         self._created = created
         self._rules = self._of(spec)
-        self._suspended = bool(spec.get("suspend"))
+        # A spec that cannot be carried out has no fire times either.
+        self._suspended = bool(spec.get("suspend")) or "timeZone" in spec
 
     def _of(self, spec: dict[str, Any]) -> list[Comb | Instants]:
         if "schedule" in spec:

@@ -84,9 +84,9 @@ def _room(body: Body, life: Life, bodies: Bodies) -> Iterator[str]:
         return
     most = max(one.spec.get("maxInstances", 1) for one in life.versions.values())
     active = {run["name"] for run in life.status.get("active", ())}
-    stale = {job.uid for job in life.jobs if job.stale}
+    unseen = {job.uid for job in life.jobs if job.stale or job.deleted is not None}
     running = [one for one in bodies.running(body.life) if one is body or (one.name in active and not one.given_up)]
-    running = [one for one in running if one.job_uid not in stale]
+    running = [one for one in running if one.job_uid not in unseen]
     if len(running) > most and all(_forbids(one.spec) for one in life.versions.values()):
         yield f"{len(running)} run at once, and maxInstances is {most}: {', '.join(one.name for one in running)}"
 

@@ -46,12 +46,20 @@ def restricted(
     installed.kubectl("apply", "-n", namespace, "-f", "-", input=listed)
     account = next(one["metadata"]["name"] for one in objects if one["kind"] == "ServiceAccount")
     kubeconfig = installed.kubeconfig_for_token(installed.token_for(account, namespace=namespace), namespace=namespace)
-    process = OperatorProcess(kubeconfig, tmp_path / "operator.log", namespaces=watched)
+    # What the pod says of itself, and the release's name.
+    in_a_pod = {"POD_NAMESPACE": namespace, "KALENDS_LEADER_ELECTION__NAME": "kalends"}
+    process = OperatorProcess(kubeconfig, tmp_path / "operator.log", namespaces=watched, environ=in_a_pod)
+    standby = OperatorProcess(kubeconfig, tmp_path / "standby.log", namespaces=watched, environ=in_a_pod)
     process.start()
     try:
+        eventually(lambda: "kalends_leader 1.0" in process.page("/metrics")[1])
+        standby.start()
+        watches = 'kalends_api_request_duration_seconds_count{code="200",resource="leases",verb="WATCH"} 1.0'
+        eventually(lambda: watches in standby.page("/metrics")[1])
         yield process
     finally:
         process.kill()
+        standby.kill()
         installed.kubectl("delete", "-n", namespace, "-f", "-", input=listed, check=False)
 
 

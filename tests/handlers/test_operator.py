@@ -5,6 +5,7 @@ import pytest
 
 from doubles import JOB, every
 from handlers.whole import Cluster, Replica, running
+from kalends.stores.snapshots import SnapshotReader
 
 pytestmark = pytest.mark.looptime
 
@@ -31,3 +32,20 @@ async def test_a_whole_operator_runs_in_made_surroundings(cluster: Cluster):
 
 def _counts(status: Any, *names: str) -> list[int]:
     return [status["counts"].get(name, 0) for name in names]
+
+
+async def test_an_object_that_cannot_be_shown_keeps_nobody_from_leading(cluster: Cluster, monkeypatch):
+    await cluster.apply("good", trigger=every(10))
+    await cluster.apply("bad", trigger=every(10))
+    replica = Replica(cluster, "a", {"leader_election": {"enabled": True, "namespace": "kalends"}})
+    read = SnapshotReader.read
+
+    def fail(self: SnapshotReader, obj: Any) -> Any:
+        if obj["metadata"]["name"] == "bad":
+            raise KeyError("nobody expected this")
+        return read(self, obj)
+
+    monkeypatch.setattr(SnapshotReader, "read", fail)
+    async with running(replica):
+        await asyncio.sleep(25)
+        assert _counts(await cluster.status("good"), "due", "succeeded") == [2, 2]

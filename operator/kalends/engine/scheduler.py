@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from functools import partial
 
 from kalends.clock import Clock
@@ -130,9 +130,9 @@ class Scheduler:
         busy = self._todo or self._acting or len(self._agenda) or any(entry.here for entry in self._entries.values())
         return not busy and not any(entry.waits_for for entry in self._entries.values())
 
-    def active_runs(self) -> int:
-        """Return how many runs are on record as active."""
-        return sum(entry.record.counts.active for entry in self._entries.values() if entry.record is not None)
+    def records(self) -> Iterator[State | None]:
+        """Yield what is on record about each resource."""
+        return (entry.record for entry in self._entries.values())
 
     def agenda_size(self) -> int:
         """Return how many resources wait for an instant."""

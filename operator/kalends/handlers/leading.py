@@ -79,6 +79,7 @@ class Leading:
         """Compete for the lease and lead, again and again; when cancelled, the lease is released last."""
         self._duty = duty
         if self._elector is None:
+            log.info("acting without a lease: there must be no other operator for these ScheduledJobs")
             await self._schedule(duty)
             return
         electing = asyncio.create_task(self._elect(self._elector), name="election")

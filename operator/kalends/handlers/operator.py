@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator
 
 from kalends.engine.census import by_state, runs_by_executor
 from kalends.engine.ports import Executor
 from kalends.engine.schedule import JOBS_EXECUTOR
 from kalends.engine.scheduler import Scheduler
-from kalends.engine.state import State
 from kalends.executors.configured import check_default, default_settings, target_check
 from kalends.executors.jobs import JobsExecutor
 from kalends.handlers.fencing import FencedPool, FencedTransport
@@ -85,8 +83,8 @@ class Operator:
         self.metrics.read_from(
             Readings(
                 leads=lambda: self.leading.scheduling,
-                active_runs=lambda: runs_by_executor(self._records()),
-                scheduled_jobs=lambda: by_state(self._records()),
+                active_runs=lambda: runs_by_executor(self.scheduler.records()),
+                scheduled_jobs=lambda: by_state(self.scheduler.records()),
                 agenda_size=self.scheduler.agenda_size,
                 loop_lag=lambda: self._pulse.lag,
                 clock_skew=lambda: self._pulse.skew,
@@ -149,9 +147,6 @@ class Operator:
             reason=telling.reason,
             note=telling.note,
         )
-
-    def _records(self) -> Iterator[State | None]:
-        return (record for _, record, _ in self.scheduler.overview())
 
     def _loop_is_stuck(self) -> str | None:
         if not self.leading.scheduling:

@@ -92,6 +92,8 @@ class View:
             await self.catch_up()
         except ApiError as error:
             log.warning("looking for what was missed failed: %s", error)
+        except Exception:  # an answer that nobody expected: the next sweep may get a better one
+            log.exception("looking for what was missed failed")
 
     async def catch_up(self) -> None:
         """Show what was changed, and forget what was deleted, by this moment.
@@ -107,7 +109,13 @@ class View:
                 self._scheduler.forget(key, uid)
         for one in found:
             for obj in one.unknown:
-                self.show(None, obj)
+                self._show_it_alone(obj)
+
+    def _show_it_alone(self, obj: dict[str, Any]) -> None:
+        try:
+            self.show(None, obj)
+        except Exception:  # one object that cannot be shown must not hide the others, or keep anybody from leading
+            log.exception("a ScheduledJob could not be shown: %s", obj.get("metadata"))
 
     def _knows(self, meta: Metadata) -> bool:
         return self._scheduler.knows(f"{meta['namespace']}/{meta['name']}", meta["uid"], meta["resourceVersion"])

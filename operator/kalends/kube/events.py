@@ -188,6 +188,11 @@ class EventPoster:
             self._forget(series)
             log.warning("An Event (%s, on %s) was not posted: %s", series.reason, series.regarding.name, error)
             return
+        except Exception:  # an answer that nobody expected costs one Event
+            self.counts["failed"] += 1
+            self._forget(series)
+            log.exception("An Event (%s, on %s) was not posted.", series.reason, series.regarding.name)
+            return
         if series.count > series.told:
             self._schedule(series)
 

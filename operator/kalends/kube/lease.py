@@ -113,6 +113,7 @@ class LeaderElector:
         self._unsucceeded = False
         self._may_hold = False
         self._complaint = ""
+        self._holder_told = ""
         self._last_contact = -math.inf
         self._stopping = False
         self._woken = asyncio.Event()
@@ -269,6 +270,10 @@ class LeaderElector:
             self._woken.set()
 
     def _look_for_successor(self, record: Record) -> None:
+        if record.holder != self._holder_told:
+            self._holder_told = record.holder
+            if record.holder not in {"", self.identity}:
+                log.info("%s stands by: %s holds the lease.", self.identity, record.holder)
         if not self._unsucceeded or record.holder == self.identity:
             return
         if record.holder or record.transitions > self._claimed:  # somebody has it, or had it and has released it

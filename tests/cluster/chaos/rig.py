@@ -179,9 +179,14 @@ class Rig:
 
     # -- how it ends
 
+    def resources(self) -> list[Json]:
+        """Return the ScheduledJobs that were applied here, as they now are; what else there is does not count."""
+        mine = {act.uid for act in self.acts}
+        return [one for one in self.api.items(self.path()) if one["metadata"]["uid"] in mine]
+
     def statuses(self) -> dict[str, Json]:
         """Return the status of every ScheduledJob, by name."""
-        return {one["metadata"]["name"]: one.get("status") or {} for one in self.api.items(self.path())}
+        return {one["metadata"]["name"]: one.get("status") or {} for one in self.resources()}
 
     def counts(self, name: str) -> Mapping[str, int]:
         """Return the counts of one ScheduledJob; none yet is no counts."""
@@ -190,12 +195,12 @@ class Rig:
 
     def quiet_down(self, within: float = 120.0) -> None:
         """Suspend every ScheduledJob, and wait until all is over and on record."""
-        for one in self.api.items(self.path()):
+        for one in self.resources():
             if not one["spec"].get("suspend"):
                 self.edit(one["metadata"]["name"], suspend=True)
 
         def all_is_over() -> bool:
-            return all(is_over(one) for one in self.api.items(self.path()))
+            return all(is_over(one) for one in self.resources())
 
         try:
             eventually(all_is_over, within=within, every=0.5)
@@ -204,7 +209,7 @@ class Rig:
 
     def dossier(self) -> Dossier:
         """Return, and keep, the evidence up to now."""
-        final = self.api.items(self.path())
+        final = self.resources()
         at = time.time()
         time.sleep(0.5)  # what the API server has told by now reaches the watch
         found = Dossier(

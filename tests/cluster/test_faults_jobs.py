@@ -1,0 +1,133 @@
+"""Jobs that others meddle with: a name that is taken, a Job deleted while it runs, or before its end was seen."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.chaos.fleet import every, job
+from cluster.chaos.rig import Rig
+from cluster.controlplane import Cluster
+from cluster.operator_process import eventually, job_template, scheduled_job
+from cluster.standin_node import StandInNode
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def jobs_path(rig: Rig, name: str = "") -> str:
+    base = f"/apis/batch/v1/namespaces/{rig.namespace}/jobs"
+    return f"{base}/{name}" if name else base
+
+
+def entry_of(rig: Rig, name: str, outcome: str) -> Any:
+    """Wait for a run with this outcome, and return what is on record about it."""
+
+    def found() -> Any:
+        history = rig.statuses()[name].get("history", ())
+        return next((entry for entry in history if entry["outcome"] == outcome), None)
+
+    return eventually(found)
+
+
+def goes_on(rig: Rig, name: str) -> bool:
+    """Whether two more runs of it go well."""
+    before = rig.counts(name).get("succeeded", 0)
+    return eventually(lambda: rig.counts(name).get("succeeded", 0) >= before + 2)
+
+
+def first_active(rig: Rig, name: str) -> str:
+    """Wait until it has an active run, and return its name."""
+
+    def found() -> str:
+        active = rig.statuses()[name].get("active") or [{"name": ""}]
+        return str(active[0]["name"])
+
+    return eventually(found)
+
+
+def test_a_name_that_is_somebody_elses_job_is_told_left_alone_and_nothing_is_stuck(
+    installed: Cluster, node: StandInNode, namespace: str, tmp_path: Path
+) -> None:
+    with Rig(installed.kubeconfig, namespace, tmp_path) as rig:
+        rig.start()
+        at = int(time.time()) + 4
+        foreign = {"metadata": {"name": f"once-{at}"}, **job_template(suspended=True)}
+        theirs = rig.api.create(jobs_path(rig), {"apiVersion": "batch/v1", "kind": "Job", **foreign})
+        either = {
+            "anyOf": [{"date": {"at": datetime.fromtimestamp(at, UTC).isoformat()}}, {"interval": {"seconds": 3}}]
+        }
+        rig.apply(scheduled_job("once", namespace, trigger=either, concurrencyPolicy="Allow", **job()))
+        told = entry_of(rig, "once", "Failed")
+        assert told["reason"] == "NameTaken", told
+        assert f"once-{at}" in told["message"]
+        assert goes_on(rig, "once")
+        still = rig.api.get(jobs_path(rig, f"once-{at}"))
+        assert still["metadata"]["uid"] == theirs["metadata"]["uid"]
+        assert "ownerReferences" not in still["metadata"]
+        rig.assert_clean()
+
+
+def test_a_job_deleted_by_hand_while_it_runs_is_lost_once_and_the_schedule_goes_on(
+    installed: Cluster, node: StandInNode, namespace: str, tmp_path: Path
+) -> None:
+    with Rig(installed.kubeconfig, namespace, tmp_path) as rig:
+        rig.apply(scheduled_job("hung", namespace, **every(2), **job("v1", standin={"never": "true"})))
+        rig.start()
+        run = first_active(rig, "hung")
+        mended = job("v2")
+        mended["jobTemplate"]["spec"]["template"]["metadata"] = None  # a merge patch keeps what it does not name
+        rig.edit("hung", **mended)
+        assert rig.api.delete(jobs_path(rig, run)) == 200
+        told = entry_of(rig, "hung", "Lost")
+        assert (told["name"], told["reason"]) == (run, "JobDeleted")
+        assert goes_on(rig, "hung")
+        rig.assert_clean()
+        assert rig.counts("hung")["lost"] == 1
+
+
+def wait_for_the_end_and_delete(rig: Rig, run: str) -> None:
+    """Wait until a Job has ended, and delete it while no operator looks."""
+    eventually(lambda: rig.api.get(jobs_path(rig, run))["status"].get("completionTime"))
+    assert rig.api.delete(jobs_path(rig, run)) == 200
+    eventually(lambda: rig.api.request("GET", jobs_path(rig, run))[0] == 404)
+
+
+def test_a_finished_job_that_is_deleted_before_its_end_was_seen_is_lost_once(
+    installed: Cluster, node: StandInNode, namespace: str, tmp_path: Path
+) -> None:
+    with Rig(installed.kubeconfig, namespace, tmp_path) as rig:
+        rig.apply(scheduled_job("brief", namespace, **every(4), **job()))
+        rig.start()
+        run = first_active(rig, "brief")
+        rig.kill()
+        wait_for_the_end_and_delete(rig, run)
+        rig.start()
+        told = entry_of(rig, "brief", "Lost")
+        assert (told["name"], told["reason"]) == (run, "JobDeleted")
+        assert goes_on(rig, "brief")
+        rig.assert_clean()
+
+
+def test_a_job_that_is_deleted_before_its_creation_was_recorded_leaves_its_fire_time_to_be_decided(
+    installed: Cluster, node: StandInNode, namespace: str, tmp_path: Path
+) -> None:
+    """All that there was of it is gone: it is as if it had never been made."""
+    with Rig(installed.kubeconfig, namespace, tmp_path) as rig:
+        rig.apply(scheduled_job("brief", namespace, **every(4), **job()))
+        rig.alter(ALTERED_DIES_AT="after create 1")
+        rig.start(wait=False)
+        eventually(lambda: not rig.operator.process.is_running, every=0.05)
+        rig.died()
+        rig.alter(ALTERED_DIES_AT="")
+        (made,) = rig.api.items(jobs_path(rig))
+        wait_for_the_end_and_delete(rig, made["metadata"]["name"])
+        rig.start()
+        assert goes_on(rig, "brief")
+        # The audit knows of the Job that is gone, and the record cannot: that much it may find, and nothing else.
+        verdict = rig.audit()
+        assert verdict.kinds().keys() <= {"count", "doubled"}, str(verdict)
+        assert len(verdict.findings) <= 1, str(verdict)

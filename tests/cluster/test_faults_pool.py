@@ -1,0 +1,44 @@
+"""A pool of two, and two hundred runs that are due at once with a deadline of a second."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from cluster.audit import Patience
+from cluster.chaos.fleet import work
+from cluster.chaos.rig import Rig
+from cluster.controlplane import Cluster
+from cluster.operator_process import eventually, scheduled_job
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+DUE = 200
+
+
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_in_a_crowded_pool_each_run_begins_in_time_or_is_on_record_as_missed(
+    installed: Cluster, namespace: str, tmp_path: Path, kind: str
+) -> None:
+    two = {"default": {"kind": kind, "workers": 2}}
+    with Rig(installed.kubeconfig, namespace, tmp_path, executors=two) as rig:
+        rig.start()
+        # A first run starts the workers; processes take a second or two to be there.
+        rig.apply(*(scheduled_job(f"warm-{n}", namespace, **work(seconds=0.5)) for n in range(2)))
+        eventually(lambda: all(rig.counts(f"warm-{n}").get("succeeded") for n in range(2)))
+        at = datetime.fromtimestamp(int(time.time()) + 12, UTC).isoformat()
+        once = {"trigger": {"date": {"at": at}}, "startingDeadlineSeconds": 1}
+        rig.apply(*(scheduled_job(f"due-{n}", namespace, **once, **work(seconds=0.1)) for n in range(DUE)))
+        assert time.time() < datetime.fromisoformat(at).timestamp(), "all were to be there in time"
+        eventually(lambda: all((one.get("counts") or {}).get("due") for one in rig.statuses().values()))
+        verdict = rig.assert_clean(Patience(late=3.0))
+        counts = [status["counts"] for name, status in rig.statuses().items() if name.startswith("due-")]
+        missed = sum(one["missed"] for one in counts)
+        began = sum(one["started"] for one in counts)
+        print(f"{kind}: {began} began, {missed} missed; the latest began {verdict.latest:.2f} s late")
+        assert began + missed == DUE
+        assert began >= 2
+        assert missed > DUE / 2
+        assert all(one["missed"] + one["succeeded"] == 1 for one in counts)

@@ -8,7 +8,7 @@ KUBERNETES ?= 1.36
 export KUBERNETES
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types contracts unit at-length cluster-test chaos simulate test-node test-kind bench crds clean
+.PHONY: help setup run test lint types contracts unit at-length cluster-test chaos simulate test-node test-kind bench crds manifests clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 16
@@ -75,6 +75,9 @@ bench: $(READY) ## Benchmarks: ratios, both sides in one run
 crds: $(READY) ## Write the CRD from the model
 	@$(BIN)/kalends crds > crds/kalends.dev_scheduledjobs.yaml
 	@mkdir -p charts/kalends/files/crds && cp crds/kalends.dev_scheduledjobs.yaml charts/kalends/files/crds/
+
+manifests: $(READY) ## Write dist/install.yaml from the chart, for kubectl apply --server-side
+	@mkdir -p dist && $(BIN)/python charts/manifests.py > dist/install.yaml
 
 clean: ## Remove what was made here; the control plane in the cache folder stays
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

@@ -30,7 +30,7 @@ def act(what: str = "apply", at: float = BEGIN + 0.5, **more: Any) -> Act:
 def ran(fire: int, *, attempt: int = 1, outcome: str = "ok", mark: str = "v1", **more: Any) -> Execution:
     end = None if outcome == "cut" else fire + 0.4
     told = "" if outcome == "cut" else outcome
-    honest = Execution("test", "tick", f"tick-{fire}", fire, attempt, mark, 10, 1, fire + 0.1, end, told)
+    honest = Execution("test", "tick", f"tick-{fire}", fire, attempt, mark, 10, 9, fire + 0.1, end, told)
     return replace(honest, **more)
 
 
@@ -250,6 +250,8 @@ def test_what_goes_on_after_its_operator_was_killed_is_found() -> None:
     kill = Fault("kill", FIVE[0] + 0.2, FIVE[0] + 0.9)
     runs = [replace(HONEST.executions[0], end=FIVE[0] + 9.0), *HONEST.executions[1:]]
     assert "lingering" in found_in(replace(HONEST, executions=runs, faults=[kill]))
+    orphan = [replace(HONEST.executions[0], parent=1), *HONEST.executions[1:]]
+    assert "lingering" in found_in(replace(HONEST, executions=orphan))
 
 
 def test_a_dossier_is_kept_read_again_and_audited_by_the_command(

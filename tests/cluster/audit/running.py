@@ -11,6 +11,9 @@ from .dossier import Execution
 from .patience import Patience
 from .verdict import Finding, shown
 
+ORPHAN = 1
+"""The parent of a process whose own parent has ended. An operator under test is never process 1 itself."""
+
 
 def nothing_from_nowhere(account: Account, patience: Patience) -> Iterator[Finding]:
     """Every run is for a fire time of the manifest that held: none comes from before an edit or after a deletion."""
@@ -139,6 +142,9 @@ def in_time(account: Account, patience: Patience) -> Iterator[Finding]:
 def nothing_after_its_holder(account: Account, patience: Patience) -> Iterator[Finding]:
     """What ran in an operator that was killed does not go on: it is on record as lost, and may be tried again."""
     for one in account.executions:
+        if one.parent == ORPHAN:
+            claim = "began in a process whose operator had gone already"
+            yield Finding("lingering", account.life.where, claim, [told(one)])
         for kill in account.kills:
             mine = kill.pid in {one.pid, one.parent} if kill.pid else True
             if mine and one.start < kill.at and one.end is not None and one.end > kill.at + patience.linger:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kalends.engine.ports import Run
-from simulation.bodies import Bodies, Body, Kind
+from simulation.bodies import Bodies, Body
 from simulation.oracle.books import Life
 
 LATE = 0.1
@@ -61,11 +61,9 @@ def told_by_run(run: Run) -> int:
 
 def wrong_with_body(body: Body, life: Life, bodies: Bodies) -> Iterator[str]:
     """Yield what is wrong with a body that begins now, the last of ``bodies``."""
-    earlier = [one for one in bodies.of_run(body.life, body.name) if one is not body]
-    if body.kind is Kind.POD:
-        # A Job that somebody deleted before anybody could record it is made again: nobody knows of it.
-        unrecorded = {job.uid for job in life.jobs if not job.recorded and job.deleted is not None}
-        earlier = [one for one in earlier if one.job_uid not in unrecorded]
+    # What a Job ran that somebody deleted before anybody could record it is run again: nobody knows of it.
+    unrecorded = {job.uid for job in life.jobs if not job.recorded and job.deleted is not None}
+    earlier = [one for one in bodies.of_run(body.life, body.name) if one is not body and one.job_uid not in unrecorded]
     stale = any(job.uid == body.job_uid and job.stale for job in life.jobs)
     if earlier and not stale:
         yield f"{body.name} is entered a second time; the first was at {earlier[0].entered:.3f} s"

@@ -9,7 +9,8 @@ import pytest
 
 from kalends.errors import ApiError
 from kalends.kube.client import ApiClient
-from kalends.kube.lease import LeaderElector, Timing
+from kalends.kube.lease import LeaderElector
+from kalends.kube.lease_object import Timing
 from kalends.kube.paths import LEASES
 from kube.fake_api import FakeApi, FakeConnection
 from kube.fake_clock import LoopClock

@@ -17,7 +17,8 @@ from kalends.clock import Clock
 from kalends.engine.scheduler import Scheduler
 from kalends.errors import ApiError
 from kalends.kube.client import ApiClient
-from kalends.kube.lease import LeaderElector, Timing
+from kalends.kube.lease import LeaderElector
+from kalends.kube.lease_object import Timing
 from kalends.settings import LeaderElection
 
 log = logging.getLogger(__name__)

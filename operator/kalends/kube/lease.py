@@ -15,14 +15,13 @@ import random
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from http import HTTPStatus
 
 from kalends.clock import Clock
 from kalends.errors import ApiError
 from kalends.kube.client import ApiClient
-from kalends.kube.paths import LEASES
+from kalends.kube.lease_object import LeaseObject, Record, Timing
 from kalends.kube.times import micro_time
-from kalends.kube.transport import JSON, MERGE_PATCH, JsonObject
+from kalends.kube.transport import JsonObject
 
 log = logging.getLogger(__name__)
 
@@ -31,31 +30,6 @@ RELEASE_TIMEOUT = 2.0
 HEAD_START = 2
 # No clock moves on for less.
 SHORTEST_WAIT = 0.001
-LOST_RACE = frozenset({HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND})
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """How long, in seconds, a lease lasts, its holder counts on it, and is waited between two tries."""
-
-    lease_duration: float = 15.0
-    renew_deadline: float = 10.0
-    retry_period: float = 2.0
-
-    def __post_init__(self) -> None:
-        if not self.lease_duration > self.renew_deadline > self.retry_period > 0:
-            raise ValueError("must be: lease_duration > renew_deadline > retry_period > 0")
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What a Lease said when it was last seen to change, and when (monotonic seconds) that was."""
-
-    version: str
-    holder: str
-    duration: float
-    transitions: int
-    changed_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +70,9 @@ class LeaderElector:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.identity = identity
-        self._client = client
-        self._path = LEASES.named(namespace, name)
-        self._collection = LEASES.collection(namespace)
-        self._name = name
         self._clock = clock
         self._timing = timing or Timing()
+        self._lease = LeaseObject(client, namespace, name, self._timing, clock)
         self._on_started = on_started
         self._on_stopped = on_stopped
         self._on_superseded = on_superseded
@@ -172,7 +143,7 @@ class LeaderElector:
         except (ApiError, TimeoutError) as error:
             complaint = str(error) or "the renew deadline has passed"
             if self._complaint != complaint:
-                log.warning("The lease %s could not be read or written: %s", self._path, complaint)
+                log.warning("The lease %s could not be read or written: %s", self._lease.path, complaint)
             self._complaint = complaint
         else:
             self._complaint = ""
@@ -212,11 +183,11 @@ class LeaderElector:
         try:
             async with asyncio.timeout(RELEASE_TIMEOUT):
                 record = await self._read()
-                if record is not None and record.holder == self.identity:
-                    await self._patch({"resourceVersion": record.version}, {"holderIdentity": None})
+                ours = record is not None and record.holder == self.identity
+                if ours and await self._lease.write(record, {"holderIdentity": None}) is not None:
                     log.info("%s released the lease.", self.identity)
         except (ApiError, TimeoutError) as error:
-            log.warning("The lease %s could not be released, it lapses by itself: %s", self._path, error)
+            log.warning("The lease %s could not be released, it lapses by itself: %s", self._lease.path, error)
 
     def _step_down(self) -> None:
         self._proof = None
@@ -224,15 +195,10 @@ class LeaderElector:
 
     async def _read(self) -> Record | None:
         """Read the lease; return what it says, with the moment from which its age counts, or None if there is none."""
-        try:
-            lease = await self._request("GET", self._path)
-        except ApiError as error:
-            if error.status != HTTPStatus.NOT_FOUND:
-                raise
-            self._last_contact = self._clock.monotonic()
-            return None
+        record = await self._lease.read()
         self._last_contact = self._clock.monotonic()
-        record = self._record_of(lease)
+        if record is None:
+            return None
         if self._record is None or self._record.version != record.version:
             self._record = record
         self._may_hold = self._record.holder == self.identity
@@ -246,23 +212,20 @@ class LeaderElector:
                 try:
                     await self._follow(self._record.version)
                 except ApiError as error:
-                    log.debug("Watching the lease %s ended: %s", self._path, error)
+                    log.debug("Watching the lease %s ended: %s", self._lease.path, error)
             await asyncio.sleep(self._timing.retry_period)
 
     async def _follow(self, version: str) -> None:
-        only_this = {"fieldSelector": f"metadata.name={self._name}"}
-        silence = 2 * self._timing.lease_duration
-        async with aclosing(self._client.watch(self._collection, version, only_this, silence=silence)) as changes:
-            async for kind, lease in changes:
+        async with aclosing(self._lease.changes(version)) as changes:
+            async for record in changes:
                 if self.is_leader():
                     return
-                if kind in {"ADDED", "MODIFIED"}:
-                    self._hear(self._record_of(lease))
+                self._hear(record)
 
     def _hear(self, record: Record) -> None:
         self._last_contact = self._clock.monotonic()
         known = self._record
-        if known is not None and not _is_newer(record.version, known.version):
+        if known is not None and not record.is_newer_than(known):
             return
         self._record = record
         self._look_for_successor(record)
@@ -290,43 +253,15 @@ class LeaderElector:
             **changes,
         }
         self._may_hold = True
-        try:
-            if known is None:
-                body = {"metadata": {"name": self._name}, "spec": spec}
-                lease = await self._request("POST", self._collection, body)
-            else:
-                lease = await self._patch({"resourceVersion": known.version}, spec)
-        except ApiError as error:
-            if error.status in LOST_RACE:
-                return False
-            raise
+        record = await self._lease.write(known, spec)
+        if record is None:
+            return False
         self._last_contact = self._clock.monotonic()
-        self._record = self._record_of(lease)
-        self._epoch = self._record.transitions
+        self._record = record
+        self._epoch = record.transitions
         self._unsucceeded = True
         self._proof = proof
         return True
-
-    async def _patch(self, metadata: JsonObject, spec: JsonObject) -> JsonObject:
-        return await self._request("PATCH", self._path, {"metadata": metadata, "spec": spec})
-
-    async def _request(self, method: str, path: str, body: JsonObject | None = None) -> JsonObject:
-        # Short enough for a second try before the deadline when a connection hangs.
-        limit = (self._timing.renew_deadline - self._timing.retry_period) / 2
-        content_type = MERGE_PATCH if method == "PATCH" else JSON
-        return await self._client.request(
-            method, path, body=body, content_type=content_type, timeout=limit, patience=limit
-        )
-
-    def _record_of(self, lease: JsonObject) -> Record:
-        spec = lease.get("spec") or {}
-        return Record(
-            version=lease["metadata"]["resourceVersion"],
-            holder=spec.get("holderIdentity") or "",
-            duration=float(spec.get("leaseDurationSeconds") or self._timing.lease_duration),
-            transitions=int(spec.get("leaseTransitions") or 0),
-            changed_at=self._clock.monotonic(),
-        )
 
     def _has_lapsed(self, record: Record) -> bool:
         return self._clock.monotonic() >= record.changed_at + record.duration
@@ -360,10 +295,3 @@ class LeaderElector:
         except TimeoutError:
             return
         self._woken.clear()
-
-
-def _is_newer(version: str, than: str) -> bool:
-    """Return whether one resourceVersion comes after another; one that is no integer is taken to."""
-    if version.isdecimal() and than.isdecimal():
-        return int(version) > int(than)
-    return version != than

@@ -43,7 +43,7 @@ contracts: $(READY) ## import-linter: data flows one way
 
 unit: $(READY) ## Tests in fake time, without a cluster
 	@echo "── unit tests"
-	@$(BIN)/python -m pytest -q -m "not slow" --ignore=tests/cluster --ignore=tests/node
+	@$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow" --ignore=tests/cluster --ignore=tests/node
 
 at-length: $(READY) ## The same proofs at length: every zone, walks by the thousand, simulations by the hundred
 	@echo "── unit tests at length"

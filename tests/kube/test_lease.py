@@ -416,3 +416,13 @@ async def test_what_on_started_raises_ends_the_term(client: ApiClient, clock: Lo
         await elector.run()
     assert not elector.is_leader()
     assert "holderIdentity" not in (await client.get(LEASE))["spec"]
+
+
+async def test_a_namespace_that_is_not_there_is_complained_of(
+    api: FakeApi, replicas: list[Replica], caplog: pytest.LogCaptureFixture
+) -> None:
+    api.faults.append(Fault(requests_to("POST"), status=404, reason="namespaces kalends not found", times=None))
+    async with electing(replicas[0]):
+        await asyncio.sleep(10)
+    assert "namespaces kalends not found" in caplog.text
+    assert replicas[0].words == []

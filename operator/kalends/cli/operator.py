@@ -53,7 +53,12 @@ def set_up_logging(log_format: str, level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler])
 
 
-def _settings(config: Path | None, namespaces: tuple[str, ...], *, leader_elect: bool | None) -> Settings:
+def settings_of(config: Path | None, namespaces: tuple[str, ...], *, leader_elect: bool | None) -> Settings:
+    """Return the settings of file, environment and options, with nothing about the election left open.
+
+    Raises:
+        InvalidSettings: They cannot be carried out.
+    """
     settings = Settings.load(config, namespaces=namespaces or None)
     election = settings.leader_election
     if leader_elect is not None:
@@ -73,7 +78,7 @@ def run_operator(  # noqa: PLR0913 - one for each option
 ) -> int:
     """Run the operator until SIGTERM or SIGINT."""
     set_up_logging(log_format, log_level)
-    settings = _settings(config, namespaces, leader_elect=leader_elect)
+    settings = settings_of(config, namespaces, leader_elect=leader_elect)
     credentials = load_credentials(kubeconfig, context)
     # Objects by the ten thousand, and few of them ever garbage: the collector looks less often.
     gc.set_threshold(100_000, 50, 1000)

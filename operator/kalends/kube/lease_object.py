@@ -13,8 +13,6 @@ from kalends.kube.client import ApiClient
 from kalends.kube.paths import LEASES
 from kalends.kube.transport import JSON, MERGE_PATCH, JsonObject
 
-LOST_RACE = frozenset({HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND})
-
 
 @dataclass(frozen=True, slots=True)
 class Timing:
@@ -88,7 +86,10 @@ class LeaseObject:
             body = {"metadata": {"resourceVersion": known.version}, "spec": spec}
             return self._record_of(await self._request("PATCH", self.path, body))
         except ApiError as error:
-            if error.status in LOST_RACE:
+            gone = (
+                error.status == HTTPStatus.NOT_FOUND and known is not None
+            )  # else it is the namespace that is missing
+            if gone or error.status == HTTPStatus.CONFLICT:
                 return None
             raise
 

@@ -132,3 +132,23 @@ async def test_draining_without_the_lead_only_ends_runs():
     await world.first.drain(25)
     assert world.clock.monotonic() - begun <= 5
     assert world.status["counts"]["active"] == 1
+
+
+async def test_while_a_run_in_this_process_ends_jobs_are_started_and_tasks_are_not():
+    world = World(seconds=50)
+    world.apply(resource(trigger=every(60)))
+    world.apply(resource("jobs", trigger=every(7), jobTemplate=JOB, concurrencyPolicy="Allow", maxInstances=100))
+    world.first.observe(world.store.snapshot("default/jobs"))
+    async with world.term(world.first):
+        await asyncio.sleep(71)
+        before = len(world.cluster.created)
+        begun = world.clock.monotonic()
+        await world.first.drain(60)
+        assert world.clock.monotonic() - begun == pytest.approx(39, abs=1)
+        during = len(world.cluster.created)
+        await asyncio.sleep(120)
+    assert during - before == 5
+    assert len(world.cluster.created) == during
+    assert world.pools["first"].fire_times == [START + 60]
+    assert world.status["counts"]["succeeded"] == 1
+    assert world.store.status("default/jobs")["counts"]["started"] == during

@@ -62,7 +62,7 @@ class Scheduler:
         self._acting: set[asyncio.Task[None]] = set()
         self._ending: set[asyncio.Task[None]] = set()
         self._running = False
-        self._dispatch = True
+        self._pools_open = self._jobs_open = True
         self._sleeps_until = float("-inf")
         for alias, executor in executors.items():
             executor.bind(self._ended, self._jobs_changed, partial(self._wake_waiters, alias))
@@ -180,14 +180,16 @@ class Scheduler:
             await self._let_acting_end()
 
     async def drain(self, grace: float) -> None:
-        """Decide on no further fire time; let runs end for up to ``grace`` seconds, and record how they ended.
+        """Start no run here any more; let runs end for up to ``grace`` seconds, and record how they ended.
 
-        It is the loop that records: where that does not run, runs only end.
+        What outlives us goes on being started meanwhile, as nobody else does it before this is over. It is the loop
+        that records: where that does not run, runs only end.
         """
-        self._dispatch = False
-        # A claim that is being written now still starts, and needs its pool.
-        await self._until_still(RECORDING)
+        self._pools_open = False
+        if self._running and self._acting:
+            await asyncio.wait(set(self._acting), timeout=RECORDING)  # a claim that is being written still starts
         await asyncio.gather(*(executor.close(grace) for executor in self._executors.values()))
+        self._jobs_open = False
         await asyncio.sleep(0)  # reports of the runs that have just ended arrive
         await self._until_still(RECORDING)
 
@@ -324,8 +326,11 @@ class Scheduler:
             refused=dict(entry.refused),
             asked_to_end=frozenset(entry.asked_to_end),
             record_lost=entry.record_lost,
-            dispatch=self._dispatch,
+            dispatch=self._is_open(executor),
         )
+
+    def _is_open(self, executor: Executor | None) -> bool:
+        return self._jobs_open if executor is not None and executor.outlives_us else self._pools_open
 
     def _settle(self, entry: Entry, decision: Decision) -> None:
         """Nothing to act on: note when to look again, and stand in line where a worker is waited for."""
@@ -337,7 +342,8 @@ class Scheduler:
             self._slots.give_up(key)
             if schedule is not None:
                 self._wake_waiters(schedule.executor)  # the worker that it may have been woken for
-        if decision.wake_at is None or not self._dispatch:
+        executor = None if schedule is None else self._executors.get(schedule.executor)
+        if decision.wake_at is None or not self._is_open(executor):
             self._agenda.discard(key)
         else:
             self._wake_at(key, decision.wake_at)

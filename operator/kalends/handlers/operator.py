@@ -114,7 +114,9 @@ class Operator:
             leading = tasks.start("leading", self.leading.run(duty))
             tasks.start("sweep", self._view.sweep_now_and_then())
             await tasks.first_of(stop, _forever(leading))
-            log.info("stopping: no new dispatch; runs in this process have %.0f s", self._settings.drain_seconds)
+            log.info(
+                "stopping: no run starts here any more; those that go on have %.0f s", self._settings.drain_seconds
+            )
             await self.scheduler.drain(self._settings.drain_seconds)
             leading.cancel()  # after the drain's records: only then may another replica decide
             await asyncio.wait([leading])

@@ -50,13 +50,18 @@ class Faults:
         """Go on until cancelled, or at once if this seed has no faults."""
         while self.chosen:
             await self._world.pause_for(self._chance.between(0.5, 14.0))
+            self._world.troubled()
             self._kinds[self._chance.pick(self.chosen)]()
 
     def _replica(self) -> Replica:
         return self._chance.pick(self._world.replicas)
 
     def _later(self, low: float, high: float, then: Callable[[], None]) -> None:
-        self._world.loop.later(self._chance.between(low, high), then)
+        def now() -> None:
+            self._world.troubled()
+            then()
+
+        self._world.loop.later(self._chance.between(low, high), now)
 
     # -- crashes and pauses
 
@@ -86,6 +91,7 @@ class Faults:
         replica = next((one for one in self._world.replicas if one.process is process), None)
         if replica is not None:
             act = self._traps.pop(0)[1]
+            self._world.troubled()
             process.after_steps(self._chance.whole(0, 12), lambda: act(replica))
 
     # -- the network and the server
@@ -163,6 +169,7 @@ class Faults:
 
     def stop(self) -> None:
         """Let nothing go wrong any more."""
+        self._world.troubled()
         self._traps.clear()
         self._clear_up()
         self._accept_jobs()

@@ -103,6 +103,8 @@ class Replica:
         self.connection: Connection | None = None
         self.operator: Operator | None = None
         self.restarts = True
+        self.since = 0.0
+        """When it last started, died, was stopped or went on."""
         self._around = around
         self._starts = 0
         self._stop: asyncio.Event | None = None
@@ -117,6 +119,7 @@ class Replica:
         self.connection = connection = Connection(around.network, process)
         connection.on_send = lambda request: around.on_send(process, request)
         around.story.tell(process.name, "starts")
+        self.since = around.loop.time()
         around.loop.spawn(process, self._live(process, connection))
 
     def kill(self, why: str = "SIGKILL") -> None:
@@ -125,6 +128,7 @@ class Replica:
         if process is None or not process.alive:
             return
         process.kill()
+        self.since = self._around.loop.time()
         cut = self._around.bodies.cut(process)
         running = f"; cut: {', '.join(body.name for body in cut)}" if cut else ""
         self._around.story.tell(process.name, f"dies: {why}{running}")
@@ -147,6 +151,7 @@ class Replica:
             return
         self._around.story.tell(process.name, f"is paused for {seconds:.1f} s (SIGSTOP)")
         process.stopped = True
+        self.since = self._around.loop.time()
         self._around.loop.later(seconds, self._go_on, process)
 
     def step_clock(self, seconds: float) -> None:
@@ -159,6 +164,7 @@ class Replica:
         if process.alive:
             self._around.story.tell(process.name, "goes on (SIGCONT)")
         process.stopped = False
+        self.since = self._around.loop.time()
 
     def _lose_patience(self, process: Process) -> None:
         if self.process is process:

@@ -82,10 +82,19 @@ class World:
         self.replicas = [Replica(name, around) for name in "abc"[:replicas]]
         self.faults = Faults(self, self.chance.stream("faults"))
         self.audit = Audit(self)
+        self._troubled_at = 0.0
 
     def now(self) -> float:
         """Return true time, as the API server has it."""
         return self.epoch + self.loop.time()
+
+    def troubled(self) -> None:
+        """Take note that something goes wrong, or right again, just now."""
+        self._troubled_at = self.loop.time()
+
+    def calm(self) -> float:
+        """Return for how many seconds nothing has gone wrong, and every replica has been up."""
+        return self.loop.time() - max([self._troubled_at, *(replica.since for replica in self.replicas)])
 
     async def pause_for(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -26,9 +26,13 @@ if TYPE_CHECKING:
     from simulation.world import World
 
 Json = dict[str, Any]
-MOST_REQUESTS = 900
-"""Requests of one operator within a minute of true time; the worlds are small."""
+MOST_REQUESTS = 400
+"""Requests of one operator within a minute of true time; the worlds are small, and two hundred the most so far."""
 
+CALM = 35.0
+"""Seconds without trouble after which nothing is late: requests that hang are given up after thirty."""
+ON_TIME = 1.5
+"""Seconds, of which creating a Job takes some, and writing the status."""
 DECIDED_WITHIN = 120.0
 """Seconds, pauses and slow answers included, within which a decision is written."""
 
@@ -136,6 +140,9 @@ class Audit:
         it = Writing(life, before, after, writer, self.leader, latest, behind, self._world.bodies)
         for what in wrong_in(it):
             self.accuse(f"{life.name}: {what}")
+        late = it.lateness(self.replica_of(writer).clock.now())
+        if self._world.calm() > CALM and late > ON_TIME:
+            self.accuse(f"{life.name}: {it.due[0]} is decided {late:.1f} s late, although all has been well")
         life.status = after
         for field in ("active", "history"):
             for run in after.get(field, ()):

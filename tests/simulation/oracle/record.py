@@ -63,6 +63,12 @@ class Writing:
         marks = [self.instant(self.before, field) for field in ("armedTime", "lastScheduleTime")]
         return max((mark for mark in marks if mark is not None), default=self.life.created - 1)
 
+    def lateness(self, now: float) -> float:
+        """Return by how many seconds the first fire time that is decided here is late at ``now``."""
+        version = self.version
+        jitter = 0 if version is None else version.spec.get("jitterSeconds", 0)
+        return now - self.due[0] - jitter if self.due else 0.0
+
     def newly(self, field: str) -> dict[str, Json]:
         """Return the runs that a list has gained."""
         old = keys(self.before, field)

@@ -16,9 +16,12 @@ from simulation.network import body_of
 from simulation.oracle.books import Books, Life
 from simulation.oracle.ending import unsettled
 from simulation.oracle.firetimes import FOREVER
-from simulation.oracle.record import Writing, key_of, wrong_in, wrong_with_removal
+from simulation.oracle.policies import wrong_choices, wrong_with_removal
+from simulation.oracle.record import wrong_sums
+from simulation.oracle.runs import wrong_attempts, wrong_ends, wrong_starts
 from simulation.oracle.telling import told_of
 from simulation.oracle.truth import Asked, wrong_with_asking, wrong_with_body
+from simulation.oracle.writing import Writing, key_of
 from simulation.server import JOBS, LEASES, SCHEDULED_JOBS
 
 if TYPE_CHECKING:
@@ -29,6 +32,8 @@ Json = dict[str, Any]
 MOST_REQUESTS = 400
 """Requests of one operator within a minute of true time; the worlds are small, and two hundred the most so far."""
 
+CLAIMS = (wrong_sums, wrong_starts, wrong_ends, wrong_attempts, wrong_choices)
+"""About every write of a status."""
 CALM = 35.0
 """Seconds without trouble after which nothing is late: requests that hang are given up after thirty."""
 ON_TIME = 1.5
@@ -138,8 +143,12 @@ class Audit:
         earliest, latest = self.replica_of(writer).clock.shown(DECIDED_WITHIN)
         behind = max(0.0, self._world.now() - earliest)
         it = Writing(life, before, after, writer, self.leader, latest, behind, self._world.bodies)
-        for what in wrong_in(it):
-            self.accuse(f"{life.name}: {what}")
+        if it.version is None:
+            self.accuse(f"{life.name}: generation {after.get('observedGeneration')} never was")
+            return
+        for claims in CLAIMS:
+            for what in claims(it):
+                self.accuse(f"{life.name}: {what}")
         late = it.lateness(self.replica_of(writer).clock.now())
         if self._world.calm() > CALM and late > ON_TIME:
             self.accuse(f"{life.name}: {it.due[0]} is decided {late:.1f} s late, although all has been well")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulation.instants import instant_of
 from simulation.oracle.books import Books, Life
-from simulation.oracle.record import keys
+from simulation.oracle.writing import keys
 from simulation.server import JOBS, SCHEDULED_JOBS
 
 if TYPE_CHECKING:

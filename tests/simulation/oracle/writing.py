@@ -1,0 +1,99 @@
+"""One write of a status: what stood there, what stands there now, and what lies between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from simulation.bodies import Bodies
+from simulation.instants import instant_of
+from simulation.oracle.books import Life, Version
+
+Json = dict[str, Any]
+NEVER_STARTED = frozenset({"Missed", "Skipped"})
+
+
+def key_of(run: Json) -> str:
+    """Return what a run is for: its request, or its fire time. Attempts share it."""
+    return run.get("request") or run["scheduledTime"]
+
+
+def keys(status: Json, field: str) -> dict[str, Json]:
+    return {key_of(run): run for run in status.get(field, ())}
+
+
+@dataclass(frozen=True)
+class Writing:
+    """One write of a status by an operator; ``clock`` is the latest instant that it may have taken for now."""
+
+    life: Life
+    before: Json
+    after: Json
+    writer: str
+    leader: str
+    """Who holds the lease, where there is one."""
+    clock: float
+    behind: float
+    """By how many seconds its clock may have been late."""
+    bodies: Bodies
+
+    @property
+    def version(self) -> Version | None:
+        return self.life.versions.get(self.after.get("observedGeneration", 0))
+
+    def grown(self, *names: str) -> int:
+        """Return by how much counts have grown together."""
+        old, new = self.before.get("counts", {}), self.after.get("counts", {})
+        return sum(new.get(name, 0) - old.get(name, 0) for name in names)
+
+    def instant(self, status: Json, field: str) -> int | None:
+        return instant_of(status[field]) if field in status else None
+
+    def decided_until(self) -> int:
+        """Return up to when fire times had been decided."""
+        marks = [self.instant(self.before, field) for field in ("armedTime", "lastScheduleTime")]
+        return max((mark for mark in marks if mark is not None), default=self.life.created - 1)
+
+    def lateness(self, now: float) -> float:
+        """Return by how many seconds the first fire time that is decided here is late at ``now``."""
+        version = self.version
+        jitter = 0 if version is None else version.spec.get("jitterSeconds", 0)
+        return now - self.due[0] - jitter if self.due else 0.0
+
+    def newly(self, field: str) -> dict[str, Json]:
+        """Return the runs that a list has gained."""
+        old = keys(self.before, field)
+        return {key: run for key, run in keys(self.after, field).items() if key not in old}
+
+    @cached_property
+    def due(self) -> list[int]:
+        """The fire times that this write decides, by our own reckoning."""
+        version, cursor = self.version, self.instant(self.after, "lastScheduleTime")
+        if version is None or cursor is None:
+            return []
+        since = max(self.decided_until(), self.instant(self.after, "armedTime") or 0)
+        return version.fires.between(since, cursor)
+
+
+def adopted(it: Writing) -> list[str]:
+    """Return the runs whose Jobs had been created without being recorded, and that no schedule names any more."""
+    due, since = set(it.due), it.decided_until()
+    found = []
+    ended = {key: run for key, run in it.newly("history").items() if run["outcome"] not in NEVER_STARTED}
+    for key, run in {**it.newly("active"), **ended}.items():
+        if key in it.life.runs:
+            continue
+        job = it.life.job_of(key)
+        at = instant_of(run["scheduledTime"])
+        if job is not None and not run.get("request") and at not in due and at > since:
+            found.append(key)
+    return found
+
+
+def known_by_its_job(it: Writing, run: Json) -> bool:
+    """Return whether a run was started before this decision, as its Job shows: the decision only takes note of it."""
+    job, version = it.life.job(run["name"]), it.version
+    if job is None or version is None:
+        return False
+    return job.maker != it.writer or job.version < version.number or job.stale

@@ -303,6 +303,22 @@ async def test_a_renewal_that_arrives_late_does_not_take_the_lease_back(
     assert first.words == ["started 1", "stopped"]
 
 
+async def test_a_lease_that_was_taken_long_before_the_answer_came_is_not_taken_from_a_successor(
+    api: FakeApi, client: ApiClient, replicas: list[Replica]
+) -> None:
+    first, second = replicas
+    api.faults.append(Fault(requests_to("POST"), client="first", late_by=3.9))
+    async with electing(first, second):
+        first.clock.pause(12)  # the world went on while its answer was on the way
+        second.clock.pause(9)
+        await asyncio.sleep(2)
+        second.clock.pause(3)
+        await asyncio.sleep(30)
+        assert second.elector.is_leader()
+        assert (await client.get(LEASE))["spec"]["holderIdentity"] == "second"
+    assert "started 1" not in first.words
+
+
 async def test_a_lease_that_somebody_deleted_is_given_up(client: ApiClient, replicas: list[Replica]) -> None:
     first, second = replicas
     async with electing(first, second):

@@ -139,7 +139,8 @@ class LeaderElector:
         """Take or renew the lease within so many seconds, if possible; return whether it is held now."""
         try:
             async with asyncio.timeout(seconds):
-                await (self._take() if self._proof is None else self._renew())
+                # What was taken long ago, and answered now, proves nothing: it is taken again, if nobody else has.
+                await (self._renew() if self.is_leader() else self._take())
         except (ApiError, TimeoutError) as error:
             complaint = str(error) or "the renew deadline has passed"
             if self._complaint != complaint:
@@ -167,13 +168,17 @@ class LeaderElector:
         self._record = replace(record, changed_at=max(record.changed_at, lapses - record.duration))
 
     async def _renew(self) -> None:
-        if self._record is None or not await self._write(self._record, {}):
+        known = self._record
+        if known is None or not self._is_of_this_term(known) or not await self._write(known, {}):
             # Somebody wrote in between: perhaps we ourselves, by a request whose answer was lost.
             record = await self._read()
-            if record is None or record.holder != self.identity or record.transitions != self._epoch:
+            if record is None or not self._is_of_this_term(record):
                 self._proof = None
             else:
                 await self._write(record, {})
+
+    def _is_of_this_term(self, record: Record) -> bool:
+        return (record.holder, record.transitions) == (self.identity, self._epoch)
 
     async def _release(self) -> None:
         if self._proof is not None:

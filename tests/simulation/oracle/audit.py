@@ -79,6 +79,9 @@ class Audit:
         self.requests[minute] += 1
         if self.requests[minute] == MOST_REQUESTS:
             self.accuse(f"{process.name} has sent {MOST_REQUESTS} requests within a minute")
+        acts = request.method != "GET" and any(word in request.path for word in ("/jobs", "/scheduledjobs"))
+        if acts and not request.params.get("dryRun") and self.leader not in {"", process.name}:
+            self.accuse(f"{process.name} sends {request.method} {request.path}, but {self.leader} leads")
         if request.method == "POST" and request.path.endswith("/jobs") and not request.params.get("dryRun"):
             annotations = body_of(request)["metadata"]["annotations"]
             life = self.books.by_number[int(annotations["simulation/life"])]

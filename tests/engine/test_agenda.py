@@ -51,3 +51,16 @@ def test_rescheduling_for_ever_does_not_grow_the_heap():
     for instant in range(10_000):
         agenda.put("a", instant)
     assert len(agenda._heap) < 200
+
+
+def test_where_the_clock_was_put_back_all_is_worked_out_anew_once():
+    agenda = Agenda()
+    agenda.put("retry", 1005)
+    agenda.put("far", 9000)
+    assert list(agenda.pop_due(1000)) == []
+    assert list(agenda.pop_due(999.5)) == []  # slewed, not stepped
+    assert list(agenda.pop_due(400)) == ["retry", "far"]
+    agenda.put("retry", 405)
+    agenda.put("far", 9000)
+    assert list(agenda.pop_due(401)) == []
+    assert list(agenda.pop_due(405)) == ["retry"]

@@ -10,6 +10,7 @@ import pytest
 
 from doubles import JOB, START, Cluster, LoopClock, Pool, every, memory_store, resource
 from kalends.engine.scheduler import Scheduler
+from kalends.errors import Unavailable
 
 pytestmark = pytest.mark.looptime
 
@@ -152,3 +153,19 @@ async def test_while_a_run_in_this_process_ends_jobs_are_started_and_tasks_are_n
     assert world.pools["first"].fire_times == [START + 60]
     assert world.status["counts"]["succeeded"] == 1
     assert world.store.status("default/jobs")["counts"]["started"] == during
+
+
+async def test_a_retry_does_not_wait_for_a_clock_that_was_put_back(monkeypatch):
+    world = World()
+
+    async def unavailable(_: object) -> None:
+        raise Unavailable("the API server is down")
+
+    monkeypatch.setattr(world.cluster, "check", unavailable)
+    world.apply(resource(trigger=every(60), jobTemplate=JOB))
+    async with world.term(world.first):
+        await asyncio.sleep(5)
+        world.clock.step = -600
+        monkeypatch.undo()
+        await asyncio.sleep(16)
+        assert world.status["conditions"]

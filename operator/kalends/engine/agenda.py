@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterator
+
+A_STEP = 1.0
+"""Seconds by which a clock must go back for it to count as put back."""
 
 
 class Agenda:
@@ -12,6 +16,7 @@ class Agenda:
     def __init__(self) -> None:
         self._heap: list[tuple[float, str]] = []
         self._at: dict[str, float] = {}
+        self._asked_at = -math.inf
 
     def __len__(self) -> int:
         return len(self._at)
@@ -40,8 +45,14 @@ class Agenda:
         return None
 
     def pop_due(self, now: float) -> Iterator[str]:
-        """Take out, in order, every key whose instant has come."""
-        while (at := self.next_instant()) is not None and at <= now:
+        """Take out, in order, every key whose instant has come; all of them where the clock was put back.
+
+        An instant may stand for a while to wait, and was reckoned by the clock as it was: what is to come is worked
+        out anew.
+        """
+        due_until = math.inf if now < self._asked_at - A_STEP else now
+        self._asked_at = now
+        while (at := self.next_instant()) is not None and at <= due_until:
             _, key = heapq.heappop(self._heap)
             del self._at[key]
             yield key

@@ -92,6 +92,7 @@ class Pool:
     """A pool whose runs take ``seconds`` of loop time, or go on until they are ended by hand."""
 
     outlives_us = False
+    stuck = 0
 
     def __init__(self, size: int = 10, seconds: float | None = 0.0, clock: LoopClock | None = None) -> None:
         self.size = size

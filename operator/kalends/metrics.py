@@ -27,6 +27,8 @@ class Readings:
     """By executor."""
     scheduled_jobs: Callable[[], Mapping[str, int]]
     """By state."""
+    stuck_workers: Callable[[], Mapping[str, int]]
+    """By executor: threads that were given up and have not returned."""
     agenda_size: Callable[[], int]
     loop_lag: Callable[[], float]
     clock_skew: Callable[[], float]
@@ -57,6 +59,12 @@ class Gauges(Collector):
             value=read.agenda_size() if leads else 0,
         )
         yield _by("executor", "kalends_runs_active", "Runs that are under way.", read.active_runs() if leads else {})
+        yield _by(
+            "executor",
+            "kalends_workers_stuck",
+            "Threads that a pool has given up at a time limit, and that have not returned.",
+            read.stuck_workers(),
+        )
         yield _by(
             "state", "kalends_scheduled_jobs", "ScheduledJobs that there are.", read.scheduled_jobs() if leads else {}
         )

@@ -91,7 +91,7 @@ class _Local:
         self._clock = SystemClock()
         self._settings = settings
         registry = Registry.load(settings.task_modules)
-        executors: dict[str, Executor] = pools(settings.executors, registry, self._clock)
+        executors: dict[str, Executor] = {**pools(settings.executors, registry, self._clock)}
         check_default(settings.job_defaults.executor, executors)
         if local_commands:
             executors[JOBS_EXECUTOR] = CommandsExecutor(LOCAL_COMMANDS, self._clock)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -145,7 +147,15 @@ def operator(**options: Any) -> None:
     """Run the operator: watch ScheduledJobs, and dispatch their runs."""
     from kalends.cli.operator import run_operator
 
-    sys.exit(run_operator(**options))
+    _leave(run_operator(**options))
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process, whatever threads of tasks still hang: Python itself would wait for them."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _now() -> int:

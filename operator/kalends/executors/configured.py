@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from kalends.clock import Clock
-from kalends.engine.ports import Executor
 from kalends.engine.schedule import JOBS_EXECUTOR, Check, Defaults, JobTemplate, Target
 from kalends.errors import InvalidSettings, InvalidSpec
 from kalends.executors.pool import PoolExecutor
@@ -16,9 +15,9 @@ from kalends.settings import ExecutorKind, ExecutorSettings, Settings
 from kalends.tasks import Registry
 
 
-def pools(configured: Mapping[str, ExecutorSettings], registry: Registry, clock: Clock) -> dict[str, Executor]:
+def pools(configured: Mapping[str, ExecutorSettings], registry: Registry, clock: Clock) -> dict[str, PoolExecutor]:
     """Return a pool for each configured executor."""
-    made: dict[str, Executor] = {}
+    made: dict[str, PoolExecutor] = {}
     for alias, one in configured.items():
         match one.kind:
             case ExecutorKind.THREADS:

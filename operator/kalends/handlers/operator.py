@@ -85,6 +85,7 @@ class Operator:
                 leads=lambda: self.leading.scheduling,
                 active_runs=lambda: runs_by_executor(self.scheduler.records()),
                 scheduled_jobs=lambda: by_state(self.scheduler.records()),
+                stuck_workers=lambda: {alias: pool.stuck for alias, pool in ports.pools.items()},
                 agenda_size=self.scheduler.agenda_size,
                 loop_lag=lambda: self._pulse.lag,
                 clock_skew=lambda: self._pulse.skew,

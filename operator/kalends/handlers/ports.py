@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kalends.clock import Clock
-from kalends.engine.ports import Executor
+from kalends.executors.pool import PoolExecutor
 from kalends.kube.client import ApiClient
 from kalends.kube.transport import Transport
 from kalends.tasks import Registry
@@ -47,7 +47,7 @@ class Ports:
     feed: MakeFeed
     registry: Registry
     """The tasks that ScheduledJobs may name."""
-    pools: Mapping[str, Executor]
+    pools: Mapping[str, PoolExecutor]
     """Where they run, by alias. Runs as Jobs need nothing but the transport."""
     chance: Callable[[], float] = random.random
     """Spreads tries; within [0, 1)."""

@@ -20,6 +20,8 @@ from cluster.standin_node import StandInNode
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 AWAY = float(times(6, 20))
+CROWDED = 240.0
+"""Seconds that catching up may take where the machine is too crowded for anything; what it took is told."""
 
 
 @contextmanager
@@ -71,7 +73,11 @@ OUTAGES = (both_killed, etcd_frozen, api_server_ended, api_server_frozen, etcd_k
 def wait_until_decided_since(rig: Rig, instant: float) -> None:
     """Wait until every schedule, none of which pauses for more than five seconds, has been decided on since then."""
     floor = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(instant - 5))
-    eventually(lambda: all(one.get("lastScheduleTime", "") >= floor for one in rig.statuses().values()), every=0.2)
+
+    def all_are_there() -> bool:
+        return all(status.get("lastScheduleTime", "") >= floor for status in rig.statuses().values())
+
+    eventually(all_are_there, within=CROWDED, every=0.2)
 
 
 def test_while_the_api_server_or_etcd_is_away_nothing_is_lost_and_the_operator_stays(

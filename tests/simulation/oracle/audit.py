@@ -34,10 +34,13 @@ MOST_REQUESTS = 400
 
 CLAIMS = (wrong_sums, wrong_starts, wrong_ends, wrong_attempts, wrong_choices)
 """About every write of a status."""
-CALM = 35.0
-"""Seconds without trouble after which nothing is late: requests that hang are given up after thirty."""
+CALM = 60.0
+"""Seconds without trouble after which nothing is late: requests that hang are given up after thirty, and only then does
+a replica look for the first time at a lease that has fifteen to go."""
 ON_TIME = 1.5
 """Seconds, of which creating a Job takes some, and writing the status."""
+UNFENCED = 15.0
+"""Seconds after the deletion of a lease during which its holder may still count on it."""
 DECIDED_WITHIN = 120.0
 """Seconds, pauses and slow answers included, within which a decision is written."""
 
@@ -51,6 +54,7 @@ class Audit:
         self.books = Books()
         self.leader = ""
         self._world = world
+        self._lease_deleted = -UNFENCED
         self.requests: Counter[tuple[str, int]] = Counter()
         """Requests by process and minute."""
         world.server.listeners.append(self._written)
@@ -68,6 +72,10 @@ class Audit:
         for what in unsettled(self._world, self.books):
             self.accuse(what)
 
+    def _leader(self) -> str:
+        """Return who alone may act, where that is certain."""
+        return self.leader if self._world.loop.time() - self._lease_deleted > UNFENCED else ""
+
     # -- what it is told
 
     def shown(self, process: Process, kind: str | None, obj: Json) -> None:
@@ -80,7 +88,7 @@ class Audit:
         if self.requests[minute] == MOST_REQUESTS:
             self.accuse(f"{process.name} has sent {MOST_REQUESTS} requests within a minute")
         acts = request.method != "GET" and any(word in request.path for word in ("/jobs", "/scheduledjobs"))
-        if acts and not request.params.get("dryRun") and self.leader not in {"", process.name}:
+        if acts and not request.params.get("dryRun") and self._leader() not in {"", process.name}:
             self.accuse(f"{process.name} sends {request.method} {request.path}, but {self.leader} leads")
         if request.method == "POST" and request.path.endswith("/jobs") and not request.params.get("dryRun"):
             annotations = body_of(request)["metadata"]["annotations"]
@@ -93,7 +101,7 @@ class Audit:
     def asked(self, process: Process, run: Run) -> None:
         """Check a run when its pool is asked to start it: what comes after that is beyond anybody's control."""
         clock = self.replica_of(process.name).clock
-        asked = Asked(process.name, run, clock.now(), clock.shown(FOREVER)[1], self.leader)
+        asked = Asked(process.name, run, clock.now(), clock.shown(FOREVER)[1], self._leader())
         life = self.books.lives[run.ref.uid]
         for what in wrong_with_asking(asked, life, life.shown.get(process, 0)):
             self.accuse(what)
@@ -145,7 +153,7 @@ class Audit:
         self._world.story.tell(writer, f"records {life.name}: {told_of(before, after)}")
         earliest, latest = self.replica_of(writer).clock.shown(DECIDED_WITHIN)
         behind = max(0.0, self._world.now() - earliest)
-        it = Writing(life, before, after, writer, self.leader, latest, behind, self._world.bodies)
+        it = Writing(life, before, after, writer, self._leader(), latest, behind, self._world.bodies)
         if it.version is None:
             self.accuse(f"{life.name}: generation {after.get('observedGeneration')} never was")
             return
@@ -160,7 +168,7 @@ class Audit:
             for run in after.get(field, ()):
                 if run.get("outcome") not in {"Missed", "Skipped"} and "count" not in run:
                     life.runs.setdefault(key_of(run), run["name"])
-                    life.names.add(run["name"])
+                    life.told.add(run["scheduledTime"])
                     job = life.job(run["name"])
                     if job is not None:
                         job.recorded = True
@@ -190,7 +198,10 @@ class Audit:
             self.accuse(f"Job {name} is made a second time, although its run is on record")
 
     def _lease(self, write: Write) -> None:
-        holder = write.after.get("spec", {}).get("holderIdentity") or ""
+        # Nobody can tell a lease that was deleted from one that never was: for a moment two may lead.
+        holder = "" if write.kind == "DELETED" else write.after.get("spec", {}).get("holderIdentity") or ""
         if holder != self.leader:
             self._world.story.tell("lease", f"is held by {holder or 'nobody'}")
             self.leader = holder
+        if write.kind == "DELETED":
+            self._lease_deleted = self._world.loop.time()

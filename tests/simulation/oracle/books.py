@@ -58,8 +58,8 @@ class Life:
     """The newest version that each operator has been shown."""
     runs: dict[str, str] = field(default_factory=dict)
     """Every run that was ever started on record, by fire time or request, with its name."""
-    names: set[str] = field(default_factory=set)
-    """The name of every attempt that was ever on record."""
+    told: set[str] = field(default_factory=set)
+    """The fire time, or the instant of the request, of every run that was ever on record."""
     waited: set[str] = field(default_factory=set)
     """Every run that was ever queued."""
     jobs: list[JobLife] = field(default_factory=list)

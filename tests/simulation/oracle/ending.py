@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from simulation.instants import instant_of
+from simulation.instants import instant_of, rfc3339
 from simulation.oracle.books import Books, Life
 from simulation.oracle.writing import keys
 from simulation.server import JOBS, SCHEDULED_JOBS
@@ -29,7 +29,7 @@ def unsettled(world: World, books: Books) -> Iterator[str]:
     for body in world.bodies.entered:
         life = books.by_number[body.life]
         unknown = {job.uid for job in life.jobs if job.stale or (job.deleted is not None and not job.recorded)}
-        if life.deleted is None and body.name not in life.names and body.job_uid not in unknown:
+        if life.deleted is None and rfc3339(body.fire_time) not in life.told and body.job_uid not in unknown:
             yield f"{body.name} has run, and was never on record"
         if body.process is None and body.end is None and world.loop.time() - body.entered > 120:
             yield f"{body.name} still runs"

@@ -82,6 +82,8 @@ def _room(body: Body, life: Life, bodies: Bodies) -> Iterator[str]:
         return
     most = max(one.spec.get("maxInstances", 1) for one in life.versions.values())
     active = {run["name"] for run in life.status.get("active", ())}
+    if body.process is not None and body.name not in active:
+        return  # it was claimed in time, and is on record as lost by now: its operator was stopped in between
     unseen = {job.uid for job in life.jobs if job.stale or job.deleted is not None}
     running = [one for one in bodies.running(body.life) if one is body or (one.name in active and not one.given_up)]
     running = [one for one in running if one.job_uid not in unseen]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -56,15 +58,42 @@ class Replicas:
         """Return the ones that stand by."""
         return [one for one in self.all if one is not leader]
 
-    def seconds_until_led_by(self, others: Sequence[OperatorProcess], since: float, within: float = 60.0) -> float:
-        """Return how long after an instant one of these leads, and so decides and acts."""
+    def taken_over_by(self, others: Sequence[OperatorProcess], since: float, within: float = 90.0) -> Takeover:
+        """Wait until one of these leads, and so decides and acts; return how long that took."""
+        renewed = datetime.fromisoformat(self.lease()["renewTime"])
         eventually(lambda: any(LEADS.search(one.page("/metrics")[1]) for one in others), within=within, every=0.05)
-        return time.time() - since
+        in_all = time.time() - since
+        acquired = datetime.fromisoformat(self.lease()["acquireTime"])
+        return Takeover((acquired - renewed).total_seconds(), in_all)
+
+    def lease(self) -> dict[str, Any]:
+        """Return what the Lease says."""
+        path = f"/apis/coordination.k8s.io/v1/namespaces/{self.rig.namespace}/leases/kalends"
+        spec: dict[str, Any] = self.rig.api.get(path)["spec"]
+        return spec
 
     def all_ready(self) -> None:
         """Wait until each of them could lead."""
         for one in self.all:
             eventually(one.is_ready)
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """How long it took until another replica acted, in seconds."""
+
+    after_the_last_renewal: float
+    """... until it took the lease, by the instants in it."""
+    in_all: float
+    """... until it decided, after what had happened to the leader."""
+
+    def __str__(self) -> str:
+        return f"{self.in_all:.1f} ({self.after_the_last_renewal:.1f})"
+
+
+def crowd() -> float:
+    """Return by how much everything takes longer than on a machine with a processor for whoever wants one."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 class Happening:

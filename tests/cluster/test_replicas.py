@@ -18,7 +18,7 @@ from cluster.chaos.rig import Rig
 from cluster.chaos.table import FULL, chance_of, times
 from cluster.controlplane import Cluster, ControlPlane
 from cluster.operator_process import OperatorProcess, eventually, scheduled_job
-from cluster.replicas import Happening, Replicas, lease_timing
+from cluster.replicas import Happening, Replicas, Takeover, crowd, lease_timing
 from cluster.standin_node import StandInNode
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
 DEFAULT = (15.0, 10.0, 2.0)
 SHORT = (4.0, 3.0, 0.5)
 PROMPT = 2.0
-"""Seconds that taking over may take, beyond what has to be waited for."""
+"""Seconds that taking over may take, beyond what has to be waited for; more only where the machine is crowded."""
 
 
 @dataclass
@@ -57,48 +57,48 @@ def staged(
         yield Stage(rig, replicas, proxies, timing[0], chance)
 
 
-def killed(stage: Stage, leader: OperatorProcess) -> float:
+def killed(stage: Stage, leader: OperatorProcess) -> Takeover:
     """SIGKILL: takeover once the lease has lapsed."""
     happening = Happening(stage.rig, "kill", leader)
     leader.kill()
-    took = stage.replicas.seconds_until_led_by(stage.replicas.others(leader), happening.at)
+    took = stage.replicas.taken_over_by(stage.replicas.others(leader), happening.at)
     happening.over()
     leader.start()
-    assert took <= stage.lease + PROMPT
+    assert took.in_all <= stage.lease + PROMPT * crowd(), str(took)
     return took
 
 
-def told_to_end(stage: Stage, leader: OperatorProcess) -> float:
+def told_to_end(stage: Stage, leader: OperatorProcess) -> Takeover:
     """SIGTERM: the other one goes on as soon as this one has let its runs end."""
     happening = Happening(stage.rig, "kill", leader)
     leader.process.send(signal.SIGTERM)
-    took = stage.replicas.seconds_until_led_by(stage.replicas.others(leader), happening.at)
+    took = stage.replicas.taken_over_by(stage.replicas.others(leader), happening.at)
     happening.over()
     assert leader.process.wait(within=20) == 0
     drained = float(leader.environ["KALENDS_DRAIN_SECONDS"])
     leader.start()
-    assert took <= drained + PROMPT
+    assert took.in_all <= drained + PROMPT * crowd(), str(took)
     return took
 
 
-def stopped_and_continued(stage: Stage, leader: OperatorProcess) -> float:
+def stopped_and_continued(stage: Stage, leader: OperatorProcess) -> Takeover:
     """SIGSTOP, long enough for another one to lead; SIGCONT: it knows that its time is over before it does anything."""
     seconds = 40.0 if FULL else 3 * stage.lease
     happening = Happening(stage.rig, "usurped", leader)
     leader.process.send(signal.SIGSTOP)
     others = stage.replicas.others(leader)
-    took = stage.replicas.seconds_until_led_by(others, happening.at)
-    time.sleep(max(0.0, seconds - took))
+    took = stage.replicas.taken_over_by(others, happening.at)
+    time.sleep(max(0.0, seconds - took.in_all))
     leader.process.send(signal.SIGCONT)
     eventually(lambda: stage.replicas.leaders() == others, within=10)
     time.sleep(2)
     assert stage.replicas.leaders() == others
     happening.over()
-    assert took <= stage.lease + PROMPT
+    assert took.in_all <= stage.lease + PROMPT * crowd(), str(took)
     return took
 
 
-def cut_off(stage: Stage, leader: OperatorProcess) -> float:
+def cut_off(stage: Stage, leader: OperatorProcess) -> Takeover:
     """No packet gets through: it stops by itself before another one begins, and does not end."""
     happening = Happening(stage.rig, "usurped", leader)
     proxy = stage.proxy_of(leader)
@@ -107,18 +107,19 @@ def cut_off(stage: Stage, leader: OperatorProcess) -> float:
     stopped = stage.replicas
     eventually(lambda: leader not in stopped.leaders(), within=stage.lease, every=0.05)
     assert stopped.leaders() == [], "it must stop before the other one may begin"
-    took = stage.replicas.seconds_until_led_by(others, happening.at)
+    took = stage.replicas.taken_over_by(others, happening.at)
     time.sleep(stage.chance.uniform(0, stage.lease))
     proxy.weather = CLEAR
     time.sleep(3)
     assert leader.process.is_running
     assert stage.replicas.leaders() == others
     happening.over()
-    assert took <= stage.lease + PROMPT
+    assert took.in_all <= stage.lease + PROMPT * crowd(), str(took)
     return took
 
 
-ENDS: tuple[Callable[[Stage, OperatorProcess], float], ...] = (killed, told_to_end, stopped_and_continued, cut_off)
+End = Callable[[Stage, OperatorProcess], Takeover]
+ENDS: tuple[End, ...] = (killed, told_to_end, stopped_and_continued, cut_off)
 
 
 @pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__)
@@ -128,11 +129,11 @@ def test_the_other_one_takes_over_in_time_and_nothing_is_lost_or_done_twice(
     node: StandInNode,
     namespace: str,
     tmp_path: Path,
-    end: Callable[[Stage, OperatorProcess], float],
+    end: End,
 ) -> None:
     # The short form keeps to the defaults where nothing has to lapse, and once where something has.
     timing = DEFAULT if FULL or end in {killed, told_to_end} else SHORT
-    took: list[float] = []
+    took: list[Takeover] = []
     with staged(installed, local_control_plane, namespace, tmp_path, timing) as stage:
         for _ in range(times(1, 20)):
             stage.replicas.all_ready()
@@ -140,7 +141,7 @@ def test_the_other_one_takes_over_in_time_and_nothing_is_lost_or_done_twice(
             time.sleep(stage.chance.uniform(2, 4))
             took.append(end(stage, leader))
         time.sleep(3)
-        print(f"{end.__name__}: another replica acted after {', '.join(f'{one:.1f}' for one in took)} s")
+        print(f"{end.__name__}: another replica acted after {', '.join(map(str, took))} s (after the last renewal)")
         stage.rig.assert_clean()
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from cluster.controlplane import ControlPlaneUnavailable
+from cluster.walk import Shell
 from node.deployment import Deployment
 from node.namespaces import Namespace, restricted
 from node.places import Means, Site, Way, opened, prepare
-from node.walk import Shell
 
 MEANS = pytest.StashKey[Means | ControlPlaneUnavailable]()
 LOGS = pytest.StashKey[Path]()

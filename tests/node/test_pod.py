@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from cluster.walk import Shell
 from node.deployment import Deployment
 from node.namespaces import Namespace
-from node.walk import Shell
 
 pytestmark = pytest.mark.slow
 

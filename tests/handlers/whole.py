@@ -16,6 +16,7 @@ from kalends.settings import Settings
 from kalends.tasks import Registry
 from kube.fake_api import FakeApi, FakeConnection
 from kube.fake_clock import LoopClock
+from kube.fake_objects import Collection
 
 JOBS = "/apis/batch/v1/namespaces/default/jobs"
 
@@ -47,6 +48,12 @@ class Cluster:
             "spec": spec,
         }
         await self.request("POST", SCHEDULED_JOBS.collection("default"), manifest)
+
+    async def delete(self, name: str) -> None:
+        await self.request("DELETE", SCHEDULED_JOBS.named("default", name))
+
+    def place(self, name: str) -> tuple[Collection, str, str]:
+        return Collection(SCHEDULED_JOBS.api_version, SCHEDULED_JOBS.plural), "default", name
 
     async def status(self, name: str) -> Any:
         return (await self.request("GET", SCHEDULED_JOBS.named("default", name))).get("status", {})

@@ -129,7 +129,10 @@ class Operator:
         Raises:
             ApiError: It could not be done.
         """
-        await asyncio.gather(self._view.catch_up(), *(informer.catch_up() for informer in self._job_informers))
+        works = [self._view.catch_up(), *(informer.catch_up() for informer in self._job_informers)]
+        for outcome in await asyncio.gather(*works, return_exceptions=True):  # none of them goes on unwatched
+            if outcome is not None:
+                raise outcome
 
     async def _wait_until_listed(self) -> None:
         """Wait until every Job of ours and every ScheduledJob has been seen: only then is anything decided."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import OrderedDict
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -19,6 +20,8 @@ from kalends.stores.snapshots import SnapshotReader
 log = logging.getLogger(__name__)
 
 SWEEP_EVERY = 600.0
+TOMBSTONES = 10_000
+"""Deleted resources of which older news is known for such; a UID never comes back."""
 
 
 class View:
@@ -32,6 +35,7 @@ class View:
         self._reader = reader
         self._paths = [SCHEDULED_JOBS.collection(name) for name in namespaces] or [SCHEDULED_JOBS.collection()]
         self._seen: set[str] | None = set()
+        self._gone: OrderedDict[str, None] = OrderedDict()
 
     def show(self, event: str | None, obj: dict[str, Any]) -> None:
         """Show one, unless this version of it is known."""
@@ -40,9 +44,17 @@ class View:
         if self._seen is not None:
             self._seen.add(uid)
         if event == "DELETED" or meta.get("deletionTimestamp"):
-            self._scheduler.forget(key, uid)
+            self._forget(key, uid)
+        elif uid in self._gone:
+            return  # a watch that lags behind shows what was
         elif not self._scheduler.knows(key, uid, meta["resourceVersion"]):
             self._scheduler.observe(self._reader.read(obj))
+
+    def _forget(self, key: str, uid: str) -> None:
+        self._scheduler.forget(key, uid)
+        self._gone[uid] = None
+        while len(self._gone) > TOMBSTONES:
+            self._gone.popitem(last=False)
 
     async def wait_for_the_crd(self) -> None:
         """Wait until ScheduledJobs can be listed: kopf looks once, at its start, at which resources there are."""
@@ -106,7 +118,7 @@ class View:
         there = frozenset().union(*(one.uids for one in found))
         for uid, key in before.items():
             if uid not in there:
-                self._scheduler.forget(key, uid)
+                self._forget(key, uid)
         for one in found:
             for obj in one.unknown:
                 self._show_it_alone(obj)

@@ -9,6 +9,7 @@ import pytest
 from doubles import JOB, START, Cluster, LoopClock, Pool, every, memory_store, resource
 from kalends.engine.ports import Run
 from kalends.engine.scheduler import Scheduler
+from kalends.errors import Unavailable
 
 pytestmark = pytest.mark.looptime
 
@@ -23,7 +24,7 @@ class SlowCluster(Cluster):
         await super().start(run)
 
 
-async def three_jobs_are_due_and_the_first_is_on_its_way(cluster: SlowCluster, clock: LoopClock):
+async def three_jobs_are_due_and_the_first_is_on_its_way(cluster: Cluster, clock: LoopClock):
     store = memory_store()
     scheduler = Scheduler(
         clock=clock, store=store, executors={"default": Pool(), "jobs": cluster}, identity="me", jobs=cluster
@@ -57,3 +58,23 @@ async def test_no_further_job_is_made_of_a_resource_that_was_deleted():
     await asyncio.sleep(5)
     running.cancel()
     assert cluster.created == [f"nightly-{START + 10}"]
+
+
+async def test_a_server_that_asks_for_an_hour_of_peace_gets_a_minute():
+    class Wishing(Cluster):
+        tries = 0
+
+        async def start(self, run: Run) -> None:
+            self.tries += 1
+            if self.tries == 1:
+                raise Unavailable("later", retry_after=3600)
+            await super().start(run)
+
+    clock = LoopClock()
+    cluster = Wishing(clock)
+    _, _, running = await three_jobs_are_due_and_the_first_is_on_its_way(cluster, clock)
+    await asyncio.sleep(50)
+    assert cluster.tries == 1
+    await asyncio.sleep(15)
+    running.cancel()
+    assert cluster.tries > 1

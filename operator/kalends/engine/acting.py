@@ -44,6 +44,8 @@ CHECKED_FIRE_TIME = 9_999_999_999
 FIRST_BACKOFF = 0.25
 LONGEST_BACKOFF = 5.0
 """Seconds between two tries while a store or the API server does not answer."""
+LONGEST_WISH = 60.0
+"""Seconds for which the API server is left alone at most when it asks for that."""
 REFUSED_AGAIN = 300.0
 """Seconds between two tries to write a record that is refused for what the resource holds besides: until somebody mends
 that, which is noticed at once, each try costs the API server a full validation and changes nothing."""
@@ -121,7 +123,7 @@ class Actor:
         except Gone:
             return self.later(entry, "it is gone; its deletion is on its way")
         except Unavailable as error:
-            return self.later(entry, str(error), error.retry_after)
+            return self.later(entry, str(error), min(error.retry_after or 0.0, LONGEST_WISH))
         except Refused as error:
             return self._refused(entry, error)
         except Exception as error:  # what went wrong for one resource must not reach the loop

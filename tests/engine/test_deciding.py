@@ -325,7 +325,7 @@ CENTURY = START + 36_525 * DAY
 def test_a_record_far_ahead_of_the_clock_is_refused_with_what_is_accepted_and_stays_as_it_is(edited, name):
     schedule = schedule_of(resource(trigger=every(60)))
     record = replace(decide(schedule, None, facts(START + 60)).state, **edited)
-    decision = decide(schedule, record, facts(START + 120))
+    decision = decide(schedule, record, facts(START + 120, here=frozenset({record.active[0].name})))
     ready = decision.state.conditions["Ready"]
     assert (ready.status, ready.reason) == (False, Reason.INVALID_STATUS)
     assert f"status.{name} must be at most 48 hours ahead of the operator's clock" in ready.message
@@ -334,7 +334,7 @@ def test_a_record_far_ahead_of_the_clock_is_refused_with_what_is_accepted_and_st
     assert (decision.state.counts, decision.state.active) == (record.counts, record.active)
     assert (decision.starts_before, decision.starts_claimed, decision.state.next_run) == ((), (), None)
     assert [notice.ready for notice in decision.notices] == [False]
-    again = decide(schedule, decision.state, facts(START + 180))
+    again = decide(schedule, decision.state, facts(START + 180, here=frozenset({record.active[0].name})))
     assert (again.state, again.notices) == (decision.state, ()), "said once, not at every look"
 
 

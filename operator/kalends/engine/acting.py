@@ -117,7 +117,9 @@ class Actor:
             await self._record(entry, decision)
             await self._ask_to_end(entry, decision.cancels)
             await self._delete(entry.ref, decision.deletes)
-            await self._remove(entry, decision)
+            if decision.remove:
+                await self._remove(entry)
+                return self.later(entry, "it was deleted, and is not gone yet")
         except Conflict:
             return await self._read_again(entry)
         except Gone:
@@ -146,6 +148,13 @@ class Actor:
                 now = int(self._clock.now())
                 entry.reports[run.name] = RunReport(
                     run.ref, run.name, run.fire_time, Outcome.FAILED, now, now, refusal.reason, refusal.message
+                )
+            except Exception as error:  # nobody knows whether it started: it is not started again
+                log.exception("%s: %s could not be started", entry.ref.key, run.name)
+                now = int(self._clock.now())
+                told = f"it could not be started: {type(error).__name__}: {error}"[:1024]
+                entry.reports[run.name] = RunReport(
+                    run.ref, run.name, run.fire_time, Outcome.LOST, now, now, Reason.INTERNAL_ERROR, told
                 )
             self._slots.kept(run.executor, entry.ref.key, run.name)
         return True
@@ -191,10 +200,11 @@ class Actor:
             await self._executors[run.executor].cancel(run.name, entry.ref, Reason(run.cancelling))
             entry.asked_to_end.add(run.name)
 
-    async def _remove(self, entry: Entry, decision: Decision) -> None:
-        if not decision.remove:
-            return
+    async def _remove(self, entry: Entry) -> None:
         await self._store.delete(entry.ref, entry.version)
+        if entry.removed:
+            return
+        entry.removed = True
         message = "its schedule has ended, and `ttlSecondsAfterFinished` is over"
         self._tell(entry.ref, [Removed(entry.ref, message)])
 
@@ -217,6 +227,7 @@ class Actor:
         if entry.fault is not None:
             return self.later(entry, str(error), at_least=REFUSED_AGAIN)
         log.error("%s: the record is refused: %s", entry.ref.key, error)
+        entry.record_refused = True
         entry.fault = Problem(Reason.INTERNAL_ERROR, f"its record is refused: {error}"[:1024])
         return True
 

@@ -31,7 +31,8 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
         return _decide_far_ahead(schedule, record, facts)
     if record is None and facts.record_lost:
         # Somebody removed what was on record: what ran before is not known any more, so nothing before now runs.
-        record = State(armed=int(facts.now), schedule_hash=schedule.hash)
+        handled = (schedule.request,) if schedule.request else ()
+        record = State(armed=int(facts.now), schedule_hash=schedule.hash, handled_requests=handled)
     if record is not None and _is_quiet(schedule, record, facts):
         return Decision(state=record, wake_at=record.next_run)
     state = record if record is not None else State(armed=schedule.first_armed, schedule_hash=schedule.hash)
@@ -66,10 +67,12 @@ def _catch_up_with_the_resource(draft: Draft) -> None:
     """Let the draft follow what has become of the resource since its record was written."""
     schedule, facts = draft.schedule, draft.facts
     adopt_started(draft)
-    undecided_since, known_hash = draft.state.decided_until, draft.state.schedule_hash
+    before, undecided_since = draft.state, draft.state.decided_until
     draft.state = arm(schedule, draft.state, facts.now)
     adopt_passed_over(draft, undecided_since)
-    if known_hash != draft.state.schedule_hash:
+    # A resource that was invalid for a while, and that nobody edited, goes on where it was.
+    edited = before.schedule_hash or before.observed_generation != schedule.generation
+    if edited and before.schedule_hash != draft.state.schedule_hash:
         drop_outdated(draft)
 
 
@@ -153,18 +156,16 @@ def _claims_to_start(schedule: Schedule, state: State, facts: Facts) -> tuple[di
     """
     unwanted: dict[str, RunReport] = {}
     starts: list[Run] = []
-    for claim in state.active:
-        if claim.holder != facts.me or claim.name in facts.here or claim.name in facts.reports:
-            continue
+    for claim in _not_started_here(state, facts):
         if claim.cancelling:
-            report = _unstarted(schedule, claim, facts, Outcome.CANCELLED, Reason(claim.cancelling), claim.message)
+            report = _unstarted(schedule.ref, claim, facts, Outcome.CANCELLED, Reason(claim.cancelling), claim.message)
             unwanted[claim.name] = report
             continue
         due = claim.fire_time if claim.request else due_instant(schedule, claim.fire_time)
         lateness = facts.now - due if claim.attempt == 1 else 0.0  # deadlines are for runs, not for their retries
         if claim.executor != schedule.executor:
             unwanted[claim.name] = _unstarted(
-                schedule,
+                schedule.ref,
                 claim,
                 facts,
                 Outcome.CANCELLED,
@@ -175,17 +176,17 @@ def _claims_to_start(schedule: Schedule, state: State, facts: Facts) -> tuple[di
             message = (
                 f"{lateness:.1f} s late when it could start; `startingDeadlineSeconds` allows {schedule.grace_time} s"
             )
-            unwanted[claim.name] = _unstarted(schedule, claim, facts, Outcome.MISSED, Reason.DEADLINE_EXCEEDED, message)
+            unwanted[claim.name] = _unstarted(
+                schedule.ref, claim, facts, Outcome.MISSED, Reason.DEADLINE_EXCEEDED, message
+            )
         else:
             starts.append(run_of(schedule, claim, state))
     return unwanted, tuple(starts)
 
 
-def _unstarted(
-    schedule: Schedule, claim: ActiveRun, facts: Facts, outcome: Outcome, reason: Reason, message: str
-) -> RunReport:
+def _unstarted(ref: Ref, claim: ActiveRun, facts: Facts, outcome: Outcome, reason: Reason, message: str) -> RunReport:
     now = int(facts.now)
-    return RunReport(schedule.ref, claim.name, claim.fire_time, outcome, now, now, reason, message)
+    return RunReport(ref, claim.name, claim.fire_time, outcome, now, now, reason, message)
 
 
 def _wake_at(draft: Draft, state: State, next_run: Instant | None, removed_at: Instant | None) -> float | None:
@@ -219,7 +220,13 @@ def _with_conditions(schedule: Schedule, state: State, facts: Facts) -> tuple[St
 
 def decide_invalid(ref: Ref, generation: int, problem: Problem, record: State, facts: Facts) -> Decision:
     """Return the record of a resource that cannot be carried out: it says why, and its active runs still end."""
-    state, notices = settle_ended(ref, record, facts)
+    unstarted = {
+        claim.name: _unstarted(
+            ref, claim, facts, Outcome.CANCELLED, Reason.SCHEDULE_CHANGED, "it became invalid before it started"
+        )
+        for claim in _not_started_here(record, facts)
+    }
+    state, notices = settle_ended(ref, record, replace(facts, reports={**facts.reports, **unstarted}))
     before = state.conditions.get("Ready")
     ready = Condition("Ready", status=False, reason=problem.reason, message=problem.message)
     stalled = Condition("Stalled", status=True, reason=problem.reason, message=problem.message)
@@ -230,7 +237,19 @@ def decide_invalid(ref: Ref, generation: int, problem: Problem, record: State, f
     known = before is not None and (before.status, before.message) == (False, problem.message)
     if not known:
         notices.append(Turned(ref, problem.reason, problem.message, ready=False))
-    return Decision(state=state, notices=tuple(notices))
+    return Decision(
+        state=state,
+        cancels=tuple(run for run in state.active if _is_to_be_asked(run, facts)),
+        notices=tuple(notices),
+    )
+
+
+def _not_started_here(record: State, facts: Facts) -> list[ActiveRun]:
+    return [
+        claim
+        for claim in record.active
+        if claim.holder == facts.me and claim.name not in facts.here and claim.name not in facts.reports
+    ]
 
 
 def _decide_far_ahead(schedule: Schedule, record: State, facts: Facts) -> Decision:

@@ -152,8 +152,9 @@ class Draft:
         counts = self.state.counts
         if candidate.queued:
             counts = replace(counts, queued=counts.queued - 1)
-            name = self.name(candidate)
-            self.state = replace(self.state, queued=tuple(one for one in self.state.queued if one.name != name))
+            which = (candidate.fire_time, candidate.request)
+            left = tuple(one for one in self.state.queued if (one.fire_time, one.request) != which)
+            self.state = replace(self.state, queued=left)
         elif candidate.request:
             counts = replace(counts, requested=counts.requested + 1)
         else:

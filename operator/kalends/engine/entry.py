@@ -31,6 +31,8 @@ class Entry:
     """What was seen while it was acted on."""
     forgotten: bool = False
     """Whether it was deleted; what acts on it stops where it is."""
+    removed: bool = False
+    """Whether its deletion was asked for, and told of."""
     failures: int = 0
     not_before: float = 0.0
     """After a failure: when to try again, by the monotonic clock."""
@@ -42,6 +44,9 @@ class Entry:
     """Whether somebody removed what was on record."""
     fault: Problem | None = None
     """What went wrong in checking it or deciding on it, until it changes."""
+
+    record_refused: bool = False
+    """Whether the fault is that its record was refused: any change of the resource may have mended that."""
 
     @property
     def ref(self) -> Ref:
@@ -76,8 +81,11 @@ class Entry:
         """Take over what is on record now, in place of what was."""
         before = self.snapshot
         changed = snapshot.generation != before.generation or snapshot.problem != before.problem
-        if changed or snapshot.state != self.record:
+        if changed or snapshot.state != self.record or self.record_refused:
+            if self.fault is not None:
+                self.checked = None
             self.fault = None
+            self.record_refused = False
             self.not_before = 0.0
         had_record = self.record is not None or before.record_problem is not None
         self.record_lost = had_record and snapshot.state is None and snapshot.record_problem is None

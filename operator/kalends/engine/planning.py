@@ -121,18 +121,18 @@ def _newest_only(draft: Draft, candidates: list[Candidate]) -> list[Candidate]:
 
 def _ask_oldest_to_end(draft: Draft) -> None:
     """Mark as many of the oldest runs as have to end for those that wait."""
-    excess = len(draft.state.queued) + draft.state.counts.active - draft.schedule.max_instances
+    leaving = sum(1 for run in draft.state.active if run.cancelling)
+    excess = len(draft.state.queued) + draft.state.counts.active - leaving - draft.schedule.max_instances
     if excess <= 0 or not draft.state.queued:
         return
+    staying = sorted((run for run in draft.state.active if not run.cancelling), key=lambda one: one.fire_time)
     newest = draft.state.queued[-1]
     message = f"{newest.name} takes its place (`concurrencyPolicy` is 'Replace')"
-    oldest = {run.name for run in sorted(draft.state.active, key=lambda one: one.fire_time)[:excess]}
+    oldest = {run.name for run in staying[:excess]}
     draft.state = replace(
         draft.state,
         active=tuple(
-            replace(run, cancelling=Reason.REPLACED, message=message)
-            if run.name in oldest and not run.cancelling
-            else run
+            replace(run, cancelling=Reason.REPLACED, message=message) if run.name in oldest else run
             for run in draft.state.active
         ),
     )

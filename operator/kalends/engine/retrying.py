@@ -9,6 +9,7 @@ from kalends.engine.naming import run_name
 from kalends.engine.ports import RunReport
 from kalends.engine.state import ActiveRun
 from kalends.model.policies import Retry
+from kalends.model.reasons import Reason
 from kalends.model.status import Outcome
 
 
@@ -20,9 +21,9 @@ def next_attempt(run: ActiveRun, report: RunReport, retry: Retry | None) -> Acti
     """
     if retry is None or run.attempt > retry.limit:
         return None
-    if report.outcome not in {Outcome.FAILED, Outcome.TIMED_OUT} and not (
-        report.outcome is Outcome.LOST and retry.on_lost
-    ):
+    failed = report.outcome in {Outcome.FAILED, Outcome.TIMED_OUT}
+    cut_off = report.outcome is Outcome.LOST or report.reason == Reason.SHUTTING_DOWN
+    if not failed and not (cut_off and retry.on_lost):
         return None
     attempt = run.attempt + 1
     return replace(

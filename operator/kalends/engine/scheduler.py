@@ -87,7 +87,8 @@ class Scheduler:
         elif not is_newer(snapshot.version, entry.version):
             return
         elif entry.acting:
-            entry.newer = snapshot
+            if entry.newer is None or is_newer(snapshot.version, entry.newer.version):
+                entry.newer = snapshot
         else:
             entry.adopt(snapshot)
         self._review_soon(key)
@@ -102,8 +103,8 @@ class Scheduler:
         self._keys.pop(entry.ref.uid, None)
         self._agenda.discard(key)
         self._todo.pop(key, None)
-        self._slots.release(key)
         self._slots.give_up(key)
+        self._release(key)
         for run, executor in entry.here.items():
             self._spawn(self._actor.cancel(entry.ref, run, executor, Reason.OWNER_DELETED), self._ending)
         log.info("%s: forgotten, it was deleted", key)
@@ -261,6 +262,10 @@ class Scheduler:
                 entry.waits_for = None
                 self._review_soon(key)
 
+    def _release(self, key: str) -> None:
+        for alias in self._slots.release(key):
+            self._wake_waiters(alias)
+
     # -- one resource
 
     def _review(self, key: str) -> None:
@@ -385,7 +390,7 @@ class Scheduler:
 
     def _after_acting(self, entry: Entry) -> None:
         key = entry.ref.key
-        self._slots.release(key)
+        self._release(key)
         if self._entries.get(key) is not entry:
             return
         if entry.snapshot.schedule is not None:

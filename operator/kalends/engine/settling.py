@@ -19,7 +19,7 @@ from kalends.model.status import Outcome
 def settle_ended(ref: Ref, state: State, facts: Facts, retry: Retry | None = None) -> tuple[State, list[Notice]]:
     """Return the record once every attempt that has ended is recorded as such, or waits for the next one."""
     notices: list[Notice] = []
-    state = recover_unlisted(state, facts)
+    state = adopt_attempts(recover_unlisted(state, facts), facts)
     jobs = None if facts.jobs is None else {job.name: job for job in facts.jobs}
     for run in sorted(state.active, key=lambda one: one.fire_time):
         report = _report_of(ref, run, facts, jobs)
@@ -39,7 +39,7 @@ def recover_unlisted(state: State, facts: Facts) -> State:
     if unlisted <= 0 or facts.jobs is None:
         return state
     known = {run.name for run in state.active} | {run.name for run in state.history}
-    old = [job for job in facts.jobs if job.name not in known and job.fire_time <= (state.cursor or 0)]
+    old = [job for job in facts.jobs if job.name not in known and _is_recorded(state, job)]
     found = sorted(old, key=lambda job: (job.report is None, job.fire_time), reverse=True)[:unlisted]
     active = tuple(
         ActiveRun(job.name, job.fire_time, job.created, JOBS_EXECUTOR, job.attempt, request=job.request)
@@ -48,6 +48,25 @@ def recover_unlisted(state: State, facts: Facts) -> State:
     lost = unlisted - len(found)
     counts = replace(state.counts, active=state.counts.active - lost, lost=state.counts.lost + lost)
     return replace(state, active=(*state.active, *active), counts=counts)
+
+
+def adopt_attempts(state: State, facts: Facts) -> State:
+    """Return the record with each run at the attempt whose Job is there: its creation was not recorded.
+
+    A Job of a later attempt proves that the one before it has ended, whatever became of it, and of the resource, since.
+    """
+    latest = {(job.fire_time, job.request): job for job in sorted(facts.jobs or (), key=lambda one: one.attempt)}
+    return replace(
+        state, active=tuple(_at_attempt_of(run, latest.get((run.fire_time, run.request))) for run in state.active)
+    )
+
+
+def _at_attempt_of(run: ActiveRun, job: JobView | None) -> ActiveRun:
+    if job is None or job.attempt < run.attempt or (job.attempt == run.attempt and run.retry_at is None):
+        return run
+    return replace(
+        run, name=job.name, attempt=job.attempt, started=job.created, executor=JOBS_EXECUTOR, holder="", retry_at=None
+    )
 
 
 def _report_of(ref: Ref, run: ActiveRun, facts: Facts, jobs: dict[str, JobView] | None) -> RunReport | None:

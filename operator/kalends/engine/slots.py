@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from kalends.engine.ports import Executor
 
@@ -31,13 +31,21 @@ class Slots:
         """Take note that a run has started: now the pool itself counts it."""
         self._promised[executor].discard((key, run))
 
-    def release(self, key: str) -> None:
-        """Drop all promises to ``key``: what it claimed has started, or was not written."""
-        for promised in self._promised.values():
-            promised.difference_update([one for one in promised if one[0] == key])
+    def release(self, key: str) -> Sequence[str]:
+        """Drop all promises to ``key``, and return the pools in which that makes workers free.
+
+        What it claimed has started, or was not written.
+        """
+        freed = [alias for alias, promised in self._promised.items() if any(one[0] == key for one in promised)]
+        for alias in freed:
+            self._promised[alias] = {one for one in self._promised[alias] if one[0] != key}
+        return freed
 
     def wait(self, executor: str, key: str) -> None:
-        """Put ``key`` at the end of those that wait."""
+        """Put ``key`` at the end of those that wait for ``executor``, and out of every other line."""
+        for alias, line in self._waiting.items():
+            if alias != executor:
+                line.pop(key, None)
         self._waiting[executor].setdefault(key)
 
     def give_up(self, key: str) -> None:

@@ -1,0 +1,262 @@
+"""Nobody is left behind: a free worker finds those that wait, what cannot start ends, what was mended is seen."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from doubles import JOB, START, Cluster, Ledger, LoopClock, Pool, every, memory_store, resource, schedule_of
+from kalends.engine.deciding import decide, decide_invalid
+from kalends.engine.facts import Facts
+from kalends.engine.ports import JobView, Problem, Removed, RunReport, StartRefused
+from kalends.engine.scheduler import Scheduler
+from kalends.engine.state import ActiveRun, Counts, State
+from kalends.errors import Unavailable
+from kalends.model import Outcome, format_instant
+from kalends.model.reasons import Reason
+
+pytestmark = pytest.mark.looptime
+IN_A_MINUTE = {"trigger": {"date": {"at": format_instant(START + 60)}}}
+
+
+class World:
+    """A scheduler with a pool of one, and another one, whose runs go on until they are ended by hand."""
+
+    def __init__(self) -> None:
+        self.clock = LoopClock()
+        self.store = memory_store()
+        self.pool = Pool(1, None, self.clock)
+        self.cluster = Cluster(self.clock)
+        self.ledger = Ledger()
+        self.scheduler = Scheduler(
+            clock=self.clock,
+            store=self.store,
+            executors={"default": self.pool, "other": Pool(1, None, self.clock), "jobs": self.cluster},
+            identity="me",
+            jobs=self.cluster,
+            listeners=[self.ledger],
+        )
+
+    def apply(self, obj) -> str:
+        self.store.put(obj)
+        key = f"default/{obj['metadata']['name']}"
+        self.scheduler.observe(self.store.snapshot(key))
+        return key
+
+    def counts(self, key: str):
+        return {name: count for name, count in self.store.status(key)["counts"].items() if count}
+
+    @asynccontextmanager
+    async def running(self):
+        task = asyncio.create_task(self.scheduler.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def until_one_claims_and_the_other_waits(self) -> tuple[str, str]:
+        claims, waits = (self.apply(resource(name, **IN_A_MINUTE)) for name in ("claims", "waits"))
+        await asyncio.sleep(59)
+        self.store.latency = 0.5
+        await asyncio.sleep(1.2)
+        return claims, waits
+
+
+@pytest.mark.parametrize("edit", [{**IN_A_MINUTE, "executor": "other"}, {"schedule": "nonsense"}])
+async def test_a_worker_that_an_edited_resource_gives_back_goes_to_the_next_in_line(edit):
+    world = World()
+    async with world.running():
+        _, waits = await world.until_one_claims_and_the_other_waits()
+        world.apply(resource("claims", generation=2, **edit))
+        await asyncio.sleep(100)
+    assert "waits" in [run.ref.name for run in world.pool.started]
+    assert world.counts(waits)["started"] == 1
+
+
+async def test_a_worker_that_a_deleted_resource_gives_back_goes_to_the_next_in_line():
+    world = World()
+    async with world.running():
+        claims, _ = await world.until_one_claims_and_the_other_waits()
+        world.store.remove(claims)
+        world.scheduler.forget(claims, "uid-of-claims")
+        await asyncio.sleep(100)
+    assert "waits" in [run.ref.name for run in world.pool.started]
+
+
+async def test_an_executor_that_raises_something_odd_costs_that_run_and_no_other():
+    world = World()
+    key = world.apply(resource("odd", trigger=every(60)))
+    async with world.running():
+        await asyncio.sleep(59)
+        world.pool.fails_with = RuntimeError("odd")
+        await asyncio.sleep(30)
+        world.pool.fails_with = None
+        await asyncio.sleep(60)
+    assert world.counts(key) == {"due": 2, "started": 2, "active": 1, "lost": 1}
+    assert "RuntimeError: odd" in world.store.status(key)["history"][0]["message"]
+
+
+async def test_a_refused_template_stays_refused_though_an_answer_was_lost():
+    world = World()
+    refusal = StartRefused(Reason.INVALID_JOB_TEMPLATE, "containers: Required value")
+    world.cluster.refuses_check = world.cluster.refuses = refusal
+    write, lost = world.store.write, []
+
+    async def first_answer_is_lost(*what):
+        version = await write(*what)
+        if not lost:
+            lost.append(version)
+            raise Unavailable("no answer")
+        return version
+
+    world.store.write = first_answer_is_lost
+    key = world.apply(resource("bad", trigger=every(60), jobTemplate=JOB))
+    async with world.running():
+        await asyncio.sleep(130)
+    conditions = {one["type"]: one["reason"] for one in world.store.status(key)["conditions"]}
+    assert conditions["Ready"] == Reason.INVALID_JOB_TEMPLATE
+    assert world.counts(key) == {}
+
+
+async def test_a_resource_that_stays_after_its_deletion_is_told_of_once_and_not_deleted_all_the_time():
+    world = World()
+    world.pool.seconds = 0.0
+    asked: list[str] = []
+
+    async def delete(ref, version):
+        asked.append(version)
+
+    world.store.delete = delete
+    world.apply(resource("gone", trigger=every(60), maxRuns=1, ttlSecondsAfterFinished=0))
+    async with world.running():
+        await asyncio.sleep(70)
+    assert 1 <= len(asked) < 10
+    assert sum(isinstance(notice, Removed) for notice in world.ledger.notices) == 1
+
+
+async def test_of_news_that_arrive_in_the_wrong_order_the_newest_counts():
+    world = World()
+    world.apply(resource("late", trigger=every(60)))
+    async with world.running():
+        await asyncio.sleep(1)
+        world.store.latency = 1.0
+        await asyncio.sleep(59.5)  # a claim is being written
+        world.store.put(resource("late", trigger=every(60), generation=2))
+        older = world.store.snapshot("default/late")
+        world.store.put(resource("late", trigger=every(60), suspend=True, generation=3))
+        world.scheduler.observe(world.store.snapshot("default/late"))
+        world.scheduler.observe(older)
+        world.store.latency = 0.0
+        await asyncio.sleep(100)
+    assert world.store.status("default/late")["observedGeneration"] == 3
+
+
+# -- the same without a loop
+
+
+def facts(now: float, **more):
+    return Facts(now=now, me="me", **more)
+
+
+def state_of(schedule, *active: ActiveRun, **more) -> State:
+    counts = Counts(due=len(active), started=len(active), active=len(active))
+    return State(
+        armed=START,
+        schedule_hash=schedule.hash,
+        observed_generation=1,
+        cursor=max(run.fire_time for run in active),
+        active=active,
+        counts=counts,
+        **more,
+    )
+
+
+BAD = Problem(Reason.INVALID_SCHEDULE, "must be five fields")
+
+
+def test_a_claim_of_a_resource_that_became_invalid_ends_instead_of_starting_a_day_late():
+    schedule = schedule_of(resource(trigger=every(60)))
+    claimed = decide(schedule, None, facts(START + 60)).state
+    invalid = decide_invalid(schedule.ref, 2, BAD, claimed, facts(START + 61))
+    assert invalid.state.counts == Counts(due=1, started=1, cancelled=1)
+
+
+def test_a_run_that_is_to_end_is_asked_to_also_while_its_resource_is_invalid():
+    schedule = schedule_of(resource(trigger=every(60)))
+    run = ActiveRun(f"nightly-{START + 60}", START + 60, START + 60, "default", holder="me", cancelling="Replaced")
+    state = state_of(schedule, run)
+    assert decide_invalid(schedule.ref, 1, BAD, state, facts(START + 61, here=frozenset({run.name}))).cancels == (run,)
+
+
+def test_a_queue_survives_a_while_of_being_invalid_that_nobody_edited_into_it():
+    schedule = schedule_of(resource(trigger=every(60), concurrencyPolicy="Queue"))
+    first = decide(schedule, None, facts(START + 60)).state
+    here = frozenset({first.active[0].name})
+    waiting = decide(schedule, first, facts(START + 120, here=here)).state
+    invalid = decide_invalid(schedule.ref, 1, BAD, waiting, facts(START + 121, here=here)).state
+    back = decide(schedule, invalid, facts(START + 122, here=here)).state
+    assert [run.fire_time for run in back.queued] == [START + 120]
+
+
+def test_the_job_of_a_retry_that_was_created_and_not_recorded_is_adopted():
+    retry = {"limit": 2, "backoffSeconds": 10}
+    schedule = schedule_of(resource(trigger=every(600), jobTemplate=JOB, retry=retry))
+    first = decide(schedule, None, facts(START + 600, outlives_us=True, jobs=())).state
+    run = first.active[0]
+    ended = RunReport(schedule.ref, run.name, run.fire_time, Outcome.FAILED, START + 600, START + 601)
+    job = JobView(run.name, run.fire_time, START + 600, report=ended)
+    waiting = decide(schedule, first, facts(START + 602, outlives_us=True, jobs=(job,))).state
+    created = JobView(waiting.active[0].name, run.fire_time, START + 615, attempt=2)
+    task = schedule_of(resource(trigger=every(600), retry=retry, generation=2))
+    adopted = decide(task, waiting, facts(START + 620, jobs=(created,)))
+    assert [(one.name, one.attempt, one.holder, one.retry_at) for one in adopted.state.active] == [
+        (created.name, 2, "", None)
+    ]
+    # The same where the record had not even seen the end of the first attempt, whose Job is gone by now.
+    unseen = decide(schedule, first, facts(START + 620, outlives_us=True, jobs=(created,)))
+    assert [one.attempt for one in unseen.state.active] == [2]
+    assert unseen.state.counts == Counts(due=1, started=1, active=1)
+
+
+def test_what_ends_with_the_operator_is_tried_again_as_what_is_lost_with_it():
+    schedule = schedule_of(resource(trigger=every(600), retry={"limit": 1, "onLost": True}))
+    state = decide(schedule, None, facts(START + 600)).state
+    run = state.active[0]
+    end = RunReport(schedule.ref, run.name, run.fire_time, Outcome.CANCELLED, START, START + 1, Reason.SHUTTING_DOWN)
+    again = decide(schedule, state, facts(START + 601, reports={run.name: end}, dispatch=False)).state
+    assert [one.attempt for one in again.active] == [2]
+
+
+def test_a_record_that_was_removed_by_hand_carries_out_no_request_again():
+    obj = resource(trigger=every(60))
+    obj["metadata"]["annotations"] = {"kalends.dev/run-requested": "once"}
+    state = decide(schedule_of(obj), None, facts(START + 5, record_lost=True)).state
+    assert state.counts == Counts()
+
+
+def test_replace_ends_no_more_runs_than_it_must_where_some_are_ending_already():
+    schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB, concurrencyPolicy="Replace", maxInstances=2))
+    healthy = ActiveRun("nightly-1", START + 60, START + 60, "jobs")
+    leaving = ActiveRun("nightly-2", START + 120, START + 120, "jobs", cancelling="PendingTimeout")
+    jobs = tuple(JobView(run.name, run.fire_time, run.fire_time) for run in (healthy, leaving))
+    decision = decide(schedule, state_of(schedule, healthy, leaving), facts(START + 180, outlives_us=True, jobs=jobs))
+    assert [run.cancelling for run in decision.state.active] == ["", "PendingTimeout"]
+    assert len(decision.state.queued) == 1
+
+
+def test_a_run_asked_for_by_hand_is_found_again_beyond_the_fifty_that_are_listed():
+    schedule = schedule_of(resource(trigger=every(600), jobTemplate=JOB, concurrencyPolicy="Allow"))
+    by_hand = JobView("nightly-m-abcdefgh", START + 900, START + 900, request="once")
+    listed = ActiveRun("nightly-1", START + 600, START + 600, "jobs")
+    state = replace(
+        state_of(schedule, listed, last_requested=START + 900, handled_requests=("once",)),
+        counts=Counts(due=1, requested=1, started=2, active=2),
+    )
+    jobs = (by_hand, JobView("nightly-1", START + 600, START + 600))
+    found = decide(schedule, state, facts(START + 901, outlives_us=True, jobs=jobs)).state
+    assert {run.name for run in found.active} == {"nightly-1", "nightly-m-abcdefgh"}
+    assert found.counts.lost == 0

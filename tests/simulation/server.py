@@ -46,7 +46,9 @@ class Server(FakeApi):
         write = self.objects.history[-1]
         for listener in self.listeners:
             listener(self._writer, write)
-        self._wake_watches()
+        for watch in self._watches:
+            if watch._collection == write.collection:
+                watch.wake()
 
     def carry_out(self, client: str, request: Request) -> Response:
         """Do what a client asks, and answer."""

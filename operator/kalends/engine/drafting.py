@@ -63,7 +63,7 @@ class Draft:
 
     def waits_for_worker(self) -> bool:
         """Return whether the first of those that wait waits for nothing else."""
-        return bool(self.state.queued) and self.has_room() and not self.has_worker()
+        return bool(self.state.queued) and self.has_room() and not self.facts.outlives_us and self.free <= 0
 
     def has_ended(self) -> bool:
         """Return whether the schedule has had all the runs that it may have."""
@@ -105,8 +105,9 @@ class Draft:
         # What has its Job already runs as a Job, whatever the resource has come to run since.
         a_job = facts.outlives_us or candidate.adopted
         executor, holder = (JOBS_EXECUTOR, "") if a_job else (self.schedule.executor, facts.me)
-        name, now = self.name(candidate), int(facts.now)
-        run = ActiveRun(name, candidate.fire_time, now, executor, holder=holder, request=candidate.request)
+        name = self.name(candidate)
+        began = next((job.created for job in facts.jobs or () if job.name == name), int(facts.now))
+        run = ActiveRun(name, candidate.fire_time, began, executor, holder=holder, request=candidate.request)
         self.state = replace(self.state, active=(*self.state.active, run))
         self.tell("Started", candidate, delay=max(0.0, facts.now - self.due(candidate)))
         self.launch(run)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from kalends.engine.catchup import NONE_DUE, Due, due_instant, due_now
 from kalends.engine.drafting import Candidate, Draft
-from kalends.engine.policies import Refusal, first_refusal
+from kalends.engine.policies import Refusal, first_refusal, not_missed
 from kalends.engine.ports import Decided
 from kalends.engine.queueing import waiting
 from kalends.engine.schedule import JOBS_EXECUTOR
@@ -114,7 +114,12 @@ def _newest_only(draft: Draft, candidates: list[Candidate]) -> list[Candidate]:
     """Under ``Replace`` the newest win: of those that are due or wait, as many as may run at once."""
     losers = candidates[: max(0, len(candidates) - draft.schedule.max_instances)]
     for candidate in losers:
-        if not candidate.adopted:
+        if candidate.adopted:
+            continue
+        late = not_missed(draft.situation(candidate))
+        if late is not None:
+            draft.refuse(candidate, late)
+        else:
             draft.give_way(candidate, "a newer run takes its place (`concurrencyPolicy` is 'Replace')")
     return [one for one in candidates if one not in losers or one.adopted]
 

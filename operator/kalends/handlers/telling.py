@@ -60,7 +60,7 @@ def telling_of(notice: Notice, *, success_too: bool = False) -> Telling | None: 
         case Removed():
             return Telling(notice.ref, Reason.SCHEDULE_DELETED, notice.message, warning=False)
         case Delayed():
-            return Telling(notice.ref, Reason.JOB_REFUSED, f"not done yet, tried again: {notice.message}", warning=True)
+            return Telling(notice.ref, Reason.DELAYED, f"not done yet, tried again: {notice.message}", warning=True)
         case Turned(ready=False):
             return Telling(notice.ref, Reason.SCHEDULE_INVALID, f"{notice.reason}: {notice.message}", warning=True)
         case Turned(reason=Reason.EXHAUSTED):

@@ -59,6 +59,7 @@ class Reason(StrEnum):
     SHUTTING_DOWN = "ShuttingDown"  # the operator stopped, and the run did not end in time
 
     # Events: what needs attention, in the past tense.
+    DELAYED = "Delayed"  # what is to be done has failed several times in a row, and is tried again
     RUN_RETRIED = "RunRetried"  # an attempt failed, another one will be made
     RUN_FAILED = "RunFailed"
     RUN_MISSED = "RunMissed"

@@ -58,13 +58,15 @@ class ScheduledJobSpec(Wire):
     APScheduler calls it misfire_grace_time. Unset: the operator's default, which is no limit."""
     coalesce: Coalesce | None = None
     """coalesce says which of several fire times that passed while nobody could run them get a run: Latest, Earliest
-    or All. Unset: the operator's default, which is Latest."""
+    or All; it is asked before concurrencyPolicy, so that All is of use with Allow and Queue, and Queue keeps what
+    passed meanwhile only with All. Unset: the operator's default, which is Latest."""
     concurrency_policy: ConcurrencyPolicy = ConcurrencyPolicy.FORBID
     """concurrencyPolicy says what happens to a run that finds maxInstances running. Forbid: it is skipped; Allow:
     it starts all the same; Replace: the oldest is cancelled, and it starts once that is gone; Queue: it waits.
     Unset: Forbid."""
     max_instances: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
-    """maxInstances is how many runs may go on at once. Unset: the operator's default, which is 1."""
+    """maxInstances is how many runs may go on at once; of tasks, and of Jobs with retry, 50 at most. Unset: the
+    operator's default, which is 1."""
     max_catch_up_runs: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
     """maxCatchUpRuns is how many fire times that passed while nobody could run them get a run at most, where
     coalesce is All. Unset: 100."""

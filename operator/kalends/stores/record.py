@@ -10,6 +10,7 @@ from kalends.engine.history import last_run, was_run
 from kalends.engine.state import LISTED_ACTIVE, ActiveRun, Condition, Counts, FinishedRun, Misfire, QueuedRun, State
 from kalends.errors import InvalidStatus
 from kalends.model.instants import format_instant
+from kalends.model.reasons import Reason
 from kalends.model.status import ActiveRun as WrittenActiveRun
 from kalends.model.status import Condition as WrittenCondition
 from kalends.model.status import ConditionStatus, Status
@@ -17,6 +18,7 @@ from kalends.model.status import FinishedRun as WrittenFinishedRun
 from kalends.model.status import Misfire as WrittenMisfire
 
 Json = dict[str, Any]
+_REASONS = frozenset(Reason)
 
 
 def encode(state: State) -> Json:
@@ -156,6 +158,8 @@ def _active(run: ActiveRun) -> Json:
 
 
 def _read_active(run: WrittenActiveRun) -> ActiveRun:
+    if run.cancelling and run.cancelling not in _REASONS:
+        raise InvalidStatus(f"status.active.cancelling must be a reason of ours, got '{run.cancelling}'")
     return ActiveRun(
         run.name,
         run.scheduled_time,

@@ -109,6 +109,9 @@ class Actor:
         Returns:
             Whether to go on deciding now; otherwise ``entry.not_before`` says when to try again.
         """
+        if entry.unanswered and decision.starts_before:
+            # What starts before it is on record must not contradict what is. Claims cannot: their write would fail.
+            return await self._read_again(entry)
         try:
             if not await self._start_claimed(entry, decision.starts_claimed):
                 return True
@@ -177,6 +180,7 @@ class Actor:
         if before is None and entry.snapshot.record_problem is not None:
             # What stands there and cannot be read is left alone: only what the decision adds is written.
             before = State(armed=decision.state.armed)
+        entry.unanswered = True
         version = await self._store.write(entry.ref, entry.version, before, decision.state)
         entry.recorded(version, decision.state)
         self._tell(entry.ref, decision.notices)
@@ -214,7 +218,7 @@ class Actor:
                 await self._jobs.delete(ref, job)
 
     async def _read_again(self, entry: Entry) -> bool:
-        """Somebody else wrote in between: the next decision is made from what is on record now."""
+        """Somebody else wrote in between, or we did unknowingly: what is on record now is what to decide from."""
         try:
             snapshot = await self._store.read(entry.ref)
         except (Gone, Unavailable, Conflict) as error:

@@ -29,6 +29,8 @@ class Entry:
     """Whether something changed while it was acted on."""
     newer: Snapshot | None = None
     """What was seen while it was acted on."""
+    unanswered: bool = False
+    """Whether a record was sent and no answer came: it may be what is on record now."""
     forgotten: bool = False
     """Whether it was deleted; what acts on it stops where it is."""
     removed: bool = False
@@ -89,12 +91,14 @@ class Entry:
             self.not_before = 0.0
         had_record = self.record is not None or before.record_problem is not None
         self.record_lost = had_record and snapshot.state is None and snapshot.record_problem is None
+        self.unanswered = False
         self.snapshot = snapshot
         self.version = snapshot.version
         self.record = snapshot.state
 
     def recorded(self, version: str, record: State) -> None:
         """Take note that ``record`` is written: what it tells needs no remembering here."""
+        self.unanswered = False
         self.version = version
         self.record = record
         self.snapshot = replace(self.snapshot, state=record, version=version)

@@ -16,6 +16,7 @@ from kalends.executors.job_body import job_body
 from kalends.executors.job_names import Namesakes
 from kalends.executors.job_reports import SeenJob, owner_uid, see_job
 from kalends.executors.seen_jobs import SeenJobs
+from kalends.executors.unanswered import Unanswered
 from kalends.kube.client import ApiClient
 from kalends.kube.lanes import Lane
 from kalends.kube.paths import JOBS
@@ -34,6 +35,7 @@ class JobsExecutor:
         self._client = client
         self._seen = SeenJobs(clock)
         self._namesakes = Namesakes(client, clock)
+        self._unanswered = Unanswered(client)
         self._leaving: set[str] = set()
         """UIDs of Jobs that we have deleted in the foreground, and that have not been seen to go."""
         self._changed: Callable[[str], None] = lambda _uid: None
@@ -80,14 +82,30 @@ class JobsExecutor:
         template = _template(run)
         if self._seen.was_there(run.ref.uid, run.name):
             return
+        await self._insist_on_no_other(run)
         try:
             # Not repeated by the client: what is wanted may be another Job by then, or none.
             job = await self._client.create(_path(run.ref), job_body(run, template), repeat=False, lane=Lane.CREATE)
         except ApiError as error:
+            self._unanswered.note(run, error)
             if not name_is_taken(error):
                 raise after_creation(error, run) from error
             job = await self._namesakes.adopt(run)
+        self._unanswered.settle(run)
         self.learn(job)
+
+    async def _insist_on_no_other(self, run: Run) -> None:
+        """Look for Jobs of the same resource whose creation got no answer.
+
+        Raises:
+            Unavailable: One is there, and what was decided without knowing of it is to be decided anew.
+        """
+        found = await self._unanswered.look_for_others(run)
+        ours = [job for job in found if owner_uid(job) == run.ref.uid]
+        for job in ours:
+            self.learn(job)
+        if ours:
+            raise Unavailable(f"{ours[0]['metadata']['name']}, whose creation got no answer, is there")
 
     def views(self, uid: str) -> Sequence[JobView] | None:
         """Return the Jobs of a resource, or None until all Jobs have been listed."""

@@ -1,0 +1,58 @@
+"""Jobs whose creation was asked for and got no answer: nobody knows whether they are there."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from http import HTTPStatus
+
+from kalends.engine.ports import Run
+from kalends.errors import ApiError, Unavailable
+from kalends.kube.client import ApiClient
+from kalends.kube.lanes import Lane
+from kalends.kube.paths import JOBS
+from kalends.kube.transport import JsonObject
+
+REMEMBERED = 1000
+
+
+class Unanswered:
+    """Remembers them, and looks for them before another Job of the same resource is created.
+
+    Otherwise a later fire time would take the place of one that is running already: it would count as coalesced.
+    """
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+        self._asked: OrderedDict[tuple[str, str], Run] = OrderedDict()
+
+    def note(self, run: Run, error: ApiError) -> None:
+        """Remember a run whose creation failed, if it may have been carried out all the same."""
+        if error.status == 0 or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._asked[_key(run)] = run
+            while len(self._asked) > REMEMBERED:
+                self._asked.popitem(last=False)
+
+    def settle(self, run: Run) -> None:
+        """Forget a run whose Job is known to be there, or not to be."""
+        self._asked.pop(_key(run), None)
+
+    async def look_for_others(self, run: Run) -> list[JsonObject]:
+        """Return the Jobs of the same resource that are there after all; nobody need look for them again.
+
+        Raises:
+            Unavailable: It cannot be found out now.
+        """
+        others = [one for one in self._asked.values() if one.ref.uid == run.ref.uid and one.name != run.name]
+        found = []
+        for other in others:
+            try:
+                found.append(await self._client.get(JOBS.named(other.ref.namespace, other.name), lane=Lane.CREATE))
+            except ApiError as error:
+                if error.status != HTTPStatus.NOT_FOUND:
+                    raise Unavailable(str(error), error.retry_after) from error
+            self.settle(other)
+        return found
+
+
+def _key(run: Run) -> tuple[str, str]:
+    return run.ref.uid, run.name

@@ -1,0 +1,48 @@
+"""A record that is written while its answer is lost: what is decided next must not contradict it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from doubles import JOB, START, Cluster, LoopClock, every, reader, resource
+from kalends.engine.scheduler import Scheduler
+from kalends.engine.state import Ref, State
+from kalends.errors import Unavailable
+from kalends.stores.memory import MemoryJobStore
+
+pytestmark = pytest.mark.looptime
+
+
+class LossyStore(MemoryJobStore):
+    """A store that writes the first skip, loses the answer, and in whose cluster the active Job ends just then."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        super().__init__(reader())
+        self._cluster = cluster
+        self.lost = 0
+
+    async def write(self, ref: Ref, version: str, before: State | None, after: State) -> str:
+        written = await super().write(ref, version, before, after)
+        if after.counts.skipped and not self.lost:
+            self.lost += 1
+            self._cluster.end(ref, self._cluster.created[0])
+            raise Unavailable("the connection broke")
+        return written
+
+
+async def test_a_fire_time_that_was_skipped_on_record_gets_no_job_although_there_is_room_by_now():
+    clock = LoopClock()
+    cluster = Cluster(clock)
+    store = LossyStore(cluster)
+    scheduler = Scheduler(clock=clock, store=store, executors={"jobs": cluster}, identity="me", jobs=cluster)
+    store.put(resource(trigger=every(10), jobTemplate=JOB))
+    scheduler.observe(store.snapshot("default/nightly"))
+    running = asyncio.create_task(scheduler.run())
+    await asyncio.sleep(35)
+    running.cancel()
+    assert store.lost == 1
+    assert cluster.created == [f"nightly-{START + 10}", f"nightly-{START + 30}"]
+    counts = store.status("default/nightly")["counts"]
+    assert (counts["due"], counts["started"], counts["skipped"], counts["succeeded"]) == (3, 2, 1, 1)

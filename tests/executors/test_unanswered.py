@@ -1,0 +1,78 @@
+"""Jobs whose creation was carried out while its answer was lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from doubles import START
+from kalends.engine.ports import Run
+from kalends.engine.schedule import JobTemplate
+from kalends.engine.state import Ref
+from kalends.errors import Unavailable
+from kalends.executors.jobs import JobsExecutor
+from kalends.kube.client import ApiClient
+from kube.fake_api import FakeApi
+from kube.fake_clock import LoopClock
+from kube.fake_faults import Fault, requests_to
+
+pytestmark = pytest.mark.looptime
+
+TEMPLATE = JobTemplate({}, {}, {"template": {"spec": {"containers": [{"name": "main", "image": "busybox"}]}}})
+FIRST = Run(Ref("blue", "nightly", "the-uid"), f"nightly-{START}", START, TEMPLATE, "jobs")
+LATER = replace(FIRST, name=f"nightly-{START + 60}", fire_time=START + 60)
+
+
+class World:
+    def __init__(self) -> None:
+        clock = LoopClock()
+        self.api = FakeApi(now=clock.now)
+        self.jobs = JobsExecutor(ApiClient(self.api.connect(), clock), clock)
+        self.jobs.bind(lambda report: None, lambda uid: None, lambda: None)
+        self.jobs.synced = True
+
+    def names(self) -> list[str]:
+        return [view.name for view in self.jobs.views("the-uid")]
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+async def test_no_other_job_is_created_before_the_one_that_is_there_is_known(world):
+    world.api.faults.append(Fault(requests_to("POST"), lost="answer"))
+    with pytest.raises(Unavailable):
+        await world.jobs.start(FIRST)
+    assert world.names() == []
+    with pytest.raises(Unavailable, match="whose creation got no answer, is there"):
+        await world.jobs.start(LATER)
+    assert world.names() == [FIRST.name], "now it can be decided on"
+    await world.jobs.start(LATER)
+    assert sorted(world.names()) == [FIRST.name, LATER.name]
+
+
+async def test_one_that_is_not_there_is_in_nobodys_way(world):
+    world.api.faults.append(Fault(requests_to("POST"), lost="request"))
+    with pytest.raises(Unavailable):
+        await world.jobs.start(FIRST)
+    await world.jobs.start(LATER)
+    assert world.names() == [LATER.name]
+
+
+async def test_while_nobody_can_tell_nothing_is_created(world):
+    world.api.faults += [Fault(requests_to("POST"), lost="answer"), Fault(requests_to("GET"), times=None, status=403)]
+    with pytest.raises(Unavailable):
+        await world.jobs.start(FIRST)
+    with pytest.raises(Unavailable):
+        await world.jobs.start(LATER)
+    assert world.api.count_of("POST", "/jobs") == 1
+
+
+async def test_one_that_was_refused_for_now_is_not_looked_for(world):
+    world.api.faults.append(Fault(requests_to("POST"), status=429))
+    with pytest.raises(Unavailable):
+        await world.jobs.start(FIRST)
+    await world.jobs.start(LATER)
+    assert world.api.count_of("GET", "/jobs") == 0

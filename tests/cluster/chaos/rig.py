@@ -28,6 +28,8 @@ from cluster.operator_process import OperatorProcess, eventually
 Json = dict[str, Any]
 TESTS = Path(__file__).parents[2]
 RUN_REQUESTED = "kalends.dev/run-requested"
+MINE = "audited"
+"""The label of what a rig applies."""
 EXECUTORS = {"default": {"workers": 20}, "processes": {"kind": "processes", "workers": 3}}
 
 
@@ -93,8 +95,9 @@ class Rig:
     def apply(self, *manifests: Json) -> None:
         """Create ScheduledJobs."""
         for manifest in manifests:
+            metadata = {**manifest["metadata"], "labels": {**manifest["metadata"].get("labels", {}), MINE: "true"}}
             at = time.time()
-            self._note("apply", at, self.api.create(self.path(), manifest))
+            self._note("apply", at, self.api.create(self.path(), {**manifest, "metadata": metadata}))
 
     def edit(self, name: str, **fields: Any) -> None:
         """Change fields of a spec; None takes one away."""
@@ -181,8 +184,7 @@ class Rig:
 
     def resources(self) -> list[Json]:
         """Return the ScheduledJobs that were applied here, as they now are; what else there is does not count."""
-        mine = {act.uid for act in self.acts}
-        return [one for one in self.api.items(self.path()) if one["metadata"]["uid"] in mine]
+        return self.api.items(f"{self.path()}?labelSelector={MINE}")
 
     def statuses(self) -> dict[str, Json]:
         """Return the status of every ScheduledJob, by name."""

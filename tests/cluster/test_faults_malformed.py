@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,11 @@ def share_that_ran(rig: Rig) -> float:
     return counts["succeeded"] / counts["due"]
 
 
+def is_live(rig: Rig) -> bool:
+    """Whether the operator calls itself alive."""
+    return rig.operator.page("/livez")[0] == 200
+
+
 def test_malformed_objects_harm_themselves_alone(local_control_plane: ControlPlane, tmp_path: Path) -> None:
     """They are written before the schema is there: in a cluster of their own, as others want theirs whole.
 
@@ -75,7 +81,7 @@ def test_malformed_objects_harm_themselves_alone(local_control_plane: ControlPla
             apply_good_ones(rig)
         time.sleep(times(15, 60))
         for rig in rigs:
-            eventually(lambda rig=rig: rig.operator.page("/livez")[0] == 200)
+            eventually(partial(is_live, rig))
         ran, ran_apart = share_that_ran(among), share_that_ran(apart)
         told = f"good ones ran {ran:.0%} of their fire times, those apart {ran_apart:.0%}"
         print(f"{BAD} malformed objects (answers: {dict(said)}); {told}")

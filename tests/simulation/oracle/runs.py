@@ -89,14 +89,14 @@ def wrong_attempts(it: Writing) -> Iterator[str]:
         if key not in old or run.get("attempt", 1) == old[key].get("attempt", 1):
             continue
         name, attempt = old[key]["name"], run.get("attempt", 1)
-        between = range(old[key].get("attempt", 1) + 1, attempt)
-        ran = [
+        at, between = instant_of(run["scheduledTime"]), range(old[key].get("attempt", 1) + 1, attempt)
+        passed_over = [
             one
             for one in it.bodies.entered
-            if one.life == it.life.number and one.fire_time == instant_of(run["scheduledTime"])
+            if (one.life, one.fire_time) == (it.life.number, at) and one.attempt in between
         ]
-        if attempt <= old[key].get("attempt", 1) or any(one.attempt in between for one in ran):
-            # Attempts that were refused at once, and never ran, may be passed over.
+        # Attempts may be passed over that were refused, or failed, before anybody could record them.
+        if attempt <= old[key].get("attempt", 1) or any(one.end in {None, End.RETURNED} for one in passed_over):
             yield f"{name} is followed by attempt {attempt}"
         limits = [one.spec.get("retry", {}).get("limit", 0) for one in it.life.versions.values()]
         if attempt > max(limits) + 1:

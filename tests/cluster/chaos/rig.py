@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import http.client
 import json
 import math
 import os
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -183,8 +185,15 @@ class Rig:
     # -- how it ends
 
     def resources(self) -> list[Json]:
-        """Return the ScheduledJobs that were applied here, as they now are; what else there is does not count."""
-        return self.api.items(f"{self.path()}?labelSelector={MINE}")
+        """Return the ScheduledJobs that were applied here, as they now are; what else there is does not count.
+
+        Raises:
+            AssertionError: The API server does not answer now, so that whoever waits for something goes on waiting.
+        """
+        try:
+            return self.api.items(f"{self.path()}?labelSelector={MINE}")
+        except (OSError, http.client.HTTPException) as error:
+            raise AssertionError(f"no answer: {error!r}") from error
 
     def statuses(self) -> dict[str, Json]:
         """Return the status of every ScheduledJob, by name."""
@@ -197,9 +206,9 @@ class Rig:
 
     def quiet_down(self, within: float = 120.0) -> None:
         """Suspend every ScheduledJob, and wait until all is over and on record."""
-        for one in self.resources():
+        for one in eventually(self.resources):
             if not one["spec"].get("suspend"):
-                self.edit(one["metadata"]["name"], suspend=True)
+                eventually(partial(self._suspend, one["metadata"]["name"]), every=1.0)
 
         def all_is_over() -> bool:
             return all(is_over(one) for one in self.resources())
@@ -209,9 +218,16 @@ class Rig:
         except AssertionError:
             return  # the audit says what is stuck
 
+    def _suspend(self, name: str) -> bool:
+        try:
+            self.edit(name, suspend=True)
+        except OSError as error:  # a machine that is too crowded to answer within half a minute
+            raise AssertionError(f"no answer: {error!r}") from error
+        return True
+
     def dossier(self) -> Dossier:
         """Return, and keep, the evidence up to now."""
-        final = self.resources()
+        final = eventually(self.resources)
         at = time.time()
         time.sleep(0.5)  # what the API server has told by now reaches the watch
         found = Dossier(

@@ -52,7 +52,10 @@ def verdicts(cluster: Cluster) -> Mapping[str, str]:
     )
     refused = re.findall(r'ScheduledJob.kalends.dev "(\S+)" is invalid: (.+)', answer.stderr)
     created = re.findall(r"scheduledjob.kalends.dev/(\S+) created", answer.stdout)
-    said = {names[name]: reason for name, reason in refused} | {names[name]: "" for name in created}
+    # Kubernetes 1.31 also says of which type the value is that a rule refuses.
+    said = {names[name]: reason.replace('"object": ', "") for name, reason in refused} | {
+        names[name]: "" for name in created
+    }
     assert said.keys() == JUDGED.keys(), answer.stderr[-2000:]
     return said
 

@@ -23,6 +23,8 @@ from node.namespaces import Json, Namespace, shell_job
 from node.places import SHELL
 
 LOOK_EVERY_SECONDS = 0.3
+PROCESSES_OF_A_POD = 10_000_000
+"""More than Linux ever counts to."""
 
 
 class LogFollower:
@@ -47,10 +49,10 @@ class LogFollower:
             process.terminate()
             process.wait()
 
-    def lines(self) -> Iterator[str]:
-        """Yield the lines of all pods."""
+    def pods(self) -> Iterator[list[str]]:
+        """Yield the lines of each pod."""
         for log in sorted(self._folder.glob("*.log")):
-            yield from log.read_text().splitlines()
+            yield log.read_text().splitlines()
 
     def _work(self) -> None:
         while not self._stop.wait(LOOK_EVERY_SECONDS):
@@ -97,8 +99,16 @@ class NodeRig(Rig):
 
     def dossier(self) -> Dossier:
         """Return, and keep, the evidence up to now."""
-        self.ledger.write_text("".join(f"{line}\n" for line in self.logs.lines() if '"at_start"' in line))
+        with self.ledger.open("w") as ledger:
+            for number, lines in enumerate(self.logs.pods(), start=1):
+                written = (json.loads(line) for line in lines if '"at_start"' in line)
+                ledger.writelines(f"{json.dumps(elsewhere(line, number))}\n" for line in written)
         return super().dossier()
+
+
+def elsewhere(line: Json, pod: int) -> Json:
+    """Return a line of a ledger with process ids of its pod's own: each operator is the first process of its pod."""
+    return {**line, **{key: line[key] + pod * PROCESSES_OF_A_POD for key in ("pid", "parent")}}
 
 
 def jobs(namespace: str) -> Iterator[Json]:

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 def test_killed_at_random_moments_nothing_is_lost_and_nothing_runs_twice(
     installed: Cluster, node: StandInNode, namespace: str, tmp_path: Path
 ) -> None:
-    kills, chance = times(8, 100), chance_of("kills")
+    kills, chance = times(6, 100), chance_of("kills")
     limited = scheduled_job("limited", namespace, **every(2), **work(), maxRuns=5, concurrencyPolicy="Allow")
     by_hand = [
         scheduled_job("hand-task", namespace, schedule="0 0 1 1 *", **work(seconds=0.3), concurrencyPolicy="Queue"),

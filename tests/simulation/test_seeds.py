@@ -13,7 +13,7 @@ import pytest
 
 from simulation.seeds import history_of
 
-AT_ONCE = 20
+AT_ONCE = 10
 SAID = os.environ.get("KALENDS_SEEDS") or ("10000" if os.environ.get("KALENDS_CHAOS") else "200")
 FIRST, _, LAST = SAID.rpartition("-")
 SEEDS = range(int(FIRST or 1), int(LAST) + 1)

@@ -31,11 +31,12 @@ PROMPT = 2.0
 
 @dataclass
 class Stage:
-    """Two replicas at work, each behind a proxy of its own."""
+    """Two replicas at work."""
 
     rig: Rig
     replicas: Replicas
     proxies: list[Proxy]
+    """In front of each of them, where one is to be cut off."""
     lease: float
     chance: Random
 
@@ -45,14 +46,20 @@ class Stage:
 
 @contextmanager
 def staged(
-    cluster: Cluster, local: ControlPlane, namespace: str, folder: Path, timing: tuple[float, float, float] = DEFAULT
+    cluster: ControlPlane,
+    namespace: str,
+    folder: Path,
+    timing: tuple[float, float, float] = DEFAULT,
+    *,
+    behind_proxies: bool = False,
 ) -> Iterator[Stage]:
     chance = chance_of("replicas")
     with ExitStack() as stack:
-        proxies = [stack.enter_context(Proxy(local, chance)) for _ in range(2)]
+        proxies = [stack.enter_context(Proxy(cluster, chance)) for _ in range(2 if behind_proxies else 0)]
         configs = [proxy.kubeconfig(folder / f"proxy-{n}.kubeconfig") for n, proxy in enumerate(proxies)]
         rig = stack.enter_context(Rig(cluster.kubeconfig, namespace, folder))
         rig.apply(*fleet(namespace, size=times(16, 50), jobs=times(6, 14), processes=times(3, 6)))
+        configs = configs or [cluster.kubeconfig] * 2
         replicas = stack.enter_context(Replicas(rig, configs, lease_timing(*timing)))
         yield Stage(rig, replicas, proxies, timing[0], chance)
 
@@ -134,7 +141,7 @@ def test_the_other_one_takes_over_in_time_and_nothing_is_lost_or_done_twice(
     # The short form keeps to the defaults where nothing has to lapse, and once where something has.
     timing = DEFAULT if FULL or end in {killed, told_to_end} else SHORT
     took: list[Takeover] = []
-    with staged(installed, local_control_plane, namespace, tmp_path, timing) as stage:
+    with staged(local_control_plane, namespace, tmp_path, timing, behind_proxies=end is cut_off) as stage:
         for _ in range(times(1, 20)):
             stage.replicas.all_ready()
             leader = stage.replicas.leader()
@@ -149,7 +156,7 @@ def test_while_no_replica_can_renew_runs_go_on_and_the_same_one_leads_again(
     installed: Cluster, local_control_plane: ControlPlane, node: StandInNode, namespace: str, tmp_path: Path
 ) -> None:
     timing, away = (DEFAULT, 20.0) if FULL else (SHORT, 8.0)
-    with staged(installed, local_control_plane, namespace, tmp_path, timing) as stage:
+    with staged(local_control_plane, namespace, tmp_path, timing) as stage:
         long = work(seconds=away * 0.8)
         stage.rig.apply(scheduled_job("long", namespace, **every(int(away) + 4), **long))
         for _ in range(times(1, 5)):

@@ -64,7 +64,7 @@ class Deployment:
 
     def until_ready(self) -> None:
         """Wait until all pods are ready, and those that were told to end are gone."""
-        self.home.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=90s", timeout=100)
+        self.home.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=240s", timeout=250)
         eventually(lambda: len(self.pods()) == self.values.get("replicaCount", 1))
 
     def uninstall(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from cluster.controlplane import Cluster
 
-TIMEOUT_SECONDS = 180
+TIMEOUT_SECONDS = 300
 
 
 class Helm:

@@ -11,7 +11,7 @@ from cluster.controlplane import Cluster
 from cluster.operator_process import eventually
 
 Json = dict[str, Any]
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 180.0
 
 POD_SECURITY = {
     "pod-security.kubernetes.io/enforce": "restricted",

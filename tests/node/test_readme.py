@@ -53,7 +53,7 @@ def test_installing_looking_removing_and_installing_without_helm(
     assert '"message":"Kalends 0.1.0, ' in looked_at
     assert 'customresourcedefinition.apiextensions.k8s.io "scheduledjobs.kalends.dev" deleted' in removed
     assert "deployment.apps/kalends serverside-applied" in applied
-    kalends.home.kubectl("rollout", "status", "deployment/kalends", "--timeout=90s", timeout=100)
+    kalends.home.kubectl("rollout", "status", "deployment/kalends", "--timeout=240s", timeout=250)
     manifest = newcomer.folder / "examples" / "02-interval-thread" / "scheduledjob.yaml"
     site.cluster.kubectl("apply", "--filename", manifest)
     Namespace(site.cluster, "default").until_run("heartbeat")

@@ -225,7 +225,7 @@ def test_a_job_of_the_old_manifest_counts_only_where_it_was_made_before_the_edit
     assert found_in(replace(honest, final=[uncounted])) == {"count", "outcome"}
     counted_without_a_job = replace(honest, jobs=jobs[:2])
     assert "count" in found_in(counted_without_a_job)
-    much_later = job(FIVE[2] + 30)
+    much_later = job(FIVE[2] + 62)
     assert "from nowhere" in found_in(replace(honest, jobs=[*jobs, much_later]))
 
 

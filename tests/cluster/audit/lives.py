@@ -19,8 +19,9 @@ from .dossier import Act, Dossier
 from .fire_times import fire_times, instant_of
 
 Json = Mapping[str, Any]
-SEEN_AFTER = 15
-"""Seconds after which an edit has been seen, whatever the weather: until then Jobs of the old manifest may be made."""
+SEEN_AFTER = 60
+"""Seconds after which an edit has been seen, whatever the weather and however crowded the machine: until then Jobs of
+the old manifest may be made."""
 WHEN = ("schedule", "trigger", "timeZone", "startTime", "endTime", "exclude", "daylightSaving", "suspend")
 """The fields of a spec that decide fire times: with any other edit the schedule simply goes on."""
 

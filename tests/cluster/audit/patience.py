@@ -15,7 +15,7 @@ class Patience:
     """How long after its end a run's outcome may have been unrecorded when its operator was killed."""
     late: float = 5.0
     """How long after its deadline was checked a run may begin."""
-    seen: float = 15.0
+    seen: float = 60.0
     """After how long the operator must have seen an edit."""
     linger: float = 3.0
     """How long what ran in a killed operator may go on: its worker processes have to notice."""

@@ -97,7 +97,9 @@ def test_tasks_run_in_threads_and_processes_succeed_fail_and_return_values(
     )
     for name in ("thread", "process", "now"):
         found = eventually(lambda name=name: succeeded(api, namespace, name))
-        assert json.loads(found["history"][0]["result"]) == {"args": [1, "two"], "kwargs": {"three": 3}}
+        # On a crowded machine a fire time may have been skipped since.
+        run = next(one for one in found["history"] if one["outcome"] == "Succeeded")
+        assert json.loads(run["result"]) == {"args": [1, "two"], "kwargs": {"three": 3}}
         assert condition(found, "LastRunSucceeded")["status"] == "True"
     failed = eventually(lambda: (found := status(api, namespace, "failing")).get("history") and found)
     assert failed["history"][0]["outcome"] == "Failed"

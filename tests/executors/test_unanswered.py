@@ -53,10 +53,12 @@ async def test_no_other_job_is_created_before_the_one_that_is_there_is_known(wor
     assert sorted(world.names()) == [FIRST.name, LATER.name]
 
 
-async def test_one_that_is_not_there_is_in_nobodys_way(world):
+async def test_one_that_is_not_there_is_in_nobodys_way_once_it_was_looked_for(world):
     world.api.faults.append(Fault(requests_to("POST"), lost="request"))
     with pytest.raises(Unavailable):
         await world.jobs.start(FIRST)
+    with pytest.raises(Unavailable, match="is not there"):
+        await world.jobs.start(LATER)  # what was decided before the look is decided anew
     await world.jobs.start(LATER)
     assert world.names() == [LATER.name]
 

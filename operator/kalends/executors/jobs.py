@@ -98,14 +98,17 @@ class JobsExecutor:
         """Look for Jobs of the same resource whose creation got no answer.
 
         Raises:
-            Unavailable: One is there, and what was decided without knowing of it is to be decided anew.
+            Unavailable: They were looked for, which takes its time: what was decided before is to be decided anew.
         """
+        if not self._unanswered.others(run):
+            return
         found = await self._unanswered.look_for_others(run)
         ours = [job for job in found if owner_uid(job) == run.ref.uid]
         for job in ours:
             self.learn(job)
         if ours:
             raise Unavailable(f"{ours[0]['metadata']['name']}, whose creation got no answer, is there")
+        raise Unavailable("a Job whose creation got no answer had to be looked for, and is not there")
 
     def views(self, uid: str) -> Sequence[JobView] | None:
         """Return the Jobs of a resource, or None until all Jobs have been listed."""

@@ -36,15 +36,18 @@ class Unanswered:
         """Forget a run whose Job is known to be there, or not to be."""
         self._asked.pop(_key(run), None)
 
+    def others(self, run: Run) -> list[Run]:
+        """Return those of the same resource but for the run itself."""
+        return [one for one in self._asked.values() if one.ref.uid == run.ref.uid and one.name != run.name]
+
     async def look_for_others(self, run: Run) -> list[JsonObject]:
         """Return the Jobs of the same resource that are there after all; nobody need look for them again.
 
         Raises:
             Unavailable: It cannot be found out now.
         """
-        others = [one for one in self._asked.values() if one.ref.uid == run.ref.uid and one.name != run.name]
         found = []
-        for other in others:
+        for other in self.others(run):
             try:
                 found.append(await self._client.get(JOBS.named(other.ref.namespace, other.name), lane=Lane.CREATE))
             except ApiError as error:

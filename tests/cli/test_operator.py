@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import logging
+
 import pytest
 
-from kalends.cli.operator import settings_of
+from kalends.cli.operator import TextLines, settings_of
 from kalends.errors import InvalidSettings
 
 
@@ -35,3 +37,10 @@ def test_namespaces_on_the_command_line_win(monkeypatch):
     monkeypatch.setenv("KALENDS_NAMESPACES", '["blue"]')
     assert settings_of(None, (), leader_elect=None).namespaces == ("blue",)
     assert settings_of(None, ("green",), leader_elect=None).namespaces == ("green",)
+
+
+def test_no_message_forges_a_line_of_the_log() -> None:
+    record = logging.LogRecord(
+        "kalends", logging.WARNING, __file__, 1, "got %s", ("a\n2026 ERROR b\x00\x1b[31m é",), None
+    )
+    assert TextLines("%(message)s").format(record) == r"got a\n2026 ERROR b\x00\x1b[31m é"

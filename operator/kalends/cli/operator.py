@@ -41,15 +41,26 @@ class JsonLines(logging.Formatter):
         return orjson.dumps(told).decode()
 
 
+class TextLines(logging.Formatter):
+    """One line a message, whatever users wrote into it: a line break would let them forge the next line."""
+
+    converter = staticmethod(time.gmtime)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
+        """Return the line, without the exception that may follow it."""
+        if not record.message.isprintable():
+            record.message = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in record.message)
+        return super().formatMessage(record)
+
+
 def set_up_logging(log_format: str, level: str) -> None:
     """Send log lines to standard error, as text or as JSON."""
     handler = logging.StreamHandler(sys.stderr)
     if log_format == "json":
         handler.setFormatter(JsonLines())
     else:
-        text = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
-        text.converter = time.gmtime
-        handler.setFormatter(text)
+        line = "%(asctime)s.%(msecs)03dZ %(levelname)-7s %(name)s: %(message)s"
+        handler.setFormatter(TextLines(line, "%Y-%m-%dT%H:%M:%S"))
     logging.basicConfig(level=level.upper(), handlers=[handler])
 
 

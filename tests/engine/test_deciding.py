@@ -417,3 +417,13 @@ def test_an_edit_to_no_schedule_at_all_does_not_run_for_the_creation():
     decision = decide(edited, state, facts(START + 30))
     assert decision.state.armed == START + 30
     assert decision.state.counts == Counts()
+
+
+def test_a_start_that_was_refused_fails_on_record_also_where_a_later_job_was_created_meanwhile():
+    spec = {"trigger": every(10), "jobTemplate": JOB, "coalesce": "All", "concurrencyPolicy": "Allow"}
+    refused = {f"nightly-{START + 10}": Refusal(Reason.NAME_TAKEN, "it is somebody else's")}
+    jobs = (JobView(f"nightly-{START + 20}", START + 20, START + 21),)
+    decision = decide(
+        schedule_of(resource(**spec)), None, facts(START + 21, outlives_us=True, jobs=jobs, refused=refused)
+    )
+    assert decision.state.counts == Counts(due=2, started=2, active=1, failed=1)

@@ -7,6 +7,7 @@ the last; so a week of a one-second schedule costs as much as a minute of it.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import assert_never
@@ -45,7 +46,17 @@ def due_instant(schedule: Schedule, fire_time: Instant) -> Instant:
     return fire_time + delay_of(schedule.ref.uid, fire_time, following, schedule.jitter)
 
 
-def due_now(schedule: Schedule, after: Instant, now: float, existing: AbstractSet[Instant]) -> Due:
+def _none_was(_: Instant) -> bool:
+    return False
+
+
+def due_now(
+    schedule: Schedule,
+    after: Instant,
+    now: float,
+    existing: AbstractSet[Instant],
+    was_refused: Callable[[Instant], bool] = _none_was,
+) -> Due:
     """Return what has become due after ``after``, and what the deadline and ``coalesce`` make of it.
 
     Args:
@@ -53,6 +64,7 @@ def due_now(schedule: Schedule, after: Instant, now: float, existing: AbstractSe
         after: Fire times up to here have been decided.
         now: The instant of deciding.
         existing: Fire times after ``after`` that already have a Job of this resource.
+        was_refused: Whether a fire time was chosen before, and its executor has refused to start it, for good.
     """
     trigger, until = schedule.trigger, math.floor(now)
     first = trigger.next_after(after)
@@ -68,7 +80,8 @@ def due_now(schedule: Schedule, after: Instant, now: float, existing: AbstractSe
     adopted = tuple(sorted(t for t in existing if after < t <= until))
     missed, from_here = _missed(schedule, after, until, now, adopted)
     rest = trigger.tally(from_here, until) if missed.count or from_here != after else tally
-    chosen = _chosen(schedule, rest, from_here, until, frozenset(adopted))
+    candidates = _candidates(schedule, rest, from_here, until, frozenset(adopted))
+    chosen = _chosen(candidates, from_here, frozenset(adopted), was_refused)
     adopted_in_rest = sum(1 for t in adopted if t > from_here)
     coalesced = rest.count - adopted_in_rest - len(chosen)
     last_coalesced = None if not coalesced else _last_but(trigger, rest, from_here, {*chosen, *adopted})
@@ -96,24 +109,35 @@ def _missed(
     return Tally(count, late.first, _last_but(schedule.trigger, late, after, set(among)) if count else None), limit
 
 
-def _chosen(
+def _candidates(
     schedule: Schedule, rest: Tally, after: Instant, until: Instant, adopted: frozenset[Instant]
 ) -> tuple[Instant, ...]:
     if rest.first is None or rest.last is None:
         return ()
     match schedule.coalesce:
         case Coalesce.LATEST:
-            candidates: tuple[Instant, ...] = (rest.last,)
+            return (rest.last,)
         case Coalesce.EARLIEST:
             earliest = schedule.trigger.next_after(max(after, *adopted)) if adopted else rest.first
-            candidates = () if earliest is None or earliest > until else (earliest,)
+            return () if earliest is None or earliest > until else (earliest,)
         case Coalesce.ALL:
-            candidates = _latest(schedule.trigger, rest, after, until, schedule.catch_up_runs)
+            return _latest(schedule.trigger, rest, after, until, schedule.catch_up_runs)
         case _:
             assert_never(schedule.coalesce)
-    # Runs are started in order: what lies before the first that was started, and not recorded, was passed over then.
+
+
+def _chosen(
+    candidates: tuple[Instant, ...],
+    after: Instant,
+    adopted: frozenset[Instant],
+    was_refused: Callable[[Instant], bool],
+) -> tuple[Instant, ...]:
+    """Return those that get a run. What lies before the first that has its Job was passed over when that was made.
+
+    Unless it was tried then, too: what the executor refused is chosen again, and fails on record.
+    """
     passed_over = min((t for t in adopted if t > after), default=after)
-    return tuple(t for t in candidates if t not in adopted and t > passed_over)
+    return tuple(t for t in candidates if t not in adopted and (t > passed_over or was_refused(t)))
 
 
 def _latest(trigger: Trigger, rest: Tally, after: Instant, until: Instant, at_most: int) -> tuple[Instant, ...]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from kalends.engine.catchup import NONE_DUE, Due, due_instant, due_now
 from kalends.engine.drafting import Candidate, Draft
+from kalends.engine.naming import run_name
 from kalends.engine.policies import Refusal, first_refusal, not_missed
 from kalends.engine.ports import Decided
 from kalends.engine.queueing import waiting
@@ -56,7 +57,9 @@ def _due(draft: Draft) -> Due:
     existing = frozenset(t for t in unrecorded if trigger.next_after(t - 1) == t)
     # A Job that is there proves that its fire time has come, even if the clock was put back since.
     now = max([facts.now, draft.adopted_until, *(due_instant(schedule, t) for t in existing)])
-    return due_now(schedule, after, now, existing)
+    return due_now(
+        schedule, after, now, existing, lambda fire_time: run_name(schedule.ref.name, fire_time) in facts.refused
+    )
 
 
 def _requested(draft: Draft) -> list[Candidate]:

@@ -101,7 +101,8 @@ class Audit:
     def asked(self, process: Process, run: Run) -> None:
         """Check a run when its pool is asked to start it: what comes after that is beyond anybody's control."""
         clock = self.replica_of(process.name).clock
-        asked = Asked(process.name, run, clock.now(), clock.shown(FOREVER)[1], self._leader())
+        latest = max(replica.clock.shown(FOREVER)[1] for replica in self._world.replicas)
+        asked = Asked(process.name, run, clock.now(), latest, self._leader())
         life = self.books.lives[run.ref.uid]
         for what in wrong_with_asking(asked, life, life.shown.get(process, 0)):
             self.accuse(what)

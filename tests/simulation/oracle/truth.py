@@ -22,7 +22,7 @@ class Asked:
     clock: float
     """What its operator's clock showed."""
     latest: float
-    """The latest instant that this clock had ever shown."""
+    """The latest instant that any operator's clock had ever shown: what one has queued, another one may start."""
     leader: str
     """Who held the lease, where there is one."""
 

@@ -34,29 +34,36 @@ def frozen(process: LeashedProcess) -> Iterator[None]:
         process.send(signal.SIGCONT)
 
 
+def until_it_answers(cluster: ControlPlane) -> None:
+    """Wait for the first answer about ScheduledJobs: with a backlog, /readyz may take minutes to agree."""
+    path = "/apis/kalends.dev/v1alpha1/scheduledjobs?limit=1"
+    eventually(lambda: cluster.kubectl("get", "--raw", path, check=False).returncode == 0, within=CROWDED)
+
+
 def api_server_ended(cluster: ControlPlane) -> None:
     cluster.stop_api_server(signal.SIGTERM)
     time.sleep(AWAY)
-    cluster.start_api_server()
+    cluster.api_server.start()
+    until_it_answers(cluster)
 
 
 def api_server_frozen(cluster: ControlPlane) -> None:
     with frozen(cluster.api_server):
         time.sleep(AWAY)
-    cluster.wait_until_ready()
+    until_it_answers(cluster)
 
 
 def etcd_frozen(cluster: ControlPlane) -> None:
     with frozen(cluster.etcd):
         time.sleep(AWAY)
-    cluster.wait_until_ready()
+    until_it_answers(cluster)
 
 
 def etcd_killed(cluster: ControlPlane) -> None:
     cluster.stop_etcd(signal.SIGKILL)
     time.sleep(AWAY)
     cluster.start_etcd()
-    cluster.wait_until_ready()
+    until_it_answers(cluster)
 
 
 def both_killed(cluster: ControlPlane) -> None:
@@ -64,7 +71,8 @@ def both_killed(cluster: ControlPlane) -> None:
     cluster.stop_api_server(signal.SIGKILL)
     time.sleep(AWAY / 4)
     cluster.start_etcd()
-    cluster.start_api_server()
+    cluster.api_server.start()
+    until_it_answers(cluster)
 
 
 OUTAGES = (etcd_frozen, both_killed, api_server_ended, api_server_frozen, etcd_killed)

@@ -158,7 +158,7 @@ def cluster(installed: Cluster, api: Api, operator_of_all: OperatorProcess) -> C
 
 @pytest.fixture(autouse=True)
 def neighbours_fire_without_a_gap(cluster: Cluster, api: Api) -> Iterator[None]:
-    """After each test: every second so far has its run at each neighbour, or a place in its queue, and there were more of them than before."""
+    """After each test: every second so far has its run at each neighbour, or a place in its queue, and more came."""
     before = eventually(lambda: neighbours(api))
     yield
     eventually(lambda: all(count > before[name] for name, count in neighbours(api).items()), every=0.3)

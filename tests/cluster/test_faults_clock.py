@@ -18,7 +18,7 @@ from cluster.controlplane import Cluster
 from cluster.operator_process import scheduled_job
 from cluster.standin_node import StandInNode
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 MINUTES, DAY = 600, 86_400
 MOST_CATCH_UP = 5
 STEPPED = Patience(clock_steps=True)

@@ -18,7 +18,7 @@ from cluster.chaos.table import chance_of, times
 from cluster.controlplane import ControlPlane
 from cluster.operator_process import eventually, scheduled_job
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 CRD = Path(__file__).parents[2] / "crds" / "kalends.dev_scheduledjobs.yaml"
 GOOD, BAD = times(20, 50), times(100, 300)
 TRIGGERS = (every(3), cron("*/3"), every(5), cron("*/4"))

@@ -114,7 +114,11 @@ def test_allow_starts_it_all_the_same():
 
 def test_a_run_that_finds_no_free_worker_is_queued_until_its_deadline():
     schedule = schedule_of(resource(trigger=every(60), startingDeadlineSeconds=10))
-    waiting = decide(schedule, None, facts(START + 60, free_slots=0))
+    moment = decide(schedule, None, facts(START + 60, free_slots=0))
+    assert moment.waiting
+    assert moment.state.counts == Counts(), "a worker may be free in a moment"
+    assert moment.wake_at == pytest.approx(START + 62, abs=0.01)
+    waiting = decide(schedule, moment.state, facts(moment.wake_at, free_slots=0))
     assert waiting.waiting
     assert waiting.state.counts == Counts(due=1, queued=1)
     assert waiting.wake_at == pytest.approx(START + 70, abs=0.01)

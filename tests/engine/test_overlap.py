@@ -148,7 +148,7 @@ def test_a_task_is_asked_to_end_only_where_it_runs():
 
 def test_runs_that_wait_for_a_worker_count_as_instances():
     schedule = schedule_of(resource(trigger=every(60)))
-    waiting = decide(schedule, None, facts(START + 60, free_slots=0)).state
+    waiting = decide(schedule, None, facts(START + 63, free_slots=0)).state
     skipped = decide(schedule, waiting, facts(START + 120, free_slots=0))
     assert skipped.state.counts == Counts(due=2, queued=1, skipped=1)
     assert skipped.state.last_misfire is not None
@@ -157,7 +157,8 @@ def test_runs_that_wait_for_a_worker_count_as_instances():
 
 def test_a_worker_that_is_free_again_takes_the_one_that_waits():
     schedule = schedule_of(resource(trigger=every(60), concurrencyPolicy="Allow"))
-    waiting = decide(schedule, None, facts(START + 60, free_slots=0)).state
+    waiting = decide(schedule, None, facts(START + 63, free_slots=0)).state
+    assert waiting.counts.queued == 1
     claimed = decide(schedule, waiting, facts(START + 90, free_slots=1))
     assert [(run.fire_time, run.holder) for run in claimed.state.active] == [(START + 60, "me")]
     assert claimed.state.counts == Counts(due=1, started=1, active=1)
@@ -202,3 +203,22 @@ def test_a_claim_that_was_to_be_replaced_before_it_started_never_starts():
     decision = decide(schedule, state, facts(START + 61))
     assert decision.starts_claimed == ()
     assert decision.state.counts == Counts(due=1, started=1, cancelled=1)
+
+
+def test_what_waits_for_a_moment_costs_no_record_and_starts_when_a_worker_is_free():
+    schedule = schedule_of(resource(trigger=every(1), coalesce="All", concurrencyPolicy="Allow"))
+    before = decide(schedule, None, facts(START + 0.5)).state
+    waiting = decide(schedule, before, facts(START + 2.1, free_slots=1))
+    assert [run.fire_time for run in waiting.state.active] == [START + 1]
+    assert (waiting.state.cursor, waiting.state.counts) == (START + 1, Counts(due=1, started=1, active=1))
+    assert waiting.waiting
+    here = frozenset({run.name for run in waiting.state.active})
+    claimed = decide(schedule, waiting.state, facts(START + 2.9, here=here))
+    assert [run.fire_time for run in claimed.state.active] == [START + 1, START + 2]
+
+
+def test_a_deadline_shorter_than_a_moment_is_kept():
+    schedule = schedule_of(resource(trigger=every(60), startingDeadlineSeconds=1))
+    waiting = decide(schedule, None, facts(START + 60.2, free_slots=0))
+    assert START + 61 < waiting.wake_at < START + 61.1
+    assert decide(schedule, waiting.state, facts(waiting.wake_at, free_slots=0)).state.counts == Counts(due=1, missed=1)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from kalends.engine.catchup import due_instant
 from kalends.engine.drafting import Draft, run_of
 from kalends.engine.facts import Decision, Facts
 from kalends.engine.history import last_run_condition
-from kalends.engine.planning import adopt_passed_over, plan
+from kalends.engine.planning import UNRECORDED_WAIT, adopt_passed_over, plan
 from kalends.engine.ports import Notice, Problem, Run, RunReport, Turned
-from kalends.engine.queueing import adopt_started, drop_outdated, gives_up_at
+from kalends.engine.queueing import A_MOMENT, adopt_started, drop_outdated, gives_up_at
 from kalends.engine.schedule import Schedule
 from kalends.engine.settling import beyond_limits, give_up_pending, pending_until, settle_ended
 from kalends.engine.state import HOURS_AHEAD, ActiveRun, Condition, Instant, Ref, State
@@ -59,7 +60,9 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
         remove=facts.dispatch and removed_at is not None and removed_at <= facts.now,
         notices=(*draft.notices, *turned),
         wake_at=_wake_at(draft, state, next_run, removed_at),
-        waiting=draft.waits_for_worker() or any(_waits_to_try_again(run, facts) for run in state.active),
+        waiting=draft.undecided is not None
+        or draft.waits_for_worker()
+        or any(_waits_to_try_again(run, facts) for run in state.active),
     )
 
 
@@ -77,9 +80,9 @@ def _catch_up_with_the_resource(draft: Draft) -> None:
 
 
 def _upcoming(draft: Draft) -> Instant | None:
-    """Return the next fire time. What is past and still undecided is held back by jitter: then it comes next."""
+    """Return the next fire time. What is past and still undecided is held back by jitter, and comes next, or waits."""
     since = draft.state.decided_until
-    if not draft.facts.dispatch:
+    if not draft.facts.dispatch or draft.undecided is not None:
         since = max(since, int(draft.facts.now))
     return draft.schedule.trigger.next_after(since)
 
@@ -192,7 +195,12 @@ def _unstarted(ref: Ref, claim: ActiveRun, facts: Facts, outcome: Outcome, reaso
 def _wake_at(draft: Draft, state: State, next_run: Instant | None, removed_at: Instant | None) -> float | None:
     """Return when to look again if nothing changes before."""
     schedule, facts = draft.schedule, draft.facts
-    to_come = [run.retry_at for run in state.active if run.retry_at is not None and run.retry_at > facts.now]
+    to_come: list[float] = [
+        run.retry_at for run in state.active if run.retry_at is not None and run.retry_at > facts.now
+    ]
+    if draft.undecided is not None:
+        patience = min(UNRECORDED_WAIT, math.inf if schedule.grace_time is None else schedule.grace_time)
+        to_come.append(due_instant(schedule, draft.undecided) + patience + A_MOMENT)
     wakes = [next_run, removed_at, gives_up_at(schedule, state), pending_until(schedule, state, facts), *to_come]
     return min((at for at in wakes if at is not None), default=None)
 

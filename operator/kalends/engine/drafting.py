@@ -46,6 +46,8 @@ class Draft:
         """The last fire time of another schedule, or of none now, whose Job was taken up: time has come that far."""
         self.held_up = False
         """Whether a candidate had to wait: those after it must not overtake it."""
+        self.undecided: Instant | None = None
+        """The first fire time that stays undecided for a moment, and those after it."""
 
     # -- what there is room for
 

@@ -16,14 +16,17 @@ from kalends.model import ConcurrencyPolicy
 from kalends.model.reasons import Reason
 from kalends.model.status import Outcome
 
+UNRECORDED_WAIT = 2.0
+"""Seconds that a fire time may wait for a worker before that is on record."""
+
 
 def plan(draft: Draft) -> None:
     """Decide every fire time that is due, and what waits or was asked for, in the order of their fire times.
 
-    A fire time that has its Job already is started: its creation was not recorded. One that finds no free worker, or
-    under ``Queue`` no room, is on record as waiting; its deadline goes on counting.
+    A fire time that has its Job already is started: its creation was not recorded. One that finds no free worker for
+    more than a moment, or under ``Queue`` no room, is on record as waiting; its deadline goes on counting.
     """
-    due = _due(draft)
+    since, due = draft.state.decided_until, _due(draft)
     _count_missed(draft, due)
     candidates = waiting(draft)
     candidates += [
@@ -35,9 +38,14 @@ def plan(draft: Draft) -> None:
     _start_retries(draft)
     # What runs already takes its room before anything new is given any.
     for candidate in sorted(candidates, key=lambda one: not one.adopted):
-        _decide(draft, candidate)
+        if not _is_put_off(draft, due, candidate):
+            _decide(draft, candidate)
     _count_coalesced(draft, due)
     decided_until = max(due.last or 0, draft.adopted_until)
+    if draft.undecided is not None:
+        all_of_them = draft.undecided == due.chosen[0]
+        started = None if all_of_them else draft.schedule.trigger.tally(since, draft.undecided - 1).last
+        decided_until = started or due.missed.last or 0
     if decided_until:
         draft.state = replace(draft.state, cursor=max(decided_until, draft.state.cursor or 0))
     if draft.schedule.concurrency is ConcurrencyPolicy.REPLACE:
@@ -95,6 +103,28 @@ def _decide(draft: Draft, candidate: Candidate) -> None:
         draft.wait(candidate)
     else:
         draft.start(candidate)
+
+
+def _is_put_off(draft: Draft, due: Due, candidate: Candidate) -> bool:
+    """Return whether a fire time stays undecided for a moment longer, as nothing but a worker is missing.
+
+    When many are due at once, workers are free again within moments: a record of each wait would cost half as many
+    writes again.
+    """
+    if candidate.request or candidate.queued or candidate.adopted:
+        return False
+    if draft.undecided is not None:
+        return True
+    schedule, facts = draft.schedule, draft.facts
+    in_line = draft.held_up or draft.state.queued or due.adopted or draft.adopted_until
+    if in_line or schedule.concurrency is ConcurrencyPolicy.REPLACE or not draft.has_room():
+        return False
+    if facts.outlives_us or draft.free > 0 or facts.now - draft.due(candidate) > UNRECORDED_WAIT:
+        return False
+    if first_refusal(draft.situation(candidate)) is not None:
+        return False
+    draft.undecided = candidate.fire_time
+    return True
 
 
 def _start_retries(draft: Draft) -> None:
@@ -161,6 +191,8 @@ def _count_missed(draft: Draft, due: Due) -> None:
 def _count_coalesced(draft: Draft, due: Due) -> None:
     if not due.coalesced or due.last_coalesced is None:
         return
+    if draft.undecided is not None and draft.undecided == due.chosen[0]:
+        return  # they give way to a run once there is one
     schedule, counts = draft.schedule, draft.state.counts
     counts = replace(counts, due=counts.due + due.coalesced, coalesced=counts.coalesced + due.coalesced)
     draft.state = replace(draft.state, counts=counts)

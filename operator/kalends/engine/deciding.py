@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from kalends.engine.adopting import adopt_passed_over, adopt_queued, with_jobs_of_record
 from kalends.engine.catchup import due_instant
-from kalends.engine.drafting import Draft, run_of
+from kalends.engine.claiming import claims_of_an_invalid, claims_to_start
+from kalends.engine.conditions import with_conditions, with_problem
+from kalends.engine.drafting import Draft
 from kalends.engine.facts import Decision, Facts
-from kalends.engine.history import last_run_condition
-from kalends.engine.planning import UNRECORDED_WAIT, adopt_passed_over, plan
-from kalends.engine.ports import Notice, Problem, Run, RunReport, Turned
-from kalends.engine.queueing import A_MOMENT, adopt_started, drop_outdated, gives_up_at
+from kalends.engine.planning import UNRECORDED_WAIT, plan
+from kalends.engine.ports import Problem
+from kalends.engine.queueing import A_MOMENT, drop_outdated, gives_up_at
 from kalends.engine.schedule import Schedule
 from kalends.engine.settling import beyond_limits, give_up_pending, pending_until, settle_ended
-from kalends.engine.state import HOURS_AHEAD, ActiveRun, Condition, Instant, Ref, State
+from kalends.engine.state import HOURS_AHEAD, ActiveRun, Instant, Ref, State
 from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
-from kalends.model.status import Outcome
 
 
 def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
@@ -37,11 +38,12 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
     if record is not None and _is_quiet(schedule, record, facts):
         return Decision(state=record, wake_at=record.next_run)
     state = record if record is not None else State(armed=schedule.first_armed, schedule_hash=schedule.hash)
-    unwanted, starts_claimed = _claims_to_start(schedule, state, facts)
+    unwanted, starts_claimed = claims_to_start(schedule, state, facts)
     draft = Draft(schedule, state, facts, free=facts.free_slots - len(starts_claimed))
     _catch_up_with_the_resource(draft)
     reported = replace(facts, reports={**facts.reports, **unwanted})
-    draft.state, ended = settle_ended(schedule.ref, draft.state, reported, schedule.retry)
+    listed = with_jobs_of_record(draft.state, facts)
+    draft.state, ended = settle_ended(schedule.ref, listed, reported, schedule.retry)
     draft.notices += ended
     if facts.dispatch:
         plan(draft)
@@ -49,7 +51,7 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
     upcoming = None if schedule.suspended or draft.has_ended() else _upcoming(draft)
     next_run = None if upcoming is None else due_instant(schedule, upcoming)
     state = replace(draft.state, next_run=next_run, summary=schedule.summary, observed_generation=schedule.generation)
-    state, turned = _with_conditions(schedule, state, facts)
+    state, turned = with_conditions(schedule, state, facts.now)
     removed_at = _removed_at(schedule, state)
     return Decision(
         state=state,
@@ -69,7 +71,7 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
 def _catch_up_with_the_resource(draft: Draft) -> None:
     """Let the draft follow what has become of the resource since its record was written."""
     schedule, facts = draft.schedule, draft.facts
-    adopt_started(draft)
+    adopt_queued(draft)
     before, undecided_since = draft.state, draft.state.decided_until
     draft.state = arm(schedule, draft.state, facts.now)
     adopt_passed_over(draft, undecided_since)
@@ -152,46 +154,6 @@ def arm(schedule: Schedule, state: State, now: float) -> State:
     return replace(state, armed=max(since, state.armed), schedule_hash=schedule.hash)
 
 
-def _claims_to_start(schedule: Schedule, state: State, facts: Facts) -> tuple[dict[str, RunReport], tuple[Run, ...]]:
-    """Return the claims on record that were not started here: those that must not start any more, and those to start.
-
-    The deadline is looked at again where the run really starts: a slow write makes a run late too.
-    """
-    unwanted: dict[str, RunReport] = {}
-    starts: list[Run] = []
-    for claim in _not_started_here(state, facts):
-        if claim.cancelling:
-            report = _unstarted(schedule.ref, claim, facts, Outcome.CANCELLED, Reason(claim.cancelling), claim.message)
-            unwanted[claim.name] = report
-            continue
-        due = claim.fire_time if claim.request else due_instant(schedule, claim.fire_time)
-        lateness = facts.now - due if claim.attempt == 1 else 0.0  # deadlines are for runs, not for their retries
-        if claim.executor != schedule.executor:
-            unwanted[claim.name] = _unstarted(
-                schedule.ref,
-                claim,
-                facts,
-                Outcome.CANCELLED,
-                Reason.REPLACED,
-                f"the resource was edited before it could start, and runs in '{schedule.executor}' now",
-            )
-        elif schedule.grace_time is not None and lateness > schedule.grace_time:
-            message = (
-                f"{lateness:.1f} s late when it could start; `startingDeadlineSeconds` allows {schedule.grace_time} s"
-            )
-            unwanted[claim.name] = _unstarted(
-                schedule.ref, claim, facts, Outcome.MISSED, Reason.DEADLINE_EXCEEDED, message
-            )
-        else:
-            starts.append(run_of(schedule, claim, state))
-    return unwanted, tuple(starts)
-
-
-def _unstarted(ref: Ref, claim: ActiveRun, facts: Facts, outcome: Outcome, reason: Reason, message: str) -> RunReport:
-    now = int(facts.now)
-    return RunReport(ref, claim.name, claim.fire_time, outcome, now, now, reason, message)
-
-
 def _wake_at(draft: Draft, state: State, next_run: Instant | None, removed_at: Instant | None) -> float | None:
     """Return when to look again if nothing changes before."""
     schedule, facts = draft.schedule, draft.facts
@@ -205,59 +167,18 @@ def _wake_at(draft: Draft, state: State, next_run: Instant | None, removed_at: I
     return min((at for at in wakes if at is not None), default=None)
 
 
-def _with_conditions(schedule: Schedule, state: State, facts: Facts) -> tuple[State, tuple[Notice, ...]]:
-    if schedule.suspended:
-        reason, message = Reason.SUSPENDED, "`suspend` is true: no fire times until it is false again"
-    elif state.next_run is None:
-        limit = schedule.max_runs
-        why = "" if limit is None or state.counts.started < limit else f"; {limit} runs have started (`maxRuns`)"
-        reason, message = Reason.EXHAUSTED, f"{schedule.summary}: no further fire times{why}"
-    else:
-        reason, message = Reason.ARMED, schedule.summary
-    conditions = [Condition("Ready", status=True, reason=reason, message=message)]
-    last = last_run_condition(state)
-    if last is not None:
-        conditions.append(last)
-    before = state.conditions.get("Ready")
-    state = state.without_condition("Stalled")
-    state = state.with_conditions(*conditions, now=facts.now, generation=schedule.generation)
-    if before is not None and before.reason == reason:
-        return state, ()
-    return state, (Turned(schedule.ref, reason, message, ready=True),)
-
-
 def decide_invalid(ref: Ref, generation: int, problem: Problem, record: State, facts: Facts) -> Decision:
     """Return the record of a resource that cannot be carried out: it says why, and its active runs still end."""
-    unstarted = {
-        claim.name: _unstarted(
-            ref, claim, facts, Outcome.CANCELLED, Reason.SCHEDULE_CHANGED, "it became invalid before it started"
-        )
-        for claim in _not_started_here(record, facts)
-    }
-    state, notices = settle_ended(ref, record, replace(facts, reports={**facts.reports, **unstarted}))
-    before = state.conditions.get("Ready")
-    ready = Condition("Ready", status=False, reason=problem.reason, message=problem.message)
-    stalled = Condition("Stalled", status=True, reason=problem.reason, message=problem.message)
+    unstarted = claims_of_an_invalid(ref, record, facts)
+    listed = with_jobs_of_record(record, facts)
+    state, notices = settle_ended(ref, listed, replace(facts, reports={**facts.reports, **unstarted}))
     state = replace(state, next_run=None, schedule_hash="", observed_generation=generation)
-    last = last_run_condition(state)
-    conditions = (ready, stalled) if last is None else (ready, stalled, last)
-    state = state.with_conditions(*conditions, now=facts.now, generation=generation)
-    known = before is not None and (before.status, before.message) == (False, problem.message)
-    if not known:
-        notices.append(Turned(ref, problem.reason, problem.message, ready=False))
+    state, turned = with_problem(ref, generation, problem, state, facts.now)
     return Decision(
         state=state,
         cancels=tuple(run for run in state.active if _is_to_be_asked(run, facts)),
-        notices=tuple(notices),
+        notices=(*notices, *turned),
     )
-
-
-def _not_started_here(record: State, facts: Facts) -> list[ActiveRun]:
-    return [
-        claim
-        for claim in record.active
-        if claim.holder == facts.me and claim.name not in facts.here and claim.name not in facts.reports
-    ]
 
 
 def _decide_far_ahead(schedule: Schedule, record: State, facts: Facts) -> Decision:

@@ -67,6 +67,10 @@ class Draft:
         """Return whether the first of those that wait waits for nothing else."""
         return bool(self.state.queued) and self.has_room() and not self.facts.outlives_us and self.free <= 0
 
+    def queue(self) -> list[Candidate]:
+        """Return those that wait on record, oldest first."""
+        return [Candidate(one.fire_time, one.request, queued=True) for one in self.state.queued]
+
     def has_ended(self) -> bool:
         """Return whether the schedule has had all the runs that it may have."""
         return self.schedule.max_runs is not None and self.state.counts.started >= self.schedule.max_runs

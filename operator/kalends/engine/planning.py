@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from kalends.engine.adopting import due_already_started, requests_already_started
 from kalends.engine.catchup import NONE_DUE, Due, due_instant, due_now
 from kalends.engine.drafting import Candidate, Draft
 from kalends.engine.naming import run_name
-from kalends.engine.policies import Refusal, first_refusal, not_missed
+from kalends.engine.policies import Refusal, first_refusal, how_late, not_missed
 from kalends.engine.ports import Decided
-from kalends.engine.queueing import waiting
 from kalends.engine.schedule import JOBS_EXECUTOR
-from kalends.engine.state import HANDLED_REQUESTS, HOURS_AHEAD, ActiveRun, Instant
+from kalends.engine.state import HANDLED_REQUESTS
 from kalends.model import ConcurrencyPolicy
 from kalends.model.reasons import Reason
 from kalends.model.status import Outcome
@@ -28,7 +28,7 @@ def plan(draft: Draft) -> None:
     """
     since, due = draft.state.decided_until, _due(draft)
     _count_missed(draft, due)
-    candidates = waiting(draft)
+    candidates = draft.queue()
     candidates += [
         Candidate(fire_time, adopted=fire_time in due.adopted) for fire_time in sorted({*due.chosen, *due.adopted})
     ]
@@ -56,13 +56,7 @@ def _due(draft: Draft) -> Due:
     schedule, facts, after = draft.schedule, draft.facts, draft.state.decided_until
     if schedule.suspended or draft.has_ended():
         return NONE_DUE
-    trigger = schedule.trigger
-    unrecorded = (
-        job.fire_time
-        for job in facts.jobs or ()
-        if after < job.fire_time <= facts.now + HOURS_AHEAD * 3600 and job.attempt == 1 and not job.request
-    )
-    existing = frozenset(t for t in unrecorded if trigger.next_after(t - 1) == t)
+    existing = due_already_started(draft)
     # A Job that is there proves that its fire time has come, even if the clock was put back since.
     now = max([facts.now, draft.adopted_until, *(due_instant(schedule, t) for t in existing)])
     return due_now(
@@ -71,19 +65,11 @@ def _due(draft: Draft) -> Due:
 
 
 def _requested(draft: Draft) -> list[Candidate]:
-    """Return what somebody asks for by hand and is not on record, and take note of it.
-
-    The instants of requests are made to grow, whatever the clock does: so a Job with a later one than is on record was
-    created and not recorded, also where another token has been set since.
-    """
-    since = draft.state.last_requested or 0
-    unrecorded = [job for job in draft.facts.jobs or () if job.request and job.attempt == 1 and job.fire_time > since]
-    found = [
-        Candidate(job.fire_time, job.request, adopted=True) for job in sorted(unrecorded, key=lambda one: one.fire_time)
-    ]
+    """Return what somebody asks for by hand and is not on record, and take note of it."""
+    found = requests_already_started(draft)
     token = draft.schedule.request
     if token and token not in draft.state.handled_requests and token not in {one.request for one in found}:
-        latest = max([since, *(one.fire_time for one in found)])
+        latest = max([draft.state.last_requested or 0, *(one.fire_time for one in found)])
         found.append(Candidate(max(int(draft.facts.now), latest + 1), token))
     for candidate in found:
         handled = (candidate.request, *draft.state.handled_requests)[:HANDLED_REQUESTS]
@@ -181,8 +167,7 @@ def _count_missed(draft: Draft, due: Due) -> None:
     if not count or last is None:
         return
     schedule, counts = draft.schedule, draft.state.counts
-    lateness = draft.facts.now - due_instant(schedule, last)
-    message = f"{lateness:.1f} s late; `startingDeadlineSeconds` allows {schedule.grace_time} s"
+    message = how_late(draft.facts.now - due_instant(schedule, last), schedule.grace_time)
     draft.state = replace(draft.state, counts=replace(counts, due=counts.due + count, missed=counts.missed + count))
     draft.remember_misfire(Outcome.MISSED, Candidate(last), Refusal(Reason.DEADLINE_EXCEEDED, message), count)
     draft.notices.append(Decided(schedule.ref, "Missed", count, last, Reason.DEADLINE_EXCEEDED, message))
@@ -200,30 +185,3 @@ def _count_coalesced(draft: Draft, due: Due) -> None:
     draft.notices.append(
         Decided(schedule.ref, "Coalesced", due.coalesced, due.last_coalesced, Reason.COALESCED, message)
     )
-
-
-def adopt_passed_over(draft: Draft, undecided_since: Instant) -> None:
-    """Take up the Jobs that were created, not recorded, and then passed over by an edit or a suspension.
-
-    Their fire times lie before the instant from which the schedule counts now, or are none of its fire times, so that
-    nobody would decide on them any more; but they run. What the schedule itself names up to them is decided with them.
-    """
-    schedule = draft.schedule
-    known = {run.name for run in draft.state.active}
-    latest = draft.facts.now + HOURS_AHEAD * 3600
-    for job in sorted(draft.facts.jobs or (), key=lambda one: one.fire_time):
-        state = draft.state
-        if job.request or job.attempt > 1 or job.name in known or not undecided_since < job.fire_time <= latest:
-            continue
-        passed_over = schedule.suspended or draft.has_ended() or job.fire_time <= state.decided_until
-        if not passed_over and schedule.trigger.next_after(job.fire_time - 1) == job.fire_time:
-            continue  # it is due, and decided as such
-        ahead = job.fire_time > state.decided_until
-        if ahead and not draft.facts.dispatch:
-            continue  # fire times before it are still to be decided, which is not for now
-        counts = state.counts
-        counts = replace(counts, due=counts.due + 1, started=counts.started + 1, active=counts.active + 1)
-        run = ActiveRun(job.name, job.fire_time, job.created, JOBS_EXECUTOR)
-        cursor = state.cursor if ahead else max(job.fire_time, state.cursor or 0)
-        draft.adopted_until = max(draft.adopted_until, job.fire_time)
-        draft.state = replace(state, active=(*state.active, run), counts=counts, cursor=cursor)

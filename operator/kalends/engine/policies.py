@@ -49,10 +49,13 @@ def not_missed(it: Situation) -> Refusal | None:
     lateness = it.now - it.due
     if it.grace_time is None or lateness <= it.grace_time:
         return None
-    return Refusal(
-        Reason.WAITED_TOO_LONG if it.waits_already else Reason.DEADLINE_EXCEEDED,
-        f"{lateness:.1f} s late; `startingDeadlineSeconds` allows {it.grace_time} s",
-    )
+    reason = Reason.WAITED_TOO_LONG if it.waits_already else Reason.DEADLINE_EXCEEDED
+    return Refusal(reason, how_late(lateness, it.grace_time))
+
+
+def how_late(lateness: float, grace_time: int | None, when: str = "") -> str:
+    """Say by how many seconds a fire time missed its deadline."""
+    return f"{lateness:.1f} s late{when}; `startingDeadlineSeconds` allows {grace_time} s"
 
 
 def not_ended(it: Situation) -> Refusal | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kalends.engine.catchup import due_instant
-from kalends.engine.drafting import Candidate, Draft
+from kalends.engine.drafting import Draft
 from kalends.engine.policies import Refusal
 from kalends.engine.schedule import Schedule
 from kalends.engine.state import Instant, State
@@ -13,26 +13,13 @@ A_MOMENT = 0.001
 """Seconds past a deadline: exactly at it is still in time."""
 
 
-def waiting(draft: Draft) -> list[Candidate]:
-    """Return those that wait, oldest first."""
-    return [Candidate(one.fire_time, one.request, queued=True) for one in draft.state.queued]
-
-
-def adopt_started(draft: Draft) -> None:
-    """Count as started those that have their Job already: it was created, and that was not recorded."""
-    jobs = {job.name for job in draft.facts.jobs or ()}
-    for candidate in waiting(draft):
-        if draft.name(candidate) in jobs:
-            draft.start(Candidate(candidate.fire_time, candidate.request, queued=True, adopted=True))
-
-
 def drop_outdated(draft: Draft) -> None:
     """Skip those of a schedule that was edited or suspended: it never fires for the past (law 5).
 
     What somebody asked for by hand was never the schedule's, and stays.
     """
     message = "the schedule was edited or suspended while it waited"
-    for candidate in waiting(draft):
+    for candidate in draft.queue():
         if not candidate.request:
             draft.refuse(candidate, Refusal(Reason.SCHEDULE_CHANGED, message))
 

@@ -13,19 +13,17 @@ from functools import partial
 
 from kalends.clock import Clock
 from kalends.engine.acting import Actor
-from kalends.engine.agenda import Agenda
-from kalends.engine.deciding import decide, decide_invalid
 from kalends.engine.entry import Entry, is_newer
-from kalends.engine.facts import Decision, Facts
-from kalends.engine.ports import Executor, Jobs, JobStore, Listener, Problem, RunReport, Snapshot
+from kalends.engine.facts import Decision
+from kalends.engine.gathering import Gatherer
+from kalends.engine.inbox import LONGEST_SLEEP, Inbox
+from kalends.engine.ports import Executor, Jobs, JobStore, Listener, RunReport, Snapshot
 from kalends.engine.slots import Slots
 from kalends.engine.state import State
 from kalends.model.reasons import Reason
 
 log = logging.getLogger(__name__)
 
-LONGEST_SLEEP = 10.0
-"""Seconds. A stepped clock or a machine that was suspended is noticed after so long at the latest."""
 A_MOMENT = 0.001
 """Seconds. Less is not waited for: today's instants have a resolution of a quarter of a microsecond."""
 RECORDING = 5.0
@@ -51,19 +49,15 @@ class Scheduler:
         self.identity = identity
         self.last_pass = clock.monotonic()
         self._executors = executors
-        self._jobs = jobs
         self._entries: dict[str, Entry] = {}
         self._keys: dict[str, str] = {}
-        self._agenda = Agenda()
-        self._todo: dict[str, None] = {}
-        self._changed = asyncio.Event()
+        self._inbox = Inbox(clock)
         self._slots = Slots(executors)
+        self._gatherer = Gatherer(clock, identity, executors, jobs, self._slots)
         self._actor = Actor(clock, store, executors, jobs, self._slots, listeners)
         self._acting: set[asyncio.Task[None]] = set()
         self._ending: set[asyncio.Task[None]] = set()
         self._running = False
-        self._pools_open = self._jobs_open = True
-        self._sleeps_until = float("-inf")
         for alias, executor in executors.items():
             executor.bind(self._ended, self._jobs_changed, partial(self._wake_waiters, alias))
 
@@ -91,7 +85,7 @@ class Scheduler:
                 entry.newer = snapshot
         else:
             entry.adopt(snapshot)
-        self._review_soon(key)
+        self._inbox.put(key)
 
     def forget(self, key: str, uid: str) -> None:
         """Let go of a resource that was deleted, and of its runs in this process. Its Jobs go with their owner."""
@@ -101,8 +95,7 @@ class Scheduler:
         entry.forgotten = True
         del self._entries[key]
         self._keys.pop(entry.ref.uid, None)
-        self._agenda.discard(key)
-        self._todo.pop(key, None)
+        self._inbox.discard(key)
         self._slots.give_up(key)
         self._release(key)
         for run, executor in entry.here.items():
@@ -128,7 +121,7 @@ class Scheduler:
 
     def is_idle(self) -> bool:
         """Return whether nothing is under way and nothing is to come."""
-        busy = self._todo or self._acting or len(self._agenda) or any(entry.here for entry in self._entries.values())
+        busy = self._inbox or self._acting or self._inbox.later or any(entry.here for entry in self._entries.values())
         return not busy and not any(entry.waits_for for entry in self._entries.values())
 
     def records(self) -> Iterator[State | None]:
@@ -137,14 +130,14 @@ class Scheduler:
 
     def agenda_size(self) -> int:
         """Return how many resources wait for an instant."""
-        return len(self._agenda)
+        return self._inbox.later
 
     def _ended(self, report: RunReport) -> None:
         entry = self._entries.get(report.ref.key)
         if entry is not None and entry.ref.uid == report.ref.uid:
             executor = entry.here.get(report.name)
             entry.reports[report.name] = report
-            self._review_soon(report.ref.key)
+            self._inbox.put(report.ref.key)
             if executor is not None:
                 self._wake_waiters(executor)
             return
@@ -154,7 +147,7 @@ class Scheduler:
     def _jobs_changed(self, uid: str) -> None:
         key = self._keys.get(uid)
         if key is not None:
-            self._review_soon(key)
+            self._inbox.put(key)
 
     # -- the loop
 
@@ -164,18 +157,14 @@ class Scheduler:
         What it was shown by then must be as new as the moment: from an old record, a Job that is over and deleted
         would be made again.
         """
-        self._todo.update(dict.fromkeys(self._entries))  # also those whose acting was cut off with an earlier loop
+        self._inbox.fill(self._entries)  # also those whose acting was cut off with an earlier loop
         self._running = True
         try:
             while True:
                 self.last_pass = self.clock.monotonic()
-                for key in self._agenda.pop_due(self.clock.now()):
-                    self._todo.setdefault(key)
+                self._inbox.fill()
                 await self._review_all()
-                self._changed.clear()
-                if self._todo:
-                    continue
-                await self._sleep()
+                await self._inbox.wait()
         finally:
             self._running = False
             await self._let_acting_end()
@@ -186,18 +175,18 @@ class Scheduler:
         What outlives us goes on being started meanwhile, as nobody else does it before this is over. It is the loop
         that records: where that does not run, runs only end.
         """
-        self._pools_open = False
+        self._gatherer.pools_open = False
         if self._running and self._acting:
             await asyncio.wait(set(self._acting), timeout=RECORDING)  # a claim that is being written still starts
         await asyncio.gather(*(executor.close(grace) for executor in self._executors.values()))
-        self._jobs_open = False
+        self._gatherer.jobs_open = False
         await asyncio.sleep(0)  # reports of the runs that have just ended arrive
         await self._until_still(RECORDING)
 
     async def _until_still(self, at_most: float) -> None:
         """Wait until nothing is under way and every end is on record, for so many seconds at most."""
         ends_at = self.clock.monotonic() + at_most
-        while self._running and (self._todo or self._acting or self._unrecorded()):
+        while self._running and (self._inbox or self._acting or self._unrecorded()):
             if self.clock.monotonic() > ends_at:
                 log.warning("not everything could be recorded before the end")
                 return
@@ -208,34 +197,10 @@ class Scheduler:
         ended = [(entry.reports, entry.record) for entry in self._entries.values() if entry.reports]
         return any(run.name in reports for reports, record in ended if record is not None for run in record.active)
 
-    async def _sleep(self) -> None:
-        """Sleep until the next instant of the agenda, or until something changes; never for long."""
-        now = self.clock.now()
-        upcoming = self._agenda.next_instant()
-        rest = LONGEST_SLEEP if upcoming is None else min(LONGEST_SLEEP, upcoming - now)
-        if rest <= 0:
-            await asyncio.sleep(0)  # whatever is wrong with the agenda, others get their turn
-            return
-        self._sleeps_until = now + rest
-        try:
-            async with asyncio.timeout(rest):
-                await self._changed.wait()
-        except TimeoutError:
-            return
-        finally:
-            self._sleeps_until = float("-inf")
-
-    def _wake_at(self, key: str, instant: float) -> None:
-        self._agenda.put(key, instant)
-        if instant < self._sleeps_until:
-            self._changed.set()
-
     async def _review_all(self) -> None:
         count = 0
-        while self._todo:
-            key = next(iter(self._todo))
-            del self._todo[key]
-            self._review(key)
+        while self._inbox:
+            self._review(self._inbox.take())
             count += 1
             if count % REVIEWS_IN_A_ROW == 0:
                 await asyncio.sleep(0)
@@ -251,16 +216,12 @@ class Scheduler:
                 entry.acting = False
                 self._after_acting(entry)
 
-    def _review_soon(self, key: str) -> None:
-        self._todo.setdefault(key)
-        self._changed.set()
-
     def _wake_waiters(self, executor: str) -> None:
         for key in self._slots.next_in_line(executor):
             entry = self._entries.get(key)
             if entry is not None:
                 entry.waits_for = None
-                self._review_soon(key)
+                self._inbox.put(key)
 
     def _release(self, key: str) -> None:
         for alias in self._slots.release(key):
@@ -277,11 +238,11 @@ class Scheduler:
             return
         pause = entry.not_before - self.clock.monotonic()
         if pause > A_MOMENT:
-            self._wake_at(key, self.clock.now() + pause)
+            self._inbox.put_at(key, self.clock.now() + pause)
             return
         decision = None
         if not entry.unchecked:
-            decision = self._decide(entry)
+            decision = self._gatherer.decide(entry)
             if self._actor.nothing_to_do(entry, decision):
                 self._settle(entry, decision)
                 return
@@ -295,48 +256,6 @@ class Scheduler:
         among.add(task)
         task.add_done_callback(among.discard)
 
-    def _decide(self, entry: Entry) -> Decision:
-        try:
-            return self._decide_now(entry)
-        except Exception as error:  # one bad resource harms only itself: its conditions say so, the loop goes on
-            log.exception("%s: deciding failed", entry.ref.key)
-            entry.fault = Problem(Reason.INTERNAL_ERROR, f"deciding failed: {type(error).__name__}: {error}"[:1024])
-            return self._decide_now(entry)
-
-    def _decide_now(self, entry: Entry) -> Decision:
-        snapshot, facts = entry.snapshot, self._gather(entry)
-        if snapshot.record_problem is not None:
-            blank = State(armed=snapshot.created - 1, observed_generation=snapshot.generation)
-            return decide_invalid(
-                snapshot.ref, snapshot.generation, snapshot.record_problem, entry.record or blank, facts
-            )
-        if entry.problem is not None or snapshot.schedule is None:
-            problem = entry.problem or Problem(Reason.INVALID_SPEC, "cannot be read")
-            # Armed before its creation: where that is the one fire time, it is still to come once this is mended.
-            blank = State(armed=snapshot.created - 1)
-            return decide_invalid(snapshot.ref, snapshot.generation, problem, entry.record or blank, facts)
-        return decide(snapshot.schedule, entry.record, facts)
-
-    def _gather(self, entry: Entry) -> Facts:
-        schedule, key = entry.snapshot.schedule, entry.ref.key
-        executor = None if schedule is None else self._executors.get(schedule.executor)
-        return Facts(
-            now=self.clock.now(),
-            me=self.identity,
-            outlives_us=executor is not None and executor.outlives_us,
-            free_slots=0 if schedule is None else self._slots.free(schedule.executor, key),
-            reports=dict(entry.reports),
-            here=frozenset(entry.here),
-            jobs=None if self._jobs is None else self._jobs.views(entry.ref.uid),
-            refused=dict(entry.refused),
-            asked_to_end=frozenset(entry.asked_to_end),
-            record_lost=entry.record_lost,
-            dispatch=self._is_open(executor),
-        )
-
-    def _is_open(self, executor: Executor | None) -> bool:
-        return self._jobs_open if executor is not None and executor.outlives_us else self._pools_open
-
     def _settle(self, entry: Entry, decision: Decision) -> None:
         """Nothing to act on: note when to look again, and stand in line where a worker is waited for."""
         key, schedule = entry.ref.key, entry.snapshot.schedule
@@ -347,11 +266,10 @@ class Scheduler:
             self._slots.give_up(key)
             if schedule is not None:
                 self._wake_waiters(schedule.executor)  # the worker that it may have been woken for
-        executor = None if schedule is None else self._executors.get(schedule.executor)
-        if decision.wake_at is None or not self._is_open(executor):
-            self._agenda.discard(key)
+        if decision.wake_at is None or not self._gatherer.is_open(entry):
+            self._inbox.not_later(key)
         else:
-            self._wake_at(key, decision.wake_at)
+            self._inbox.put_at(key, decision.wake_at)
 
     async def _act(self, entry: Entry, decision: Decision | None) -> None:
         """Act on decisions about one resource, this one first, until there is nothing left to do."""
@@ -361,7 +279,7 @@ class Scheduler:
         except Exception as error:  # as in deciding: it harms only itself, and is tried again
             log.exception("%s: acting failed", entry.ref.key)
             self._actor.later(entry, f"{type(error).__name__}: {error}")
-            self._wake_at(entry.ref.key, self.clock.now() + LONGEST_SLEEP)
+            self._inbox.put_at(entry.ref.key, self.clock.now() + LONGEST_SLEEP)
         finally:
             entry.acting = False
             self._after_acting(entry)
@@ -371,7 +289,7 @@ class Scheduler:
         if decision is None and entry.unchecked:
             going_on = await self._actor.check(entry)
         else:
-            decision = decision or self._decide(entry)
+            decision = decision or self._gatherer.decide(entry)
             if self._actor.nothing_to_do(entry, decision):
                 self._settle(entry, decision)
                 return False
@@ -379,7 +297,7 @@ class Scheduler:
             going_on = await self._actor.act(entry, decision)
         self._adopt_newer(entry)
         if not going_on and self._entries.get(entry.ref.key) is entry:
-            self._wake_at(entry.ref.key, self.clock.now() + entry.not_before - self.clock.monotonic())
+            self._inbox.put_at(entry.ref.key, self.clock.now() + entry.not_before - self.clock.monotonic())
         return going_on and self._entries.get(entry.ref.key) is entry
 
     def _adopt_newer(self, entry: Entry) -> None:
@@ -398,4 +316,4 @@ class Scheduler:
         self._adopt_newer(entry)
         if entry.again:
             entry.again = False
-            self._review_soon(key)
+            self._inbox.put(key)

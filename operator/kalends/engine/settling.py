@@ -9,7 +9,7 @@ from kalends.engine.facts import Facts
 from kalends.engine.history import with_entry
 from kalends.engine.ports import Decided, Ended, JobView, Notice, Retried, RunReport
 from kalends.engine.retrying import next_attempt
-from kalends.engine.schedule import JOBS_EXECUTOR, Schedule
+from kalends.engine.schedule import Schedule
 from kalends.engine.state import ActiveRun, FinishedRun, Misfire, Ref, State
 from kalends.model.policies import Retry
 from kalends.model.reasons import Reason
@@ -19,7 +19,6 @@ from kalends.model.status import Outcome
 def settle_ended(ref: Ref, state: State, facts: Facts, retry: Retry | None = None) -> tuple[State, list[Notice]]:
     """Return the record once every attempt that has ended is recorded as such, or waits for the next one."""
     notices: list[Notice] = []
-    state = adopt_attempts(recover_unlisted(state, facts), facts)
     jobs = None if facts.jobs is None else {job.name: job for job in facts.jobs}
     for run in sorted(state.active, key=lambda one: one.fire_time):
         report = _report_of(ref, run, facts, jobs)
@@ -27,46 +26,6 @@ def settle_ended(ref: Ref, state: State, facts: Facts, retry: Retry | None = Non
             state, notice = end(state, run, report, retry)
             notices.append(notice)
     return state, notices
-
-
-def recover_unlisted(state: State, facts: Facts) -> State:
-    """Return the record with the active Jobs that were too many to be listed in it.
-
-    A status lists fifty; ``counts.active`` is exact. After a restart the others are found among the Jobs that there
-    are, those first that are still under way, and the newest; those that are not there any more are lost.
-    """
-    unlisted = state.counts.active - len(state.active)
-    if unlisted <= 0 or facts.jobs is None:
-        return state
-    known = {run.name for run in state.active} | {run.name for run in state.history}
-    old = [job for job in facts.jobs if job.name not in known and _is_recorded(state, job)]
-    found = sorted(old, key=lambda job: (job.report is None, job.fire_time), reverse=True)[:unlisted]
-    active = tuple(
-        ActiveRun(job.name, job.fire_time, job.created, JOBS_EXECUTOR, job.attempt, request=job.request)
-        for job in found
-    )
-    lost = unlisted - len(found)
-    counts = replace(state.counts, active=state.counts.active - lost, lost=state.counts.lost + lost)
-    return replace(state, active=(*state.active, *active), counts=counts)
-
-
-def adopt_attempts(state: State, facts: Facts) -> State:
-    """Return the record with each run at the attempt whose Job is there: its creation was not recorded.
-
-    A Job of a later attempt proves that the one before it has ended, whatever became of it, and of the resource, since.
-    """
-    latest = {(job.fire_time, job.request): job for job in sorted(facts.jobs or (), key=lambda one: one.attempt)}
-    return replace(
-        state, active=tuple(_at_attempt_of(run, latest.get((run.fire_time, run.request))) for run in state.active)
-    )
-
-
-def _at_attempt_of(run: ActiveRun, job: JobView | None) -> ActiveRun:
-    if job is None or job.attempt < run.attempt or (job.attempt == run.attempt and run.retry_at is None):
-        return run
-    return replace(
-        run, name=job.name, attempt=job.attempt, started=job.created, executor=JOBS_EXECUTOR, holder="", retry_at=None
-    )
 
 
 def _report_of(ref: Ref, run: ActiveRun, facts: Facts, jobs: dict[str, JobView] | None) -> RunReport | None:
@@ -198,7 +157,7 @@ def beyond_limits(schedule: Schedule, state: State, jobs: Sequence[JobView] | No
     kept = {True: schedule.keep_succeeded, False: schedule.keep_failed}
     names = []
     for job in sorted(jobs, key=lambda one: one.fire_time, reverse=True):
-        if job.report is None or job.name in active or not _is_recorded(state, job):
+        if job.report is None or job.name in active or not is_recorded(state, job):
             continue
         succeeded = job.report.outcome is Outcome.SUCCEEDED
         kept[succeeded] -= 1
@@ -207,7 +166,7 @@ def beyond_limits(schedule: Schedule, state: State, jobs: Sequence[JobView] | No
     return tuple(reversed(names))
 
 
-def _is_recorded(state: State, job: JobView) -> bool:
+def is_recorded(state: State, job: JobView) -> bool:
     """Return whether a Job that is not active has been decided on: its creation may be all that was done so far."""
     if job.request:
         return job.fire_time <= (state.last_requested or 0)

@@ -1,0 +1,121 @@
+"""Jobs that are there and not on record: they were created, and then nobody was left to record it. Pure.
+
+A Job's name is a function of the resource and the fire time, or the request (law 4), so a Job proves what was decided
+before a crash. Everything that takes such a Job up is here; what is decided anew (``planning``) starts from its result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from kalends.engine.drafting import Candidate, Draft
+from kalends.engine.facts import Facts
+from kalends.engine.ports import JobView
+from kalends.engine.schedule import JOBS_EXECUTOR
+from kalends.engine.settling import is_recorded
+from kalends.engine.state import HOURS_AHEAD, ActiveRun, Instant, State
+
+
+def with_jobs_of_record(state: State, facts: Facts) -> State:
+    """Return the record with the active Jobs that it only counts, and each run at the attempt whose Job is there."""
+    return adopt_attempts(recover_unlisted(state, facts), facts)
+
+
+def recover_unlisted(state: State, facts: Facts) -> State:
+    """Return the record with the active Jobs that were too many to be listed in it.
+
+    A status lists fifty; ``counts.active`` is exact. After a restart the others are found among the Jobs that there
+    are, those first that are still under way, and the newest; those that are not there any more are lost.
+    """
+    unlisted = state.counts.active - len(state.active)
+    if unlisted <= 0 or facts.jobs is None:
+        return state
+    known = {run.name for run in state.active} | {run.name for run in state.history}
+    old = [job for job in facts.jobs if job.name not in known and is_recorded(state, job)]
+    found = sorted(old, key=lambda job: (job.report is None, job.fire_time), reverse=True)[:unlisted]
+    active = tuple(
+        ActiveRun(job.name, job.fire_time, job.created, JOBS_EXECUTOR, job.attempt, request=job.request)
+        for job in found
+    )
+    lost = unlisted - len(found)
+    counts = replace(state.counts, active=state.counts.active - lost, lost=state.counts.lost + lost)
+    return replace(state, active=(*state.active, *active), counts=counts)
+
+
+def adopt_attempts(state: State, facts: Facts) -> State:
+    """Return the record with each run at the attempt whose Job is there: its creation was not recorded.
+
+    A Job of a later attempt proves that the one before it has ended, whatever became of it, and of the resource, since.
+    """
+    latest = {(job.fire_time, job.request): job for job in sorted(facts.jobs or (), key=lambda one: one.attempt)}
+    return replace(
+        state, active=tuple(_at_attempt_of(run, latest.get((run.fire_time, run.request))) for run in state.active)
+    )
+
+
+def _at_attempt_of(run: ActiveRun, job: JobView | None) -> ActiveRun:
+    if job is None or job.attempt < run.attempt or (job.attempt == run.attempt and run.retry_at is None):
+        return run
+    return replace(
+        run, name=job.name, attempt=job.attempt, started=job.created, executor=JOBS_EXECUTOR, holder="", retry_at=None
+    )
+
+
+def adopt_queued(draft: Draft) -> None:
+    """Count as started those that wait on record and have their Job already."""
+    jobs = {job.name for job in draft.facts.jobs or ()}
+    for candidate in draft.queue():
+        if draft.name(candidate) in jobs:
+            draft.start(replace(candidate, adopted=True))
+
+
+def adopt_passed_over(draft: Draft, undecided_since: Instant) -> None:
+    """Take up the Jobs that were created, not recorded, and then passed over by an edit or a suspension.
+
+    Their fire times lie before the instant from which the schedule counts now, or are none of its fire times, so that
+    nobody would decide on them any more; but they run. What the schedule itself names up to them is decided with them.
+    """
+    schedule = draft.schedule
+    known = {run.name for run in draft.state.active}
+    for job in sorted(_first_attempts(draft, undecided_since), key=lambda one: one.fire_time):
+        state = draft.state
+        passed_over = schedule.suspended or draft.has_ended() or job.fire_time <= state.decided_until
+        due = not passed_over and schedule.trigger.next_after(job.fire_time - 1) == job.fire_time
+        if due or job.name in known:
+            continue  # it is decided with the others that are due, or was
+        ahead = job.fire_time > state.decided_until
+        if ahead and not draft.facts.dispatch:
+            continue  # fire times before it are still to be decided, which is not for now
+        counts = state.counts
+        counts = replace(counts, due=counts.due + 1, started=counts.started + 1, active=counts.active + 1)
+        run = ActiveRun(job.name, job.fire_time, job.created, JOBS_EXECUTOR)
+        cursor = state.cursor if ahead else max(job.fire_time, state.cursor or 0)
+        draft.adopted_until = max(draft.adopted_until, job.fire_time)
+        draft.state = replace(state, active=(*state.active, run), counts=counts, cursor=cursor)
+
+
+def due_already_started(draft: Draft) -> frozenset[Instant]:
+    """Return the undecided fire times of the schedule that have their Job already."""
+    trigger = draft.schedule.trigger
+    unrecorded = (job.fire_time for job in _first_attempts(draft, draft.state.decided_until))
+    return frozenset(t for t in unrecorded if trigger.next_after(t - 1) == t)
+
+
+def _first_attempts(draft: Draft, after: Instant) -> Iterator[JobView]:
+    """Yield the Jobs of fire times after an instant; none so far ahead that only a wrong clock explains it."""
+    latest = draft.facts.now + HOURS_AHEAD * 3600
+    for job in draft.facts.jobs or ():
+        if job.attempt == 1 and not job.request and after < job.fire_time <= latest:
+            yield job
+
+
+def requests_already_started(draft: Draft) -> list[Candidate]:
+    """Return the requests that have their Job and are not on record, in the order in which they were made.
+
+    The instants of requests are made to grow, whatever the clock does: so a Job with a later one than is on record was
+    created and not recorded, also where another token has been set since.
+    """
+    since = draft.state.last_requested or 0
+    jobs = [job for job in draft.facts.jobs or () if job.request and job.attempt == 1 and job.fire_time > since]
+    return [Candidate(job.fire_time, job.request, adopted=True) for job in sorted(jobs, key=lambda one: one.fire_time)]

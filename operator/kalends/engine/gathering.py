@@ -1,0 +1,82 @@
+"""From what the loop knows of a resource to a decision about it: facts are gathered here, and decided on elsewhere."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from kalends.clock import Clock
+from kalends.engine.deciding import decide, decide_invalid
+from kalends.engine.entry import Entry
+from kalends.engine.facts import Decision, Facts
+from kalends.engine.ports import Executor, Jobs, Problem
+from kalends.engine.slots import Slots
+from kalends.engine.state import State
+from kalends.model.reasons import Reason
+
+log = logging.getLogger(__name__)
+
+
+class Gatherer:
+    """Decides on entries, from what it gathers about each."""
+
+    def __init__(
+        self, clock: Clock, identity: str, executors: Mapping[str, Executor], jobs: Jobs | None, slots: Slots
+    ) -> None:
+        self.pools_open = True
+        """Whether fire times are decided that run in this process."""
+        self.jobs_open = True
+        """Whether fire times are decided whose runs go on without it."""
+        self._clock = clock
+        self._identity = identity
+        self._executors = executors
+        self._jobs = jobs
+        self._slots = slots
+
+    def is_open(self, entry: Entry) -> bool:
+        """Return whether fire times of a resource are decided: at the end of the process, they are left to the next."""
+        executor = self._executor(entry)
+        return self.jobs_open if executor is not None and executor.outlives_us else self.pools_open
+
+    def decide(self, entry: Entry) -> Decision:
+        """Decide on a resource now. Should that fail, the decision is that it cannot be carried out."""
+        try:
+            return self._decide(entry)
+        except Exception as error:  # one bad resource harms only itself: its conditions say so, the loop goes on
+            log.exception("%s: deciding failed", entry.ref.key)
+            entry.fault = Problem(Reason.INTERNAL_ERROR, f"deciding failed: {type(error).__name__}: {error}"[:1024])
+            return self._decide(entry)
+
+    def _decide(self, entry: Entry) -> Decision:
+        snapshot, facts = entry.snapshot, self._gather(entry)
+        if snapshot.record_problem is not None:
+            blank = State(armed=snapshot.created - 1, observed_generation=snapshot.generation)
+            return decide_invalid(
+                snapshot.ref, snapshot.generation, snapshot.record_problem, entry.record or blank, facts
+            )
+        if entry.problem is not None or snapshot.schedule is None:
+            problem = entry.problem or Problem(Reason.INVALID_SPEC, "cannot be read")
+            # Armed before its creation: where that is the one fire time, it is still to come once this is mended.
+            blank = State(armed=snapshot.created - 1)
+            return decide_invalid(snapshot.ref, snapshot.generation, problem, entry.record or blank, facts)
+        return decide(snapshot.schedule, entry.record, facts)
+
+    def _gather(self, entry: Entry) -> Facts:
+        schedule, executor = entry.snapshot.schedule, self._executor(entry)
+        return Facts(
+            now=self._clock.now(),
+            me=self._identity,
+            outlives_us=executor is not None and executor.outlives_us,
+            free_slots=0 if schedule is None else self._slots.free(schedule.executor, entry.ref.key),
+            reports=dict(entry.reports),
+            here=frozenset(entry.here),
+            jobs=None if self._jobs is None else self._jobs.views(entry.ref.uid),
+            refused=dict(entry.refused),
+            asked_to_end=frozenset(entry.asked_to_end),
+            record_lost=entry.record_lost,
+            dispatch=self.is_open(entry),
+        )
+
+    def _executor(self, entry: Entry) -> Executor | None:
+        schedule = entry.snapshot.schedule
+        return None if schedule is None else self._executors.get(schedule.executor)

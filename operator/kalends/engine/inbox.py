@@ -1,0 +1,83 @@
+"""What the loop is to look at: resources that changed, and those whose instant has come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from kalends.clock import Clock
+from kalends.engine.agenda import Agenda
+
+LONGEST_SLEEP = 10.0
+"""Seconds. A stepped clock or a machine that was suspended is noticed after so long at the latest."""
+
+
+class Inbox:
+    """Resources to look at now, in the order in which they came up, each once; and those to look at later."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._agenda = Agenda()
+        self._todo: dict[str, None] = {}
+        self._changed = asyncio.Event()
+        self._sleeps_until = float("-inf")
+
+    def __bool__(self) -> bool:
+        return bool(self._todo)
+
+    @property
+    def later(self) -> int:
+        """How many resources wait for an instant."""
+        return len(self._agenda)
+
+    def put(self, key: str) -> None:
+        """Have a resource looked at soon."""
+        self._todo.setdefault(key)
+        self._changed.set()
+
+    def put_at(self, key: str, instant: float) -> None:
+        """Have a resource looked at at an instant, and at no other before something changes."""
+        self._agenda.put(key, instant)
+        if instant < self._sleeps_until:
+            self._changed.set()
+
+    def not_later(self, key: str) -> None:
+        """Have a resource looked at when something changes, and at no instant."""
+        self._agenda.discard(key)
+
+    def discard(self, key: str) -> None:
+        """Have a resource not looked at, now or later."""
+        self._agenda.discard(key)
+        self._todo.pop(key, None)
+
+    def take(self) -> str:
+        """Take out the first of those to look at now."""
+        key = next(iter(self._todo))
+        del self._todo[key]
+        return key
+
+    def fill(self, also: Iterable[str] = ()) -> None:
+        """Add those whose instant has come, and others."""
+        self._todo.update(dict.fromkeys(also))
+        for key in self._agenda.pop_due(self._clock.now()):
+            self._todo.setdefault(key)
+
+    async def wait(self) -> None:
+        """Wait until there is something to look at; never for long."""
+        self._changed.clear()
+        if self._todo:
+            return
+        now = self._clock.now()
+        upcoming = self._agenda.next_instant()
+        rest = LONGEST_SLEEP if upcoming is None else min(LONGEST_SLEEP, upcoming - now)
+        if rest <= 0:
+            await asyncio.sleep(0)  # whatever is wrong with the agenda, others get their turn
+            return
+        self._sleeps_until = now + rest
+        try:
+            async with asyncio.timeout(rest):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._sleeps_until = float("-inf")

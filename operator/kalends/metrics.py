@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metr
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from kalends.engine.ports import Decided, Ended, Notice, Turned
+from kalends.engine.ports import Decided, Ended, Notice, Turned, Verdict
 from kalends.model.reasons import Reason
 
 SUB_SECOND = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
@@ -118,9 +118,9 @@ class Metrics:
     def notice(self, notice: Notice) -> None:
         """Count what the engine has decided and recorded."""
         match notice:
-            case Decided(decision=decision, count=count):
-                self._fire_times.labels(decision).inc(count)
-                if decision == "Started":
+            case Decided(verdict=verdict, count=count):
+                self._fire_times.labels(verdict.value).inc(count)
+                if verdict is Verdict.STARTED:
                     self._delay.observe(notice.delay)
             case Ended(report=report, executor=executor):
                 self._runs.labels(executor, report.outcome.value).inc()

@@ -7,7 +7,7 @@ import re
 from prometheus_client.parser import text_string_to_metric_families
 
 from chart.rendering import NAMESPACE, Json, render
-from kalends.engine.ports import Decided, Ended, RunReport
+from kalends.engine.ports import Decided, Ended, RunReport, Verdict
 from kalends.engine.state import Ref
 from kalends.metrics import Metrics, Readings
 from kalends.model import Outcome
@@ -30,8 +30,8 @@ def samples() -> dict[str, list[dict[str, str]]]:
         )
     )
     ref = Ref("default", "nightly", "uid")
-    for decision in ("Started", "Missed"):
-        metrics.notice(Decided(ref, decision, 1, 0))
+    for verdict in (Verdict.STARTED, Verdict.MISSED):
+        metrics.notice(Decided(ref, verdict, 1, 0))
     for outcome in (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.LOST):
         metrics.notice(Ended(RunReport(ref, "nightly-0", 0, outcome, 0, 0), "default"))
     for code in (0, 200, 503):

@@ -22,7 +22,7 @@ def facts(now: float, **more):
 
 
 def decided(decision, kind):
-    return sum(one.count for one in decision.notices if isinstance(one, Decided) and one.decision == kind)
+    return sum(one.count for one in decision.notices if isinstance(one, Decided) and one.verdict == kind)
 
 
 def armed(schedule, **more) -> State:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from doubles import JOB, START, every, resource, schedule_of
 from kalends.engine.deciding import decide
 from kalends.engine.facts import Facts
-from kalends.engine.ports import Decided, JobView, RunReport
+from kalends.engine.ports import Decided, JobView, RunReport, Verdict
 from kalends.engine.state import ActiveRun, Counts, QueuedRun, State
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
@@ -162,7 +162,7 @@ def test_a_worker_that_is_free_again_takes_the_one_that_waits():
     claimed = decide(schedule, waiting, facts(START + 90, free_slots=1))
     assert [(run.fire_time, run.holder) for run in claimed.state.active] == [(START + 60, "me")]
     assert claimed.state.counts == Counts(due=1, started=1, active=1)
-    delays = [one.delay for one in claimed.notices if isinstance(one, Decided) and one.decision == "Started"]
+    delays = [one.delay for one in claimed.notices if isinstance(one, Decided) and one.verdict is Verdict.STARTED]
     assert delays == [30.0]
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from doubles import JOB, START, every, resource, schedule_of
 from kalends.engine.deciding import decide
 from kalends.engine.facts import Facts
-from kalends.engine.history import HISTORY_LIMIT, MISFIRES_KEPT, was_run, with_entry
+from kalends.engine.history import MISFIRES_KEPT, was_run, with_entry
 from kalends.engine.naming import run_name
 from kalends.engine.ports import JobView, Retried, RunReport
 from kalends.engine.retrying import backoff
@@ -19,6 +19,7 @@ from kalends.engine.state import ActiveRun, Counts, FinishedRun
 from kalends.model import Outcome
 from kalends.model.policies import Retry
 from kalends.model.reasons import Reason
+from kalends.model.status import MOST_HISTORY_LISTED
 
 
 def facts(now: float, **more):
@@ -260,8 +261,8 @@ def test_a_storm_of_misfires_pushes_out_no_run(outcomes):
     history: tuple[FinishedRun, ...] = ()
     for at, outcome in enumerate(outcomes):
         history = with_entry(history, entry(at, outcome))
-    assert len(history) <= HISTORY_LIMIT
+    assert len(history) <= MOST_HISTORY_LISTED
     runs = [at for at, outcome in enumerate(outcomes) if outcome in {Outcome.SUCCEEDED, Outcome.FAILED}]
     kept = [one.fire_time for one in history if was_run(one)]
     assert kept == sorted(runs, reverse=True)[: len(kept)], "the newest runs are kept"
-    assert len(kept) >= min(len(runs), HISTORY_LIMIT - MISFIRES_KEPT)
+    assert len(kept) >= min(len(runs), MOST_HISTORY_LISTED - MISFIRES_KEPT)

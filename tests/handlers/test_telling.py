@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from doubles import START
-from kalends.engine.ports import Decided, Ended, RunReport, Turned
+from kalends.engine.ports import Decided, Ended, RunReport, Turned, Verdict
 from kalends.engine.state import Ref
 from kalends.handlers.telling import telling_of
 from kalends.model import Outcome
@@ -19,8 +19,8 @@ def ended(outcome: Outcome, reason: str = "", message: str = "") -> Ended:
 @pytest.mark.parametrize(
     ("notice", "reason"),
     [
-        (Decided(REF, "Missed", 3, START, Reason.DEADLINE_EXCEEDED, "late"), Reason.RUN_MISSED),
-        (Decided(REF, "Skipped", 1, START, Reason.TOO_MANY_INSTANCES, "full"), Reason.RUN_SKIPPED),
+        (Decided(REF, Verdict.MISSED, 3, START, Reason.DEADLINE_EXCEEDED, "late"), Reason.RUN_MISSED),
+        (Decided(REF, Verdict.SKIPPED, 1, START, Reason.TOO_MANY_INSTANCES, "full"), Reason.RUN_SKIPPED),
         (ended(Outcome.FAILED, "Exception", "ValueError: no"), Reason.RUN_FAILED),
         (ended(Outcome.TIMED_OUT), Reason.RUN_FAILED),
         (ended(Outcome.LOST, "HolderGone"), Reason.RUN_LOST),
@@ -38,8 +38,8 @@ def test_what_needs_attention_is_an_event_with_one_reason(notice, reason):
 @pytest.mark.parametrize(
     "notice",
     [
-        Decided(REF, "Started", 1, START),
-        Decided(REF, "Coalesced", 4, START, Reason.COALESCED, "another"),
+        Decided(REF, Verdict.STARTED, 1, START),
+        Decided(REF, Verdict.COALESCED, 4, START, Reason.COALESCED, "another"),
         ended(Outcome.SUCCEEDED),
         Turned(REF, Reason.ARMED, "every 60s", ready=True),
     ],

@@ -59,7 +59,7 @@ def _line(notice: Notice) -> str:
         case Decided():
             said = f": {notice.message}" if notice.message else ""
             many = f" ({notice.count})" if notice.count > 1 else ""
-            return f"{notice.ref.key} {notice.decision}{many} {format_instant(notice.fire_time)}{said}"
+            return f"{notice.ref.key} {notice.verdict}{many} {format_instant(notice.fire_time)}{said}"
         case Ended(report=report):
             told = report.result if report.result is not None else report.message
             return f"{report.ref.key} {report.outcome} {format_instant(report.fire_time)}" + (

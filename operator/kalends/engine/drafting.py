@@ -9,13 +9,13 @@ from kalends.engine.facts import Facts
 from kalends.engine.history import with_entry
 from kalends.engine.naming import run_name
 from kalends.engine.policies import Refusal, Situation
-from kalends.engine.ports import Decided, Notice, Run, RunReport
+from kalends.engine.ports import Decided, Notice, Run, RunReport, Verdict
 from kalends.engine.schedule import JOBS_EXECUTOR, Schedule
 from kalends.engine.settling import end
-from kalends.engine.state import LISTED_ACTIVE, ActiveRun, FinishedRun, Instant, Misfire, QueuedRun, State
+from kalends.engine.state import ActiveRun, FinishedRun, Instant, Misfire, QueuedRun, State
 from kalends.model import ConcurrencyPolicy
 from kalends.model.reasons import Reason
-from kalends.model.status import Outcome
+from kalends.model.status import MOST_ACTIVE_LISTED, Outcome
 
 MISSED = frozenset({Reason.DEADLINE_EXCEEDED, Reason.WAITED_TOO_LONG})
 
@@ -59,7 +59,7 @@ class Draft:
     def has_worker(self) -> bool:
         """Return whether one more run could start at once, and be listed where only the list remembers it."""
         by_list_alone = not self.facts.outlives_us or self.schedule.retry is not None
-        if by_list_alone and len(self.state.active) >= LISTED_ACTIVE:
+        if by_list_alone and len(self.state.active) >= MOST_ACTIVE_LISTED:
             return False
         return self.facts.outlives_us or self.free > 0
 
@@ -115,7 +115,7 @@ class Draft:
         began = next((job.created for job in facts.jobs or () if job.name == name), int(facts.now))
         run = ActiveRun(name, candidate.fire_time, began, executor, holder=holder, request=candidate.request)
         self.state = replace(self.state, active=(*self.state.active, run))
-        self.tell("Started", candidate, delay=max(0.0, facts.now - self.due(candidate)))
+        self.tell(Verdict.STARTED, candidate, delay=max(0.0, facts.now - self.due(candidate)))
         self.launch(run)
 
     def launch(self, run: ActiveRun) -> None:
@@ -134,15 +134,16 @@ class Draft:
 
     def refuse(self, candidate: Candidate, refusal: Refusal) -> None:
         """Count it as missed or skipped, and remember why."""
-        outcome = Outcome.MISSED if refusal.reason in MISSED else Outcome.SKIPPED
+        missed = refusal.reason in MISSED
+        outcome, verdict = (Outcome.MISSED, Verdict.MISSED) if missed else (Outcome.SKIPPED, Verdict.SKIPPED)
         self._move(candidate, outcome.value.lower())
         self.remember_misfire(outcome, candidate, refusal)
-        self.tell(outcome.value, candidate, refusal)
+        self.tell(verdict, candidate, refusal)
 
     def give_way(self, candidate: Candidate, message: str) -> None:
         """Count it as coalesced: another fire time that is due runs instead."""
         self._move(candidate, "coalesced")
-        self.tell("Coalesced", candidate, Refusal(Reason.COALESCED, message))
+        self.tell(Verdict.COALESCED, candidate, Refusal(Reason.COALESCED, message))
 
     def wait(self, candidate: Candidate) -> None:
         """Put it at the end of those that wait."""
@@ -152,7 +153,7 @@ class Draft:
         self._move(candidate, "queued")
         queued = QueuedRun(self.name(candidate), candidate.fire_time, candidate.request)
         self.state = replace(self.state, queued=(*self.state.queued, queued))
-        self.tell("Queued", candidate)
+        self.tell(Verdict.QUEUED, candidate)
 
     def _move(self, candidate: Candidate, field: str, active: int = 0) -> None:
         """Count a candidate under ``field``, out of those that wait or as newly decided."""
@@ -190,10 +191,10 @@ class Draft:
             history=with_entry(self.state.history, entry),
         )
 
-    def tell(self, word: str, candidate: Candidate, why: Refusal | None = None, delay: float = 0.0) -> None:
+    def tell(self, verdict: Verdict, candidate: Candidate, why: Refusal | None = None, delay: float = 0.0) -> None:
         """Take note of what there is to tell once it is on record."""
         reason, message = ("", "") if why is None else (why.reason, why.message)
-        self.notices.append(Decided(self.schedule.ref, word, 1, candidate.fire_time, reason, message, delay))
+        self.notices.append(Decided(self.schedule.ref, verdict, 1, candidate.fire_time, reason, message, delay))
 
 
 def run_of(schedule: Schedule, run: ActiveRun, state: State) -> Run:

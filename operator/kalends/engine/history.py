@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from kalends.engine.state import Condition, FinishedRun, State
-from kalends.model.status import Outcome
+from kalends.model.status import MOST_HISTORY_LISTED, Outcome
 
-HISTORY_LIMIT = 20
 MISFIRES_KEPT = 5
 """Of the places of a full history, so many at most are for fire times that got no run: a storm of them pushes out
 no run."""
@@ -29,7 +28,7 @@ def with_entry(history: Iterable[FinishedRun], new: FinishedRun) -> tuple[Finish
     entries = sorted((new, *history), key=lambda one: one.fire_time, reverse=True)
     if not was_run(new):
         entries = _merged(entries, entries.index(new))
-    while len(entries) > HISTORY_LIMIT:
+    while len(entries) > MOST_HISTORY_LISTED:
         misfires = [one for one in entries if not was_run(one)]
         entries.remove(misfires[-1] if len(misfires) > MISFIRES_KEPT else entries[-1])
     return tuple(entries)

@@ -9,12 +9,11 @@ from kalends.engine.catchup import NONE_DUE, Due, due_instant, due_now
 from kalends.engine.drafting import Candidate, Draft
 from kalends.engine.naming import run_name
 from kalends.engine.policies import Refusal, first_refusal, how_late, not_missed
-from kalends.engine.ports import Decided
+from kalends.engine.ports import Decided, Verdict
 from kalends.engine.schedule import JOBS_EXECUTOR
-from kalends.engine.state import HANDLED_REQUESTS
 from kalends.model import ConcurrencyPolicy
 from kalends.model.reasons import Reason
-from kalends.model.status import Outcome
+from kalends.model.status import MOST_REQUESTS_LISTED, Outcome
 
 UNRECORDED_WAIT = 2.0
 """Seconds that a fire time may wait for a worker before that is on record."""
@@ -72,7 +71,8 @@ def _requested(draft: Draft) -> list[Candidate]:
         latest = max([draft.state.last_requested or 0, *(one.fire_time for one in found)])
         found.append(Candidate(max(int(draft.facts.now), latest + 1), token))
     for candidate in found:
-        handled = (candidate.request, *draft.state.handled_requests)[:HANDLED_REQUESTS]
+        # Whoever comes back to a token that is remembered no more asks anew.
+        handled = (candidate.request, *draft.state.handled_requests)[:MOST_REQUESTS_LISTED]
         draft.state = replace(draft.state, handled_requests=handled, last_requested=candidate.fire_time)
     return found
 
@@ -170,7 +170,7 @@ def _count_missed(draft: Draft, due: Due) -> None:
     message = how_late(draft.facts.now - due_instant(schedule, last), schedule.grace_time)
     draft.state = replace(draft.state, counts=replace(counts, due=counts.due + count, missed=counts.missed + count))
     draft.remember_misfire(Outcome.MISSED, Candidate(last), Refusal(Reason.DEADLINE_EXCEEDED, message), count)
-    draft.notices.append(Decided(schedule.ref, "Missed", count, last, Reason.DEADLINE_EXCEEDED, message))
+    draft.notices.append(Decided(schedule.ref, Verdict.MISSED, count, last, Reason.DEADLINE_EXCEEDED, message))
 
 
 def _count_coalesced(draft: Draft, due: Due) -> None:
@@ -183,5 +183,5 @@ def _count_coalesced(draft: Draft, due: Due) -> None:
     draft.state = replace(draft.state, counts=counts)
     message = f"another fire time that was due at the same time runs instead (`coalesce` is '{schedule.coalesce}')"
     draft.notices.append(
-        Decided(schedule.ref, "Coalesced", due.coalesced, due.last_coalesced, Reason.COALESCED, message)
+        Decided(schedule.ref, Verdict.COALESCED, due.coalesced, due.last_coalesced, Reason.COALESCED, message)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from kalends.engine.schedule import Schedule, Target
@@ -203,13 +204,22 @@ class Jobs(Protocol):
         ...
 
 
+class Verdict(StrEnum):
+    """What became of a due fire time: each gets one of them, ``Queued`` before another."""
+
+    STARTED = "Started"
+    MISSED = "Missed"
+    COALESCED = "Coalesced"
+    SKIPPED = "Skipped"
+    QUEUED = "Queued"
+
+
 @dataclass(frozen=True, slots=True)
 class Decided:
     """Fire times that were decided alike, in one go."""
 
     ref: Ref
-    decision: str
-    """The word for it: ``Started``, ``Missed``, ``Coalesced``, ``Skipped``; or ``Queued``, before one of them."""
+    verdict: Verdict
     count: int
     fire_time: Instant
     """The last of them."""

@@ -14,6 +14,7 @@ from kalends.errors import InvalidSpec
 from kalends.model import Coalesce, ConcurrencyPolicy, ScheduledJob, ScheduledJobSpec, summary
 from kalends.model.policies import Retry
 from kalends.model.spec import MOST_QUEUED
+from kalends.model.status import LONGEST_TOKEN
 from kalends.triggers import Trigger, build_trigger
 
 DEFAULT_CATCH_UP_RUNS = 100
@@ -103,7 +104,6 @@ class Check(Protocol):
 
 REQUEST_ANNOTATION = "kalends.dev/run-requested"
 """Asks for one run now, whatever the schedule says; another token asks for another one."""
-LONGEST_TOKEN = 63
 JOBS_EXECUTOR = "jobs"
 """The alias of the executor that makes Kubernetes Jobs; every ``jobTemplate`` goes there."""
 

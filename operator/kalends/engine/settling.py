@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from kalends.engine.facts import Facts
 from kalends.engine.history import with_entry
-from kalends.engine.ports import Decided, Ended, JobView, Notice, Retried, RunReport
+from kalends.engine.ports import Decided, Ended, JobView, Notice, Retried, RunReport, Verdict
 from kalends.engine.retrying import next_attempt
 from kalends.engine.schedule import Schedule
 from kalends.engine.state import ActiveRun, FinishedRun, Misfire, Ref, State
@@ -79,7 +79,7 @@ def end(state: State, run: ActiveRun, report: RunReport, retry: Retry | None = N
         # It was claimed, and its grace time was over when it could really start: it never ran.
         counts = replace(counts, started=counts.started - 1, missed=counts.missed + 1)
         misfire = Misfire(run.fire_time, report.reason, report.message)
-        missed = Decided(report.ref, "Missed", 1, run.fire_time, report.reason, report.message)
+        missed = Decided(report.ref, Verdict.MISSED, 1, run.fire_time, report.reason, report.message)
         history = with_entry(state.history, replace(_entry(run, report), started=None, attempts=0))
         return replace(state, counts=counts, last_misfire=misfire, history=history), missed
     field = _COUNTED_AS[report.outcome]

@@ -143,9 +143,6 @@ class Condition:
 HOURS_AHEAD = 48
 """How far ahead of the clock a record may be: one that was stepped back by a day trips nothing. Beyond that the record
 was edited, and to wait until 2099 without a word would be no answer."""
-LISTED_ACTIVE = 50
-HANDLED_REQUESTS = 10
-"""How many tokens are remembered: whoever comes back to an old one asks anew."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kalends.engine.ports import Decided, Delayed, Ended, Notice, Removed, Retried, Turned
+from kalends.engine.ports import Decided, Delayed, Ended, Notice, Removed, Retried, Turned, Verdict
 from kalends.engine.state import Ref
 from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
@@ -39,10 +39,10 @@ _ENDED = {
 def telling_of(notice: Notice, *, success_too: bool = False) -> Telling | None:  # noqa: PLR0911 - a table
     """Return the Event that a notice deserves, or None: what went as it should is in the status and the metrics."""
     match notice:
-        case Decided(decision="Missed"):
+        case Decided(verdict=Verdict.MISSED):
             note = _several(notice, "was missed", "were missed")
             return Telling(notice.ref, Reason.RUN_MISSED, note, warning=True)
-        case Decided(decision="Skipped"):
+        case Decided(verdict=Verdict.SKIPPED):
             note = _several(notice, "was skipped", "were skipped")
             return Telling(notice.ref, Reason.RUN_SKIPPED, note, warning=True)
         case Ended(report=report):
@@ -93,12 +93,12 @@ class Teller:
 def _log(notice: Notice) -> None:
     match notice:
         case Decided():
-            level = logging.INFO if notice.decision in {"Started", "Queued"} else logging.WARNING
+            level = logging.INFO if notice.verdict in {Verdict.STARTED, Verdict.QUEUED} else logging.WARNING
             log.log(
                 level,
                 "%s: %s %d, last %s%s",
                 notice.ref.key,
-                notice.decision.lower(),
+                notice.verdict.lower(),
                 notice.count,
                 format_instant(notice.fire_time),
                 f": {notice.message}" if notice.message else "",

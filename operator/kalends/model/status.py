@@ -14,8 +14,10 @@ from kalends.model.spec import MOST_QUEUED
 
 MOST_ACTIVE_LISTED = 50
 MOST_HISTORY_LISTED = 20
+MOST_REQUESTS_LISTED = 10
+LONGEST_TOKEN = 63
 
-Token = Annotated[str, StringConstraints(min_length=1, max_length=63)]
+Token = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TOKEN)]
 
 
 class ConditionType(StrEnum):
@@ -215,7 +217,7 @@ class Status(Wire):
     """lastMisfire is the last time that runs were missed. Unset: never."""
     counts: Counts = Counts()
     """counts accounts for every fire time."""
-    handled_requests: Annotated[tuple[Token, ...], Field(max_length=10)] = ()
+    handled_requests: Annotated[tuple[Token, ...], Field(max_length=MOST_REQUESTS_LISTED)] = ()
     """handledRequests lists the latest values of the annotation kalends.dev/run-requested that were decided on, the
     newest first."""
     last_request_time: Instant | None = None

@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from kalends.engine.history import last_run, was_run
-from kalends.engine.state import LISTED_ACTIVE, ActiveRun, Condition, Counts, FinishedRun, Misfire, QueuedRun, State
+from kalends.engine.state import ActiveRun, Condition, Counts, FinishedRun, Misfire, QueuedRun, State
 from kalends.errors import InvalidStatus
 from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
+from kalends.model.status import MOST_ACTIVE_LISTED, ConditionStatus, Status
 from kalends.model.status import ActiveRun as WrittenActiveRun
 from kalends.model.status import Condition as WrittenCondition
-from kalends.model.status import ConditionStatus, Status
 from kalends.model.status import FinishedRun as WrittenFinishedRun
 from kalends.model.status import Misfire as WrittenMisfire
 
@@ -134,9 +134,9 @@ def _read_condition(one: WrittenCondition) -> Condition:
 
 def _listed(active: Sequence[ActiveRun]) -> Sequence[ActiveRun]:
     """Return the active runs that are listed: those first that cannot be found again among the Jobs that there are."""
-    if len(active) <= LISTED_ACTIVE:
+    if len(active) <= MOST_ACTIVE_LISTED:
         return active
-    return sorted(active, key=lambda run: not (run.holder or run.retry_at or run.cancelling))[:LISTED_ACTIVE]
+    return sorted(active, key=lambda run: not (run.holder or run.retry_at or run.cancelling))[:MOST_ACTIVE_LISTED]
 
 
 def _active(run: ActiveRun) -> Json:

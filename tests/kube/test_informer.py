@@ -177,6 +177,16 @@ async def test_a_server_that_is_down_is_not_stormed(informer: Informer, api: Fak
     assert api.count_of("GET") < 3600 / 15 + 20
 
 
+async def test_a_server_that_comes_back_is_not_kept_waiting(informer: Informer, api: FakeApi) -> None:
+    api.faults.append(Fault(status=503, times=None))
+    async with running(informer):
+        await asyncio.sleep(3600)
+        assert api.count_of("GET") < 3600 / 2
+        api.faults.clear()
+        await asyncio.sleep(5 + 0.1)
+        assert informer.synced
+
+
 async def test_a_watch_that_is_refused_for_a_while_is_not_tried_before(informer: Informer, api: FakeApi) -> None:
     api.faults.append(Fault(lambda request: "watch" in request.params, status=429, headers={"Retry-After": "20"}))
     async with running(informer):

@@ -19,7 +19,7 @@ from kalends.model import API_VERSION, PLURAL
 
 log = logging.getLogger(__name__)
 
-LONGEST_BACKOFF = 10.0
+LONGEST_BACKOFF = 5.0
 WATCHER = "watcher for "
 """How kopf's tasks that watch one resource in one namespace are called."""
 IDENTITY: Any = "kalends"
@@ -67,7 +67,7 @@ class EndlessBackoffs(Collection[float]):
     """Pauses between tries without an end: an API server that is away for an hour must not end runs in this pod."""
 
     def __iter__(self) -> Iterator[float]:
-        """Yield seconds, growing to about ten."""
+        """Yield seconds, growing to about five."""
         yield from (0.5, 1, 1, 2, 3, 5)
         while True:
             yield LONGEST_BACKOFF * random.uniform(0.8, 1.2)  # noqa: S311 - spreads tries, keeps no secret

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
@@ -31,6 +32,9 @@ SILENT_WATCHES = 2
 STATUSES_TO_LIST_AFTER = frozenset(
     {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.GATEWAY_TIMEOUT}
 )
+
+# Seconds. Where nobody is served, an operator's few connections are no storm, and each second is missed after the end.
+LONGEST_WHILE_AWAY = 5.0
 
 Key = tuple[str, str]
 
@@ -173,11 +177,13 @@ class Informer:
         if error.status in STATUSES_TO_LIST_AFTER:
             self._resource_version = None
         log.info("Following %s was interrupted: %s", self.path, error)
-        await self._pause(at_least=error.retry_after or 0.0)
+        away = error.status == 0 or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        await self._pause(at_least=error.retry_after or 0.0, at_most=LONGEST_WHILE_AWAY if away else math.inf)
 
-    async def _pause(self, at_least: float = 0.0) -> None:
+    async def _pause(self, at_least: float = 0.0, at_most: float = math.inf) -> None:
         self._failures += 1
-        await asyncio.sleep(max(at_least, self._backoff.pause(self._failures, self._chance())))
+        pause = min(at_most, self._backoff.pause(self._failures, self._chance()))
+        await asyncio.sleep(max(at_least, pause))
 
     async def _list(self) -> None:
         seen: set[Key] = set()

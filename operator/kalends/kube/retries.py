@@ -15,11 +15,12 @@ IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 class Backoff:
     """Pauses that double from ``first`` to ``longest`` seconds, each shortened by a random part of its upper half.
 
-    The randomness keeps many clients that failed together from coming back together.
+    The randomness keeps many clients that failed together from coming back together. An operator is few clients with
+    few requests at a time, so the longest pause is short: it is what an outage costs after its end.
     """
 
     first: float = 0.1
-    longest: float = 10.0
+    longest: float = 4.0
 
     def pause(self, failures: int, chance: float) -> float:
         """Return the seconds to wait after so many failures in a row (1 or more); ``chance`` is within [0, 1)."""

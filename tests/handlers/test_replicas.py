@@ -188,13 +188,14 @@ async def test_a_standby_whose_watches_were_silent_makes_no_job_again(
         assert [one for one in cluster.api.requests if one[0] == "second" and one[1] == "POST"] == []
 
 
-async def test_the_lead_changes_hands_fifty_times_and_each_fire_time_has_one_run(cluster: Cluster):
+@pytest.mark.parametrize("times", [12, pytest.param(50, marks=pytest.mark.slow)])
+async def test_the_lead_changes_hands_many_times_and_each_fire_time_has_one_run(cluster: Cluster, times: int):
     await cluster.apply("task", trigger=every(7), concurrencyPolicy="Queue", maxQueued=100, coalesce="All")
     await cluster.apply("job", trigger=every(11), jobTemplate=JOB, concurrencyPolicy="Allow", maxInstances=1000)
     ran: list[str] = []
     leader = Replica(cluster, "0", dict(ELECTION))
     leader.start()
-    for number in range(1, 51):
+    for number in range(1, times + 1):
         await until(lambda replica=leader: replica.operator.leading.scheduling)
         standby = Replica(cluster, str(number), dict(ELECTION))
         standby.start()
@@ -209,9 +210,9 @@ async def test_the_lead_changes_hands_fifty_times_and_each_fire_time_has_one_run
     assert len(ran) == len(set(ran))
     assert counts["due"] == counts["started"] + counts["missed"] + counts["coalesced"] + counts["skipped"]
     assert len(ran) <= counts["started"] <= len(ran) + counts["lost"]
-    assert counts["started"] > 50
+    assert counts["started"] > times
     jobs = await cluster.jobs()
-    assert len(jobs) == (await cluster.status("job"))["counts"]["started"] > 40
+    assert len(jobs) == (await cluster.status("job"))["counts"]["started"] > times * 0.6
 
 
 def _runs(replica: Replica) -> set[str]:

@@ -95,7 +95,7 @@ async def electing(*replicas: Replica) -> AsyncIterator[None]:
 async def test_the_first_to_come_leads_and_goes_on_leading(replicas: list[Replica]) -> None:
     first, second = replicas
     async with electing(first, second):
-        for _ in range(600):
+        for _ in range(200):
             await asyncio.sleep(1)
             assert first.elector.is_leader()
     assert second.words == []
@@ -379,11 +379,12 @@ def test_timing_that_proves_nothing_is_refused(duration: float, deadline: float,
         Timing(duration, deadline, period)
 
 
-async def test_no_mixture_of_trouble_makes_two_leaders(api: FakeApi) -> None:
+@pytest.mark.parametrize("times", [100, pytest.param(400, marks=pytest.mark.slow)])
+async def test_no_mixture_of_trouble_makes_two_leaders(api: FakeApi, times: int) -> None:
     replicas = [Replica(api.connect(f"replica-{number}")) for number in range(3)]
     trouble = _trouble(api, replicas)
     async with electing(*replicas):
-        for _ in range(400):
+        for _ in range(times):
             next(trouble)
             await asyncio.sleep(3)
         for replica in replicas:
@@ -393,7 +394,7 @@ async def test_no_mixture_of_trouble_makes_two_leaders(api: FakeApi) -> None:
         assert sum(replica.elector.is_leader() for replica in replicas) == 1
     epochs = sorted((at, int(word.split()[1])) for replica in replicas for at, word in replica.told if " " in word)
     assert [epoch for _, epoch in epochs] == sorted({epoch for _, epoch in epochs})
-    assert len(epochs) > 10
+    assert len(epochs) > 3
 
 
 def _trouble(api: FakeApi, replicas: list[Replica]) -> Iterator[None]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kalends.errors import InvalidSchedule
@@ -113,6 +113,14 @@ def test_they_nest_two_deep(rules: Rules, one: Any, other: Any, third: Any, four
         rules.check(some, (a & b) | c)
 
 
+# All that is left is what the clocks of 2012 have put off to four o'clock, years after the start.
+@example(
+    rules=Rules("Pacific/Apia", 1_348_927_200, "Adjust"),
+    leaf={"cron": {"dayOfWeek": "*/2", "hour": "0-3", "minute": "10-50/10"}},
+    exclusion={"cron": {"hour": "0-3"}},
+    begin=0,
+    length=0,
+)
 @given(rules, leaves, exclusions, st.integers(-DAY, DAY), st.integers(0, DAY))
 @settings(max_examples=40, deadline=None)
 def test_exclude_takes_away(rules: Rules, leaf: Any, exclusion: Any, begin: int, length: int) -> None:

@@ -40,7 +40,8 @@ def first_by_leaps(rule: Rule, zone: Zone, leap: Leap, instant: Instant) -> Inst
         candidate, fires = reached
         if fires:
             return candidate
-        close = close + 1 if candidate - start < DAY else 0
+        # Where drawing has begun it goes on: the next crowd may be days away, and each is to cost one step.
+        close = close + 1 if candidate - start < DAY or close > _PATIENCE else 0
         start = candidate
         if close > _PATIENCE:
             stop = window_end(zone, start)

@@ -4,6 +4,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
 FOR ?=
+# One more than there are processors, as some tests wait rather than compute.
+WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 KUBERNETES ?= 1.36
 export KUBERNETES
 
@@ -43,7 +45,7 @@ contracts: $(READY) ## import-linter: data flows one way
 
 unit: $(READY) ## Tests in fake time, without a cluster
 	@echo "── unit tests"
-	@$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow" --ignore=tests/cluster --ignore=tests/node
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow" --ignore=tests/cluster --ignore=tests/node
 
 at-length: $(READY) ## The same proofs at length: every zone, walks by the thousand, simulations by the hundred
 	@echo "── unit tests at length"

@@ -238,7 +238,7 @@ def check_what_ran(history: History) -> None:
     assert len(tokens) == len(set(tokens)), "a request was carried out twice"
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(SPECS, st.booleans(), STEPS)
 def test_every_fire_time_is_accounted_for_through_crashes_at_any_point(spec, outlives_us, steps):
     history = History(spec, outlives_us)
@@ -256,7 +256,7 @@ def test_every_fire_time_is_accounted_for_through_crashes_at_any_point(spec, out
     )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(SPECS, st.booleans(), st.tuples(STEPS, EDITS).map(lambda both: interleaved(*both)))
 def test_edits_suspensions_and_requests_lose_nothing_and_double_nothing(spec, outlives_us, steps):
     history = History(spec, outlives_us)

@@ -52,7 +52,7 @@ def agrees_with_cronjob(text: str) -> None:
 
 
 @given(made_up_schedules())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_what_cronjob_accepts_is_accepted_and_means_the_same(text: str) -> None:
     try:
         expected = parse_standard(text)
@@ -122,7 +122,7 @@ fields = st.builds(FiveFields, *(st.lists(item, min_size=1, max_size=3).map(tupl
 
 
 @given(fields)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_what_is_read_is_what_was_written(written: FiveFields) -> None:
     assert parse_schedule(str(written)) == written
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 
-from doubles import JOB, START, Cluster, Ledger, LoopClock, Pool, every, memory_store, resource, schedule_of
+from doubles import JOB, START, LoopClock, Pool, every, resource, schedule_of
+from engine.world import World, facts
 from kalends.engine.deciding import decide, decide_invalid
-from kalends.engine.facts import Facts
 from kalends.engine.ports import JobView, Problem, Removed, RunReport, StartRefused
-from kalends.engine.scheduler import Scheduler
 from kalends.engine.state import ActiveRun, Counts, State
 from kalends.errors import Unavailable
 from kalends.model import Outcome, format_instant
@@ -22,65 +20,38 @@ pytestmark = pytest.mark.looptime
 IN_A_MINUTE = {"trigger": {"date": {"at": format_instant(START + 60)}}}
 
 
-class World:
-    """A scheduler with a pool of one, and another one, whose runs go on until they are ended by hand."""
+def crowded() -> World:
+    """Return a world with a pool of one, and another one, whose runs go on until they are ended by hand."""
+    return World(size=1, seconds=None, other=Pool(1, None, LoopClock()))
 
-    def __init__(self) -> None:
-        self.clock = LoopClock()
-        self.store = memory_store()
-        self.pool = Pool(1, None, self.clock)
-        self.cluster = Cluster(self.clock)
-        self.ledger = Ledger()
-        self.scheduler = Scheduler(
-            clock=self.clock,
-            store=self.store,
-            executors={"default": self.pool, "other": Pool(1, None, self.clock), "jobs": self.cluster},
-            identity="me",
-            jobs=self.cluster,
-            listeners=[self.ledger],
-        )
 
-    def apply(self, obj) -> str:
-        self.store.put(obj)
-        key = f"default/{obj['metadata']['name']}"
-        self.scheduler.observe(self.store.snapshot(key))
-        return key
+async def until_one_claims_and_the_other_waits(world: World) -> tuple[str, str]:
+    claims, waits = (world.apply(resource(name, **IN_A_MINUTE)) for name in ("claims", "waits"))
+    await asyncio.sleep(59)
+    world.store.latency = 0.5
+    await asyncio.sleep(1.2)
+    return claims, waits
 
-    def counts(self, key: str):
-        return {name: count for name, count in self.store.status(key)["counts"].items() if count}
 
-    @asynccontextmanager
-    async def running(self):
-        task = asyncio.create_task(self.scheduler.run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    async def until_one_claims_and_the_other_waits(self) -> tuple[str, str]:
-        claims, waits = (self.apply(resource(name, **IN_A_MINUTE)) for name in ("claims", "waits"))
-        await asyncio.sleep(59)
-        self.store.latency = 0.5
-        await asyncio.sleep(1.2)
-        return claims, waits
+def counts(world: World, key: str) -> dict[str, int]:
+    return {name: count for name, count in world.counts(key).items() if count}
 
 
 @pytest.mark.parametrize("edit", [{**IN_A_MINUTE, "executor": "other"}, {"schedule": "nonsense"}])
 async def test_a_worker_that_an_edited_resource_gives_back_goes_to_the_next_in_line(edit):
-    world = World()
+    world = crowded()
     async with world.running():
-        _, waits = await world.until_one_claims_and_the_other_waits()
+        _, waits = await until_one_claims_and_the_other_waits(world)
         world.apply(resource("claims", generation=2, **edit))
         await asyncio.sleep(100)
     assert "waits" in [run.ref.name for run in world.pool.started]
-    assert world.counts(waits)["started"] == 1
+    assert counts(world, waits)["started"] == 1
 
 
 async def test_a_worker_that_a_deleted_resource_gives_back_goes_to_the_next_in_line():
-    world = World()
+    world = crowded()
     async with world.running():
-        claims, _ = await world.until_one_claims_and_the_other_waits()
+        claims, _ = await until_one_claims_and_the_other_waits(world)
         world.store.remove(claims)
         world.scheduler.forget(claims, "uid-of-claims")
         await asyncio.sleep(100)
@@ -88,7 +59,7 @@ async def test_a_worker_that_a_deleted_resource_gives_back_goes_to_the_next_in_l
 
 
 async def test_an_executor_that_raises_something_odd_costs_that_run_and_no_other():
-    world = World()
+    world = crowded()
     key = world.apply(resource("odd", trigger=every(60)))
     async with world.running():
         await asyncio.sleep(59)
@@ -96,12 +67,12 @@ async def test_an_executor_that_raises_something_odd_costs_that_run_and_no_other
         await asyncio.sleep(30)
         world.pool.fails_with = None
         await asyncio.sleep(60)
-    assert world.counts(key) == {"due": 2, "started": 2, "active": 1, "lost": 1}
+    assert counts(world, key) == {"due": 2, "started": 2, "active": 1, "lost": 1}
     assert "RuntimeError: odd" in world.store.status(key)["history"][0]["message"]
 
 
 async def test_a_refused_template_stays_refused_though_an_answer_was_lost():
-    world = World()
+    world = crowded()
     refusal = StartRefused(Reason.INVALID_JOB_TEMPLATE, "containers: Required value")
     world.cluster.refuses_check = world.cluster.refuses = refusal
     write, lost = world.store.write, []
@@ -119,11 +90,11 @@ async def test_a_refused_template_stays_refused_though_an_answer_was_lost():
         await asyncio.sleep(130)
     conditions = {one["type"]: one["reason"] for one in world.store.status(key)["conditions"]}
     assert conditions["Ready"] == Reason.INVALID_JOB_TEMPLATE
-    assert world.counts(key) == {}
+    assert counts(world, key) == {}
 
 
 async def test_a_resource_that_stays_after_its_deletion_is_told_of_once_and_not_deleted_all_the_time():
-    world = World()
+    world = crowded()
     world.pool.seconds = 0.0
     asked: list[str] = []
 
@@ -139,7 +110,7 @@ async def test_a_resource_that_stays_after_its_deletion_is_told_of_once_and_not_
 
 
 async def test_of_news_that_arrive_in_the_wrong_order_the_newest_counts():
-    world = World()
+    world = crowded()
     world.apply(resource("late", trigger=every(60)))
     async with world.running():
         await asyncio.sleep(1)
@@ -156,10 +127,6 @@ async def test_of_news_that_arrive_in_the_wrong_order_the_newest_counts():
 
 
 # -- the same without a loop
-
-
-def facts(now: float, **more):
-    return Facts(now=now, me="me", **more)
 
 
 def state_of(schedule, *active: ActiveRun, **more) -> State:

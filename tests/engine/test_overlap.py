@@ -5,20 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from doubles import JOB, START, every, resource, schedule_of
+from engine.world import facts, jobs_of
 from kalends.engine.deciding import decide
-from kalends.engine.facts import Facts
 from kalends.engine.ports import Decided, JobView, RunReport, Verdict
 from kalends.engine.state import ActiveRun, Counts, QueuedRun, State
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
-
-
-def facts(now: float, **more):
-    return Facts(now=now, me="me", **more)
-
-
-def jobs_of(state: State) -> tuple[JobView, ...]:
-    return tuple(JobView(run.name, run.fire_time, run.fire_time, attempt=run.attempt) for run in state.active)
 
 
 def job_schedule(**spec):

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doubles import JOB, START, every, resource, schedule_of
+from engine.world import facts
 from kalends.engine.deciding import decide
 from kalends.engine.facts import Facts
 from kalends.engine.history import MISFIRES_KEPT, was_run, with_entry
@@ -20,11 +21,6 @@ from kalends.model import Outcome
 from kalends.model.policies import Retry
 from kalends.model.reasons import Reason
 from kalends.model.status import MOST_HISTORY_LISTED
-
-
-def facts(now: float, **more):
-    return Facts(now=now, me="me", **more)
-
 
 RETRY = {"limit": 2, "backoffSeconds": 10, "factor": 2, "maxBackoffSeconds": 15}
 

@@ -1,0 +1,122 @@
+"""What is decided about runs that are Kubernetes Jobs, without a loop."""
+
+from __future__ import annotations
+
+from doubles import JOB, START, every, resource, schedule_of
+from engine.world import armed, facts
+from kalends.engine.deciding import decide
+from kalends.engine.policies import Refusal
+from kalends.engine.ports import JobView, RunReport
+from kalends.engine.state import Counts
+from kalends.model import Outcome
+from kalends.model.reasons import Reason
+from kalends.stores.record import decode, encode
+
+
+def test_a_due_fire_time_of_a_job_is_created_before_it_is_recorded():
+    schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
+    decision = decide(schedule, None, facts(START + 60, outlives_us=True, jobs=()))
+    assert [run.name for run in decision.starts_before] == [f"nightly-{START + 60}"]
+    assert decision.state.active[0].holder == ""
+    assert decision.state.counts == Counts(due=1, started=1, active=1)
+
+
+def test_a_job_that_was_created_and_not_recorded_is_adopted_even_when_it_would_be_late_now():
+    schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB, startingDeadlineSeconds=5))
+    jobs = (JobView(f"nightly-{START + 60}", START + 60, START + 60),)
+    decision = decide(schedule, None, facts(START + 200, outlives_us=True, jobs=jobs))
+    assert decision.state.counts == Counts(due=3, started=1, active=1, missed=2)
+    assert [run.fire_time for run in decision.state.active] == [START + 60]
+
+
+def test_a_job_that_ended_is_history_with_its_result():
+    schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
+    first = decide(schedule, None, facts(START + 60, outlives_us=True, jobs=())).state
+    name = f"nightly-{START + 60}"
+    report = RunReport(schedule.ref, name, START + 60, Outcome.SUCCEEDED, START + 61, START + 65, result="42")
+    jobs = (JobView(name, START + 60, START + 60, report),)
+    decision = decide(schedule, first, facts(START + 66, outlives_us=True, jobs=jobs))
+    assert decision.state.counts == Counts(due=1, started=1, succeeded=1)
+    assert decision.state.history[0].result == "42"
+    assert decision.state.last_successful == START + 65
+    assert decision.state.conditions["LastRunSucceeded"].status is True
+
+
+def test_a_job_that_was_deleted_by_hand_while_it_ran_is_lost_with_a_reason():
+    schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
+    first = decide(schedule, None, facts(START + 60, outlives_us=True, jobs=())).state
+    decision = decide(schedule, first, facts(START + 70, outlives_us=True, jobs=()))
+    assert decision.state.counts == Counts(due=1, started=1, lost=1)
+    assert decision.state.history[0].reason == Reason.JOB_DELETED
+
+
+def test_nothing_is_judged_of_jobs_that_are_not_known_yet():
+    schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
+    first = decide(schedule, None, facts(START + 60, outlives_us=True, jobs=())).state
+    assert decide(schedule, first, facts(START + 70, outlives_us=True, jobs=None)).state.counts.active == 1
+
+
+def test_a_job_that_the_api_server_refuses_for_good_is_a_failed_run():
+    schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
+    refusal = {f"nightly-{START + 60}": Refusal(Reason.NAME_TAKEN, "somebody else's")}
+    decision = decide(schedule, None, facts(START + 60, outlives_us=True, jobs=(), refused=refusal))
+    assert decision.starts_before == ()
+    assert decision.state.counts == Counts(due=1, started=1, failed=1)
+    assert decision.state.history[0].reason == Reason.NAME_TAKEN
+
+
+def test_finished_jobs_beyond_the_limits_are_deleted_oldest_first():
+    limits = {"successfulJobsHistoryLimit": 2, "failedJobsHistoryLimit": 0}
+    schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB, **limits))
+    outcomes = [Outcome.SUCCEEDED, Outcome.SUCCEEDED, Outcome.FAILED, Outcome.SUCCEEDED, Outcome.SUCCEEDED]
+    jobs = []
+    for number, outcome in enumerate(outcomes, start=1):
+        at = START + 60 * number
+        report = RunReport(schedule.ref, f"nightly-{at}", at, outcome, at, at + 1)
+        jobs.append(JobView(report.name, at, at, report))
+    state = armed(schedule, cursor=START + 300)
+    decision = decide(schedule, state, facts(START + 301, outlives_us=True, jobs=tuple(jobs)))
+    assert decision.deletes == tuple(f"nightly-{START + 60 * n}" for n in (1, 2, 3))
+
+
+def test_active_jobs_that_were_too_many_to_list_are_found_again_after_a_restart():
+    schedule = schedule_of(resource(trigger=every(1), jobTemplate=JOB, concurrencyPolicy="Allow", coalesce="All"))
+    full = decide(schedule, None, facts(START + 70, outlives_us=True, jobs=())).state
+    assert full.counts.active == 70
+    read_back = decode(encode(full), created=START)
+    assert len(read_back.active) == 50
+    jobs = tuple(JobView(run.name, run.fire_time, run.started) for run in full.active if run.fire_time != START + 60)
+    again = decide(schedule, read_back, facts(START + 70.5, outlives_us=True, jobs=jobs)).state
+    assert len(again.active) == again.counts.active == 69
+    assert again.counts.lost == 1
+    assert again.counts.imbalance() is None
+
+
+def test_a_job_that_an_edit_passed_over_before_it_was_recorded_is_accounted_for():
+    state = decide(schedule_of(resource(trigger=every(60), jobTemplate=JOB)), None, facts(START + 1)).state
+    jobs = (JobView(f"nightly-{START + 60}", START + 60, START + 60),)
+    suspended = schedule_of(resource(trigger=every(60), jobTemplate=JOB, suspend=True, generation=2))
+    decision = decide(suspended, state, facts(START + 61, outlives_us=True, jobs=jobs))
+    assert decision.state.counts == Counts(due=1, started=1, active=1)
+    again = decide(suspended, decision.state, facts(START + 62, outlives_us=True, jobs=jobs))
+    assert again.state == decision.state
+
+
+def test_a_job_at_an_instant_that_is_no_fire_time_passes_over_none_that_is_one():
+    schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
+    jobs = (JobView("nightly-odd", START + 61, START + 61),)
+    decision = decide(schedule, None, facts(START + 62, outlives_us=True, jobs=jobs))
+    assert [run.name for run in decision.state.active] == ["nightly-odd"]
+    assert decision.state.counts == Counts(due=2, started=1, active=1, skipped=1)
+    again = decide(schedule, decision.state, facts(START + 63, outlives_us=True, jobs=jobs))
+    assert again.state == decision.state
+
+
+def test_a_start_that_was_refused_fails_on_record_also_where_a_later_job_was_created_meanwhile():
+    spec = {"trigger": every(10), "jobTemplate": JOB, "coalesce": "All", "concurrencyPolicy": "Allow"}
+    refused = {f"nightly-{START + 10}": Refusal(Reason.NAME_TAKEN, "it is somebody else's")}
+    jobs = (JobView(f"nightly-{START + 20}", START + 20, START + 21),)
+    decision = decide(
+        schedule_of(resource(**spec)), None, facts(START + 21, outlives_us=True, jobs=jobs, refused=refused)
+    )
+    assert decision.state.counts == Counts(due=2, started=2, active=1, failed=1)

@@ -1,0 +1,89 @@
+"""Who waits for a worker, and who gets it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from doubles import START, Pool, every, resource
+from engine.world import World
+
+pytestmark = pytest.mark.looptime
+
+
+async def test_a_pool_of_two_lets_the_others_wait_and_each_late_one_is_on_record_as_missed():
+    world = World(size=2, seconds=1.0)
+    keys = [world.apply(resource(f"job-{n}", schedule="* * * * *", startingDeadlineSeconds=3)) for n in range(20)]
+    async with world.running():
+        await asyncio.sleep(90)
+    total = {name: sum(world.counts(key)[name] for key in keys) for name in ("due", "succeeded", "missed")}
+    assert total == {"due": 20, "succeeded": 8, "missed": 12}
+    assert all(at <= START + 60 + 3.1 for at in world.pool.started_at)
+
+
+async def test_those_that_wait_for_a_worker_run_when_one_is_free():
+    world = World(size=2, seconds=1.0)
+    keys = [world.apply(resource(f"job-{n}", schedule="* * * * *")) for n in range(6)]
+    async with world.running():
+        await asyncio.sleep(75)
+    assert sorted(run.ref.name for run in world.pool.started) == [f"job-{n}" for n in range(6)]
+    assert [world.counts(key)["succeeded"] for key in keys] == [1] * 6
+
+
+async def test_a_pool_is_not_claimed_beyond_its_size_while_claims_are_being_written():
+    world = World(size=2, seconds=1.0)
+    world.store.latency = 0.02
+    most = 0
+
+    class Counting(Pool):
+        async def start(self, run):
+            nonlocal most
+            await super().start(run)
+            most = max(most, self.size - self.free_slots())
+
+    world.pool = Counting(2, 1.0, world.clock)
+    world.scheduler = world.made()
+    keys = [world.apply(resource(f"job-{n}", schedule="* * * * *")) for n in range(10)]
+    async with world.running():
+        await asyncio.sleep(59)
+        assert most == 0
+        await asyncio.sleep(30)
+    assert most == 2
+    assert [world.counts(key)["succeeded"] for key in keys] == [1] * 10
+
+
+async def test_one_that_gave_up_waiting_does_not_take_the_turn_of_the_next():
+    world = World(size=1, seconds=None)
+    world.apply(resource("hog", created=START - 1))
+    for n in range(6):
+        world.apply(resource(f"late-{n}", schedule="* * * * *", startingDeadlineSeconds=2))
+    async with world.running():
+        await asyncio.sleep(61)
+        world.apply(resource("once", created=START + 61))
+        await asyncio.sleep(10)
+        assert [run.ref.name for run in world.pool.started] == ["hog"]
+        world.pool.end(world.pool.started[0].name)
+        await asyncio.sleep(1)
+    assert [run.ref.name for run in world.pool.started] == ["hog", "once"]
+
+
+async def test_a_look_between_a_fire_time_and_its_jittered_start_puts_nothing_off():
+    world = World()
+    key = world.apply(resource(trigger=every(600), jitterSeconds=500))
+    async with world.running():
+        for _ in range(1100):
+            await asyncio.sleep(1)
+            world.scheduler._inbox.put(key)
+    assert world.pool.fire_times == [START + 600]
+
+
+async def test_a_claim_that_is_being_written_when_the_end_comes_still_runs_and_is_recorded():
+    world = World(seconds=1.0)
+    world.store.latency = 0.05
+    key = world.apply(resource(trigger=every(60)))
+    async with world.running():
+        await asyncio.sleep(60.02)
+        await world.scheduler.drain(30)
+    assert world.counts(key)["active"] == 0
+    assert world.counts(key)["succeeded"] == 1

@@ -1,0 +1,69 @@
+"""What tests of the engine share: a scheduler in fake time, and facts for those that need no loop."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+
+from doubles import Cluster, Ledger, LoopClock, Pool, memory_store
+from kalends.engine.facts import Facts
+from kalends.engine.ports import Decided, Executor, JobView
+from kalends.engine.scheduler import Scheduler
+from kalends.engine.state import State
+
+
+class World:
+    """A scheduler with its store and its executors."""
+
+    def __init__(self, size: int = 10, seconds: float | None = 0.0, **more: Executor) -> None:
+        self.clock = LoopClock()
+        self.store = memory_store()
+        self.pool = Pool(size, seconds, self.clock)
+        self.cluster = Cluster(self.clock)
+        self.ledger = Ledger()
+        self.more = more
+        self.scheduler = self.made()
+
+    def made(self, identity: str = "me") -> Scheduler:
+        return Scheduler(
+            clock=self.clock,
+            store=self.store,
+            executors={"default": self.pool, "jobs": self.cluster, **self.more},
+            identity=identity,
+            jobs=self.cluster,
+            listeners=[self.ledger],
+        )
+
+    def apply(self, obj) -> str:
+        self.store.put(obj)
+        key = f"default/{obj['metadata']['name']}"
+        self.scheduler.observe(self.store.snapshot(key))
+        return key
+
+    def counts(self, key: str):
+        return self.store.status(key)["counts"]
+
+    @asynccontextmanager
+    async def running(self, scheduler: Scheduler | None = None):
+        task = asyncio.create_task((scheduler or self.scheduler).run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def facts(now: float, **more):
+    return Facts(now=now, me="me", **more)
+
+
+def decided(decision, kind):
+    return sum(one.count for one in decision.notices if isinstance(one, Decided) and one.verdict == kind)
+
+
+def armed(schedule, **more) -> State:
+    return State(armed=schedule.first_armed, schedule_hash=schedule.hash, observed_generation=1, **more)
+
+
+def jobs_of(state: State) -> tuple[JobView, ...]:
+    return tuple(JobView(run.name, run.fire_time, run.fire_time, attempt=run.attempt) for run in state.active)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from doubles import JOB, START, every, resource, schedule_of
 from engine.world import armed, facts
 from kalends.engine.deciding import decide
@@ -120,3 +122,49 @@ def test_a_start_that_was_refused_fails_on_record_also_where_a_later_job_was_cre
         schedule_of(resource(**spec)), None, facts(START + 21, outlives_us=True, jobs=jobs, refused=refused)
     )
     assert decision.state.counts == Counts(due=2, started=2, active=1, failed=1)
+
+
+def pending_job() -> JobView:
+    return JobView(f"nightly-{START + 60}", START + 60, START + 60, pending_since=START + 60)
+
+
+def test_a_job_that_began_after_it_was_given_up_goes_on_and_its_own_end_counts():
+    schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB, pendingTimeoutSeconds=5))
+    job = pending_job()
+    started = decide(schedule, None, facts(START + 60, outlives_us=True)).state
+    given_up = decide(schedule, started, facts(START + 66, outlives_us=True, jobs=(job,)))
+    assert [run.cancelling for run in given_up.cancels] == [Reason.PENDING_TIMEOUT]
+    began = replace(job, pending_since=None)
+    spared = decide(schedule, given_up.state, facts(START + 67, outlives_us=True, jobs=(began,)))
+    assert [(run.cancelling, run.message) for run in spared.state.active] == [("", "")]
+    deleted_by_hand = decide(schedule, spared.state, facts(START + 68, outlives_us=True, jobs=()))
+    assert deleted_by_hand.state.history[0].outcome is Outcome.LOST
+
+
+def test_a_job_that_was_given_up_has_failed_though_a_container_began_while_it_was_on_its_way_out():
+    schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB, pendingTimeoutSeconds=5))
+    job = pending_job()
+    started = decide(schedule, None, facts(START + 60, outlives_us=True)).state
+    given_up = decide(schedule, started, facts(START + 66, outlives_us=True, jobs=(job,)))
+    leaving = replace(job, pending_since=None, leaving=True)
+    still = decide(schedule, given_up.state, facts(START + 67, outlives_us=True, jobs=(leaving,)))
+    assert [run.cancelling for run in still.state.active] == [Reason.PENDING_TIMEOUT]
+    gone = decide(schedule, still.state, facts(START + 68, outlives_us=True, jobs=()))
+    assert (gone.state.history[0].outcome, gone.state.history[0].reason) == (Outcome.FAILED, Reason.PENDING_TIMEOUT)
+
+
+def test_a_clock_ahead_of_the_servers_gives_no_job_up_too_soon():
+    schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB, pendingTimeoutSeconds=5))
+    started = decide(schedule, None, facts(START + 60, outlives_us=True)).state
+    job = replace(pending_job(), created=START + 20, pending_since=START + 20)
+    assert decide(schedule, started, facts(START + 61, outlives_us=True, jobs=(job,))).cancels == ()
+
+
+def test_where_the_record_was_removed_the_jobs_that_run_are_counted():
+    schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
+    job = JobView(f"nightly-{START + 60}", START + 60, START + 60)
+    found = decide(schedule, None, facts(START + 70, outlives_us=True, jobs=(job,), record_lost=True))
+    assert found.starts_before == ()
+    assert found.state.counts == Counts(due=1, started=1, active=1)
+    beside = decide(schedule, found.state, facts(START + 120, outlives_us=True, jobs=(job,))).state
+    assert beside.counts == Counts(due=2, started=1, active=1, skipped=1)

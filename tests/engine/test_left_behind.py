@@ -209,7 +209,7 @@ def test_replace_ends_no_more_runs_than_it_must_where_some_are_ending_already():
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB, concurrencyPolicy="Replace", maxInstances=2))
     healthy = ActiveRun("nightly-1", START + 60, START + 60, "jobs")
     leaving = ActiveRun("nightly-2", START + 120, START + 120, "jobs", cancelling="PendingTimeout")
-    jobs = tuple(JobView(run.name, run.fire_time, run.fire_time) for run in (healthy, leaving))
+    jobs = tuple(JobView(run.name, run.fire_time, run.fire_time, leaving=run is leaving) for run in (healthy, leaving))
     decision = decide(schedule, state_of(schedule, healthy, leaving), facts(START + 180, outlives_us=True, jobs=jobs))
     assert [run.cancelling for run in decision.state.active] == ["", "PendingTimeout"]
     assert len(decision.state.queued) == 1

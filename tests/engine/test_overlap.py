@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from doubles import JOB, START, every, resource, schedule_of
 from engine.world import facts, jobs_of
 from kalends.engine.deciding import decide
@@ -214,3 +216,20 @@ def test_a_deadline_shorter_than_a_moment_is_kept():
     waiting = decide(schedule, None, facts(START + 60.2, free_slots=0))
     assert START + 61 < waiting.wake_at < START + 61.1
     assert decide(schedule, waiting.state, facts(waiting.wake_at, free_slots=0)).state.counts == Counts(due=1, missed=1)
+
+
+def test_what_waits_for_a_moment_changes_nothing_on_record():
+    schedule = schedule_of(resource(trigger=every(60)))
+    before = decide(schedule, None, facts(START + 1)).state
+    assert decide(schedule, before, facts(START + 60.1, free_slots=0)).state == before
+
+
+def test_a_moment_counts_from_the_first_that_waits_also_where_it_gives_way_to_later_ones():
+    schedule = schedule_of(resource(trigger=every(1)))
+    state = decide(schedule, None, facts(START)).state
+    for lateness in (0.1, 1.1, 1.9):
+        moment = decide(schedule, state, facts(START + 1 + lateness, free_slots=0))
+        assert moment.state.counts == Counts()
+        assert moment.wake_at == pytest.approx(START + 3, abs=0.01)
+    waiting = decide(schedule, state, facts(moment.wake_at, free_slots=0)).state
+    assert waiting.counts == Counts(due=3, coalesced=2, queued=1)

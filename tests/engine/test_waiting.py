@@ -8,6 +8,8 @@ import pytest
 
 from doubles import START, Pool, every, resource
 from engine.world import World
+from kalends.engine.ports import Run
+from kalends.model import format_instant
 
 pytestmark = pytest.mark.looptime
 
@@ -87,3 +89,22 @@ async def test_a_claim_that_is_being_written_when_the_end_comes_still_runs_and_i
         await world.scheduler.drain(30)
     assert world.counts(key)["active"] == 0
     assert world.counts(key)["succeeded"] == 1
+
+
+async def test_a_claim_whose_deadline_passes_while_others_are_started_is_missed():
+    class Slow(Pool):
+        async def start(self, run: Run) -> None:
+            await super().start(run)
+            await asyncio.sleep(100)
+
+    world = World()
+    world.pool = Slow(10, 0.0, world.clock)
+    world.scheduler = world.made()
+    limits = {"startingDeadlineSeconds": 90, "coalesce": "All", "concurrencyPolicy": "Allow"}
+    world.clock.step = 130
+    key = world.apply(resource(trigger=every(60), **limits))
+    async with world.running():
+        await asyncio.sleep(110)
+    assert START + 120 not in world.pool.fire_times
+    missed = [run for run in world.store.status(key)["history"] if run["outcome"] == "Missed"]
+    assert [run["scheduledTime"] for run in missed] == [format_instant(START + 120)]

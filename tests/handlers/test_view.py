@@ -68,3 +68,17 @@ async def test_what_is_shown_while_the_list_is_under_way_is_not_forgotten(cluste
     sight.view.show("ADDED", obj)
     await catching_up
     assert sight.names == ["default/late"]
+
+
+async def test_news_of_what_was_replaced_under_its_name_does_not_bring_it_back(cluster: Cluster):
+    sight = Sight(cluster)
+    await cluster.apply("again", trigger=every(10))
+    first = cluster.api.objects.get(*cluster.place("again"))
+    await cluster.delete("again")
+    await cluster.apply("again", trigger=every(30))
+    second = cluster.api.objects.get(*cluster.place("again"))
+    for shown in (second, first, second):
+        sight.view.show("MODIFIED", shown)
+        assert list(sight.scheduler.uids()) == [second["metadata"]["uid"]]
+    sight.view.show("DELETED", first)
+    assert sight.names == ["default/again"]

@@ -139,7 +139,9 @@ class Actor:
     async def _start_claimed(self, entry: Entry, runs: Sequence[Run]) -> bool:
         """Start runs whose claim is on record; return False where they are to be decided on anew."""
         for run in runs:
-            if entry.outdated:
+            # Others were started before it, which takes its time: the process may even have been stopped meanwhile.
+            late = run.start_by is not None and self._clock.now() > run.start_by
+            if entry.outdated or late:
                 return False
             entry.here[run.name] = run.executor
             try:

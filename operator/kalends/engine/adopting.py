@@ -12,9 +12,29 @@ from dataclasses import replace
 from kalends.engine.drafting import Candidate, Draft
 from kalends.engine.facts import Facts
 from kalends.engine.ports import JobView
-from kalends.engine.schedule import JOBS_EXECUTOR
+from kalends.engine.schedule import JOBS_EXECUTOR, Schedule
 from kalends.engine.settling import is_recorded
-from kalends.engine.state import HOURS_AHEAD, ActiveRun, Instant, State
+from kalends.engine.state import HOURS_AHEAD, ActiveRun, Counts, Instant, State
+
+
+def record_of_what_runs(schedule: Schedule, facts: Facts) -> State:
+    """Return a record in place of one that somebody removed: nothing before now runs again."""
+    running = [job for job in facts.jobs or () if job.report is None]
+    requests = [job.fire_time for job in running if job.request]
+    active = tuple(
+        ActiveRun(job.name, job.fire_time, job.created, JOBS_EXECUTOR, job.attempt, request=job.request)
+        for job in sorted(running, key=lambda one: one.fire_time)
+    )
+    return State(
+        armed=int(facts.now),
+        schedule_hash=schedule.hash,
+        counts=Counts(
+            due=len(active) - len(requests), requested=len(requests), started=len(active), active=len(active)
+        ),
+        active=active,
+        handled_requests=(schedule.request,) if schedule.request else (),
+        last_requested=max(requests, default=None),
+    )
 
 
 def with_jobs_of_record(state: State, facts: Facts) -> State:

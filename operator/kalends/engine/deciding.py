@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from kalends.engine.adopting import adopt_passed_over, adopt_queued, with_jobs_of_record
+from kalends.engine.adopting import adopt_passed_over, adopt_queued, record_of_what_runs, with_jobs_of_record
 from kalends.engine.catchup import due_instant
 from kalends.engine.claiming import claims_of_an_invalid, claims_to_start
 from kalends.engine.conditions import with_conditions, with_problem
@@ -32,9 +32,7 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
     if record is not None and record.decided_until > facts.now + HOURS_AHEAD * 3600:
         return _decide_far_ahead(schedule, record, facts)
     if record is None and facts.record_lost:
-        # Somebody removed what was on record: what ran before is not known any more, so nothing before now runs.
-        handled = (schedule.request,) if schedule.request else ()
-        record = State(armed=int(facts.now), schedule_hash=schedule.hash, handled_requests=handled)
+        record = record_of_what_runs(schedule, facts)
     if record is not None and _is_quiet(schedule, record, facts):
         return Decision(state=record, wake_at=record.next_run)
     state = record if record is not None else State(armed=schedule.first_armed, schedule_hash=schedule.hash)
@@ -82,9 +80,9 @@ def _catch_up_with_the_resource(draft: Draft) -> None:
 
 
 def _upcoming(draft: Draft) -> Instant | None:
-    """Return the next fire time. What is past and still undecided is held back by jitter, and comes next, or waits."""
+    """Return the next fire time. One that is past is held back by its jitter, or waits for a worker a moment longer."""
     since = draft.state.decided_until
-    if not draft.facts.dispatch or draft.undecided is not None:
+    if not draft.facts.dispatch:
         since = max(since, int(draft.facts.now))
     return draft.schedule.trigger.next_after(since)
 
@@ -161,8 +159,11 @@ def _wake_at(draft: Draft, state: State, next_run: Instant | None, removed_at: I
         run.retry_at for run in state.active if run.retry_at is not None and run.retry_at > facts.now
     ]
     if draft.undecided is not None:
-        patience = min(UNRECORDED_WAIT, math.inf if schedule.grace_time is None else schedule.grace_time)
-        to_come.append(due_instant(schedule, draft.undecided) + patience + A_MOMENT)
+        next_run = None  # its time has come
+        missed = (
+            math.inf if schedule.grace_time is None else due_instant(schedule, draft.undecided) + schedule.grace_time
+        )
+        to_come.append(min(draft.undecided_since + UNRECORDED_WAIT, missed) + A_MOMENT)
     wakes = [next_run, removed_at, gives_up_at(schedule, state), pending_until(schedule, state, facts), *to_come]
     return min((at for at in wakes if at is not None), default=None)
 

@@ -47,7 +47,9 @@ class Draft:
         self.held_up = False
         """Whether a candidate had to wait: those after it must not overtake it."""
         self.undecided: Instant | None = None
-        """The first fire time that stays undecided for a moment, and those after it."""
+        """The fire time that stays undecided for a moment; so do those that give way to it, and those after it."""
+        self.undecided_since: Instant = 0
+        """When the first of them was due."""
 
     # -- what there is room for
 

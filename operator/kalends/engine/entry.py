@@ -111,7 +111,7 @@ class Entry:
             del self.reports[name]
             self.here.pop(name, None)
         self.refused.clear()  # what is on record now says so
-        self.asked_to_end &= active
+        self.asked_to_end &= {run.name for run in record.active if run.cancelling}
 
 
 def is_newer(version: str, than: str) -> bool:

@@ -105,11 +105,15 @@ def _is_put_off(draft: Draft, due: Due, candidate: Candidate) -> bool:
     in_line = draft.held_up or draft.state.queued or due.adopted or draft.adopted_until
     if in_line or schedule.concurrency is ConcurrencyPolicy.REPLACE or not draft.has_room():
         return False
-    if facts.outlives_us or draft.free > 0 or facts.now - draft.due(candidate) > UNRECORDED_WAIT:
+    first = candidate.fire_time
+    if first == due.chosen[0]:  # others may give way to it, and have been due for longer
+        first = schedule.trigger.next_after(max(draft.state.decided_until, due.missed.last or 0)) or first
+    since = due_instant(schedule, first)
+    if facts.outlives_us or draft.free > 0 or facts.now - since > UNRECORDED_WAIT:
         return False
     if first_refusal(draft.situation(candidate)) is not None:
         return False
-    draft.undecided = candidate.fire_time
+    draft.undecided, draft.undecided_since = candidate.fire_time, since
     return True
 
 

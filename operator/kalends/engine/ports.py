@@ -91,6 +91,8 @@ class Run:
     """The token of the request, for a run that was asked for by hand."""
     time_limit: int | None = None
     """Seconds that a task may take (``activeDeadlineSeconds``); then it is stopped and reported as timed out."""
+    start_by: Instant | None = None
+    """When it is too late to start it, for the first attempt of a run that has a deadline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,8 @@ class JobView:
     is suspended, which is somebody's wish."""
     pending_message: str = ""
     """What the pods say they wait for."""
+    leaving: bool = False
+    """Whether it is being deleted."""
 
 
 class StartRefused(KalendsError):

@@ -68,6 +68,11 @@ class Scheduler:
         entry = self._entries.get(key)
         return entry is not None and entry.ref.uid == uid and not is_newer(version, entry.version)
 
+    def life_of(self, key: str) -> tuple[str, str] | None:
+        """Return the UID and the version of the resource that it knows by a name, or None."""
+        entry = self._entries.get(key)
+        return None if entry is None else (entry.ref.uid, entry.version)
+
     def observe(self, snapshot: Snapshot) -> None:
         """Show it a resource as it now is. Older than what it knows, or the same, changes nothing."""
         key = snapshot.ref.key

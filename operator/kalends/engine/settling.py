@@ -10,7 +10,7 @@ from kalends.engine.history import with_entry
 from kalends.engine.ports import Decided, Ended, JobView, Notice, Retried, RunReport, Verdict
 from kalends.engine.retrying import next_attempt
 from kalends.engine.schedule import Schedule
-from kalends.engine.state import ActiveRun, FinishedRun, Misfire, Ref, State
+from kalends.engine.state import ActiveRun, FinishedRun, Instant, Misfire, Ref, State
 from kalends.model.policies import Retry
 from kalends.model.reasons import Reason
 from kalends.model.status import Outcome
@@ -19,6 +19,7 @@ from kalends.model.status import Outcome
 def settle_ended(ref: Ref, state: State, facts: Facts, retry: Retry | None = None) -> tuple[State, list[Notice]]:
     """Return the record once every attempt that has ended is recorded as such, or waits for the next one."""
     notices: list[Notice] = []
+    state = _spare_those_that_began(state, facts)
     jobs = None if facts.jobs is None else {job.name: job for job in facts.jobs}
     for run in sorted(state.active, key=lambda one: one.fire_time):
         report = _report_of(ref, run, facts, jobs)
@@ -41,7 +42,8 @@ def _report_of(ref: Ref, run: ActiveRun, facts: Facts, jobs: dict[str, JobView] 
 def _report_of_job(ref: Ref, run: ActiveRun, facts: Facts, job: JobView | None) -> RunReport | None:
     if job is None:
         return _cancelled(ref, run, facts) if run.cancelling else _lost(ref, run, facts, Reason.JOB_DELETED)
-    if run.cancelling and job.report is not None and job.report.outcome is Outcome.FAILED:
+    failed = job.report is not None and job.report.outcome is Outcome.FAILED
+    if failed and run.cancelling and (job.leaving or run.cancelling != Reason.PENDING_TIMEOUT):
         return _cancelled(ref, run, facts)  # its pods were taken away before it was
     return job.report
 
@@ -118,6 +120,21 @@ _COUNTED_AS = {
 }
 
 
+def _spare_those_that_began(state: State, facts: Facts) -> State:
+    """Return the record without the wish to end Jobs for never having started, where they have, before that came true.
+
+    What follows is their own end, or somebody else's doing.
+    """
+    began = {job.name for job in facts.jobs or () if job.pending_since is None and not job.leaving}
+    active = tuple(
+        replace(run, cancelling="", message="")
+        if run.cancelling == Reason.PENDING_TIMEOUT and run.name in began
+        else run
+        for run in state.active
+    )
+    return state if active == state.active else replace(state, active=active)
+
+
 def give_up_pending(schedule: Schedule, state: State, facts: Facts) -> State:
     """Return the record with the Jobs marked to end whose pods did not start in time."""
     if schedule.pending_timeout is None or not facts.jobs:
@@ -126,8 +143,8 @@ def give_up_pending(schedule: Schedule, state: State, facts: Facts) -> State:
     active = []
     for run in state.active:
         job = jobs.get(run.name)
-        since = None if job is None or job.report is not None or run.retry_at is not None else job.pending_since
-        if job is None or since is None or run.cancelling or facts.now < since + schedule.pending_timeout:
+        until = None if job is None else _pending_until(schedule, run, job)
+        if job is None or until is None or facts.now < until:
             active.append(run)
             continue
         message = f"no container started within {schedule.pending_timeout} s"
@@ -140,13 +157,18 @@ def pending_until(schedule: Schedule, state: State, facts: Facts) -> float | Non
     """Return when the first of the Jobs that have not started yet is given up, or None where none will be."""
     if schedule.pending_timeout is None or not facts.jobs:
         return None
-    going_on = {run.name for run in state.active if not run.cancelling}
-    pending = [
-        job.pending_since + schedule.pending_timeout
-        for job in facts.jobs
-        if job.name in going_on and job.pending_since is not None and job.report is None
-    ]
-    return min(pending, default=None)
+    jobs = {job.name: job for job in facts.jobs}
+    pending = [_pending_until(schedule, run, jobs[run.name]) for run in state.active if run.name in jobs]
+    return min((until for until in pending if until is not None), default=None)
+
+
+def _pending_until(schedule: Schedule, run: ActiveRun, job: JobView) -> Instant | None:
+    """Return when a Job has waited long enough: also where our clock is ahead of the server's."""
+    if schedule.pending_timeout is None or job.pending_since is None or job.report is not None:
+        return None
+    if run.cancelling or run.retry_at is not None:
+        return None
+    return max(job.pending_since, run.started) + schedule.pending_timeout
 
 
 def beyond_limits(schedule: Schedule, state: State, jobs: Sequence[JobView] | None) -> tuple[str, ...]:

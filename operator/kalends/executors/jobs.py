@@ -36,8 +36,6 @@ class JobsExecutor:
         self._seen = SeenJobs(clock)
         self._namesakes = Namesakes(client, clock)
         self._unanswered = Unanswered(client)
-        self._leaving: set[str] = set()
-        """UIDs of Jobs that we have deleted in the foreground, and that have not been seen to go."""
         self._changed: Callable[[str], None] = lambda _uid: None
         self.synced = False
         self.learn: Callable[[JsonObject], None] = lambda job: self.job_changed("ADDED", job)
@@ -116,8 +114,6 @@ class JobsExecutor:
 
     def job_changed(self, event: str, job: Json) -> None:
         """Take note of a Job as it now is."""
-        if event == "DELETED":
-            self._leaving.discard(job["metadata"]["uid"])
         self._seen.job_changed(event, job)
 
     def pod_changed(self, event: str, pod: Json) -> None:
@@ -149,7 +145,7 @@ class JobsExecutor:
         if reason is Reason.OWNER_DELETED:
             return  # its Jobs go with it, by their owner references, unless somebody wants them to stay
         job = await self._job_to_delete(run_name, ref)
-        if job is None or job.uid in self._leaving:
+        if job is None or self._seen.is_leaving(job):
             return
         version = None
         if reason is Reason.PENDING_TIMEOUT:
@@ -165,7 +161,7 @@ class JobsExecutor:
                 raise Unavailable(str(error), error.retry_after) from error
             was_there = False  # another Job has the name by now
         if was_there:
-            self._leaving.add(job.uid)
+            self._seen.leaves(job)
         else:
             self._seen.forget(ref.uid, run_name, job.uid)
             self._changed(ref.uid)

@@ -38,6 +38,8 @@ class SeenJobs:
         self._pods: dict[str, dict[str, SeenPod]] = {}
         self._begun: set[str] = set()
         """UIDs of Jobs of which a container was seen to have run, though its pod may be gone by now."""
+        self._leaving: set[str] = set()
+        """UIDs of Jobs that we have deleted in the foreground, and that have not been seen to go."""
         self._ended_at: dict[str, float] = {}
         self._deleted: OrderedDict[str, None] = OrderedDict()
         self._gone: OrderedDict[tuple[str, str], None] = OrderedDict()
@@ -72,6 +74,7 @@ class SeenJobs:
             request=job.request,
             pending_since=pending_since,
             pending_message=pending_message,
+            leaving=self.is_leaving(job),
         )
 
     def _may_still_tell(self, uid: str, job: SeenJob) -> bool:
@@ -86,6 +89,14 @@ class SeenJobs:
     def has_begun(self, job: SeenJob) -> bool:
         """Return whether a container of it was ever seen to run."""
         return job.begun or job.uid in self._begun
+
+    def leaves(self, job: SeenJob) -> None:
+        """Take note that its deletion has begun, before that is seen."""
+        self._leaving.add(job.uid)
+
+    def is_leaving(self, job: SeenJob) -> bool:
+        """Return whether it is being deleted."""
+        return job.leaving or job.uid in self._leaving
 
     def _pending(self, job: SeenJob) -> tuple[Instant | None, str]:
         """Return since when a Job waits for a first container to run, and for what."""
@@ -152,6 +163,7 @@ class SeenJobs:
         self._by_uid.pop(job_uid, None)
         self._pods.pop(job_uid, None)
         self._begun.discard(job_uid)
+        self._leaving.discard(job_uid)
         self._ended_at.pop(job_uid, None)
         _bury(self._deleted, job_uid)
         _bury(self._gone, (uid, name))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
+from kalends.engine.entry import is_newer
 from kalends.engine.scheduler import Scheduler
 from kalends.errors import ApiError
 from kalends.kube.client import ApiClient
@@ -45,10 +46,20 @@ class View:
             self._seen.add(uid)
         if event == "DELETED" or meta.get("deletionTimestamp"):
             self._forget(key, uid)
-        elif uid in self._gone:
+        elif uid in self._gone or self._was_replaced(key, uid, meta["resourceVersion"]):
             return  # a watch that lags behind shows what was
         elif not self._scheduler.knows(key, uid, meta["resourceVersion"]):
             self._scheduler.observe(self._reader.read(obj))
+
+    def _was_replaced(self, key: str, uid: str, version: str) -> bool:
+        """Return whether one that was made later under its name is known; if it is the later one, let the other go."""
+        known = self._scheduler.life_of(key)
+        if known is None or known[0] == uid:
+            return False
+        if not is_newer(version, known[1]):
+            return True
+        self._forget(key, known[0])
+        return False
 
     def _forget(self, key: str, uid: str) -> None:
         self._scheduler.forget(key, uid)

@@ -39,6 +39,8 @@ CALM = 60.0
 a replica look for the first time at a lease that has fifteen to go."""
 ON_TIME = 1.5
 """Seconds, of which creating a Job takes some, and writing the status."""
+UNTOLD = 2.0
+"""Seconds that a fire time may wait for a worker before that is on record."""
 UNFENCED = 15.0
 """Seconds after the deletion of a lease during which its holder may still count on it."""
 DECIDED_WITHIN = 120.0
@@ -162,7 +164,7 @@ class Audit:
             for what in claims(it):
                 self.accuse(f"{life.name}: {what}")
         late = it.lateness(self.replica_of(writer).clock.now())
-        if self._world.calm() > CALM and late > ON_TIME:
+        if self._world.calm() > CALM and late > ON_TIME + (0.0 if it.makes_jobs else UNTOLD):
             self.accuse(f"{life.name}: {it.due[0]} is decided {late:.1f} s late, although all has been well")
         life.status = after
         for field in ("active", "history"):

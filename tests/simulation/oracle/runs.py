@@ -59,7 +59,9 @@ def wrong_ends(it: Writing) -> Iterator[str]:
 
 
 def _truly(it: Writing, run: Json, end: Json) -> Iterator[str]:
-    name, outcome = run["name"], end["outcome"]
+    outcome = end["outcome"]
+    # Between two writes another attempt may have begun, of which the Job alone told: its end is what counts.
+    name = run["name"] if outcome == "Lost" else end["name"]
     bodies = it.bodies.of_run(it.life.number, name)
     last: Body | None = bodies[-1] if bodies else None
     if outcome == "Succeeded" and (last is None or last.end is not End.RETURNED):

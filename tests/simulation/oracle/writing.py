@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -42,6 +43,11 @@ class Writing:
     def version(self) -> Version | None:
         return self.life.versions.get(self.after.get("observedGeneration", 0))
 
+    @property
+    def makes_jobs(self) -> bool:
+        """Whether its runs are Jobs, for which no worker is waited."""
+        return self.version is not None and "jobTemplate" in self.version.spec
+
     def grown(self, *names: str) -> int:
         """Return by how much counts have grown together."""
         old, new = self.before.get("counts", {}), self.after.get("counts", {})
@@ -72,6 +78,8 @@ class Writing:
         version, cursor = self.version, self.instant(self.after, "lastScheduleTime")
         if version is None or cursor is None:
             return []
+        if self.before.get("counts", {}).get("started", 0) >= version.spec.get("maxRuns", math.inf):
+            return []  # it has ended: only Jobs that are there move the cursor
         since = max(self.decided_until(), self.instant(self.after, "armedTime") or 0)
         return version.fires.between(since, cursor)
 

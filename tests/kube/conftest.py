@@ -5,8 +5,12 @@ from random import Random
 import pytest
 
 from kalends.kube.client import ApiClient
-from kube.fake_api import FakeApi
+from kalends.kube.informer import Informer
+from kalends.kube.paths import JOBS
+from kube.electing import Replica
+from kube.fake_api import FakeApi, FakeConnection
 from kube.fake_clock import LoopClock
+from kube.following import Seen
 
 
 @pytest.fixture
@@ -31,6 +35,33 @@ def client(api: FakeApi, clock: LoopClock, attempts: list[tuple[str, str, int, f
 
     chance = Random(1).random  # noqa: S311 - repeatable, not secret
     return ApiClient(api.connect(), clock, on_request=count, chance=chance)
+
+
+@pytest.fixture
+def replicas(api: FakeApi) -> list[Replica]:
+    return [Replica(api.connect("first")), Replica(api.connect("second"))]
+
+
+@pytest.fixture
+def connection(api: FakeApi) -> FakeConnection:
+    return api.connect("informer")
+
+
+@pytest.fixture
+def seen() -> Seen:
+    return []
+
+
+@pytest.fixture
+def informer(connection: FakeConnection, clock: LoopClock, seen: Seen) -> Informer:
+    return Informer(
+        ApiClient(connection, clock),
+        JOBS.collection(),
+        clock=clock,
+        keep=lambda job: job["metadata"]["name"],
+        on_change=lambda change, name: seen.append((change, name)),
+        on_synced=lambda: seen.append(("synced", "")),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -173,7 +173,8 @@ class Audit:
                     life.runs.setdefault(key_of(run), run["name"])
                     life.told.add(run["scheduledTime"])
                     job = life.job(run["name"])
-                    if job is not None:
+                    # A claim, or a wait for the next attempt, speaks of no Job, though one of that name was there.
+                    if job is not None and not run.get("holder") and not run.get("retryTime"):
                         job.recorded = True
         life.waited.update(key_of(run) for run in after.get("queued", ()))
 

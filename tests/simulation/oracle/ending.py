@@ -17,6 +17,7 @@ Json = dict[str, Any]
 JUST_NOW = 3.0
 """Seconds: what became due within so long may still be on its way."""
 STARTS_SOON = 30.0
+SEEN_SOON = 2.0
 
 
 def unsettled(world: World, books: Books) -> Iterator[str]:
@@ -81,5 +82,7 @@ def _active(world: World, life: Life) -> Iterator[str]:
         bodies = world.bodies.of_run(life.number, run["name"])
         if holder and bodies and bodies[-1].left is not None and world.loop.time() - bodies[-1].left > STARTS_SOON:
             yield f"{run['name']} is still active, but has {bodies[-1].end} at {bodies[-1].left:.3f} s"
-        if not holder and run["name"] not in jobs:
+        job = life.job(run["name"])
+        seen_gone = job is None or job.deleted is None or world.now() - job.deleted > SEEN_SOON
+        if not holder and run["name"] not in jobs and seen_gone:
             yield f"{run['name']} is still active, but has no Job"

@@ -168,3 +168,21 @@ def test_where_the_record_was_removed_the_jobs_that_run_are_counted():
     assert found.state.counts == Counts(due=1, started=1, active=1)
     beside = decide(schedule, found.state, facts(START + 120, outlives_us=True, jobs=(job,))).state
     assert beside.counts == Counts(due=2, started=1, active=1, skipped=1)
+
+
+def test_where_the_record_was_removed_no_request_is_counted_again():
+    schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
+    report = RunReport(schedule.ref, "nightly-m-a", START + 5, Outcome.FAILED, START + 5, START + 6)
+    job = JobView("nightly-m-a", START + 5, START + 5, report, request="a")
+    found = decide(schedule, None, facts(START + 70, outlives_us=True, jobs=(job,), record_lost=True)).state
+    assert found.counts == Counts()
+    assert found.last_requested == START + 5
+
+
+def test_a_job_carries_the_instant_by_which_it_must_be_made_unless_it_is_there_already():
+    schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB, startingDeadlineSeconds=20))
+    made = decide(schedule, None, facts(START + 60, outlives_us=True))
+    assert [run.start_by for run in made.starts_before] == [START + 80]
+    job = JobView(f"nightly-{START + 60}", START + 60, START + 60)
+    adopted = decide(schedule, None, facts(START + 100, outlives_us=True, jobs=(job,)))
+    assert [run.start_by for run in adopted.starts_before] == [None]

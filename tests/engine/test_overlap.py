@@ -233,3 +233,12 @@ def test_a_moment_counts_from_the_first_that_waits_also_where_it_gives_way_to_la
         assert moment.wake_at == pytest.approx(START + 3, abs=0.01)
     waiting = decide(schedule, state, facts(moment.wake_at, free_slots=0)).state
     assert waiting.counts == Counts(due=3, coalesced=2, queued=1)
+
+
+def test_a_request_does_not_overtake_a_fire_time_that_waits_for_a_moment():
+    schedule = schedule_of(resource(trigger=every(60), concurrencyPolicy="Queue"))
+    before = decide(schedule, None, facts(START + 1)).state
+    moment = decide(schedule, before, facts(START + 60.5, free_slots=0)).state
+    assert moment == before
+    asked = decide(replace(schedule, request="now"), moment, facts(START + 61, free_slots=0)).state
+    assert [(run.fire_time, run.request) for run in asked.queued] == [(START + 60, ""), (START + 61, "now")]

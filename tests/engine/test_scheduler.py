@@ -172,3 +172,29 @@ async def test_a_record_that_was_removed_by_hand_starts_from_now():
         assert world.pool.fire_times == [START + 60, START + 120]
         await asyncio.sleep(30)
     assert world.pool.fire_times == [START + 60, START + 120, START + 180]
+
+
+async def test_a_record_that_was_removed_starts_from_now_also_where_the_resource_changes_before_it_is_written_anew():
+    world = World()
+    key = world.apply(resource(trigger=every(60)))
+    async with world.running():
+        await asyncio.sleep(150)
+    for generation in (2, 3):
+        world.store._objects[key]["status"] = {}
+        world.apply(resource(trigger=every(60), generation=generation))
+    async with world.running():
+        await asyncio.sleep(10)
+        assert world.pool.fire_times == [START + 60, START + 120]
+
+
+async def test_a_record_that_was_removed_while_the_resource_is_invalid_fires_for_nothing_that_is_past():
+    world = World()
+    key = world.apply(resource(trigger=every(60)))
+    async with world.running():
+        await asyncio.sleep(150)
+        world.store._objects[key]["status"] = {}
+        world.apply(resource(schedule="nonsense", generation=2))
+        await asyncio.sleep(5)
+        world.apply(resource(trigger=every(60), generation=2))
+        await asyncio.sleep(10)
+    assert world.pool.fire_times == [START + 60, START + 120]

@@ -108,3 +108,23 @@ async def test_a_claim_whose_deadline_passes_while_others_are_started_is_missed(
     assert START + 120 not in world.pool.fire_times
     missed = [run for run in world.store.status(key)["history"] if run["outcome"] == "Missed"]
     assert [run["scheduledTime"] for run in missed] == [format_instant(START + 120)]
+
+
+async def test_the_turn_of_one_that_is_deleted_before_it_looks_goes_to_the_next():
+    world = World(size=1, seconds=None)
+    for name in ("hog", "deleted", "next"):
+        world.apply(resource(name, trigger={"date": {"at": format_instant(START + 60)}}))
+    async with world.running():
+        await asyncio.sleep(70)
+        hog = world.pool.started[0]
+        first, second = (key for key in ("default/hog", "default/deleted", "default/next") if key != hog.ref.key)
+        world.store.latency = 0.5
+        world.scheduler._inbox.put(first)
+        world.pool.end(hog.name)
+        await asyncio.sleep(0)
+        for key in (first, second):
+            if world.scheduler._entries[key].woken_for is not None:
+                world.scheduler.forget(key, "")
+                break
+        await asyncio.sleep(10)
+    assert len(world.pool.started) == 2

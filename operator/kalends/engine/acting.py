@@ -139,9 +139,7 @@ class Actor:
     async def _start_claimed(self, entry: Entry, runs: Sequence[Run]) -> bool:
         """Start runs whose claim is on record; return False where they are to be decided on anew."""
         for run in runs:
-            # Others were started before it, which takes its time: the process may even have been stopped meanwhile.
-            late = run.start_by is not None and self._clock.now() > run.start_by
-            if entry.outdated or late:
+            if entry.outdated or self._is_late(run):
                 return False
             entry.here[run.name] = run.executor
             try:
@@ -167,13 +165,17 @@ class Actor:
     async def _start_before(self, entry: Entry, runs: Sequence[Run]) -> bool:
         """Create the Jobs of runs; return False where they are to be decided on anew."""
         for run in runs:
-            if entry.outdated:
+            if entry.outdated or self._is_late(run):
                 return False
             try:
                 await self._executors[run.executor].start(run)
             except StartRefused as refusal:
                 entry.refused[run.name] = Refusal(refusal.reason, refusal.message)
         return not any(run.name in entry.refused for run in runs)
+
+    def _is_late(self, run: Run) -> bool:
+        """Return whether it is too late by now: starting those before it takes its time."""
+        return run.start_by is not None and self._clock.now() > run.start_by
 
     async def _record(self, entry: Entry, decision: Decision) -> None:
         before = entry.record

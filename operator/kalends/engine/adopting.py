@@ -1,7 +1,8 @@
 """Jobs that are there and not on record: they were created, and then nobody was left to record it. Pure.
 
 A Job's name is a function of the resource and the fire time, or the request (law 4), so a Job proves what was decided
-before a crash. Everything that takes such a Job up is here; what is decided anew (``planning``) starts from its result.
+before a crash. What finds such Jobs is here. Those of fire times that are due, and of requests, are counted together
+with the others that are decided now (``planning``).
 """
 
 from __future__ import annotations
@@ -12,37 +13,38 @@ from dataclasses import replace
 from kalends.engine.drafting import Candidate, Draft
 from kalends.engine.facts import Facts
 from kalends.engine.ports import JobView
-from kalends.engine.schedule import JOBS_EXECUTOR, Schedule
+from kalends.engine.schedule import JOBS_EXECUTOR
 from kalends.engine.settling import is_recorded
 from kalends.engine.state import HOURS_AHEAD, ActiveRun, Counts, Instant, State
 
 
-def record_of_what_runs(schedule: Schedule, facts: Facts) -> State:
-    """Return a record in place of one that somebody removed: nothing before now runs again."""
-    running = [job for job in facts.jobs or () if job.report is None]
-    requests = [job.fire_time for job in running if job.request]
+def record_of_jobs(facts: Facts) -> State:
+    """Return a record in place of one that somebody removed: nothing before now runs again, and Jobs that run count.
+
+    What else was on record is not known any more: neither runs in the pod, nor how earlier ones have ended.
+    """
+    jobs = sorted(facts.jobs or (), key=lambda one: one.fire_time)
+    running = [job for job in jobs if job.report is None]
+    requested = sum(1 for job in running if job.request)
     active = tuple(
         ActiveRun(job.name, job.fire_time, job.created, JOBS_EXECUTOR, job.attempt, request=job.request)
-        for job in sorted(running, key=lambda one: one.fire_time)
+        for job in running
     )
     return State(
         armed=int(facts.now),
-        schedule_hash=schedule.hash,
-        counts=Counts(
-            due=len(active) - len(requests), requested=len(requests), started=len(active), active=len(active)
-        ),
+        counts=Counts(due=len(active) - requested, requested=requested, started=len(active), active=len(active)),
         active=active,
-        handled_requests=(schedule.request,) if schedule.request else (),
-        last_requested=max(requests, default=None),
+        cursor=max((job.fire_time for job in running if not job.request), default=None),
+        last_requested=max((job.fire_time for job in jobs if job.request), default=None),
     )
 
 
 def with_jobs_of_record(state: State, facts: Facts) -> State:
     """Return the record with the active Jobs that it only counts, and each run at the attempt whose Job is there."""
-    return adopt_attempts(recover_unlisted(state, facts), facts)
+    return _adopt_attempts(_recover_unlisted(state, facts), facts)
 
 
-def recover_unlisted(state: State, facts: Facts) -> State:
+def _recover_unlisted(state: State, facts: Facts) -> State:
     """Return the record with the active Jobs that were too many to be listed in it.
 
     A status lists fifty; ``counts.active`` is exact. After a restart the others are found among the Jobs that there
@@ -63,7 +65,7 @@ def recover_unlisted(state: State, facts: Facts) -> State:
     return replace(state, active=(*state.active, *active), counts=counts)
 
 
-def adopt_attempts(state: State, facts: Facts) -> State:
+def _adopt_attempts(state: State, facts: Facts) -> State:
     """Return the record with each run at the attempt whose Job is there: its creation was not recorded.
 
     A Job of a later attempt proves that the one before it has ended, whatever became of it, and of the resource, since.
@@ -90,7 +92,7 @@ def adopt_queued(draft: Draft) -> None:
             draft.start(replace(candidate, adopted=True))
 
 
-def adopt_passed_over(draft: Draft, undecided_since: Instant) -> None:
+def adopt_passed_over(draft: Draft, decided_until: Instant) -> None:
     """Take up the Jobs that were created, not recorded, and then passed over by an edit or a suspension.
 
     Their fire times lie before the instant from which the schedule counts now, or are none of its fire times, so that
@@ -98,7 +100,7 @@ def adopt_passed_over(draft: Draft, undecided_since: Instant) -> None:
     """
     schedule = draft.schedule
     known = {run.name for run in draft.state.active}
-    for job in sorted(_first_attempts(draft, undecided_since), key=lambda one: one.fire_time):
+    for job in sorted(_first_attempts(draft, decided_until), key=lambda one: one.fire_time):
         state = draft.state
         passed_over = schedule.suspended or draft.has_ended() or job.fire_time <= state.decided_until
         due = not passed_over and schedule.trigger.next_after(job.fire_time - 1) == job.fire_time

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from kalends.engine.schedule import Schedule
-from kalends.engine.state import Instant
+from kalends.engine.state import ActiveRun, Instant
 from kalends.model import Coalesce
 from kalends.triggers import Tally, Trigger
 from kalends.triggers.jitter import delay_of
@@ -44,6 +44,18 @@ def due_instant(schedule: Schedule, fire_time: Instant) -> Instant:
         return fire_time
     following = schedule.trigger.next_after(fire_time)
     return fire_time + delay_of(schedule.ref.uid, fire_time, following, schedule.jitter)
+
+
+def due_of(schedule: Schedule, fire_time: Instant, request: str) -> Instant:
+    """Return when a run may start: one that was asked for by hand at once."""
+    return fire_time if request else due_instant(schedule, fire_time)
+
+
+def start_by(schedule: Schedule, run: ActiveRun) -> Instant | None:
+    """Return the last instant at which a run may start, or None: deadlines are for runs, not for their retries."""
+    if schedule.grace_time is None or run.attempt > 1:
+        return None
+    return due_of(schedule, run.fire_time, run.request) + schedule.grace_time
 
 
 def _none_was(_: Instant) -> bool:

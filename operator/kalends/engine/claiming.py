@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kalends.engine.catchup import due_instant
+from kalends.engine.catchup import start_by
 from kalends.engine.drafting import run_of
 from kalends.engine.facts import Facts
 from kalends.engine.policies import Refusal, how_late
 from kalends.engine.ports import Run, RunReport
 from kalends.engine.schedule import Schedule
-from kalends.engine.state import ActiveRun, Instant, Ref, State
+from kalends.engine.state import ActiveRun, Ref, State
 from kalends.model.reasons import Reason
 from kalends.model.status import Outcome
 
@@ -25,7 +25,7 @@ def claims_to_start(schedule: Schedule, state: State, facts: Facts) -> tuple[dic
     for claim in _not_started_here(state, facts):
         unwelcome = _why_not(schedule, claim, facts)
         if unwelcome is None:
-            starts.append(replace(run_of(schedule, claim, state), start_by=_start_by(schedule, claim)))
+            starts.append(replace(run_of(schedule, claim, state), start_by=start_by(schedule, claim)))
         else:
             outcome, why = unwelcome
             unwanted[claim.name] = _unstarted(schedule.ref, claim, facts, outcome, why)
@@ -47,17 +47,12 @@ def _why_not(schedule: Schedule, claim: ActiveRun, facts: Facts) -> tuple[Outcom
     if claim.executor != schedule.executor:
         message = f"the resource was edited before it could start, and runs in '{schedule.executor}' now"
         return Outcome.CANCELLED, Refusal(Reason.REPLACED, message)
-    start_by = _start_by(schedule, claim)
-    if start_by is None or schedule.grace_time is None or facts.now <= start_by:
+    latest = start_by(schedule, claim)
+    if latest is None or facts.now <= latest:
         return None
-    message = how_late(facts.now - start_by + schedule.grace_time, schedule.grace_time, " when it could start")
+    grace = schedule.grace_time or 0
+    message = how_late(facts.now - latest + grace, grace, " when it could start")
     return Outcome.MISSED, Refusal(Reason.DEADLINE_EXCEEDED, message)
-
-
-def _start_by(schedule: Schedule, claim: ActiveRun) -> Instant | None:
-    if schedule.grace_time is None or claim.attempt > 1:
-        return None  # deadlines are for runs, not for their retries
-    return schedule.grace_time + (claim.fire_time if claim.request else due_instant(schedule, claim.fire_time))
 
 
 def _not_started_here(record: State, facts: Facts) -> list[ActiveRun]:

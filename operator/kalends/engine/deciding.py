@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
-from kalends.engine.adopting import adopt_passed_over, adopt_queued, record_of_what_runs, with_jobs_of_record
+from kalends.engine.adopting import adopt_passed_over, adopt_queued, record_of_jobs, with_jobs_of_record
 from kalends.engine.catchup import due_instant
 from kalends.engine.claiming import claims_of_an_invalid, claims_to_start
 from kalends.engine.conditions import with_conditions, with_problem
 from kalends.engine.drafting import Draft
 from kalends.engine.facts import Decision, Facts
-from kalends.engine.planning import UNRECORDED_WAIT, plan
+from kalends.engine.planning import plan
 from kalends.engine.ports import Problem
 from kalends.engine.queueing import A_MOMENT, drop_outdated, gives_up_at
 from kalends.engine.schedule import Schedule
@@ -32,7 +31,8 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
     if record is not None and record.decided_until > facts.now + HOURS_AHEAD * 3600:
         return _decide_far_ahead(schedule, record, facts)
     if record is None and facts.record_lost:
-        record = record_of_what_runs(schedule, facts)
+        handled = (schedule.request,) if schedule.request else ()
+        record = replace(record_of_jobs(facts), schedule_hash=schedule.hash, handled_requests=handled)
     if record is not None and _is_quiet(schedule, record, facts):
         return Decision(state=record, wake_at=record.next_run)
     state = record if record is not None else State(armed=schedule.first_armed, schedule_hash=schedule.hash)
@@ -70,9 +70,9 @@ def _catch_up_with_the_resource(draft: Draft) -> None:
     """Let the draft follow what has become of the resource since its record was written."""
     schedule, facts = draft.schedule, draft.facts
     adopt_queued(draft)
-    before, undecided_since = draft.state, draft.state.decided_until
+    before, decided_until = draft.state, draft.state.decided_until
     draft.state = arm(schedule, draft.state, facts.now)
-    adopt_passed_over(draft, undecided_since)
+    adopt_passed_over(draft, decided_until)
     # A resource that was invalid for a while, and that nobody edited, goes on where it was.
     edited = before.schedule_hash or before.observed_generation != schedule.generation
     if edited and before.schedule_hash != draft.state.schedule_hash:
@@ -160,10 +160,7 @@ def _wake_at(draft: Draft, state: State, next_run: Instant | None, removed_at: I
     ]
     if draft.undecided is not None:
         next_run = None  # its time has come
-        missed = (
-            math.inf if schedule.grace_time is None else due_instant(schedule, draft.undecided) + schedule.grace_time
-        )
-        to_come.append(min(draft.undecided_since + UNRECORDED_WAIT, missed) + A_MOMENT)
+        to_come.append(draft.undecided_until + A_MOMENT)
     wakes = [next_run, removed_at, gives_up_at(schedule, state), pending_until(schedule, state, facts), *to_come]
     return min((at for at in wakes if at is not None), default=None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from kalends.engine.catchup import due_instant
+from kalends.engine.catchup import due_of, start_by
 from kalends.engine.facts import Facts
 from kalends.engine.history import with_entry
 from kalends.engine.naming import run_name
@@ -48,8 +48,8 @@ class Draft:
         """Whether a candidate had to wait: those after it must not overtake it."""
         self.undecided: Instant | None = None
         """The fire time that stays undecided for a moment; so do those that give way to it, and those after it."""
-        self.undecided_since: Instant = 0
-        """When the first of them was due."""
+        self.undecided_until = 0.0
+        """Up to when that may last."""
 
     # -- what there is room for
 
@@ -98,7 +98,7 @@ class Draft:
 
     def due(self, candidate: Candidate) -> Instant:
         """Return when it may start: a request at once, a fire time after its jitter."""
-        return candidate.fire_time if candidate.request else due_instant(self.schedule, candidate.fire_time)
+        return due_of(self.schedule, candidate.fire_time, candidate.request)
 
     def name(self, candidate: Candidate) -> str:
         """Return what its run is called."""
@@ -118,14 +118,15 @@ class Draft:
         run = ActiveRun(name, candidate.fire_time, began, executor, holder=holder, request=candidate.request)
         self.state = replace(self.state, active=(*self.state.active, run))
         self.tell(Verdict.STARTED, candidate, delay=max(0.0, facts.now - self.due(candidate)))
-        self.launch(run)
+        # What is there already is found to be there, however late that is.
+        self.launch(run, None if candidate.adopted else start_by(self.schedule, run))
 
-    def launch(self, run: ActiveRun) -> None:
+    def launch(self, run: ActiveRun, latest: Instant | None = None) -> None:
         """Have an attempt started that is active in the draft; one that its executor has refused has failed."""
         self.free -= 1
         refusal = self.facts.refused.get(run.name)
         if refusal is None:
-            self.starts.append(run_of(self.schedule, run, self.state))
+            self.starts.append(replace(run_of(self.schedule, run, self.state), start_by=latest))
             return
         ref = self.schedule.ref
         report = RunReport(

@@ -40,6 +40,8 @@ class Entry:
     """After a failure: when to try again, by the monotonic clock."""
     waits_for: str | None = None
     """The pool whose worker it waits for."""
+    woken_for: str | None = None
+    """The pool of which a worker is free, as it was told, until it has looked."""
     checked: int | None = None
     """The generation that its executor has checked."""
     record_lost: bool = False
@@ -90,7 +92,9 @@ class Entry:
             self.record_refused = False
             self.not_before = 0.0
         had_record = self.record is not None or before.record_problem is not None
-        self.record_lost = had_record and snapshot.state is None and snapshot.record_problem is None
+        was_lost = had_record or self.record_lost
+        self.record_lost = was_lost and snapshot.state is None and snapshot.record_problem is None
+        self._forget_ends_asked_for(snapshot.state)
         self.unanswered = False
         self.snapshot = snapshot
         self.version = snapshot.version
@@ -111,7 +115,11 @@ class Entry:
             del self.reports[name]
             self.here.pop(name, None)
         self.refused.clear()  # what is on record now says so
-        self.asked_to_end &= {run.name for run in record.active if run.cancelling}
+        self._forget_ends_asked_for(record)
+
+    def _forget_ends_asked_for(self, record: State | None) -> None:
+        """Ask again for the end of runs that somebody had spared meanwhile."""
+        self.asked_to_end &= {run.name for run in (() if record is None else record.active) if run.cancelling}
 
 
 def is_newer(version: str, than: str) -> bool:

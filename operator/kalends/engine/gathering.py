@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 
 from kalends.clock import Clock
+from kalends.engine.adopting import record_of_jobs
 from kalends.engine.deciding import decide, decide_invalid
 from kalends.engine.entry import Entry
 from kalends.engine.facts import Decision, Facts
@@ -57,7 +58,7 @@ class Gatherer:
         if entry.problem is not None or snapshot.schedule is None:
             problem = entry.problem or Problem(Reason.INVALID_SPEC, "cannot be read")
             # Armed before its creation: where that is the one fire time, it is still to come once this is mended.
-            blank = State(armed=snapshot.created - 1)
+            blank = record_of_jobs(facts) if entry.record_lost else State(armed=snapshot.created - 1)
             return decide_invalid(snapshot.ref, snapshot.generation, problem, entry.record or blank, facts)
         return decide(snapshot.schedule, entry.record, facts)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from kalends.engine.adopting import due_already_started, requests_already_started
@@ -31,13 +32,14 @@ def plan(draft: Draft) -> None:
     candidates += [
         Candidate(fire_time, adopted=fire_time in due.adopted) for fire_time in sorted({*due.chosen, *due.adopted})
     ]
-    candidates += _requested(draft)
+    requested = _requested(draft)
+    candidates += requested
     if draft.schedule.concurrency is ConcurrencyPolicy.REPLACE:
         candidates = _newest_only(draft, candidates)
     _start_retries(draft)
     # What runs already takes its room before anything new is given any.
     for candidate in sorted(candidates, key=lambda one: not one.adopted):
-        if not _is_put_off(draft, due, candidate):
+        if requested or not _put_off(draft, due, candidate):  # a request must not overtake a fire time
             _decide(draft, candidate)
     _count_coalesced(draft, due)
     decided_until = max(due.last or 0, draft.adopted_until)
@@ -91,8 +93,8 @@ def _decide(draft: Draft, candidate: Candidate) -> None:
         draft.start(candidate)
 
 
-def _is_put_off(draft: Draft, due: Due, candidate: Candidate) -> bool:
-    """Return whether a fire time stays undecided for a moment longer, as nothing but a worker is missing.
+def _put_off(draft: Draft, due: Due, candidate: Candidate) -> bool:
+    """Leave a fire time undecided for a moment longer, where nothing but a worker is missing; return whether it is.
 
     When many are due at once, workers are free again within moments: a record of each wait would cost half as many
     writes again.
@@ -108,12 +110,13 @@ def _is_put_off(draft: Draft, due: Due, candidate: Candidate) -> bool:
     first = candidate.fire_time
     if first == due.chosen[0]:  # others may give way to it, and have been due for longer
         first = schedule.trigger.next_after(max(draft.state.decided_until, due.missed.last or 0)) or first
-    since = due_instant(schedule, first)
-    if facts.outlives_us or draft.free > 0 or facts.now - since > UNRECORDED_WAIT:
+    until = due_instant(schedule, first) + UNRECORDED_WAIT
+    if facts.outlives_us or draft.free > 0 or facts.now > until:
         return False
     if first_refusal(draft.situation(candidate)) is not None:
         return False
-    draft.undecided, draft.undecided_since = candidate.fire_time, since
+    deadline = math.inf if schedule.grace_time is None else draft.due(candidate) + schedule.grace_time
+    draft.undecided, draft.undecided_until = candidate.fire_time, min(until, deadline)
     return True
 
 

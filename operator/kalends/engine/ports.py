@@ -92,7 +92,7 @@ class Run:
     time_limit: int | None = None
     """Seconds that a task may take (``activeDeadlineSeconds``); then it is stopped and reported as timed out."""
     start_by: Instant | None = None
-    """When it is too late to start it, for the first attempt of a run that has a deadline."""
+    """The last instant at which it may start, for the first attempt of a run that has a deadline."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from kalends.engine.catchup import due_instant
+from kalends.engine.catchup import due_of
 from kalends.engine.drafting import Draft
 from kalends.engine.policies import Refusal
 from kalends.engine.schedule import Schedule
-from kalends.engine.state import Instant, State
+from kalends.engine.state import State
 from kalends.model.reasons import Reason
 
 A_MOMENT = 0.001
@@ -28,8 +28,4 @@ def gives_up_at(schedule: Schedule, state: State) -> float | None:
     """Return when the deadline of one that waits has passed, or None where none has a deadline."""
     if schedule.grace_time is None or not state.queued:
         return None
-    return min(_due(schedule, one.fire_time, one.request) for one in state.queued) + schedule.grace_time + A_MOMENT
-
-
-def _due(schedule: Schedule, fire_time: Instant, request: str) -> Instant:
-    return fire_time if request else due_instant(schedule, fire_time)
+    return min(due_of(schedule, one.fire_time, one.request) for one in state.queued) + schedule.grace_time + A_MOMENT

@@ -16,7 +16,7 @@ from kalends.engine.acting import Actor
 from kalends.engine.entry import Entry, is_newer
 from kalends.engine.facts import Decision
 from kalends.engine.gathering import Gatherer
-from kalends.engine.inbox import LONGEST_SLEEP, Inbox
+from kalends.engine.inbox import Inbox
 from kalends.engine.ports import Executor, Jobs, JobStore, Listener, RunReport, Snapshot
 from kalends.engine.slots import Slots
 from kalends.engine.state import State
@@ -24,8 +24,10 @@ from kalends.model.reasons import Reason
 
 log = logging.getLogger(__name__)
 
-A_MOMENT = 0.001
+SHORTEST_PAUSE = 0.001
 """Seconds. Less is not waited for: today's instants have a resolution of a quarter of a microsecond."""
+TRY_AGAIN = 10.0
+"""Seconds between two tries at a resource with which something went wrong that nobody expected."""
 RECORDING = 5.0
 """Seconds. How long writes may take at the end of the process, before and after runs were given time to end."""
 REVIEWS_IN_A_ROW = 50
@@ -103,6 +105,7 @@ class Scheduler:
         self._inbox.discard(key)
         self._slots.give_up(key)
         self._release(key)
+        self._pass_on(entry)
         for run, executor in entry.here.items():
             self._spawn(self._actor.cancel(entry.ref, run, executor, Reason.OWNER_DELETED), self._ending)
         log.info("%s: forgotten, it was deleted", key)
@@ -225,8 +228,14 @@ class Scheduler:
         for key in self._slots.next_in_line(executor):
             entry = self._entries.get(key)
             if entry is not None:
-                entry.waits_for = None
+                entry.waits_for, entry.woken_for = None, executor
                 self._inbox.put(key)
+
+    def _pass_on(self, entry: Entry) -> None:
+        """Let the next in line have the worker that a resource was told of, and did not take."""
+        alias, entry.woken_for = entry.woken_for, None
+        if alias is not None:
+            self._wake_waiters(alias)
 
     def _release(self, key: str) -> None:
         for alias in self._slots.release(key):
@@ -242,12 +251,18 @@ class Scheduler:
             entry.again = True
             return
         pause = entry.not_before - self.clock.monotonic()
-        if pause > A_MOMENT:
+        if pause > SHORTEST_PAUSE:
             self._inbox.put_at(key, self.clock.now() + pause)
+            self._pass_on(entry)
             return
         decision = None
         if not entry.unchecked:
-            decision = self._gatherer.decide(entry)
+            try:
+                decision = self._gatherer.decide(entry)
+            except Exception as error:  # as in acting: the loop goes on with the others
+                log.exception("%s: deciding failed twice", key)
+                self._failed(entry, error)
+                return
             if self._actor.nothing_to_do(entry, decision):
                 self._settle(entry, decision)
                 return
@@ -267,7 +282,11 @@ class Scheduler:
         entry.waits_for = schedule.executor if decision.waiting and schedule is not None else None
         if entry.waits_for is not None:
             self._slots.wait(entry.waits_for, key)
+            if entry.woken_for == entry.waits_for:
+                entry.woken_for = None  # somebody else was faster
+            self._pass_on(entry)
         else:
+            self._pass_on(entry)
             self._slots.give_up(key)
             if schedule is not None:
                 self._wake_waiters(schedule.executor)  # the worker that it may have been woken for
@@ -283,11 +302,15 @@ class Scheduler:
                 entry.again, decision = False, None
         except Exception as error:  # as in deciding: it harms only itself, and is tried again
             log.exception("%s: acting failed", entry.ref.key)
-            self._actor.later(entry, f"{type(error).__name__}: {error}")
-            self._inbox.put_at(entry.ref.key, self.clock.now() + LONGEST_SLEEP)
+            self._failed(entry, error)
         finally:
             entry.acting = False
             self._after_acting(entry)
+
+    def _failed(self, entry: Entry, error: Exception) -> None:
+        self._actor.later(entry, f"{type(error).__name__}: {error}")
+        self._inbox.put_at(entry.ref.key, self.clock.now() + TRY_AGAIN)
+        self._pass_on(entry)
 
     async def _step(self, entry: Entry, decision: Decision | None) -> bool:
         """Decide, unless that was done, and act once; return whether there may be more to do now."""
@@ -314,6 +337,7 @@ class Scheduler:
     def _after_acting(self, entry: Entry) -> None:
         key = entry.ref.key
         self._release(key)
+        self._pass_on(entry)
         if self._entries.get(key) is not entry:
             return
         if entry.snapshot.schedule is not None:

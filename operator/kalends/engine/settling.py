@@ -178,7 +178,7 @@ def beyond_limits(schedule: Schedule, state: State, jobs: Sequence[JobView] | No
     active = {run.name for run in state.active}
     kept = {True: schedule.keep_succeeded, False: schedule.keep_failed}
     names = []
-    for job in sorted(jobs, key=lambda one: one.fire_time, reverse=True):
+    for job in sorted(jobs, key=lambda one: (one.fire_time, one.attempt), reverse=True):
         if job.report is None or job.name in active or not is_recorded(state, job):
             continue
         succeeded = job.report.outcome is Outcome.SUCCEEDED

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from kalends.engine.entry import is_newer
 from kalends.engine.scheduler import Scheduler
 from kalends.errors import ApiError
 from kalends.kube.client import ApiClient
 from kalends.kube.comparing import Metadata, compare
+from kalends.kube.informer import is_later
 from kalends.kube.paths import SCHEDULED_JOBS
 from kalends.stores.snapshots import SnapshotReader
 
@@ -52,14 +52,9 @@ class View:
             self._scheduler.observe(self._reader.read(obj))
 
     def _was_replaced(self, key: str, uid: str, version: str) -> bool:
-        """Return whether one that was made later under its name is known; if it is the later one, let the other go."""
+        """Return whether one that was made later under its name is known."""
         known = self._scheduler.life_of(key)
-        if known is None or known[0] == uid:
-            return False
-        if not is_newer(version, known[1]):
-            return True
-        self._forget(key, known[0])
-        return False
+        return known is not None and known[0] != uid and is_later(known[1], version)
 
     def _forget(self, key: str, uid: str) -> None:
         self._scheduler.forget(key, uid)

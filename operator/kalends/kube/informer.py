@@ -8,6 +8,7 @@ import math
 import random
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -182,8 +183,8 @@ class Informer:
 
     async def _pause(self, at_least: float = 0.0, at_most: float = math.inf) -> None:
         self._failures += 1
-        pause = min(at_most, self._backoff.pause(self._failures, self._chance()))
-        await asyncio.sleep(max(at_least, pause))
+        backoff = replace(self._backoff, longest=min(at_most, self._backoff.longest))
+        await asyncio.sleep(max(at_least, backoff.pause(self._failures, self._chance())))
 
     async def _list(self) -> None:
         seen: set[Key] = set()

@@ -16,7 +16,7 @@ class Backoff:
     """Pauses that double from ``first`` to ``longest`` seconds, each shortened by a random part of its upper half.
 
     The randomness keeps many clients that failed together from coming back together. An operator is few clients with
-    few requests at a time, so the longest pause is short: it is what an outage costs after its end.
+    few requests at a time, so the longest pause of these is short: it is what an outage costs after its end.
     """
 
     first: float = 0.1

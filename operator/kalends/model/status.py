@@ -193,7 +193,8 @@ class Status(Wire):
     schedule_summary: Annotated[str, StringConstraints(max_length=128)] | None = None
     """scheduleSummary says in short when runs are due, as in `0 2 * * *` or `every 6h`."""
     next_run_time: Instant | None = None
-    """nextRunTime is when the next run starts, jitter included. Unset: there is none."""
+    """nextRunTime is when the next run starts, jitter included; it has passed while that one waits for a worker. Unset:
+    there is none."""
     last_schedule_time: Instant | None = None
     """lastScheduleTime is the cursor: every fire time up to here has been decided."""
     last_run_time: Instant | None = None

@@ -78,7 +78,8 @@ class Writing:
         version, cursor = self.version, self.instant(self.after, "lastScheduleTime")
         if version is None or cursor is None:
             return []
-        if self.before.get("counts", {}).get("started", 0) >= version.spec.get("maxRuns", math.inf):
+        started = min(status.get("counts", {}).get("started", 0) for status in (self.before, self.after))
+        if started >= version.spec.get("maxRuns", math.inf):
             return []  # it has ended: only Jobs that are there move the cursor
         since = max(self.decided_until(), self.instant(self.after, "armedTime") or 0)
         return version.fires.between(since, cursor)

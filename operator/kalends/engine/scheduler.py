@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from functools import partial
 
 from kalends.clock import Clock
@@ -28,6 +28,8 @@ SHORTEST_PAUSE = 0.001
 """Seconds. Less is not waited for: today's instants have a resolution of a quarter of a microsecond."""
 TRY_AGAIN = 10.0
 """Seconds between two tries at a resource with which something went wrong that nobody expected."""
+FINISHING = 0.5
+"""Seconds that is given at the end to what is under way besides: cut off, it is mended by whoever comes next."""
 RECORDING = 5.0
 """Seconds. How long writes may take at the end of the process, before and after runs were given time to end."""
 REVIEWS_IN_A_ROW = 50
@@ -184,21 +186,23 @@ class Scheduler:
         that records: where that does not run, runs only end.
         """
         self._gatherer.pools_open = False
-        if self._running and self._acting:
-            await asyncio.wait(set(self._acting), timeout=RECORDING)  # a claim that is being written still starts
+        await self._while(self._slots.any_promised, RECORDING)  # a claim that is being written still starts
         await asyncio.gather(*(executor.close(grace) for executor in self._executors.values()))
         self._gatherer.jobs_open = False
         await asyncio.sleep(0)  # reports of the runs that have just ended arrive
-        await self._until_still(RECORDING)
+        if not await self._while(self._unrecorded, RECORDING):
+            log.warning("not every end could be recorded")
+        if self._running and self._acting:
+            await asyncio.wait(set(self._acting), timeout=FINISHING)
 
-    async def _until_still(self, at_most: float) -> None:
-        """Wait until nothing is under way and every end is on record, for so many seconds at most."""
+    async def _while(self, claim: Callable[[], bool], at_most: float) -> bool:
+        """Wait while something holds and the loop runs, for so long at most; return whether it holds no more."""
         ends_at = self.clock.monotonic() + at_most
-        while self._running and (self._inbox or self._acting or self._unrecorded()):
+        while self._running and claim():
             if self.clock.monotonic() > ends_at:
-                log.warning("not everything could be recorded before the end")
-                return
+                return False
             await asyncio.sleep(0.01)
+        return True
 
     def _unrecorded(self) -> bool:
         """Return whether a run has ended that is on record as active."""

@@ -27,6 +27,10 @@ class Slots:
         """Keep a worker for each run until it starts."""
         self._promised[executor].update((key, run) for run in runs)
 
+    def any_promised(self) -> bool:
+        """Return whether some claim has a worker kept for it, and has not started."""
+        return any(self._promised.values())
+
     def kept(self, executor: str, key: str, run: str) -> None:
         """Take note that a run has started: now the pool itself counts it."""
         self._promised[executor].discard((key, run))

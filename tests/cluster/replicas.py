@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from cluster.audit import Fault
 from cluster.chaos.rig import EXECUTORS, Rig
+from cluster.controlplane import ControlPlane
 from cluster.operator_process import OperatorProcess, eventually
 
 LEADS = re.compile(r"^kalends_leader 1\.0$", re.MULTILINE)
@@ -94,6 +95,12 @@ class Takeover:
 def crowd() -> float:
     """Return by how much everything takes longer than on a machine with a processor for whoever wants one."""
     return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def until_it_answers(cluster: ControlPlane, within: float) -> None:
+    """Wait for the first answer about ScheduledJobs: with a backlog, /readyz may take minutes to agree."""
+    path = "/apis/kalends.dev/v1alpha1/scheduledjobs?limit=1"
+    eventually(lambda: cluster.kubectl("get", "--raw", path, check=False).returncode == 0, within=within)
 
 
 class Happening:

@@ -16,6 +16,7 @@ from cluster.chaos.table import times
 from cluster.controlplane import Cluster, ControlPlane
 from cluster.controlplane.processes import LeashedProcess
 from cluster.operator_process import eventually
+from cluster.replicas import until_it_answers
 from cluster.standin_node import StandInNode
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -34,36 +35,30 @@ def frozen(process: LeashedProcess) -> Iterator[None]:
         process.send(signal.SIGCONT)
 
 
-def until_it_answers(cluster: ControlPlane) -> None:
-    """Wait for the first answer about ScheduledJobs: with a backlog, /readyz may take minutes to agree."""
-    path = "/apis/kalends.dev/v1alpha1/scheduledjobs?limit=1"
-    eventually(lambda: cluster.kubectl("get", "--raw", path, check=False).returncode == 0, within=CROWDED)
-
-
 def api_server_ended(cluster: ControlPlane) -> None:
     cluster.stop_api_server(signal.SIGTERM)
     time.sleep(AWAY)
     cluster.api_server.start()
-    until_it_answers(cluster)
+    until_it_answers(cluster, CROWDED)
 
 
 def api_server_frozen(cluster: ControlPlane) -> None:
     with frozen(cluster.api_server):
         time.sleep(AWAY)
-    until_it_answers(cluster)
+    until_it_answers(cluster, CROWDED)
 
 
 def etcd_frozen(cluster: ControlPlane) -> None:
     with frozen(cluster.etcd):
         time.sleep(AWAY)
-    until_it_answers(cluster)
+    until_it_answers(cluster, CROWDED)
 
 
 def etcd_killed(cluster: ControlPlane) -> None:
     cluster.stop_etcd(signal.SIGKILL)
     time.sleep(AWAY)
     cluster.start_etcd()
-    until_it_answers(cluster)
+    until_it_answers(cluster, CROWDED)
 
 
 def both_killed(cluster: ControlPlane) -> None:
@@ -72,7 +67,7 @@ def both_killed(cluster: ControlPlane) -> None:
     time.sleep(AWAY / 4)
     cluster.start_etcd()
     cluster.api_server.start()
-    until_it_answers(cluster)
+    until_it_answers(cluster, CROWDED)
 
 
 OUTAGES = (etcd_frozen, both_killed, api_server_ended, api_server_frozen, etcd_killed)

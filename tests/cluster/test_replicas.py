@@ -18,13 +18,15 @@ from cluster.chaos.rig import Rig
 from cluster.chaos.table import FULL, chance_of, times
 from cluster.controlplane import Cluster, ControlPlane
 from cluster.operator_process import OperatorProcess, eventually, scheduled_job
-from cluster.replicas import Happening, Replicas, Takeover, crowd, lease_timing
+from cluster.replicas import Happening, Replicas, Takeover, crowd, lease_timing, until_it_answers
 from cluster.standin_node import StandInNode
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
 
 DEFAULT = (15.0, 10.0, 2.0)
 SHORT = (4.0, 3.0, 0.5)
+CROWDED = 240.0
+"""Seconds after which an API server that has been started and does not answer is given up."""
 PROMPT = 2.0
 """Seconds that taking over may take, beyond what has to be waited for; more only where the machine is crowded."""
 
@@ -167,7 +169,8 @@ def test_while_no_replica_can_renew_runs_go_on_and_the_same_one_leads_again(
             local_control_plane.stop_api_server(signal.SIGTERM)
             time.sleep(away)
             assert stage.replicas.leaders() == [], "a lease that cannot be renewed proves nothing"
-            local_control_plane.start_api_server()
+            local_control_plane.api_server.start()
+            until_it_answers(local_control_plane, CROWDED)
             back = time.time()
             eventually(lambda leader=leader: stage.replicas.leaders() == [leader], within=15, every=0.05)
             print(f"the same replica acted {time.time() - back:.1f} s after the API server had come back")

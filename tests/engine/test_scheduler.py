@@ -202,11 +202,11 @@ async def test_a_record_that_was_removed_while_the_resource_is_invalid_fires_for
 
 async def test_jobs_that_come_and_go_without_end_do_not_hold_up_the_end_of_the_process():
     world = World()
-    world.store.latency = 0.3
+    world.store.latency = 1.2
     for number in range(20):
         world.apply(resource(f"job-{number}", trigger=every(1), jobTemplate=JOB, concurrencyPolicy="Allow"))
     async with world.running():
         await asyncio.sleep(10.5)
         began = world.clock.monotonic()
         await world.scheduler.drain(30)
-        assert world.clock.monotonic() - began < 1.5
+        assert world.clock.monotonic() - began < 2

@@ -44,8 +44,7 @@ def plan(draft: Draft) -> None:
     _count_coalesced(draft, due)
     decided_until = max(due.last or 0, draft.adopted_until)
     if draft.undecided is not None:
-        all_of_them = draft.undecided == due.chosen[0]
-        started = None if all_of_them else draft.schedule.trigger.tally(since, draft.undecided - 1).last
+        started = None if _all_wait(draft, due) else draft.schedule.trigger.tally(since, draft.undecided - 1).last
         decided_until = started or due.missed.last or 0
     if decided_until:
         draft.state = replace(draft.state, cursor=max(decided_until, draft.state.cursor or 0))
@@ -120,6 +119,11 @@ def _put_off(draft: Draft, due: Due, candidate: Candidate) -> bool:
     return True
 
 
+def _all_wait(draft: Draft, due: Due) -> bool:
+    """Return whether nothing of what is due is decided now, for want of a worker."""
+    return draft.undecided is not None and draft.undecided == due.chosen[0]
+
+
 def _start_retries(draft: Draft) -> None:
     """Start the next attempt of runs that have waited long enough; they have their room already."""
     now = int(draft.facts.now)
@@ -183,7 +187,7 @@ def _count_missed(draft: Draft, due: Due) -> None:
 def _count_coalesced(draft: Draft, due: Due) -> None:
     if not due.coalesced or due.last_coalesced is None:
         return
-    if draft.undecided is not None and draft.undecided == due.chosen[0]:
+    if _all_wait(draft, due):
         return  # they give way to a run once there is one
     schedule, counts = draft.schedule, draft.state.counts
     counts = replace(counts, due=counts.due + due.coalesced, coalesced=counts.coalesced + due.coalesced)

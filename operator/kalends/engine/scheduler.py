@@ -290,10 +290,8 @@ class Scheduler:
                 entry.woken_for = None  # somebody else was faster
             self._pass_on(entry)
         else:
-            self._pass_on(entry)
             self._slots.give_up(key)
-            if schedule is not None:
-                self._wake_waiters(schedule.executor)  # the worker that it may have been woken for
+            self._pass_on(entry)
         if decision.wake_at is None or not self._gatherer.is_open(entry):
             self._inbox.not_later(key)
         else:

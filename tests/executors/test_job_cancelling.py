@@ -112,13 +112,15 @@ async def test_a_deletion_that_fails_may_be_asked_for_again(world):
 
 async def test_a_job_that_did_not_start_in_time_is_let_be_where_it_has_started_and_the_watch_lags_behind(world):
     await world.jobs.start(RUN)
-    started = await world.client.merge_patch(f"{JOBS}/{RUN.name}/status", {"status": {"ready": 1}})
+    await world.client.merge_patch(f"{JOBS}/{RUN.name}/status", {"status": {"ready": 1}})
+    world.changed.clear()
     with pytest.raises(Unavailable):
         await world.jobs.cancel(RUN.name, REF, Reason.PENDING_TIMEOUT)
-    world.jobs.job_changed("MODIFIED", started)
+    (view,) = world.jobs.views("the-uid")
+    assert view.pending_since is None, "it was read anew, and has started"
+    assert world.changed == ["the-uid"], "whoever decides is told, whatever the watch does"
     await world.jobs.cancel(RUN.name, REF, Reason.PENDING_TIMEOUT)
     assert "deletionTimestamp" not in (await world.client.get(f"{JOBS}/{RUN.name}"))["metadata"]
-    assert len(world.jobs.views("the-uid")) == 1
 
 
 async def test_a_job_that_did_not_start_in_time_is_deleted(world):

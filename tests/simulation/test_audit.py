@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from kalends.engine import deciding, drafting, planning, settling
+from kalends.engine import deciding, drafting, settling
+from kalends.engine.drafting import Draft
 from kalends.engine.scheduler import Scheduler
 from kalends.executors.jobs import JobsExecutor
 from kalends.handlers.leading import Leading
@@ -71,8 +72,8 @@ def test_a_name_that_is_not_the_same_twice_is_found_out(monkeypatch):
 
 
 def test_a_queue_that_serves_the_youngest_first_is_found_out(monkeypatch):
-    waiting = planning.waiting
-    monkeypatch.setattr(planning, "waiting", lambda draft: waiting(draft)[::-1])
+    queue = Draft.queue
+    monkeypatch.setattr(Draft, "queue", lambda self: queue(self)[::-1])
     assert found_out() != "nothing"
 
 
@@ -82,17 +83,16 @@ def test_a_deletion_that_stops_nothing_is_found_out(monkeypatch):
 
 
 def test_a_deadline_that_nobody_looks_at_again_is_found_out(monkeypatch):
-    claims = deciding._claims_to_start
+    claims = deciding.claims_to_start
 
     def careless(schedule, state, facts):
         return claims(replace(schedule, grace_time=None), state, facts)
 
-    monkeypatch.setattr(deciding, "_claims_to_start", careless)
+    monkeypatch.setattr(deciding, "claims_to_start", careless)
     assert found_out() != "nothing"
 
 
 def test_jobs_that_are_not_adopted_are_found_out(monkeypatch):
-    monkeypatch.setattr(planning, "adopt_passed_over", lambda draft, since: None)
     monkeypatch.setattr(deciding, "adopt_passed_over", lambda draft, since: None)
     monkeypatch.setattr(JobsExecutor, "views", lambda self, uid: ())
     assert found_out() != "nothing"

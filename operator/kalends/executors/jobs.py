@@ -158,6 +158,8 @@ class JobsExecutor:
             )
         except ApiError as error:
             if error.status != HTTPStatus.CONFLICT or version is not None:
+                if error.status == HTTPStatus.CONFLICT:
+                    await self._look_again(run_name, ref)
                 raise Unavailable(str(error), error.retry_after) from error
             was_there = False  # another Job has the name by now
         if was_there:
@@ -171,14 +173,29 @@ class JobsExecutor:
         known = self._seen.find(ref.uid, run_name)
         if known is None:
             # What was created a moment ago by another process may not have been seen yet.
-            try:
-                job = await self._client.get(_named(ref, run_name), lane=Lane.STATUS)
-            except ApiError as error:
-                if error.status == HTTPStatus.NOT_FOUND:
-                    return None
-                raise Unavailable(str(error)) from error
-            known = see_job(job) if owner_uid(job) == ref.uid else None
+            job = await self._read(run_name, ref)
+            known = None if job is None else see_job(job)
         return None if known is None or known.ended is not None or known.leaving else known
+
+    async def _look_again(self, run_name: str, ref: Ref) -> None:
+        """Read a Job that has changed since it was last seen: the watch lags behind, and may for long."""
+        job = await self._read(run_name, ref)
+        if job is not None:
+            self.learn(job)
+
+    async def _read(self, run_name: str, ref: Ref) -> JsonObject | None:
+        """Return the Job of a run as it is now, or None where there is none that is the resource's own.
+
+        Raises:
+            Unavailable: It cannot be read now.
+        """
+        try:
+            job = await self._client.get(_named(ref, run_name), lane=Lane.STATUS)
+        except ApiError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise Unavailable(str(error)) from error
+        return job if owner_uid(job) == ref.uid else None
 
     async def close(self, grace: float) -> None:
         """Do nothing: Jobs go on without us."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tzlocal
 from click.testing import CliRunner, Result
 
 from kalends.cli.main import cli
@@ -25,6 +26,7 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("KALENDS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("TZ", "UTC")
+    tzlocal.reload_localzone()  # an earlier test may have found another one
     monkeypatch.setattr(sys, "path", [*sys.path])  # `kalends run` adds the folder it is started in
 
 

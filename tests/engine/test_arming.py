@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from doubles import JOB, START, every, resource, schedule_of
+from doubles import JOB, START, every, reader, resource, schedule_of
 from engine.world import armed, facts
 from kalends.engine.deciding import arm, decide
 from kalends.engine.ports import JobView
 from kalends.engine.state import Counts
+from kalends.model import format_instant
 from kalends.model.reasons import Reason
 
 DAY = 86_400
@@ -51,6 +52,23 @@ def test_where_the_time_of_the_edit_is_known_the_schedule_counts_from_there():
     decision = decide(edited, state, facts(START + 1000))
     assert decision.state.counts.due == 8
     assert decision.state.armed == START + 500
+
+
+def test_another_zone_of_the_operators_own_loses_nothing_that_it_does_not_move():
+    job = resource(trigger={"date": {"at": format_instant(START + 60)}})
+    here, elsewhere = (reader(time_zone=zone).read(job).schedule for zone in ("UTC", "Asia/Tokyo"))
+    state = decide(here, None, facts(START + 1)).state
+    assert decide(elsewhere, state, facts(START + 100)).state.counts.due == 1
+
+
+def test_what_another_zone_of_the_operators_own_moves_starts_from_now():
+    here, elsewhere = (
+        reader(time_zone=zone).read(resource(schedule="* * * * *")).schedule for zone in ("UTC", "Asia/Tokyo")
+    )
+    state = decide(here, None, facts(START + 1)).state
+    decision = decide(elsewhere, state, facts(START + 3600))
+    assert decision.state.counts.due == 0
+    assert decision.state.armed == START + 3600
 
 
 def test_the_cursor_never_goes_back_when_the_clock_does():

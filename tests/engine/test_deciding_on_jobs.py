@@ -104,6 +104,16 @@ def test_a_job_that_an_edit_passed_over_before_it_was_recorded_is_accounted_for(
     assert again.state == decision.state
 
 
+def test_a_job_of_a_creation_that_was_not_recorded_is_accounted_for_where_a_schedule_came_since():
+    jobs = (JobView(f"nightly-{START}", START, START),)
+    edited = schedule_of(resource(trigger=every(60), jobTemplate=JOB, generation=2))
+    decision = decide(replace(edited, edited=START + 5), None, facts(START + 6, outlives_us=True, jobs=jobs))
+    assert decision.state.counts == Counts(due=1, started=1, active=1)
+    assert decision.state.next_run == START + 60
+    again = decide(edited, decision.state, facts(START + 7, outlives_us=True, jobs=jobs))
+    assert again.state == decision.state
+
+
 def test_a_job_at_an_instant_that_is_no_fire_time_passes_over_none_that_is_one():
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
     jobs = (JobView("nightly-odd", START + 61, START + 61),)

@@ -16,6 +16,8 @@ from simulation.server import LEASES
 if TYPE_CHECKING:
     from simulation.world import World
 
+FURTHEST = 40 * 3600.0
+"""Seconds that a clock may be wrong by: where it is further ahead, somebody has to mend the records by hand."""
 MOMENTS = ("/status", "/jobs", "/leases")
 """Requests that something hangs on; a crash near one of them is worth more than one anywhere."""
 
@@ -163,6 +165,8 @@ class Faults:
         replica = self._replica()
         size = self._chance.pick([2.0, 15.0, 600.0, 600.0, 86_400.0])
         step = size * self._chance.pick([-1, 1])
+        if abs(replica.clock.offset + step) > FURTHEST:
+            return
         replica.step_clock(step)
         if self._chance.happens(0.7):
             self._later(2.0, 40.0, lambda: replica.step_clock(-step))

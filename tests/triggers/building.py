@@ -13,9 +13,12 @@ CREATED = 1_704_067_200
 """2024-01-01T00:00:00Z"""
 
 
+def spec_of(spec: dict[str, Any]) -> ScheduledJobSpec:
+    return ScheduledJobSpec.model_validate({"task": {"name": "test"}, **spec})
+
+
 def build(zone: str = "UTC", *, created: int = CREATED, identity: str = "default/test", **spec: Any) -> Trigger:
-    read = ScheduledJobSpec.model_validate({"task": {"name": "test"}, **spec})
-    return build_trigger(read, created=created, zone=zone, identity=identity)
+    return build_trigger(spec_of(spec), created=created, zone=zone, identity=identity)
 
 
 def at(text: str, zone: str = "UTC", fold: int = 0) -> int:

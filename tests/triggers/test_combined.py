@@ -237,10 +237,10 @@ NEVER: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("spec", NEVER, ids=str)
 def test_what_never_fires_is_refused_in_bounded_time(spec: dict[str, Any]) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     with pytest.raises(InvalidSchedule, match="|".join(NEVER_SAID)):
         build(**spec)
-    assert time.perf_counter() - begin < 2.0
+    assert time.process_time() - begin < 2.0
 
 
 def test_a_rule_with_a_last_fire_time_ends_there() -> None:

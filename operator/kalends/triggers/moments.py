@@ -47,6 +47,12 @@ def read_moment(text: str, zone: Zone, path: str, *, end_of_day: bool = False) -
     return zone.first_instant(seconds)
 
 
+def has_offset(text: str) -> bool:
+    """Return whether a moment says how far it is from UTC, so that it is the same instant in every zone."""
+    found = _MOMENT.fullmatch(text)
+    return found is not None and found["offset"] is not None
+
+
 def _moment(found: re.Match[str]) -> datetime | None:
     """Return the date and time; in UTC where no offset is given."""
     offset = found["offset"]

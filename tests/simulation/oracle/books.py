@@ -41,6 +41,8 @@ class JobLife:
     recorded: bool = False
     """Whether some status has named its run."""
     deleted: float | None = None
+    deleter: str = ""
+    """Who had it deleted, where somebody had."""
 
 
 @dataclass(slots=True)
@@ -59,7 +61,7 @@ class Life:
     runs: dict[str, str] = field(default_factory=dict)
     """Every run that was ever started on record, by fire time or request, with its name."""
     told: set[str] = field(default_factory=set)
-    """The fire time, or the instant of the request, of every run that was ever on record."""
+    """The fire time and the name of every run that was ever on record."""
     waited: set[str] = field(default_factory=set)
     """Every run that was ever queued."""
     jobs: list[JobLife] = field(default_factory=list)
@@ -125,6 +127,12 @@ class Books:
         for made in () if life is None else life.jobs:
             if made.uid == job["metadata"]["uid"]:
                 made.deleted = now
+
+    def job_leaves(self, job: Json, deleter: str) -> None:
+        life = self.owner(job)
+        for made in () if life is None else life.jobs:
+            if made.uid == job["metadata"]["uid"]:
+                made.deleter = made.deleter or deleter
 
     def owner(self, job: Json) -> Life | None:
         """Return whose a Job is."""

@@ -30,7 +30,9 @@ def unsettled(world: World, books: Books) -> Iterator[str]:
     for body in world.bodies.entered:
         life = books.by_number[body.life]
         unknown = {job.uid for job in life.jobs if job.stale or (job.deleted is not None and not job.recorded)}
-        if life.deleted is None and rfc3339(body.fire_time) not in life.told and body.job_uid not in unknown:
+        # A request whose Job came and went is on record with the instant at which it was heeded last.
+        told = rfc3339(body.fire_time) in life.told or body.name in life.told
+        if life.deleted is None and not told and body.job_uid not in unknown:
             yield f"{body.name} has run, and was never on record"
         if body.process is None and body.end is None and world.loop.time() - body.entered > 120:
             yield f"{body.name} still runs"

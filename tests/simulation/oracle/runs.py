@@ -66,7 +66,7 @@ def _truly(it: Writing, run: Json, end: Json) -> Iterator[str]:
     last: Body | None = bodies[-1] if bodies else None
     if outcome == "Succeeded" and (last is None or last.end is not End.RETURNED):
         yield f"{name} is on record as succeeded, but in truth {_fate(last)}"
-    if outcome == "Failed" and last is not None and last.end not in {End.RAISED, End.KILLED}:
+    if outcome == "Failed" and last is not None and last.end not in {End.RAISED, End.KILLED} and not _given_up(it, end):
         yield f"{name} is on record as failed ({end.get('reason')}), but in truth {_fate(last)}"
     if outcome == "Lost":
         job = it.life.job(name)
@@ -76,6 +76,13 @@ def _truly(it: Writing, run: Json, end: Json) -> Iterator[str]:
             yield f"{name} is on record as lost by {it.writer}, but {it.leader} holds it, and leads"
         if not run.get("holder") and job is not None and job.deleted is None:
             yield f"{name} is on record as lost, but its Job is there"
+
+
+def _given_up(it: Writing, end: Json) -> bool:
+    """Return whether a Job was wanted gone as one that waits, and somebody else deleted it before more was seen."""
+    job = it.life.job(end["name"])
+    by_others = job is not None and job.deleted is not None and not job.deleter.startswith("op-")
+    return end.get("reason") == "PendingTimeout" and by_others
 
 
 def _fate(body: Body | None) -> str:

@@ -72,6 +72,19 @@ class Writing:
         old = keys(self.before, field)
         return {key: run for key, run in keys(self.after, field).items() if key not in old}
 
+    def _taken_up(self, version: Version) -> int:
+        """Return how many Jobs are taken note of here that an older spec's decision has made: they count as runs."""
+        new = {**self.newly("active"), **self.newly("history")}
+        times = [instant_of(run["scheduledTime"]) for key, run in new.items() if key not in self.life.runs]
+        made = {job.fire_time for job in self.life.jobs if job.version < version.number}
+        return sum(1 for at in times if at in made and not version.fires.between(at - 1, at))
+
+    def _unstarted(self) -> int:
+        """Return how many claims on record turn out never to have started: what was the last run may not be it."""
+        gone = [key for key in keys(self.before, "active") if key not in keys(self.after, "active")]
+        ended = {key for key, run in keys(self.after, "history").items() if run["outcome"] not in NEVER_STARTED}
+        return sum(1 for key in gone if key not in ended)
+
     @cached_property
     def due(self) -> list[int]:
         """The fire times that this write decides, by our own reckoning."""
@@ -79,7 +92,7 @@ class Writing:
         if version is None or cursor is None:
             return []
         started = min(status.get("counts", {}).get("started", 0) for status in (self.before, self.after))
-        if started >= version.spec.get("maxRuns", math.inf):
+        if started - self._unstarted() + self._taken_up(version) >= version.spec.get("maxRuns", math.inf):
             return []  # it has ended: only Jobs that are there move the cursor
         since = max(self.decided_until(), self.instant(self.after, "armedTime") or 0)
         return version.fires.between(since, cursor)
@@ -102,7 +115,7 @@ def adopted(it: Writing) -> list[str]:
 
 def known_by_its_job(it: Writing, run: Json) -> bool:
     """Return whether a run was started before this decision, as its Job shows: the decision only takes note of it."""
-    job, version = it.life.job(run["name"]), it.version
+    job, version = it.life.job(run["name"]) or it.life.job_of(key_of(run)), it.version
     if job is None or version is None:
         return False
     return job.maker != it.writer or job.version < version.number or job.stale

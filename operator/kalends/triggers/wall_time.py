@@ -1,0 +1,34 @@
+"""Whether what a schedule says means something else in another time zone."""
+
+from __future__ import annotations
+
+from kalends.model.spec import ScheduledJobSpec
+from kalends.model.trigger import Trigger as TriggerSpec
+from kalends.triggers.cron.schedule import Every, parse_schedule
+from kalends.triggers.moments import has_offset
+
+
+def reads_wall_time(spec: ScheduledJobSpec) -> bool:
+    """Return whether any of its instants depends on a zone: cron, calendar intervals, and moments without an offset.
+
+    Raises:
+        InvalidSchedule: ``spec.schedule`` cannot be read.
+    """
+    moments = [spec.start_time, spec.end_time]
+    for exclusion in spec.exclude:
+        if exclusion.cron is not None:
+            return True
+        moments += [exclusion.from_, exclusion.to]
+    if not all(moment is None or has_offset(moment) for moment in moments):
+        return True
+    if spec.schedule is not None:
+        return not isinstance(parse_schedule(spec.schedule), Every)
+    return spec.trigger is not None and _reads_wall_time(spec.trigger)
+
+
+def _reads_wall_time(trigger: TriggerSpec) -> bool:
+    if trigger.cron is not None or trigger.calendar_interval is not None:
+        return True
+    if trigger.date is not None:
+        return not has_offset(trigger.date.at)
+    return any(_reads_wall_time(member) for member in trigger.any_of or trigger.all_of or ())

@@ -45,11 +45,11 @@ contracts: $(READY) ## import-linter: data flows one way
 
 unit: $(READY) ## Tests in fake time, without a cluster
 	@echo "── unit tests"
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow" --ignore=tests/cluster --ignore=tests/node
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" --ignore=tests/cluster --ignore=tests/node
 
 at-length: $(READY) ## The same proofs at length: every zone, walks by the thousand, simulations by the hundred
 	@echo "── unit tests at length"
-	@$(BIN)/python -m pytest -q -m slow --ignore=tests/cluster --ignore=tests/node
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m slow --ignore=tests/cluster --ignore=tests/node
 
 cluster-test: $(READY) ## Tests on a real API server
 	@echo "── cluster tests (Kubernetes $(KUBERNETES))"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -238,9 +239,18 @@ def check_what_ran(history: History) -> None:
     assert len(tokens) == len(set(tokens)), "a request was carried out twice"
 
 
-@settings(max_examples=250, deadline=None)
-@given(SPECS, st.booleans(), STEPS)
-def test_every_fire_time_is_accounted_for_through_crashes_at_any_point(spec, outlives_us, steps):
+def interleaved(first: list[Any], second: list[Any]) -> list[Any]:
+    """Return both lists as one, taking turns."""
+    mixed: list[Any] = []
+    for place in range(max(len(first), len(second))):
+        mixed += first[place : place + 1] + second[place : place + 1]
+    return mixed
+
+
+STEPS_AND_EDITS = st.tuples(STEPS, EDITS).map(lambda both: interleaved(*both))
+
+
+def account_through_crashes(spec, outlives_us, steps):
     history = History(spec, outlives_us)
     cursor = None
     for what, number in steps:
@@ -256,9 +266,7 @@ def test_every_fire_time_is_accounted_for_through_crashes_at_any_point(spec, out
     )
 
 
-@settings(max_examples=250, deadline=None)
-@given(SPECS, st.booleans(), st.tuples(STEPS, EDITS).map(lambda both: interleaved(*both)))
-def test_edits_suspensions_and_requests_lose_nothing_and_double_nothing(spec, outlives_us, steps):
+def account_through_edits(spec, outlives_us, steps):
     history = History(spec, outlives_us)
     cursor = None
     for what, number in steps:
@@ -268,17 +276,7 @@ def test_edits_suspensions_and_requests_lose_nothing_and_double_nothing(spec, ou
     check_what_ran(history)
 
 
-def interleaved(first: list[Any], second: list[Any]) -> list[Any]:
-    """Return both lists as one, taking turns."""
-    mixed: list[Any] = []
-    for place in range(max(len(first), len(second))):
-        mixed += first[place : place + 1] + second[place : place + 1]
-    return mixed
-
-
-@settings(max_examples=150, deadline=None)
-@given(SPECS, STEPS)
-def test_every_run_that_a_crash_cut_short_is_lost_or_tried_again_and_no_other(spec, steps):
+def account_for_what_was_cut(spec, steps):
     history = History(spec, outlives_us=False)
     for what, number in steps:
         history.step(what, number)
@@ -292,3 +290,36 @@ def test_every_run_that_a_crash_cut_short_is_lost_or_tried_again_and_no_other(sp
     waiting = {run.fire_time for run in history.record.active if run.attempt > 1}
     assert history.record.counts.lost - lost == len(cut - waiting)
     assert again or not cut & waiting
+
+
+@settings(max_examples=150, deadline=None)
+@given(SPECS, st.booleans(), STEPS)
+def test_every_fire_time_is_accounted_for_through_crashes_at_any_point(spec, outlives_us, steps):
+    account_through_crashes(spec, outlives_us, steps)
+
+
+@settings(max_examples=150, deadline=None)
+@given(SPECS, st.booleans(), STEPS_AND_EDITS)
+def test_edits_suspensions_and_requests_lose_nothing_and_double_nothing(spec, outlives_us, steps):
+    account_through_edits(spec, outlives_us, steps)
+
+
+@settings(max_examples=100, deadline=None)
+@given(SPECS, STEPS)
+def test_every_run_that_a_crash_cut_short_is_lost_or_tried_again_and_no_other(spec, steps):
+    account_for_what_was_cut(spec, steps)
+
+
+@pytest.mark.slow
+@settings(max_examples=700, deadline=None)
+@given(SPECS, st.booleans(), STEPS)
+def test_crashes_at_length(spec, outlives_us, steps):
+    account_through_crashes(spec, outlives_us, steps)
+    account_for_what_was_cut(spec, steps)
+
+
+@pytest.mark.slow
+@settings(max_examples=700, deadline=None)
+@given(SPECS, st.booleans(), STEPS_AND_EDITS)
+def test_edits_at_length(spec, outlives_us, steps):
+    account_through_edits(spec, outlives_us, steps)

@@ -15,7 +15,7 @@ from simulation.server import JOBS, SCHEDULED_JOBS
 from simulation.users import Manifest
 from simulation.world import World, run
 
-SEEDS = [f"scenario-{number}" for number in range(3)]
+SEEDS = ["scenario-0", *(pytest.param(f"scenario-{number}", marks=pytest.mark.slow) for number in range(1, 4))]
 DOWN = Weather(down=True)
 QUICK = Manner(usual=(0.1, 0.3))
 

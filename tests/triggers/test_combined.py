@@ -86,14 +86,14 @@ rules = st.builds(
 
 
 @given(rules, leaves, leaves, leaves)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_any_of_is_the_union(rules: Rules, one: Any, other: Any, third: Any) -> None:
     expected = rules.instants(one) | rules.instants(other) | rules.instants(third)
     rules.check(rules.build({"anyOf": [one, other, third]}), expected)
 
 
 @given(rules, leaves, leaves)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_all_of_is_the_intersection(rules: Rules, one: Any, other: Any) -> None:
     intersect(rules, one, other)
 
@@ -104,7 +104,7 @@ def intersect(rules: Rules, one: Any, other: Any) -> None:
 
 
 @given(rules, leaves, leaves, leaves, leaves)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_they_nest_two_deep(rules: Rules, one: Any, other: Any, third: Any, fourth: Any) -> None:
     a, b, c, d = (rules.instants(leaf) for leaf in (one, other, third, fourth))
     rules.check(rules.build({"allOf": [{"anyOf": [one, other]}, {"anyOf": [third, fourth]}]}), (a | b) & (c | d))
@@ -122,7 +122,7 @@ def test_they_nest_two_deep(rules: Rules, one: Any, other: Any, third: Any, four
     length=0,
 )
 @given(rules, leaves, exclusions, st.integers(-DAY, DAY), st.integers(0, DAY))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_exclude_takes_away(rules: Rules, leaf: Any, exclusion: Any, begin: int, length: int) -> None:
     take_away(rules, leaf, exclusion, begin, length)
 
@@ -151,7 +151,7 @@ def clock_of(cron: dict[str, str], zone: str) -> Callable[[int], bool]:
 
 
 @given(st.integers(0, 5000), st.integers(1, 120), st.integers(0, 5000), st.integers(1, 120))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_two_grids_meet_as_often_as_they_do(first: int, period: int, other_first: int, other_period: int) -> None:
     one, other = IntervalTrigger(first, period), IntervalTrigger(other_first, other_period)
     common = sorted(set(range(first, 20_000, period)) & set(range(other_first, 20_000, other_period)))

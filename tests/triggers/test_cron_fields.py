@@ -89,7 +89,7 @@ def aps_accepts(text: str) -> bool:
 
 
 @given(second_crons(), near_changes)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_around_a_change_of_the_clocks_every_second_is_as_a_walk_finds_it(
     cron: tuple[dict[str, str], Any, bool], near: tuple[str, int]
 ) -> None:
@@ -131,7 +131,7 @@ def items_of(field: Field) -> st.SearchStrategy[Item]:
 
 
 @given(st.data(), st.sampled_from(EIGHT_FIELDS))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_what_is_read_is_what_was_written(data: st.DataObject, field: Field) -> None:
     written = tuple(data.draw(st.lists(items_of(field), min_size=1, max_size=3)))
     assert parse_expression(field, write_expression(field, written), "") == written

@@ -49,7 +49,7 @@ def walk_around(cron: Cron, near: tuple[str, int], daylight_saving: str) -> None
 
 
 @given(time_crons, near_changes, st.sampled_from(("Adjust", "Literal")))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_around_a_change_of_the_clocks_every_minute_is_as_a_walk_finds_it(
     cron: Cron, near: tuple[str, int], daylight_saving: str
 ) -> None:
@@ -71,7 +71,7 @@ def ask_around(cron: Cron, near: tuple[str, int], shift: int) -> None:
 
 
 @given(time_crons, near_changes, st.integers(0, 599))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_the_answer_is_the_same_from_wherever_one_asks(cron: Cron, near: tuple[str, int], shift: int) -> None:
     ask_around(cron, near, shift)
 
@@ -87,7 +87,7 @@ def test_the_latest_changes_of_each_zone_are_as_a_walk_finds_them(
 
 
 @given(crons, st.integers(0, 25_000), st.integers(1, 1500))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_over_years_every_day_is_as_the_calendar_has_it(cron: Cron, first: int, length: int) -> None:
     days = [EPOCH + timedelta(days=number) for number in range(first, first + length)]
     named = [day for day in days if cron.names_day(day)]
@@ -116,7 +116,7 @@ def _first_of_each_day(trigger: Trigger, start: int, stop: int) -> list[int]:
 
 
 @given(crons, zones, st.integers(0, 2_500_000_000))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_answers_ascend_and_are_wall_times_that_exist(cron: Cron, zone: str, instant: int) -> None:
     try:
         trigger = build(zone, schedule=cron.text)
@@ -134,7 +134,7 @@ def test_answers_ascend_and_are_wall_times_that_exist(cron: Cron, zone: str, ins
 
 
 @given(time_crons, zones, st.integers(0, 2_500_000_000), st.integers(0, 40_000_000), st.integers(0, 40_000_000))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_counts_add_up(cron: Cron, zone: str, start: int, one: int, other: int) -> None:
     trigger = build(zone, schedule=cron.text)
     whole = trigger.tally(start, start + one + other)

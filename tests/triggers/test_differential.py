@@ -126,7 +126,7 @@ def ranges(text: str) -> Iterator[tuple[str, str, str]]:
 
 
 @given(crons)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_in_utc_cronsim_agrees(cron: Cron) -> None:
     if cronsim_reads_otherwise(cron) is None:
         expected = cronsim(cron.text, "UTC", START, START + YEARS, 12)
@@ -135,7 +135,7 @@ def test_in_utc_cronsim_agrees(cron: Cron) -> None:
 
 
 @given(crons)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_in_utc_croniter_agrees(cron: Cron) -> None:
     if croniter_reads_otherwise(cron) is None:
         expected = croniter_says(cron.text, "UTC", START, START + YEARS, 12)
@@ -180,7 +180,7 @@ aps_fields = st.fixed_dictionaries(
 
 
 @given(aps_fields)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_in_utc_apscheduler_agrees(fields: dict[str, str]) -> None:
     stop = START + 2 * 366 * DAY
     expected = apscheduler_says(fields, "UTC", START, stop, 8)
@@ -254,7 +254,7 @@ def unexplained(library: str, zone: str, ours: list[int], theirs: list[int]) -> 
 
 
 @given(fixed_crons, near_changes)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_at_fixed_times_cronsim_agrees_in_all_zones(cron: Cron, near: tuple[str, int]) -> None:
     """Both keep Debian's rule; cronsim names an instant twice where two times fall into one gap."""
     zone, change = near

@@ -61,7 +61,7 @@ def test_an_interval_out_of_bounds_is_refused(interval: dict[str, Any]) -> None:
 
 
 @given(st.integers(0, 10**6), st.integers(1, 10**5), st.integers(-10, 10**6), st.integers(0, 10**5))
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_an_interval_is_a_grid(first: int, period: int, start: int, length: int) -> None:
     trigger = IntervalTrigger(first, period)
     expected = [instant for instant in range(first, start + length, period) if instant >= start]
@@ -147,7 +147,7 @@ def stepped(anchor: date, months: int, days: int, stop: date) -> list[date]:
 @given(
     st.integers(10_000, 25_000), st.integers(0, 30), st.integers(0, 40), st.integers(-500, 4000), st.integers(0, 4000)
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=90, deadline=None)
 def test_days_apart_are_as_stepping_finds_them(anchor: int, months: int, days: int, start: int, length: int) -> None:
     if not months + days:
         days = 1

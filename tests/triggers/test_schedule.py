@@ -52,7 +52,7 @@ def agrees_with_cronjob(text: str) -> None:
 
 
 @given(made_up_schedules())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_what_cronjob_accepts_is_accepted_and_means_the_same(text: str) -> None:
     try:
         expected = parse_standard(text)
@@ -82,7 +82,7 @@ def test_these_mean_what_they_mean_to_cronjob(text: str) -> None:
 
 
 @given(crons)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_what_is_written_back_reads_the_same(cron: Any) -> None:
     parsed = read(cron.text)
     assert read(str(parsed)) == parsed
@@ -122,7 +122,7 @@ fields = st.builds(FiveFields, *(st.lists(item, min_size=1, max_size=3).map(tupl
 
 
 @given(fields)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_what_is_read_is_what_was_written(written: FiveFields) -> None:
     assert parse_schedule(str(written)) == written
 

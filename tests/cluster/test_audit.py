@@ -159,6 +159,22 @@ def test_two_runs_at_once_are_found_unless_they_are_allowed() -> None:
     assert examine(replace(HONEST, executions=runs, acts=[allowed])).is_clean
 
 
+@pytest.mark.parametrize(("completed", "kinds"), [(FIVE[1], set()), (FIVE[1] + 1, {"overlap"})])
+def test_a_run_that_gave_way_is_over_when_the_record_says_so(completed: int, kinds: set[str]) -> None:
+    cut = ran(FIVE[0], outcome="cut")
+    runs = [cut, *HONEST.executions[1:]]
+    gone = {
+        "name": cut.run,
+        "scheduledTime": instant(FIVE[0]),
+        "completionTime": instant(completed),
+        "outcome": "Cancelled",
+        "reason": "Replaced",
+    }
+    record = resource(FIVE[-1], gone, due=5, started=5, succeeded=4, cancelled=1)
+    replacing = act(spec=task_spec(concurrencyPolicy="Replace"))
+    assert found_in(replace(HONEST, acts=[replacing], executions=runs, final=[record])) == kinds
+
+
 def test_a_history_that_contradicts_the_ledger_is_found() -> None:
     entry = {"name": f"tick-{FIVE[0]}", "scheduledTime": instant(FIVE[0]), "outcome": "Missed"}
     forged = resource(FIVE[-1], entry, due=5, started=5, succeeded=5)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .dossier import Dossier, Execution, Fault, SeenJob
+from .fire_times import instant_of
 from .lives import Life
 
 BY_HAND = re.compile(r"-m-[a-z2-7]{8}$")
@@ -84,9 +85,10 @@ class Account:
         return len(self.ran.keys() | self.made.keys()) + len(first_by_hand) + len(self.made_by_hand)
 
     def stopped(self, one: Execution) -> float:
-        """Return when an execution was over: when it said so, or when whoever ran it was killed.
+        """Return when an execution was over: when it said so, or when it was killed, or whoever ran it was.
 
-        One that is past its time limit is over on record, though its thread may go on.
+        One that is past its time limit is over on record, though its thread may go on. Of one that its operator killed
+        the record alone tells when, to the second: it was over by then, at the second's end, or before.
         """
         limits = self.life.ever("activeDeadlineSeconds") - {None}
         at_most = one.start + min(limits) if limits else self.at
@@ -94,7 +96,10 @@ class Account:
             over = [max(one.start, fault.at) for fault in self._usurped(one, within=0.0)]
             return min([one.end, *over, *([at_most] if limits else [])])
         kills = [k.at for k in self.kills if k.at >= one.start and k.pid in {0, one.pid, one.parent}]
-        return min([*kills, at_most, self.at])
+        history = self.life.status.get("history") or ()
+        told = [entry for entry in history if entry["name"] == one.run and entry["outcome"] == "Cancelled"]
+        cancelled = [max(one.start, instant_of(entry["completionTime"])) for entry in told]
+        return min([*kills, *cancelled, at_most, self.at])
 
     def maybe_unrecorded(self, one: Execution, within: float) -> bool:
         """Return whether its operator was killed before it can be trusted to have recorded how an execution ended."""

@@ -40,7 +40,8 @@ def build() -> None:
 
 def run(copy: Path | None) -> None:
     """Serve until a signal says otherwise; the data are thrown away."""
-    signal.signal(signal.SIGTERM, end)
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT is ignored in what a shell starts in the background
+        signal.signal(number, end)
     if copy is not None:
         insist_on_our_own(copy)
     control_plane = ControlPlane()

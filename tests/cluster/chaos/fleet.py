@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -80,9 +81,15 @@ JOBS: tuple[Json, ...] = (
 """What may be decided about Jobs."""
 
 
-def fleet(namespace: str, *, size: int = 50, jobs: int = 14, processes: int = 6) -> list[Json]:
-    """Return so many ScheduledJobs: first those that make Jobs, then those that run in processes, then in threads."""
-    made: Iterator[Json] = itertools.chain(_jobs(namespace, jobs), _tasks(namespace, size - jobs, processes))
+def fleet(
+    namespace: str, *, size: int = 50, jobs: int = 14, processes: int = 6, longest: float = math.inf
+) -> list[Json]:
+    """Return so many ScheduledJobs: first those that make Jobs, then those that run in processes, then in threads.
+
+    No task takes longer than ``longest`` seconds.
+    """
+    tasks = _tasks(namespace, size - jobs, processes, longest)
+    made: Iterator[Json] = itertools.chain(_jobs(namespace, jobs), tasks)
     return list(made)
 
 
@@ -95,10 +102,11 @@ def _jobs(namespace: str, count: int) -> Iterator[Json]:
         )
 
 
-def _tasks(namespace: str, count: int, processes: int) -> Iterator[Json]:
+def _tasks(namespace: str, count: int, processes: int, longest: float) -> Iterator[Json]:
     for n in range(count):
         executor = "processes" if n < processes else "default"
         # Three lists whose lengths share no factor with each other's: combinations do not repeat for a long time.
         trigger, policy, length = TRIGGERS[n % 7 if n % 5 else 7], TASKS[n % 12], LENGTHS[n * 7 // 5 % 4]
-        slow = {**length, "seconds": min(length["seconds"], 0.4)} if executor == "processes" else length
-        yield scheduled_job(f"task-{n}", namespace, **trigger, **policy, **work("v1", executor, **slow))
+        at_most = min(longest, 0.4) if executor == "processes" else longest
+        length = {**length, "seconds": min(length["seconds"], at_most)}
+        yield scheduled_job(f"task-{n}", namespace, **trigger, **policy, **work("v1", executor, **length))

@@ -38,6 +38,7 @@ def in_seconds(seconds: float) -> str:
     return format_instant(int(time.time() + seconds) + 1)
 
 
+@pytest.mark.slow
 def test_in_a_pipe_it_prints_plain_lines_and_ends_when_nothing_is_left(local: Local, write: Write) -> None:
     code, out, err = local(write("a.yaml", once={"task": {"name": "kalends.echo", "args": ["[done]"]}})).rest()
     assert (code, err) == (0, "")
@@ -48,6 +49,7 @@ def test_in_a_pipe_it_prints_plain_lines_and_ends_when_nothing_is_left(local: Lo
     assert "\x1b" not in out
 
 
+@pytest.mark.slow
 def test_for_ends_what_would_go_on_and_lets_runs_finish(local: Local, write: Write) -> None:
     began = time.monotonic()
     code, out, _ = local(write("a.yaml", slow=sleeping(1.2), often=EVERY_SECOND), "--for", "1s").rest()
@@ -57,6 +59,7 @@ def test_for_ends_what_would_go_on_and_lets_runs_finish(local: Local, write: Wri
     assert time.monotonic() - began < 15
 
 
+@pytest.mark.slow
 def test_a_date_that_has_run_is_not_repeated_after_sigkill(local: Local, kalends: Command, write: Write) -> None:
     file = see_soon(kalends, write, often={"trigger": {"interval": {"hours": 1}}})
     first = local(file)
@@ -68,6 +71,7 @@ def test_a_date_that_has_run_is_not_repeated_after_sigkill(local: Local, kalends
     assert "default/dated" not in again.stdout
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_is_lost_not_repeated(local: Local, kalends: Command, write: Write) -> None:
     file = see_soon(kalends, write, dated=sleeping(60))
     first = local(file)
@@ -105,6 +109,7 @@ def test_containers_run_only_where_asked_for(kalends: Command, write: Write, tmp
     assert ran.read_text().startswith("job-")
 
 
+@pytest.mark.slow
 def test_a_second_run_on_the_same_store_is_refused(local: Local, main: Main, write: Write) -> None:
     file = write("a.yaml", often={"trigger": {"interval": {"hours": 1}}})
     first = local(file)
@@ -163,6 +168,7 @@ def test_it_reads_standard_input(kalends: Command, write: Write, tmp_path: Path)
     assert (result.exit_code, "default/piped Succeeded" in result.stdout) == (0, True)
 
 
+@pytest.mark.slow
 def test_it_ends_when_nobody_reads_any_more(local: Local, write: Write) -> None:
     running = local(write("a.yaml", often=EVERY_SECOND))
     running.until("Started")
@@ -174,6 +180,7 @@ def test_it_ends_when_nobody_reads_any_more(local: Local, write: Write) -> None:
     assert time.monotonic() - began < 10
 
 
+@pytest.mark.slow
 def test_on_a_terminal_it_draws_tables_and_keeps_what_runs_print_out_of_them(local: Local, write: Write) -> None:
     ours, theirs = pty.openpty()
     file = write(

@@ -75,6 +75,28 @@ def test_a_retry_waits_for_a_worker_without_being_looked_at_all_the_time():
     assert waiting.wake_at == START + 7200
 
 
+def test_where_more_wait_for_their_next_attempt_than_may_run_the_oldest_goes_first():
+    more = schedule_of(resource(trigger=every(3600), coalesce="All", maxInstances=2, retry=RETRY))
+    state = started(more, START + 7200)
+    ends = {}
+    for run in state.active:
+        ends |= report(more, run, Outcome.FAILED, START + 7201)
+    state = decide(more, state, facts(START + 7201, reports=ends, here=frozenset(ends))).state
+    older, newer = state.active
+    now = max(older.retry_at, newer.retry_at)
+
+    assert [run.retry_at for run in decide(more, state, facts(now)).state.active] == [None, None]
+    fewer = schedule_of(resource(trigger=every(3600), coalesce="All", maxInstances=1, retry=RETRY))
+    first = decide(fewer, state, facts(now))
+    assert [run.retry_at for run in first.state.active] == [None, newer.retry_at]
+    assert not first.waiting, "it is no worker that is missing"
+    assert first.wake_at == START + 10800
+
+    ended = report(fewer, first.state.active[0], Outcome.SUCCEEDED, now + 5)
+    then = decide(fewer, first.state, facts(now + 5, reports=ended, here=frozenset(ended)))
+    assert [(run.name, run.retry_at) for run in then.state.active] == [(newer.name, None)]
+
+
 @pytest.mark.parametrize(("on_lost", "counts"), [(True, Counts(1, 0, 1, active=1)), (False, Counts(1, 0, 1, lost=1))])
 def test_a_lost_run_is_tried_again_only_where_that_is_allowed(on_lost, counts):
     schedule = schedule_of(resource(trigger=every(3600), retry={**RETRY, "onLost": on_lost}))

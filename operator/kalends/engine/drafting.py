@@ -58,6 +58,12 @@ class Draft:
         policy, running = self.schedule.concurrency, self.state.counts.active
         return policy is ConcurrencyPolicy.ALLOW or running < self.schedule.max_instances
 
+    def has_room_to_try_again(self) -> bool:
+        """Return whether fewer runs than may are at work, of those that do not wait for their next attempt."""
+        waiting = sum(1 for run in self.state.active if run.retry_at is not None)
+        at_work = self.state.counts.active - waiting
+        return self.schedule.concurrency is ConcurrencyPolicy.ALLOW or at_work < self.schedule.max_instances
+
     def has_worker(self) -> bool:
         """Return whether one more run could start at once, and be listed where only the list remembers it."""
         by_list_alone = not self.facts.outlives_us or self.schedule.retry is not None

@@ -125,10 +125,17 @@ def _all_wait(draft: Draft, due: Due) -> bool:
 
 
 def _start_retries(draft: Draft) -> None:
-    """Start the next attempt of runs that have waited long enough; they have their room already."""
+    """Start the next attempt of runs that have waited long enough.
+
+    They have their room already, unless more are on record than may run: the limit was lowered, or a run whose Job is
+    taken note of only now has failed, too. Then the others wait for one of them to end.
+    """
     now = int(draft.facts.now)
     for run in sorted(draft.state.active, key=lambda one: one.fire_time):
         if run.retry_at is None or run.retry_at > now or run.cancelling:
+            continue
+        # What is at work already, as its creation was not recorded, is only taken note of.
+        if not draft.has_room_to_try_again() and not any(job.name == run.name for job in draft.facts.jobs or ()):
             continue
         if not draft.facts.outlives_us and draft.free <= 0:
             draft.held_up = True

@@ -76,7 +76,10 @@ class Audit:
 
     def _leader(self) -> str:
         """Return who alone may act, where that is certain."""
-        return self.leader if self._world.loop.time() - self._lease_deleted > UNFENCED else ""
+        return self.leader if self._is_fenced() else ""
+
+    def _is_fenced(self) -> bool:
+        return self._world.loop.time() - self._lease_deleted > UNFENCED
 
     # -- what it is told
 
@@ -104,7 +107,7 @@ class Audit:
         """Check a run when its pool is asked to start it: what comes after that is beyond anybody's control."""
         clock = self.replica_of(process.name).clock
         latest = max(replica.clock.shown(FOREVER)[1] for replica in self._world.replicas)
-        asked = Asked(process.name, run, clock.now(), latest, self._leader())
+        asked = Asked(process.name, run, clock.now(), latest, self._leader(), self._is_fenced())
         life = self.books.lives[run.ref.uid]
         for what in wrong_with_asking(asked, life, life.shown.get(process, 0)):
             self.accuse(what)

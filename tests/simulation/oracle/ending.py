@@ -43,7 +43,8 @@ def _unsettled(world: World, life: Life) -> Iterator[str]:
     if status.get("observedGeneration") != version.generation:
         yield f"generation {status.get('observedGeneration')} was observed last, not {version.generation}"
         return
-    yield from _conditions(status)
+    if not version.fires.are_none():
+        yield from _conditions(status)
     clock = world.now() + max(replica.clock.offset for replica in world.replicas)
     earliest = world.now() + min(replica.clock.offset for replica in world.replicas)
     marks = [instant_of(status[name]) for name in ("armedTime", "lastScheduleTime") if name in status]

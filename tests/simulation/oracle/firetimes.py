@@ -83,6 +83,12 @@ class FireTimes:
             found = [at for at in found if not low <= at <= high]
         return found
 
+    def are_none(self) -> bool:
+        """Return whether the window that the spec gives lies between two fire times, so that it is refused."""
+        if self._start is None or self._end == FOREVER:
+            return False
+        return not any(True for rule in self._rules for _ in rule.within(self._start - 1, self._end))
+
     def next_after(self, instant: int) -> int | None:
         """Return the next fire time, looking an hour ahead."""
         near = self.between(instant, instant + 30)

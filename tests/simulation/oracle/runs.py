@@ -9,7 +9,7 @@ from simulation.instants import instant_of
 from simulation.oracle.books import Life
 from simulation.oracle.firetimes import FOREVER
 from simulation.oracle.record import ENDS
-from simulation.oracle.writing import NEVER_STARTED, Json, Writing, adopted, key_of, keys
+from simulation.oracle.writing import NEVER_STARTED, Json, Writing, adopted, key_of, keys, known_by_its_job
 
 
 def wrong_starts(it: Writing) -> Iterator[str]:
@@ -26,7 +26,8 @@ def wrong_starts(it: Writing) -> Iterator[str]:
             yield f"{run['name']} is queued, but was queued or started before"
         if not run.get("request") and instant_of(key) not in due:
             yield f"{run['name']} is queued, but was not due"
-    left = [key for key in queued if key in it.newly("active")]
+    chosen = {key: run for key, run in it.newly("active").items() if not known_by_its_job(it, run)}
+    left = [key for key in queued if key in chosen]
     waiting = [key for key in keys(it.after, "queued") if key in queued]
     order = list(queued)
     if left and waiting and max(map(order.index, left)) > min(map(order.index, waiting)):

@@ -25,6 +25,8 @@ class Asked:
     """The latest instant that any operator's clock had ever shown: what one has queued, another one may start."""
     leader: str
     """Who held the lease, where there is one."""
+    fenced: bool
+    """Whether nobody else can have led: not so for a while after somebody deleted the lease."""
 
 
 def wrong_with_asking(asked: Asked, life: Life, seen: int) -> Iterator[str]:
@@ -37,7 +39,7 @@ def wrong_with_asking(asked: Asked, life: Life, seen: int) -> Iterator[str]:
     """
     run = asked.run
     claims = [one for one in life.status.get("active", ()) if one["name"] == run.name]
-    if life.deleted is None and not any(one.get("holder") == asked.by for one in claims):
+    if asked.fenced and life.deleted is None and not any(one.get("holder") == asked.by for one in claims):
         yield f"{run.name} is started in {asked.by}, but its claim on record is {claims or 'not there'}"
     if asked.leader and asked.leader != asked.by:
         yield f"{run.name} is started in {asked.by}, but the lease is held by {asked.leader}"

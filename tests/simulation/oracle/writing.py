@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from simulation.bodies import Bodies
-from simulation.instants import instant_of
+from simulation.instants import instant_of, rfc3339
 from simulation.oracle.books import Life, Version
 
 Json = dict[str, Any]
@@ -73,9 +73,13 @@ class Writing:
         return {key: run for key, run in keys(self.after, field).items() if key not in old}
 
     def _taken_up(self, version: Version) -> int:
-        """Return how many Jobs are taken note of here that an older spec's decision has made: they count as runs."""
+        """Return how many Jobs are taken note of here that an older spec's decision has made: they count as runs.
+
+        Not those that were asked for: where they reach the limit, what is due together with them is skipped.
+        """
         new = {**self.newly("active"), **self.newly("history")}
-        times = [instant_of(run["scheduledTime"]) for key, run in new.items() if key not in self.life.runs]
+        of_schedule = [run for key, run in new.items() if key not in self.life.runs and not run.get("request")]
+        times = [instant_of(run["scheduledTime"]) for run in of_schedule]
         made = {job.fire_time for job in self.life.jobs if job.version < version.number}
         return sum(1 for at in times if at in made and not version.fires.between(at - 1, at))
 
@@ -114,8 +118,12 @@ def adopted(it: Writing) -> list[str]:
 
 
 def known_by_its_job(it: Writing, run: Json) -> bool:
-    """Return whether a run was started before this decision, as its Job shows: the decision only takes note of it."""
-    job, version = it.life.job(run["name"]) or it.life.job_of(key_of(run)), it.version
-    if job is None or version is None:
+    """Return whether a run was started before this decision, as its Jobs show: the decision only takes note of it.
+
+    Those are the Jobs of all of its attempts: the first may have failed before anybody recorded it.
+    """
+    version, key = it.version, key_of(run)
+    if version is None:
         return False
-    return job.maker != it.writer or job.version < version.number or job.stale
+    jobs = [job for job in it.life.jobs if job.name == run["name"] or rfc3339(job.fire_time) == key]
+    return any(job.maker != it.writer or job.version < version.number or job.stale for job in jobs)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 from zlib import crc32
@@ -13,9 +12,10 @@ from zlib import crc32
 import pytest
 
 from cluster.api import Api
+from cluster.bad_specs import ECHO, MINUTELY, REFUSED_BY_A_CONDITION, REFUSED_BY_THE_API_SERVER
 from cluster.conftest import wait_for_service_account
 from cluster.controlplane import Cluster
-from cluster.operator_process import OperatorProcess, eventually, job_template, scheduled_job
+from cluster.operator_process import OperatorProcess, eventually, scheduled_job
 from kalends.model import parse_instant
 
 pytestmark = pytest.mark.slow
@@ -27,107 +27,6 @@ NEIGHBOURS = 20
 LATE_SECONDS = 10
 """How late a neighbour's run may be on a busy machine; later ones are on record as missed."""
 RESOURCES = f"/apis/kalends.dev/v1alpha1/namespaces/{NAMESPACE}/scheduledjobs"
-ECHO = {"name": "kalends.echo"}
-MINUTELY: Json = {"schedule": "* * * * *", "task": ECHO}
-
-
-def with_containers(*containers: Json) -> Json:
-    pod: Json = {"restartPolicy": "Never"}
-    if containers:
-        pod["containers"] = list(containers)
-    return {"spec": {"template": {"spec": pod}}}
-
-
-@dataclass(frozen=True)
-class Bad:
-    """A spec, the words that answer it, and what it is mended to."""
-
-    spec: Json
-    says: tuple[str, ...]
-    reason: str = ""
-    mended: Json = field(default_factory=lambda: MINUTELY)
-
-
-REFUSED_BY_THE_API_SERVER = {
-    "schedule-and-trigger": Bad(
-        {**MINUTELY, "trigger": {"interval": {"seconds": 5}}}, ("at most one of `schedule`, `trigger` may be set",)
-    ),
-    "two-triggers": Bad(
-        {"task": ECHO, "trigger": {"interval": {"seconds": 5}, "date": {"at": "2027-01-01T00:00:00Z"}}},
-        ("spec.trigger", "exactly one of `cron`, `interval`", "must be set"),
-    ),
-    "task-and-job-template": Bad(
-        {**MINUTELY, "jobTemplate": job_template()}, ("exactly one of `task`, `jobTemplate` must be set",)
-    ),
-    "neither-task-nor-job-template": Bad(
-        {"schedule": "* * * * *"}, ("exactly one of `task`, `jobTemplate` must be set",)
-    ),
-    "end-before-start": Bad(
-        {**MINUTELY, "startTime": "2027-02-01T00:00:00Z", "endTime": "2027-01-01T00:00:00Z"},
-        ("spec.endTime", "`endTime` must not be before `startTime`"),
-    ),
-    "negative-interval": Bad(
-        {"task": ECHO, "trigger": {"interval": {"seconds": -5}}},
-        ("spec.trigger.interval.seconds", "greater than or equal to 0"),
-    ),
-    "zero-interval": Bad(
-        {"task": ECHO, "trigger": {"interval": {"seconds": 0}}},
-        ("spec.trigger.interval", "at least one of `weeks`, `days`, `hours`, `minutes`, `seconds` must be more than 0"),
-    ),
-    "interval-of-ages": Bad(
-        {"task": ECHO, "trigger": {"interval": {"days": 10**9}}},
-        ("spec.trigger.interval.days", "less than or equal to 36525"),
-    ),
-}
-
-REFUSED_BY_A_CONDITION = {
-    "minute-61": Bad(
-        {"schedule": "61 * * * *", "task": ECHO},
-        ("spec.schedule", "minute must be", "a number from 0 to 59", "'61'"),
-        "InvalidSchedule",
-    ),
-    "february-30": Bad(
-        {"schedule": "0 0 30 2 *", "task": ECHO},
-        ("spec.schedule", "must name a day that some year has", "'0 0 30 2 *'"),
-        "InvalidSchedule",
-    ),
-    "unknown-zone": Bad(
-        {**MINUTELY, "timeZone": "Europe/Atlantis"},
-        ("spec.timeZone", "must be an IANA time zone name such as", "'Europe/Atlantis'"),
-    ),
-    "end-before-start-on-the-wall": Bad(
-        {**MINUTELY, "startTime": "2027-02-01T00:00:00", "endTime": "2027-01-01T00:00:00"},
-        ("spec.endTime", "must not be before startTime", "'2027-01-01T00:00:00'"),
-        "InvalidSchedule",
-    ),
-    "unknown-task": Bad(
-        {**MINUTELY, "task": {"name": "kalends.ecko"}},
-        ("spec.task.name", "must be the name of a registered task", "'kalends.ecko'", "did you mean 'kalends.echo'?"),
-        "UnknownTask",
-    ),
-    "unfit-arguments": Bad(
-        {**MINUTELY, "task": {"name": "kalends.sleep", "kwargs": {"hours": 3}}},
-        ("must fit kalends.sleep(seconds", "missing a required argument: 'seconds'"),
-        "InvalidArguments",
-    ),
-    "unknown-executor": Bad(
-        {**MINUTELY, "executor": "procs"},
-        ("spec.executor", "must be the name of a configured executor ('default', 'processes')", "'procs'"),
-        "UnknownExecutor",
-    ),
-    "no-containers": Bad(
-        {"schedule": "0 0 1 1 *", "jobTemplate": with_containers()},
-        ("spec.jobTemplate", "spec.template.spec.containers: Required value"),
-        "InvalidJobTemplate",
-        mended={"schedule": "0 0 1 1 *", "jobTemplate": job_template()},
-    ),
-    "image-that-is-no-string": Bad(
-        {"schedule": "0 0 1 1 *", "jobTemplate": with_containers({"name": "main", "image": 5})},
-        ("spec.jobTemplate", "cannot unmarshal number", "containers.image of type string"),
-        "InvalidJobTemplate",
-        mended={"schedule": "0 0 1 1 *", "jobTemplate": job_template()},
-    ),
-}
 
 
 @pytest.fixture(scope="module")

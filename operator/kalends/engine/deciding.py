@@ -63,7 +63,7 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
         wake_at=_wake_at(draft, state, next_run, removed_at),
         waiting=draft.undecided is not None
         or draft.waits_for_worker()
-        or (draft.has_room_to_try_again() and any(_waits_to_try_again(run, facts) for run in state.active)),
+        or (any(_waits_to_try_again(run, facts) for run in state.active) and draft.has_room_to_try_again()),
     )
 
 

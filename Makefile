@@ -1,29 +1,39 @@
 # Every target sets up what it needs: a Python venv in .venv, and a control plane in the user's cache folder.
+# The venv has exactly the packages of requirements/, which `make pins` compiles from the ranges of pyproject.toml.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
+NEWEST := .venv-newest
 FOR ?=
+# Which pins `make pins` renews: all of them, or with PINS=--upgrade-package=NAME one, or with PINS= none that still fits.
+PINS ?= --upgrade
 # One more than there are processors, as some tests wait rather than compute.
 WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 KUBERNETES ?= 1.36
 export KUBERNETES
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types contracts unit at-length cluster-test chaos simulate test-node test-kind bench crds manifests clean
+.PHONY: help setup pins run test lint types contracts unit at-length cluster-test chaos simulate test-newest test-node test-kind \
+	bench crds manifests clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 16
 
 setup: $(READY) ## Make the venv in .venv
 
-$(READY): pyproject.toml
+# pip first: the pip that a new venv comes with depends on the Python.
+$(READY): pyproject.toml requirements/build.txt requirements/dev.txt
 	@echo "── Python packages, into .venv"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=…")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --editable . --group dev
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/build.txt
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
+
+pins: $(READY) ## Renew the pinned requirements (PINS=--upgrade-package=NAME: of one package)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh requirements/compile.sh $(PINS)
 
 run: $(READY) ## A private API server, the operator and the examples, live, until Ctrl-C (or FOR=60s)
 	@PYTHONPATH=tests $(BIN)/python -m cluster.trial $(if $(FOR),--for $(FOR))
@@ -46,6 +56,14 @@ contracts: $(READY) ## import-linter: data flows one way
 unit: $(READY) ## Tests in fake time, without a cluster
 	@echo "── unit tests"
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" --ignore=tests/cluster --ignore=tests/node
+
+# Not part of `make test`: what it finds may come from a release of today, not from a change here.
+test-newest: ## The quick tests on the newest packages that pyproject.toml allows, in a venv of their own
+	@echo "── unit tests on the newest packages, in $(NEWEST)"
+	@test -x $(NEWEST)/bin/python || $(PYTHON) -m venv $(NEWEST)
+	@$(NEWEST)/bin/python -m pip install --quiet --upgrade pip
+	@$(NEWEST)/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable . --group dev
+	@$(NEWEST)/bin/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" --ignore=tests/cluster --ignore=tests/node
 
 at-length: $(READY) ## The same proofs at length: every zone, walks by the thousand, simulations by the hundred
 	@echo "── unit tests at length"
@@ -82,4 +100,4 @@ manifests: $(READY) ## Write dist/install.yaml from the chart, for kubectl apply
 	@mkdir -p dist && $(BIN)/python charts/manifests.py > dist/install.yaml
 
 clean: ## Remove what was made here; the control plane in the cache folder stays
-	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	@rm -rf .venv $(NEWEST) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

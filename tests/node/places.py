@@ -30,7 +30,15 @@ from node.onenode.plan import SANDBOX_IMAGE
 ROOT = Path(__file__).parents[2]
 SHELL = "kalends-test/shell:1"
 KALENDS = "kalends:0.1.0"
-SOURCES = ("Dockerfile", ".dockerignore", "pyproject.toml", "README.md", "LICENSE", "operator/**/*")
+SOURCES = (
+    "Dockerfile",
+    ".dockerignore",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+    "operator/**/*",
+    "requirements/*.txt",
+)
 OWN = "kalends-acme:1"
 
 

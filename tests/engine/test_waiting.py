@@ -123,7 +123,7 @@ async def test_the_turn_of_one_that_is_deleted_before_it_looks_goes_to_the_next(
         world.pool.end(hog.name)
         await asyncio.sleep(0)
         for key in (first, second):
-            if world.scheduler._entries[key].woken_for is not None:
+            if world.scheduler._entries[key].ref.uid in world.scheduler._workers._woken_for:
                 world.scheduler.forget(key, "")
                 break
         await asyncio.sleep(10)

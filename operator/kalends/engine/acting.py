@@ -29,8 +29,8 @@ from kalends.engine.ports import (
     RunReport,
     StartRefused,
 )
-from kalends.engine.slots import Slots
 from kalends.engine.state import ActiveRun, Ref, State
+from kalends.engine.worker_queue import WorkerQueue
 from kalends.errors import Conflict, Gone, Refused, Unavailable
 from kalends.model.reasons import Reason
 from kalends.model.status import Outcome
@@ -60,14 +60,14 @@ class Actor:
         store: JobStore,
         executors: Mapping[str, Executor],
         jobs: Jobs | None,
-        slots: Slots,
+        workers: WorkerQueue,
         listeners: Sequence[Listener],
     ) -> None:
         self._clock = clock
         self._store = store
         self._executors = executors
         self._jobs = jobs
-        self._slots = slots
+        self._workers = workers
         self._listeners = listeners
 
     @staticmethod
@@ -159,7 +159,7 @@ class Actor:
                 entry.reports[run.name] = RunReport(
                     run.ref, run.name, run.fire_time, Outcome.LOST, now, now, Reason.INTERNAL_ERROR, told
                 )
-            self._slots.kept(run.executor, entry.ref.key, run.name)
+            self._workers.started(run.executor, entry.ref.uid, run.name)
         return True
 
     async def _start_before(self, entry: Entry, runs: Sequence[Run]) -> bool:
@@ -201,7 +201,7 @@ class Actor:
         """Keep a worker for each claim of a decision until it starts: others that decide meanwhile must not have it."""
         for run in decision.state.active:
             if run.holder and run.name not in entry.here:
-                self._slots.promise(run.executor, entry.ref.key, [run.name])
+                self._workers.promise(run.executor, entry.ref.uid, [run.name])
 
     async def _ask_to_end(self, entry: Entry, runs: Sequence[ActiveRun]) -> None:
         for run in runs:

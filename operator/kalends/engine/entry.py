@@ -38,10 +38,6 @@ class Entry:
     failures: int = 0
     not_before: float = 0.0
     """After a failure: when to try again, by the monotonic clock."""
-    waits_for: str | None = None
-    """The pool whose worker it waits for."""
-    woken_for: str | None = None
-    """The pool of which a worker is free, as it was told, until it has looked."""
     checked: int | None = None
     """The generation that its executor has checked."""
     record_lost: bool = False

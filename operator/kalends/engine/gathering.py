@@ -11,8 +11,8 @@ from kalends.engine.deciding import decide, decide_invalid
 from kalends.engine.entry import Entry
 from kalends.engine.facts import Decision, Facts
 from kalends.engine.ports import Executor, Jobs, Problem
-from kalends.engine.slots import Slots
 from kalends.engine.state import State
+from kalends.engine.worker_queue import WorkerQueue
 from kalends.model.reasons import Reason
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ class Gatherer:
     """Decides on entries, from what it gathers about each."""
 
     def __init__(
-        self, clock: Clock, identity: str, executors: Mapping[str, Executor], jobs: Jobs | None, slots: Slots
+        self, clock: Clock, identity: str, executors: Mapping[str, Executor], jobs: Jobs | None, workers: WorkerQueue
     ) -> None:
         self.pools_open = True
         """Whether fire times are decided that run in this process."""
@@ -32,7 +32,7 @@ class Gatherer:
         self._identity = identity
         self._executors = executors
         self._jobs = jobs
-        self._slots = slots
+        self._workers = workers
 
     def is_open(self, entry: Entry) -> bool:
         """Return whether fire times of a resource are decided: at the end of the process, they are left to the next."""
@@ -68,7 +68,7 @@ class Gatherer:
             now=self._clock.now(),
             me=self._identity,
             outlives_us=executor is not None and executor.outlives_us,
-            free_slots=0 if schedule is None else self._slots.free(schedule.executor, entry.ref.key),
+            free_slots=0 if schedule is None else self._workers.free(schedule.executor, entry.ref.uid),
             reports=dict(entry.reports),
             here=frozenset(entry.here),
             jobs=None if self._jobs is None else self._jobs.views(entry.ref.uid),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Iterable
 
 from kalends.clock import Clock
@@ -18,7 +19,7 @@ class Inbox:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._agenda = Agenda()
-        self._todo: dict[str, None] = {}
+        self._todo: OrderedDict[str, None] = OrderedDict()
         self._changed = asyncio.Event()
         self._sleeps_until = float("-inf")
 
@@ -52,9 +53,7 @@ class Inbox:
 
     def take(self) -> str:
         """Take out the first of those to look at now."""
-        key = next(iter(self._todo))
-        del self._todo[key]
-        return key
+        return self._todo.popitem(last=False)[0]
 
     def fill(self, also: Iterable[str] = ()) -> None:
         """Add those whose instant has come, and others."""

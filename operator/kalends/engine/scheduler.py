@@ -18,8 +18,8 @@ from kalends.engine.facts import Decision
 from kalends.engine.gathering import Gatherer
 from kalends.engine.inbox import Inbox
 from kalends.engine.ports import Executor, Jobs, JobStore, Listener, RunReport, Snapshot
-from kalends.engine.slots import Slots
 from kalends.engine.state import State
+from kalends.engine.worker_queue import WorkerQueue
 from kalends.model.reasons import Reason
 
 log = logging.getLogger(__name__)
@@ -56,14 +56,14 @@ class Scheduler:
         self._entries: dict[str, Entry] = {}
         self._keys: dict[str, str] = {}
         self._inbox = Inbox(clock)
-        self._slots = Slots(executors)
-        self._gatherer = Gatherer(clock, identity, executors, jobs, self._slots)
-        self._actor = Actor(clock, store, executors, jobs, self._slots, listeners)
+        self._workers = WorkerQueue(executors, self._look_at)
+        self._gatherer = Gatherer(clock, identity, executors, jobs, self._workers)
+        self._actor = Actor(clock, store, executors, jobs, self._workers, listeners)
         self._acting: set[asyncio.Task[None]] = set()
         self._ending: set[asyncio.Task[None]] = set()
         self._running = False
         for alias, executor in executors.items():
-            executor.bind(self._ended, self._jobs_changed, partial(self._wake_waiters, alias))
+            executor.bind(self._ended, self._look_at, partial(self._workers.freed, alias))
 
     # -- what it is shown
 
@@ -105,9 +105,8 @@ class Scheduler:
         del self._entries[key]
         self._keys.pop(entry.ref.uid, None)
         self._inbox.discard(key)
-        self._slots.give_up(key)
-        self._release(key)
-        self._pass_on(entry)
+        self._workers.leave(entry.ref.uid)
+        self._workers.release(entry.ref.uid)
         for run, executor in entry.here.items():
             self._spawn(self._actor.cancel(entry.ref, run, executor, Reason.OWNER_DELETED), self._ending)
         log.info("%s: forgotten, it was deleted", key)
@@ -132,7 +131,7 @@ class Scheduler:
     def is_idle(self) -> bool:
         """Return whether nothing is under way and nothing is to come."""
         busy = self._inbox or self._acting or self._inbox.later or any(entry.here for entry in self._entries.values())
-        return not busy and not any(entry.waits_for for entry in self._entries.values())
+        return not busy and not self._workers
 
     def records(self) -> Iterator[State | None]:
         """Yield what is on record about each resource."""
@@ -149,12 +148,12 @@ class Scheduler:
             entry.reports[report.name] = report
             self._inbox.put(report.ref.key)
             if executor is not None:
-                self._wake_waiters(executor)
+                self._workers.freed(executor)
             return
         for alias in self._executors:
-            self._wake_waiters(alias)
+            self._workers.freed(alias)
 
-    def _jobs_changed(self, uid: str) -> None:
+    def _look_at(self, uid: str) -> None:
         key = self._keys.get(uid)
         if key is not None:
             self._inbox.put(key)
@@ -186,7 +185,7 @@ class Scheduler:
         that records: where that does not run, runs only end.
         """
         self._gatherer.pools_open = False
-        await self._while(self._slots.any_promised, RECORDING)  # a claim that is being written still starts
+        await self._while(self._workers.any_promised, RECORDING)  # a claim that is being written still starts
         await asyncio.gather(*(executor.close(grace) for executor in self._executors.values()))
         self._gatherer.jobs_open = False
         await asyncio.sleep(0)  # reports of the runs that have just ended arrive
@@ -228,23 +227,6 @@ class Scheduler:
                 entry.acting = False
                 self._after_acting(entry)
 
-    def _wake_waiters(self, executor: str) -> None:
-        for key in self._slots.next_in_line(executor):
-            entry = self._entries.get(key)
-            if entry is not None:
-                entry.waits_for, entry.woken_for = None, executor
-                self._inbox.put(key)
-
-    def _pass_on(self, entry: Entry) -> None:
-        """Let the next in line have the worker that a resource was told of, and did not take."""
-        alias, entry.woken_for = entry.woken_for, None
-        if alias is not None:
-            self._wake_waiters(alias)
-
-    def _release(self, key: str) -> None:
-        for alias in self._slots.release(key):
-            self._wake_waiters(alias)
-
     # -- one resource
 
     def _review(self, key: str) -> None:
@@ -257,7 +239,7 @@ class Scheduler:
         pause = entry.not_before - self.clock.monotonic()
         if pause > SHORTEST_PAUSE:
             self._inbox.put_at(key, self.clock.now() + pause)
-            self._pass_on(entry)
+            self._workers.pass_on(entry.ref.uid)
             return
         decision = None
         if not entry.unchecked:
@@ -271,6 +253,7 @@ class Scheduler:
                 self._settle(entry, decision)
                 return
             self._actor.promise(entry, decision)
+        self._workers.pass_on(entry.ref.uid)
         entry.acting = True
         self._spawn(self._act(entry, decision), self._acting)
 
@@ -282,16 +265,11 @@ class Scheduler:
 
     def _settle(self, entry: Entry, decision: Decision) -> None:
         """Nothing to act on: note when to look again, and stand in line where a worker is waited for."""
-        key, schedule = entry.ref.key, entry.snapshot.schedule
-        entry.waits_for = schedule.executor if decision.waiting and schedule is not None else None
-        if entry.waits_for is not None:
-            self._slots.wait(entry.waits_for, key)
-            if entry.woken_for == entry.waits_for:
-                entry.woken_for = None  # somebody else was faster
-            self._pass_on(entry)
+        key, uid, schedule = entry.ref.key, entry.ref.uid, entry.snapshot.schedule
+        if decision.waiting and schedule is not None:
+            self._workers.wait(schedule.executor, uid)
         else:
-            self._slots.give_up(key)
-            self._pass_on(entry)
+            self._workers.leave(uid)
         if decision.wake_at is None or not self._gatherer.is_open(entry):
             self._inbox.not_later(key)
         else:
@@ -311,8 +289,9 @@ class Scheduler:
 
     def _failed(self, entry: Entry, error: Exception) -> None:
         self._actor.later(entry, f"{type(error).__name__}: {error}")
-        self._inbox.put_at(entry.ref.key, self.clock.now() + TRY_AGAIN)
-        self._pass_on(entry)
+        if self._entries.get(entry.ref.key) is entry:
+            self._inbox.put_at(entry.ref.key, self.clock.now() + TRY_AGAIN)
+        self._workers.pass_on(entry.ref.uid)
 
     async def _step(self, entry: Entry, decision: Decision | None) -> bool:
         """Decide, unless that was done, and act once; return whether there may be more to do now."""
@@ -324,6 +303,7 @@ class Scheduler:
                 self._settle(entry, decision)
                 return False
             self._actor.promise(entry, decision)
+            self._workers.pass_on(entry.ref.uid)
             going_on = await self._actor.act(entry, decision)
         self._adopt_newer(entry)
         if not going_on and self._entries.get(entry.ref.key) is entry:
@@ -337,13 +317,11 @@ class Scheduler:
             entry.again = True
 
     def _after_acting(self, entry: Entry) -> None:
-        key = entry.ref.key
-        self._release(key)
-        self._pass_on(entry)
+        key, uid = entry.ref.key, entry.ref.uid
+        self._workers.release(uid)
+        self._workers.pass_on(uid)
         if self._entries.get(key) is not entry:
             return
-        if entry.snapshot.schedule is not None:
-            self._wake_waiters(entry.snapshot.schedule.executor)
         self._adopt_newer(entry)
         if entry.again:
             entry.again = False

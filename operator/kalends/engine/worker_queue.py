@@ -1,0 +1,135 @@
+"""Which resource waits for a worker of a pool, which was woken for one, and which holds a promise of one.
+
+A claim is promised a worker before it is written. Waiting resources are woken in the order in which they came, one for
+each free worker; a resource that was woken and takes no worker lets the next one be woken. Resources are known by UID:
+one that is created again under the same name shares nothing with the one before it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from kalends.engine.ports import Executor
+
+
+@dataclass(slots=True)
+class _Pool:
+    """What is known of one pool besides what the pool itself counts."""
+
+    waiting: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    """UIDs in the order in which they are woken. Not a dict: taking its first key again and again is quadratic."""
+    promised: dict[str, set[str]] = field(default_factory=dict)
+    """By UID: the runs that a worker is kept for. No set is empty."""
+    promises: int = 0
+    """How many runs that are."""
+    woken: int = 0
+    """How many resources were woken and have not looked yet."""
+
+
+class WorkerQueue:
+    """The workers of every pool: free, promised to a claim, or waited for. No operation depends on how many wait."""
+
+    def __init__(self, executors: Mapping[str, Executor], wake: Callable[[str], None]) -> None:
+        self._executors = executors
+        self._wake = wake
+        self._pools: defaultdict[str, _Pool] = defaultdict(_Pool)
+        self._waits_for: dict[str, str] = {}
+        self._woken_for: dict[str, str] = {}
+
+    def __bool__(self) -> bool:
+        """Return whether any resource waits."""
+        return bool(self._waits_for)
+
+    def free(self, executor: str, uid: str) -> int:
+        """Return how many workers a resource may still claim: those promised to others are gone."""
+        if executor not in self._executors:
+            return 0
+        pool = self._pools[executor]
+        own = len(pool.promised.get(uid, ()))
+        return self._executors[executor].free_slots() - pool.promises + own
+
+    # -- promises
+
+    def promise(self, executor: str, uid: str, runs: Iterable[str]) -> None:
+        """Keep a worker for each run until it starts; that is what the resource was woken for, if it was."""
+        pool = self._pools[executor]
+        held = pool.promised.get(uid, set()) | set(runs)
+        if not held:
+            return
+        pool.promises += len(held) - len(pool.promised.get(uid, ()))
+        pool.promised[uid] = held
+        if self._woken_for.get(uid) == executor:
+            self._look_is_over(uid)
+
+    def any_promised(self) -> bool:
+        """Return whether a claim has a worker kept for it, and has not started."""
+        return any(pool.promises for pool in self._pools.values())
+
+    def started(self, executor: str, uid: str, run: str) -> None:
+        """Drop the promise to a run that was handed to its pool: if it has started, the pool itself counts it now."""
+        pool = self._pools[executor]
+        held = pool.promised.get(uid, set())
+        if run in held:
+            self._keep(pool, uid, held - {run})
+            self.freed(executor)  # it was refused, perhaps: then the pool counts nothing
+
+    def release(self, uid: str) -> None:
+        """Drop all promises to a resource: what it claimed has started, or was not written."""
+        for executor, pool in self._pools.items():
+            if uid in pool.promised:
+                self._keep(pool, uid, set())
+                self.freed(executor)
+
+    @staticmethod
+    def _keep(pool: _Pool, uid: str, runs: set[str]) -> None:
+        pool.promises += len(runs) - len(pool.promised[uid])
+        if runs:
+            pool.promised[uid] = runs
+        else:
+            del pool.promised[uid]
+
+    # -- waiting
+
+    def wait(self, executor: str, uid: str) -> None:
+        """Put a resource at the end of those that wait for a pool, unless it waits for it already."""
+        if self._waits_for.get(uid) != executor:
+            self._leave_line(uid)
+            self._waits_for[uid] = executor
+            self._pools[executor].waiting[uid] = None
+        woken_for = self._look_is_over(uid)
+        if woken_for is not None and woken_for != executor:  # of its own pool no worker is left: it has just looked
+            self.freed(woken_for)
+
+    def leave(self, uid: str) -> None:
+        """Let a resource wait for nothing; the worker that it was woken for goes to the next one."""
+        self._leave_line(uid)
+        self.pass_on(uid)
+
+    def pass_on(self, uid: str) -> None:
+        """Let the next resource have the worker that this one was woken for, and did not take."""
+        woken_for = self._look_is_over(uid)
+        if woken_for is not None:
+            self.freed(woken_for)
+
+    def freed(self, executor: str) -> None:
+        """Wake a waiting resource for each free worker that none was woken for yet."""
+        pool = self._pools[executor]
+        while pool.waiting and self.free(executor, "") > pool.woken:
+            uid, _ = pool.waiting.popitem(last=False)
+            del self._waits_for[uid]
+            pool.woken += 1
+            self._woken_for[uid] = executor
+            self._wake(uid)
+
+    def _leave_line(self, uid: str) -> None:
+        executor = self._waits_for.pop(uid, None)
+        if executor is not None:
+            del self._pools[executor].waiting[uid]
+
+    def _look_is_over(self, uid: str) -> str | None:
+        executor = self._woken_for.pop(uid, None)
+        if executor is not None:
+            self._pools[executor].woken -= 1
+        return executor

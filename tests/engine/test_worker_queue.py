@@ -1,0 +1,226 @@
+"""The queue for workers: its laws under any order of events, and the work that it does."""
+
+from __future__ import annotations
+
+import asyncio
+import tracemalloc
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from doubles import START, Pool, every, resource
+from engine.world import World
+from kalends.engine.inbox import Inbox
+from kalends.engine.worker_queue import WorkerQueue
+from kalends.model import format_instant
+
+UIDS = st.sampled_from(["a", "b", "c", "d", "e"])
+
+
+class Workers(Pool):
+    """A pool of which a test says how many workers are free."""
+
+    def __init__(self, free: int) -> None:
+        self.free = free
+
+    def free_slots(self) -> int:
+        return self.free
+
+
+class Queueing(RuleBasedStateMachine):
+    """Resources look, claim, start, fail, wait and are deleted, in any order; the pool frees its workers late."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pool = Workers(2)
+        self.woken: list[str] = []
+        self.queue = WorkerQueue({"default": self.pool}, self.woken.append)
+        self.claims: dict[str, list[str]] = {}
+        self.waiting: set[str] = set()
+        self.names = iter(f"run-{n}" for n in range(1_000_000))
+
+    def look(self, uid: str) -> None:
+        """Decide as a resource with one run to start does: it claims a worker, or waits."""
+        self.woken = [one for one in self.woken if one != uid]
+        self.queue._wake = self.woken.append
+        self.waiting.discard(uid)
+        if self.queue.free("default", uid) > len(self.claims.get(uid, ())):
+            self.claims.setdefault(uid, []).append(next(self.names))
+            self.queue.promise("default", uid, self.claims[uid])
+            self.queue.leave(uid)
+        else:
+            self.waiting.add(uid)
+            self.queue.wait("default", uid)
+
+    @rule(uid=UIDS)
+    def looks_by_itself(self, uid):
+        self.look(uid)
+
+    @precondition(lambda self: self.woken)
+    @rule()
+    def looks_when_woken(self):
+        self.look(self.woken[0])
+
+    @rule(uid=UIDS, kept=st.booleans())
+    def a_claim_is_handed_to_the_pool(self, uid, kept):
+        """Not kept: the pool refuses it, and its worker stays free."""
+        if self.claims.get(uid):
+            run = self.claims[uid].pop()
+            self.pool.free -= kept
+            self.queue.started("default", uid, run)
+
+    @rule(uid=UIDS)
+    def its_claims_are_not_written(self, uid):
+        self.claims.pop(uid, None)
+        self.queue.release(uid)
+
+    @precondition(lambda self: self.pool.free < 2)
+    @rule()
+    def a_run_ends(self):
+        self.pool.free += 1
+        self.queue.freed("default")
+
+    @rule(uid=UIDS)
+    def it_is_deleted(self, uid):
+        self.claims.pop(uid, None)
+        self.waiting.discard(uid)
+        self.woken = [one for one in self.woken if one != uid]
+        self.queue._wake = self.woken.append
+        self.queue.leave(uid)
+        self.queue.release(uid)
+
+    @invariant()
+    def no_worker_is_free_while_a_resource_waits_that_was_not_woken(self):
+        unwoken = self.waiting - set(self.woken)
+        assert not unwoken or self.queue.free("default", "") <= len(set(self.woken))
+
+    @invariant()
+    def each_free_worker_wakes_one(self):
+        assert len(self.woken) == len(set(self.woken)) <= 2
+
+    @invariant()
+    def no_worker_is_promised_twice(self):
+        claimed = sum(len(runs) for runs in self.claims.values())
+        assert self.queue.free("default", "") == self.pool.free - claimed >= 0
+        assert self.queue.any_promised() == (claimed > 0)
+
+    @invariant()
+    def waiting_is_being_in_line(self):
+        assert bool(self.queue) == bool(self.waiting - set(self.woken))
+
+
+Queueing.TestCase.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
+test_no_order_of_events_leaves_a_free_worker_beside_a_waiting_resource = Queueing.TestCase
+
+
+def memory_of(work) -> int:
+    """Return the most bytes that a piece of work allocates at once."""
+    tracemalloc.start()
+    try:
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        work()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("free", [0, 1])
+def test_a_wake_up_copies_nothing_of_a_long_line(free):
+    pool = Workers(0)
+    queue = WorkerQueue({"default": pool}, lambda uid: None)
+    for n in range(20_000):
+        queue.wait("default", str(n))
+    pool.free = free
+    assert memory_of(lambda: queue.freed("default")) < 4096
+
+
+class Compared(str):
+    """A UID that counts how often it is compared with others."""
+
+    __slots__ = ()
+    count = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other):
+        Compared.count += 1
+        return str.__eq__(self, other)
+
+    def __ne__(self, other):
+        Compared.count += 1
+        return str.__ne__(self, other)
+
+
+def test_neither_counting_the_free_workers_nor_a_release_looks_at_the_promises_to_others():
+    queue = WorkerQueue({"default": Workers(2000)}, lambda uid: None)
+    for n in range(1000):
+        queue.promise("default", Compared(n), [f"run-{n}"])
+    Compared.count = 0
+    assert queue.free("default", Compared("7")) == 1001
+    queue.release(Compared("7"))
+    assert Compared.count < 20
+
+
+def test_a_resource_waits_in_one_line():
+    small, large, woken = Workers(0), Workers(0), []
+    queue = WorkerQueue({"small": small, "large": large}, woken.append)
+    queue.wait("small", "a")
+    queue.wait("large", "a")
+    small.free = 1
+    queue.freed("small")
+    assert woken == []
+    large.free = 1
+    queue.freed("large")
+    assert woken == ["a"]
+
+
+def test_a_resource_that_was_woken_and_waits_for_another_pool_lets_the_next_one_be_woken():
+    small, large, woken = Workers(0), Workers(0), []
+    queue = WorkerQueue({"small": small, "large": large}, woken.append)
+    queue.wait("small", "a")
+    queue.wait("small", "b")
+    small.free = 1
+    queue.freed("small")
+    queue.wait("large", "a")
+    assert woken == ["a", "b"]
+
+
+@pytest.mark.looptime
+async def test_one_free_worker_makes_one_of_many_waiting_resources_look():
+    world = World(size=1, seconds=None)
+    for n in range(30):
+        world.apply(resource(f"job-{n}", trigger={"date": {"at": format_instant(START + 60)}}))
+    async with world.running():
+        await asyncio.sleep(70)
+        looked = []
+        gather = world.scheduler._gatherer._gather
+        world.scheduler._gatherer._gather = lambda entry: looked.append(entry.ref.name) or gather(entry)
+        world.pool.end(world.pool.started[0].name)
+        await asyncio.sleep(1)
+    assert len(world.pool.started) == 2
+    assert len(set(looked)) == 2  # the one whose run ended, and the one that got its worker
+
+
+@pytest.mark.looptime
+async def test_a_resource_that_is_made_again_keeps_its_promise_while_the_old_one_is_still_acted_on():
+    world = World(size=1, seconds=None)
+    world.store.latency = 5.0
+    world.apply(resource("again", uid="old", trigger=every(60)))
+    world.apply(resource("other", trigger=every(63)))
+    async with world.running():
+        await asyncio.sleep(61)  # the claim of the old one is being written
+        world.scheduler.forget("default/again", "old")
+        world.apply(resource("again", uid="new", created=START + 60))
+        await asyncio.sleep(4.5)  # the old write has failed by now, the new claim is being written
+        assert world.scheduler._workers.free("default", "uid-of-other") == 0
+        assert world.scheduler._workers.free("default", "new") == 1
+
+
+def test_the_inbox_hands_out_in_order_without_walking_over_what_was_taken():
+    inbox = Inbox(clock=None)  # type: ignore[arg-type] - nothing here waits
+    for n in range(100):
+        inbox.put(str(n))
+    inbox.put("3")
+    assert [inbox.take() for _ in range(100)] == [str(n) for n in range(100)]

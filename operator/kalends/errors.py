@@ -4,6 +4,7 @@ KalendsError
 ├── InvalidSpec            what a user asked for cannot be done; the message says what is accepted
 │   └── InvalidSchedule    ... because of its trigger, zone or bounds
 ├── InvalidSettings        what the operator was told cannot be done
+├── InvalidTask            a callable that is marked as a task cannot be one
 ├── InvalidStatus          a status that no Kalends wrote, or that somebody edited to nonsense
 ├── JobStoreError          a write to a job store did not happen
 │   ├── Conflict           somebody else wrote in between: read again, decide again
@@ -50,6 +51,10 @@ class InvalidSchedule(InvalidSpec):
 
 class InvalidSettings(KalendsError):
     """Settings of the operator that cannot be carried out."""
+
+
+class InvalidTask(KalendsError, TypeError):
+    """A callable that cannot be a task."""
 
 
 class InvalidStatus(KalendsError):

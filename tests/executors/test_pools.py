@@ -181,7 +181,6 @@ async def test_a_run_that_is_cancelled_while_it_starts_never_goes_on(workers):
     [
         ("test.fail", "ValueError: no � such thing"),
         ("test.wordless", "WordlessError: (its text cannot be shown: RuntimeError)"),
-        ("test.exit", "SystemExit: bye"),
         ("test.interrupt", "KeyboardInterrupt"),
         ("test.recurse", "RecursionError: maximum recursion depth exceeded"),
     ],

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import functools
 import types
+from importlib.metadata import EntryPoint
 
 import pytest
 
 from kalends import task
-from kalends.errors import InvalidSettings, InvalidSpec
+from kalends.errors import InvalidSettings, InvalidSpec, InvalidTask
 from kalends.tasks import Registry, builtin
 
 
@@ -56,3 +58,100 @@ def test_arguments_that_fit_are_let_through(registry):
 def test_a_module_that_was_asked_for_and_cannot_be_imported_is_an_error():
     with pytest.raises(InvalidSettings, match="'no_such_module' cannot be imported"):
         Registry.load(["no_such_module"])
+
+
+def module_of(name: str, **attributes: object) -> types.ModuleType:
+    module = types.ModuleType(name)
+    vars(module).update(attributes)
+    return module
+
+
+def test_two_tasks_of_one_name_are_refused_with_both_places():
+    def one() -> int:
+        return 1
+
+    def two() -> int:
+        return 2
+
+    a = module_of("a", one=task(name="reports.nightly")(one))
+    b = module_of("b", two=task(name="reports.nightly")(two))
+    with pytest.raises(InvalidSettings, match=r"'reports\.nightly' is both a\.one and b\.two"):
+        Registry([a, b])
+
+
+def test_a_package_cannot_replace_a_built_in_task():
+    other = module_of("other", echo=task(name="kalends.echo")(lambda: None))
+    with pytest.raises(InvalidSettings, match=r"'kalends\.echo' is both kalends\.tasks\.builtin\.echo and other\.echo"):
+        Registry([builtin, other])
+
+
+def test_one_task_in_two_places_is_one_task():
+    def nightly() -> None: ...
+
+    marked = task(name="reports.nightly")(nightly)
+    registry = Registry([module_of("a", nightly=marked, alias=marked), module_of("b", nightly=marked)])
+    assert registry.names() == ["reports.nightly"]
+    assert registry.find("reports.nightly").place == "a.nightly"
+
+
+def numbers():
+    yield 1
+
+
+async def async_numbers():
+    yield 1
+
+
+class Numbers:
+    def __call__(self):
+        yield 1
+
+
+GENERATORS = [numbers, async_numbers, functools.partial(numbers), Numbers()]
+
+
+@pytest.mark.parametrize("function", GENERATORS)
+def test_a_generator_function_is_refused_when_it_is_marked(function):
+    with pytest.raises(InvalidTask, match="must not contain `yield`"):
+        task(name="reports.numbers")(function)
+
+
+def test_a_generator_function_to_which_a_decorator_copied_the_mark_is_refused_when_it_is_registered():
+    @task(name="reports.numbers")
+    def plain() -> None: ...
+
+    module = module_of("reports", numbers=functools.wraps(plain)(lambda: (yield 1)))
+    with pytest.raises(InvalidSettings, match=r"reports\.numbers cannot be the task 'reports\.numbers'.*`yield`"):
+        Registry([module])
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "wanted"),
+    [
+        (Numbers, "reports.numbers", "a class must not be one"),
+        (5, "reports.numbers", "must be callable"),
+        (print, "reports.print", "mark a function that calls it"),
+        ([].append, "reports.append", "mark a function that calls it"),
+        (functools.partial(print, "hello"), None, "must be given a `name`"),
+    ],
+)
+def test_what_cannot_be_marked_is_refused_with_what_can(function, name, wanted):
+    with pytest.raises(InvalidTask, match=wanted):
+        task(name=name)(function)
+
+
+def test_an_object_whose_attributes_raise_holds_no_task():
+    class Proxy:
+        def __call__(self) -> None: ...
+
+        def __getattr__(self, name: str) -> object:
+            raise RuntimeError("working outside of a request")
+
+    assert Registry([module_of("web", request=Proxy())]).names() == []
+
+
+def test_an_entry_point_that_names_no_module_is_an_error(monkeypatch):
+    point = EntryPoint("acme", "kalends.tasks.builtin:echo", "kalends.tasks")
+    monkeypatch.setattr("kalends.tasks.registry.entry_points", lambda group: [point])
+    with pytest.raises(InvalidSettings, match="must name a module, without ':'"):
+        Registry.load()

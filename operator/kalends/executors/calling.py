@@ -10,15 +10,16 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kalends.executors.results import error_text, result_text
+from kalends.executors.results import clean, error_text, result_text, text_of
 from kalends.tasks.context import Cancellation, CurrentRun, enter
+from kalends.tasks.registry import find_marked
 
 STOPPED = "stopped before it had finished"
 
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """What came of a call: a result, or an error's text. It crosses processes, so it is plain text."""
+    """The outcome of a call: a result, or the text of an error. It crosses processes, so it is plain text."""
 
     result: str | None = None
     message: str = ""
@@ -26,18 +27,51 @@ class Returned:
 
 
 def call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], run: CurrentRun) -> Returned:
-    """Call a function, plain or ``async``, and return what came of it. It never raises, whatever the function does."""
+    """Call a function, plain or ``async``, and return its outcome. It never raises, whatever the function does."""
     enter(run)
     try:
         value = function(*args, **kwargs)
         if inspect.iscoroutine(value):
             value = _run_async(value, run.cancellation)
+        never_ran = _never_ran(value)
+        if never_ran is not None:
+            return Returned(error=never_ran)
         result, message = result_text(value)
+    except SystemExit as error:
+        return _exited(error)
     except asyncio.CancelledError as error:
         return Returned(error=STOPPED if run.cancelled else error_text(error))
-    except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt of a task are its own failure
+    except BaseException as error:  # noqa: BLE001 - whatever a task raises is its own failure
         return Returned(error=error_text(error))
     return Returned(result, message)
+
+
+def _exited(error: SystemExit) -> Returned:
+    """Return what ``sys.exit`` means to a shell: nothing or 0 is success, a number fails, a text fails with it."""
+    code = SystemExit.__dict__["code"].__get__(error)
+    if code is None:
+        return Returned()
+    if not isinstance(code, int):
+        return Returned(error=clean(text_of(code)) or "ended with exit code 1")
+    number = int.__int__(code)
+    return Returned(error=f"ended with exit code {number}" if number else None)
+
+
+def _never_ran(value: object) -> str | None:
+    """Return why a call has not done its work, where it has returned code that is still to run."""
+    for kind, is_kind in _STILL_TO_RUN.items():
+        if is_kind(value):
+            with contextlib.suppress(BaseException):
+                value.close()  # type: ignore[attr-defined]  # a coroutine that is never awaited must not warn
+            return f"it returned {kind}, whose code has not run; a task must do its work when it is called"
+    return None
+
+
+_STILL_TO_RUN: Mapping[str, Callable[[object], bool]] = {
+    "a generator": inspect.isgenerator,
+    "an async generator": inspect.isasyncgen,
+    "a coroutine": inspect.iscoroutine,
+}
 
 
 def _run_async(coroutine: Coroutine[Any, Any, Any], cancellation: Cancellation) -> Any:
@@ -62,14 +96,16 @@ def _run_async(coroutine: Coroutine[Any, Any, Any], cancellation: Cancellation) 
         return runner.run(work())
 
 
-def call_by_reference(
-    reference: tuple[str, str], args: Sequence[Any], kwargs: Mapping[str, Any], run: CurrentRun
-) -> Returned:
-    """Find a function by module and qualified name, and call it: what a worker process does."""
+def find_task(module: str, name: str) -> Callable[..., Any] | str:
+    """Import a module and return its task of a name, or why there is none: what a worker process does."""
     try:
-        found: Any = importlib.import_module(reference[0])
-        for part in reference[1].split("."):
-            found = getattr(found, part)
-    except BaseException as error:  # noqa: BLE001 - a module that imports here may fail, or exit, there
-        return Returned(error=error_text(error))
-    return call(found, args, kwargs, run)
+        found = find_marked(importlib.import_module(module), name)
+    except BaseException as error:  # noqa: BLE001 - a module that imports in the operator may fail, or exit, here
+        return f"the module {module!r} cannot be imported in a worker process: {error_text(error)}"
+    return found or f"the module {module!r} has no task {name!r} once it is imported in a worker process"
+
+
+def call_by_name(module: str, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], run: CurrentRun) -> Returned:
+    """Find a task by its module and name, and call it: what a worker process does."""
+    found = find_task(module, name)
+    return Returned(error=found) if isinstance(found, str) else call(found, args, kwargs, run)

@@ -45,7 +45,7 @@ class ProcessWorkers:
         """
         task, call = task_and_call(self._registry, run)
         # Pickled for a child of ours, which trusts us. Its answers are JSON: we need not trust it.
-        question = pickle.dumps((task.reference, call.args, call.kwargs or {}, current_of(run)))
+        question = pickle.dumps((task.module, task.name, call.args, call.kwargs or {}, current_of(run)))
         conversation = _Conversation(self, await self._worker(), question)
         return Call(conversation.started, asyncio.create_task(conversation.hold(), name=run.name), conversation.stop)
 

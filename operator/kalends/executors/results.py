@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import re
@@ -15,6 +16,8 @@ RESULT_LIMIT = 1024
 """Bytes of UTF-8. A status is read by many and written often: results are cut, not refused."""
 LOOKED_AT = 16 * 1024
 """Characters of a text that are looked at: what takes long holds up every other thread."""
+MOST_PARTS = 3
+"""Notes, and errors of a group, that the text of an exception has."""
 
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
 # Line breaks and tabs stay. Marks that turn the direction of writing can make a text read as what it is not.
@@ -44,8 +47,8 @@ def result_text(value: Any) -> tuple[str | None, str]:
         return None, ""
     try:
         return clean(orjson.dumps(_Excerpt().of(value)).decode()), ""
-    except Exception as error:  # noqa: BLE001 - the value's own code may be called, and raise whatever it likes
-        return None, clean(f"its result is not kept, as it is no JSON value: {_message(error)}")
+    except BaseException as error:  # noqa: BLE001 - the value's own code may be called, and raise whatever it likes
+        return None, clean(f"its result is not kept, as it is no JSON value: {text_of(error)}")
 
 
 class _Excerpt:
@@ -78,14 +81,31 @@ class _Excerpt:
 
 
 def error_text(error: BaseException) -> str:
-    """Return an exception's type and message."""
-    message = _message(error)
-    name = type(error).__name__
-    return clean(f"{name}: {message}" if message else name)
+    """Return an exception's type and message, its notes, and the errors that it groups or that caused it."""
+    parts = [_named(error)]
+    with contextlib.suppress(BaseException):  # attributes may be properties of the exception's own class
+        notes = getattr(error, "__notes__", None)
+        parts += [text_of(note) for note in notes[:MOST_PARTS]] if isinstance(notes, list) else []
+    if isinstance(error, BaseExceptionGroup):
+        grouped = BaseExceptionGroup.__dict__["exceptions"].__get__(error)
+        parts += [f"of these: {_named(one)}" for one in grouped[:MOST_PARTS]]
+    cause = BaseException.__dict__["__cause__"].__get__(error)
+    if cause is not None:
+        parts.append(f"caused by {_named(cause)}")
+    return clean("; ".join(parts))
 
 
-def _message(error: BaseException) -> str:
+def _named(error: BaseException) -> str:
+    # The class's own name: a metaclass may have a `__name__` that raises.
+    name = str.__str__(type.__dict__["__name__"].__get__(type(error)))
+    message = text_of(error)
+    return f"{name}: {message}" if message else name
+
+
+def text_of(value: object) -> str:
+    """Return ``str(value)``, cut. It never raises, although the value's own code makes the text, and may be wrong."""
     try:
-        return str(error)[:LOOKED_AT]
-    except Exception as again:  # noqa: BLE001 - the text of an exception is made by code that may be wrong, too
-        return f"(its text cannot be shown: {type(again).__name__})"
+        # A subclass of `str` is text as well, and may have methods that raise.
+        return str.__str__(str(value))[:LOOKED_AT]
+    except BaseException as again:  # noqa: BLE001 - SystemExit out of `__str__` would end the thread of a pool
+        return f"(its text cannot be shown: {type.__dict__['__name__'].__get__(type(again))})"

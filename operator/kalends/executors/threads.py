@@ -7,6 +7,7 @@ would keep the operator from ending.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import queue
 import threading
@@ -60,12 +61,14 @@ class ThreadWorkers:
             ended.set_result(returned)
 
         def work() -> None:
-            # Nothing of the operator's context is the task's business.
-            returned = contextvars.Context().run(call, task.function, call_.args, call_.kwargs or {}, current)
+            returned = Returned(error="its thread ended before it had returned")
             try:
-                loop.call_soon_threadsafe(settle, returned)
-            except RuntimeError:
-                return  # the loop is closed: the process is ending, and nobody waits
+                # Nothing of the operator's context is visible to the task.
+                returned = contextvars.Context().run(call, task.function, call_.args, call_.kwargs or {}, current)
+            finally:
+                # An exception may reach this thread from outside, at any instruction: the run has ended all the same.
+                with contextlib.suppress(RuntimeError):  # the loop is closed: the process is ending
+                    loop.call_soon_threadsafe(settle, returned)
 
         if self._busy == len(self._threads):
             self._add_thread()
@@ -84,7 +87,8 @@ class ThreadWorkers:
 
     def _serve(self) -> None:
         while (work := self._calls.get()) is not None:
-            work()
+            with contextlib.suppress(BaseException):  # the run is settled: the thread serves the next one
+                work()
 
     async def close(self) -> None:
         """Let the threads end, each after the call it is at."""

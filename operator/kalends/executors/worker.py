@@ -13,7 +13,7 @@ from dataclasses import asdict
 
 import orjson
 
-from kalends.executors.calling import Returned, call_by_reference
+from kalends.executors.calling import Returned, call_by_name
 from kalends.executors.framing import HEADER, STARTED, framed, length_of
 from kalends.executors.results import error_text
 
@@ -38,7 +38,7 @@ def serve(descriptor: int) -> None:
 
 def _answer(question: bytes) -> Returned:
     try:
-        return call_by_reference(*pickle.loads(question))  # noqa: S301 - asked by the operator that started us
+        return call_by_name(*pickle.loads(question))  # noqa: S301 - asked by the operator that started us
     except BaseException as error:  # noqa: BLE001 - a question that cannot be read fails its run, and no other
         return Returned(error=error_text(error))
 

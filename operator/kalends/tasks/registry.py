@@ -1,7 +1,8 @@
-"""Which tasks there are: those marked with ``@task`` in modules that the operator was told to load.
+"""The registry of tasks: callables marked with ``@task`` in modules that the operator was configured to load.
 
 A resource names a task; it can never name a path to import. Modules come from the entry-point group ``kalends.tasks``
-of installed packages, and from the allow-list in the settings.
+of installed packages, and from the allow-list in the settings. A worker process finds a task as the operator did, by
+the module that holds it and its mark: never by the name of a function, which may belong to another one by then.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ import contextlib
 import importlib
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any, TypeVar, overload
 
-from kalends.errors import InvalidSettings, InvalidSpec
+from kalends.errors import InvalidSettings, InvalidSpec, InvalidTask
 
 log = logging.getLogger(__name__)
 
@@ -32,20 +33,23 @@ class Task:
 
     name: str
     function: Callable[..., Any]
+    module: str
+    """The module in which it was found: a worker process imports that, and looks for the mark."""
+    attribute: str
     signature: inspect.Signature | None = field(init=False, compare=False, repr=False)
-    """What arguments it takes; None where that cannot be told. Found once: ten thousand resources may name one task."""
+    """Its parameters; None where they cannot be read. Computed once: ten thousand resources may name one task."""
 
     def __post_init__(self) -> None:
-        """Find the signature."""
+        """Read the signature."""
         signature = None
-        with contextlib.suppress(ValueError, TypeError):  # some built-in callables tell none
+        with contextlib.suppress(ValueError, TypeError):  # some built-in callables have none
             signature = inspect.signature(self.function)
         object.__setattr__(self, "signature", signature)
 
     @property
-    def reference(self) -> tuple[str, str]:
-        """The module and the qualified name, by which another process finds it."""
-        return self.function.__module__, self.function.__qualname__
+    def place(self) -> str:
+        """The module and the attribute that hold it, for messages."""
+        return f"{self.module}.{self.attribute}"
 
 
 @overload
@@ -55,18 +59,61 @@ def task(*, name: str) -> Callable[[Function], Function]: ...
 
 
 def task(function: Function | None = None, /, *, name: str | None = None) -> Function | Callable[[Function], Function]:
-    """Mark a function, plain or ``async``, as a task.
+    """Mark a callable as a task: a function, plain or ``async``, a ``functools.partial``, an object with ``__call__``.
 
     Args:
-        function: The function; it stays as it is.
+        function: The callable; it stays as it is.
         name: What resources call it; by default its module and name: ``reports.nightly``.
+
+    Raises:
+        InvalidTask: It cannot be a task; the message says what can.
     """
 
     def mark(function: Function) -> Function:
-        setattr(function, _MARK, name or f"{function.__module__}.{function.__qualname__}")
+        refusal = why_no_task(function)
+        if refusal is not None:
+            raise InvalidTask(f"{_shown(function)} cannot be a task: {refusal}")
+        try:
+            setattr(function, _MARK, name or f"{function.__module__}.{function.__qualname__}")
+        except AttributeError as error:
+            wanted = "mark a function that calls it" if name else "it must be given a `name`, as it has none itself"
+            raise InvalidTask(f"{_shown(function)} cannot be marked as a task: {wanted}") from error
         return function
 
     return mark if function is None else mark(function)
+
+
+def why_no_task(function: object) -> str | None:
+    """Return why calling a marked object would not do its work, or None."""
+    if isinstance(function, type):
+        return "a class must not be one; mark a function, or an object of the class that has `__call__`"
+    if not callable(function):
+        return "it must be callable"
+    called = [function, type(function).__call__]
+    if any(inspect.isgeneratorfunction(one) or inspect.isasyncgenfunction(one) for one in called):
+        return "calling a generator function runs none of its code; it must not contain `yield`"
+    return None
+
+
+def find_marked(module: ModuleType, name: str) -> Callable[..., Any] | None:
+    """Return the callable of a module that is marked as the task of this name, or None."""
+    return next((value for _, value, mark in _marked(module) if mark == name), None)
+
+
+def _marked(module: ModuleType) -> Iterator[tuple[str, Callable[..., Any], str]]:
+    for attribute, value in list(vars(module).items()):
+        if not callable(value):
+            continue
+        try:
+            mark = getattr(value, _MARK, None)
+        except Exception:  # noqa: BLE001, S112 - a proxy whose own code fails holds no task
+            continue
+        if isinstance(mark, str):
+            yield attribute, value, mark
+
+
+def _shown(function: object) -> str:
+    return getattr(function, "__qualname__", None) or f"an object of the class {type(function).__qualname__}"
 
 
 class Registry:
@@ -81,18 +128,25 @@ class Registry:
     def load(cls, module_names: Sequence[str] = ()) -> Registry:
         """Return the tasks of installed packages and of the allowed modules.
 
-        An installed package that fails to import is logged and left out; an allowed module that does is an error, as
-        somebody asked for it by name.
+        An installed package that fails to import is logged and left out; an allowed module that fails is an error, as
+        the settings name it.
 
         Raises:
-            InvalidSettings: An allowed module cannot be imported.
+            InvalidSettings: An allowed module cannot be imported, a marked object cannot be a task, or two tasks have
+                one name.
         """
         registry = cls()
         for entry_point in entry_points(group=ENTRY_POINT_GROUP):
             try:
-                registry.add_module(entry_point.load())
+                module = entry_point.load()
             except Exception:
                 log.exception("entry point %s of group %s cannot be loaded", entry_point.value, ENTRY_POINT_GROUP)
+                continue
+            if not isinstance(module, ModuleType):
+                raise InvalidSettings(
+                    f"entry point {entry_point.value!r} of group {ENTRY_POINT_GROUP} must name a module, without ':'"
+                )
+            registry.add_module(module)
         for name in module_names:
             try:
                 module = importlib.import_module(name)
@@ -104,11 +158,21 @@ class Registry:
         return registry
 
     def add_module(self, module: ModuleType) -> None:
-        """Register every function of a module that is marked as a task."""
-        for value in list(vars(module).values()):
-            name = getattr(value, _MARK, None) if callable(value) else None
-            if isinstance(name, str):
-                self._tasks[name] = Task(name, value)
+        """Register every callable of a module that is marked as a task.
+
+        Raises:
+            InvalidSettings: A marked object cannot be a task, or another task has its name.
+        """
+        for attribute, function, name in _marked(module):
+            found = Task(name, function, module.__name__, attribute)
+            refusal = why_no_task(function)  # a decorator may have copied the mark
+            if refusal is not None:
+                raise InvalidSettings(f"{found.place} cannot be the task '{name}': {refusal}")
+            known = self._tasks.setdefault(name, found)
+            if known.function is not function:
+                raise InvalidSettings(
+                    f"each task must have a name of its own, but '{name}' is both {known.place} and {found.place}"
+                )
 
     def names(self) -> list[str]:
         """Return the names of all tasks, sorted."""
@@ -118,7 +182,7 @@ class Registry:
         """Return a task.
 
         Raises:
-            InvalidSpec: There is none of that name; the message says which there are.
+            InvalidSpec: No task has that name; the message lists those that are registered.
         """
         found = self._tasks.get(name)
         if found is not None:

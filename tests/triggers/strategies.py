@@ -38,6 +38,7 @@ class Said:
     text: str
     values: frozenset[int]
     star: bool = False
+    """The text begins with a star."""
     everything: bool = False
 
 
@@ -113,7 +114,7 @@ def lists(draw: st.DrawFn, items: st.SearchStrategy[Said], most: int = 3) -> Sai
     return Said(
         ",".join(part.text for part in parts),
         frozenset().union(*(part.values for part in parts)),
-        star=any(part.star for part in parts),
+        star=parts[0].star,
         everything=any(part.everything for part in parts),
     )
 
@@ -129,7 +130,7 @@ def said(text: str, high: int) -> Said:
         span, _, step = item.partition("/")
         first, _, last = ("0", "-", str(high)) if span == "*" else span.partition("-")
         values |= set(range(int(first), int(last or first) + 1, int(step or 1)))
-    return Said(text, frozenset(values), star="*" in text, everything="*" in text and "/" not in text)
+    return Said(text, frozenset(values), star=text.startswith("*"), everything="*" in text and "/" not in text)
 
 
 fixed_hours_at_changes = st.sampled_from(

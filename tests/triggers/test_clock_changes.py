@@ -138,19 +138,51 @@ def listed(trigger: Trigger, instant: int, count: int) -> list[int]:
     [
         ({"hour": 2, "minute": 30}, ["31 03:00:00+0200", "01 02:30:00+0200"]),
         ({"hour": 2, "minute": 30, "second": "10,20"}, ["31 03:00:00+0200", "01 02:30:10+0200"]),
-        ({"hour": 2, "minute": 30, "second": "*/10"}, ["01 02:30:00+0200", "01 02:30:10+0200"]),
+        ({"hour": 2, "minute": 30, "second": "*/10"}, ["31 03:00:00+0200", "01 02:30:00+0200", "01 02:30:10+0200"]),
+        ({"hour": 2, "minute": 30, "second": "*"}, ["31 03:00:00+0200", "01 02:30:00+0200", "01 02:30:01+0200"]),
         ({"hour": 2, "minute": "*"}, ["01 02:00:00+0200", "01 02:01:00+0200"]),
+        ({"hour": "2,*/12", "minute": 30}, ["31 00:30:00+0100", "31 03:00:00+0200", "31 12:30:00+0200"]),
+        ({"hour": "*/12,2", "minute": 30}, ["31 00:30:00+0100", "31 12:30:00+0200", "01 00:30:00+0200"]),
+        ({"hour": 2, "minute": "5,*/30"}, ["31 03:00:00+0200", "01 02:00:00+0200", "01 02:05:00+0200"]),
         ({"hour": "2-3"}, ["31 03:00:00+0200", "01 02:00:00+0200"]),
         ({"minute": 30}, ["31 00:30:00+0100", "31 01:30:00+0100", "31 03:30:00+0200"]),
     ],
 )
-def test_a_star_in_hour_minute_or_second_makes_cron_fields_follow_the_clock(
+def test_cron_fields_follow_the_clock_if_hour_or_minute_begins_with_a_star(
     cron: dict[str, Any], adjust: list[str]
 ) -> None:
     found = coming(
         build("Europe/Berlin", trigger={"cron": cron}), at("2024-03-31", "Europe/Berlin"), len(adjust), "Europe/Berlin"
     )
     assert [text[8:] for text in found] == adjust
+
+
+@pytest.mark.parametrize(
+    ("spec", "day", "expected"),
+    [
+        # 02:00 to 03:00 is left out on 2025-03-30, and repeated on 2025-10-26
+        ({"trigger": {"cron": {"hour": 2, "minute": 30, "second": "*/20"}}}, "2025-03-30", ["03:00:00+0200"]),
+        (
+            {"trigger": {"cron": {"hour": 2, "minute": 30, "second": "*/20"}}},
+            "2025-10-26",
+            ["02:30:00+0200", "02:30:20+0200", "02:30:40+0200"],
+        ),
+        ({"schedule": "5,*/30 2 * * *"}, "2025-03-30", ["03:00:00+0200"]),
+        ({"schedule": "5,*/30 2 * * *"}, "2025-10-26", ["02:00:00+0200", "02:05:00+0200", "02:30:00+0200"]),
+        ({"schedule": "*/30,5 2 * * *"}, "2025-03-30", []),
+        ({"schedule": "30 2,*/12 * * *"}, "2025-03-30", ["00:30:00+0100", "03:00:00+0200", "12:30:00+0200"]),
+        ({"schedule": "30 2,*/12 * * *"}, "2025-10-26", ["00:30:00+0200", "02:30:00+0200", "12:30:00+0100"]),
+        ({"schedule": "30 */12,2 * * *"}, "2025-03-30", ["00:30:00+0100", "12:30:00+0200"]),
+    ],
+)
+def test_only_a_star_that_begins_the_hour_or_the_minute_follows_the_clock(
+    spec: dict[str, Any], day: str, expected: list[str]
+) -> None:
+    trigger = build("Europe/Berlin", **spec)
+    start, stop = (at(f"{day}T00:00", "Europe/Berlin"), at(f"{day}T23:59:59", "Europe/Berlin"))
+    tally = trigger.tally(start - 1, stop)
+    found = coming(trigger, start - 1, tally.count, "Europe/Berlin") if tally.count else []
+    assert [text[11:] for text in found] == expected
 
 
 @pytest.mark.parametrize(

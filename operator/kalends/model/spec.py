@@ -48,7 +48,8 @@ class ScheduledJobSpec(Wire):
     for the same fire time, and never after the next one. Unset: 0."""
     daylight_saving: DaylightSaving = DaylightSaving.ADJUST
     """daylightSaving says what happens to wall times that a change of the clocks leaves out or repeats. Adjust: a
-    daily job runs once a day; Literal: it is left out, or runs twice, as with CronJob. Unset: Adjust."""
+    daily job runs once a day, while a cron expression whose minute or hour begins with `*` follows the clocks; Literal:
+    it is left out, or runs twice, as with CronJob. Unset: Adjust."""
 
     suspend: Flag = False
     """suspend stops fire times from being due. Runs that have started go on; a resumed schedule starts from now and

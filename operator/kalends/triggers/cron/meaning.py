@@ -82,10 +82,11 @@ def meaning_of_eight(fields: EightFields) -> Meaning:
         weekdays=_wrapped(values_of(DAY_OF_WEEK, fields[DAY_OF_WEEK])[0]),
         weeks=0 if _unrestricted(fields[WEEK]) else values_of(WEEK, fields[WEEK])[0],
     )
-    clock = [fields[field] for field in (HOUR_OF_DAY, MINUTE_OF_HOUR, SECOND_OF_MINUTE)]
-    hours, minutes, seconds = (values_of(SECOND_OF_MINUTE, items)[0] for items in clock)
+    hours, minutes, seconds = (
+        values_of(field, fields[field])[0] for field in (HOUR_OF_DAY, MINUTE_OF_HOUR, SECOND_OF_MINUTE)
+    )
     years = None if _unrestricted(fields[YEAR]) else members(values_of(YEAR, fields[YEAR])[0])
-    return Meaning(rule, hours, minutes, seconds, years, follows_clock(*clock))
+    return Meaning(rule, hours, minutes, seconds, years, follows_clock(fields[HOUR_OF_DAY], fields[MINUTE_OF_HOUR]))
 
 
 def cron_trigger(meaning: Meaning, zone: Zone, *, literal: bool) -> WallTrigger | None:
@@ -97,16 +98,21 @@ def cron_trigger(meaning: Meaning, zone: Zone, *, literal: bool) -> WallTrigger 
     return WallTrigger(zone, days, times, once=not literal and not meaning.follows_clock)
 
 
-def follows_clock(*fields: Items) -> bool:
-    """Tell whether an item of these time fields begins with a star: the rule then follows changes of the clocks.
+def follows_clock(hour: Items, minute: Items) -> bool:
+    """Return whether the rule follows changes of the clocks: its hour or its minute begins with a star.
 
-    ``H/15`` is ``*/15`` with an offset and counts as one.
+    This is the rule of Debian's cron (man 8 cron): its parser looks at the first character of these two fields. A star
+    later in a list leaves the times fixed, and so does a star in ``second``, a field that Debian's cron does not have.
+    ``H/15`` is ``*/15`` with an offset and counts as a star.
     """
-    return any(
-        (isinstance(item, Values) and item.star) or (isinstance(item, Hashed) and item.whole and item.step is not None)
-        for items in fields
-        for item in items
-    )
+    return any(_begins_with_star(items) for items in (hour, minute))
+
+
+def _begins_with_star(items: Items) -> bool:
+    first = items[0]
+    if isinstance(first, Hashed):
+        return first.whole and first.step is not None
+    return isinstance(first, Values) and first.star
 
 
 def _unrestricted(items: Items) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kalends.engine.ports import JobView, Notice, Run, RunReport, Snapshot, StartRefused
+from kalends.engine.ports import JobView, Notice, Run, RunReport, Snapshot, StartDeferred, StartRefused
 from kalends.engine.schedule import Defaults, Schedule, Target
 from kalends.engine.state import Ref
 from kalends.errors import Unavailable
@@ -179,6 +179,10 @@ class Cluster:
         self.jobs: dict[str, dict[str, JobView]] = {}
         self.down = False
         self.refuses: StartRefused | None = None
+        self.defers: StartDeferred | None = None
+        self.quota: int | None = None
+        """How many Jobs there may be at once."""
+        self.tries = 0
         self.refuses_check: StartRefused | None = None
         self._clock = clock or LoopClock()
         self._gone: set[tuple[str, str]] = set()
@@ -195,11 +199,18 @@ class Cluster:
             raise self.refuses_check
 
     async def start(self, run: Run) -> None:
+        jobs = self.jobs.setdefault(run.ref.uid, {})
+        if run.name in jobs:
+            return
+        self.tries += 1
         if self.down:
             raise Unavailable("the API server is down")
         if self.refuses is not None:
             raise self.refuses
-        jobs = self.jobs.setdefault(run.ref.uid, {})
+        if self.defers is not None:
+            raise self.defers
+        if self.quota is not None and sum(len(one) for one in self.jobs.values()) >= self.quota:
+            raise StartDeferred(f"403 Forbidden: exceeded quota: few, used: count/jobs.batch={self.quota}")
         if run.name not in jobs and (run.ref.uid, run.name) not in self._gone:
             self.created.append(run.name)
             jobs[run.name] = JobView(

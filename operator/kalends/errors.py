@@ -16,6 +16,11 @@ KalendsError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+NAMESPACE_TERMINATING = "NamespaceTerminating"
+"""The cause that the API server gives (``details.causes``) for a 403 in a namespace that is being deleted."""
+
 
 class KalendsError(Exception):
     """The root of the tree."""
@@ -89,11 +94,23 @@ class Unavailable(JobStoreError):
 
 
 class ApiError(KalendsError):
-    """The API server answered with an error (``status`` is its HTTP status), or not at all (``status`` is 0)."""
+    """The API server answered with an error (``status`` is its HTTP status), or not at all (``status`` is 0).
 
-    def __init__(self, status: int, reason: str, message: str, *, retry_after: float | None = None) -> None:
+    ``causes``: the reasons in the ``details.causes`` of its answer.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        causes: Sequence[str] = (),
+    ) -> None:
         super().__init__(f"{status} {reason}: {message}" if status else f"{reason}: {message}")
         self.status = status
         self.reason = reason
         self.message = message
         self.retry_after = retry_after
+        self.causes = tuple(causes)

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metr
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from kalends.engine.ports import Decided, Ended, Notice, Turned, Verdict
+from kalends.engine.ports import Decided, Ended, Notice, StartPutOff, Turned, Verdict
 from kalends.model.reasons import Reason
 
 SUB_SECOND = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
@@ -92,6 +92,13 @@ class Metrics:
         self._fire_times = Counter(
             "kalends_fire_times", "Fire times, by what was decided on them.", ["decision"], registry=into
         )
+        self._put_off = Counter(
+            "kalends_starts_put_off",
+            "Starts that were refused for a reason that may pass (quota, permission, admission, no answer); each try "
+            "counts.",
+            ["executor"],
+            registry=into,
+        )
         self._runs = Counter("kalends_runs", "Runs that have ended.", ["executor", "outcome"], registry=into)
         self._durations = Histogram(
             "kalends_run_duration_seconds", "How long runs took.", ["executor"], buckets=RUNS, registry=into
@@ -125,6 +132,8 @@ class Metrics:
             case Ended(report=report, executor=executor):
                 self._runs.labels(executor, report.outcome.value).inc()
                 self._durations.labels(executor).observe(max(0, report.completed - report.started))
+            case StartPutOff(executor=executor):
+                self._put_off.labels(executor).inc()
             case Turned(reason=Reason.INTERNAL_ERROR):
                 self._errors.labels("resource").inc()
             case _:

@@ -16,9 +16,18 @@ def test_every_resource_is_in_one_state_and_every_state_is_named():
         _ready(Reason.EXHAUSTED),
         _ready(Reason.INVALID_SCHEDULE, status=False),
         _ready(Reason.UNKNOWN_TASK, status=False),
+        _ready(Reason.START_REFUSED, status=False),
     ]
-    assert by_state(records) == {"Armed": 1, "Suspended": 1, "Exhausted": 1, "Invalid": 2, "Pending": 2}
-    assert by_state([]) == {"Armed": 0, "Suspended": 0, "Exhausted": 0, "Invalid": 0, "Pending": 0}
+    assert by_state(records) == {
+        "Armed": 1,
+        "Suspended": 1,
+        "Exhausted": 1,
+        "StartRefused": 1,
+        "Invalid": 2,
+        "Pending": 2,
+    }
+    assert set(by_state([]).values()) == {0}
+    assert by_state([]).keys() == by_state(records).keys()
 
 
 def test_runs_that_a_record_does_not_list_are_jobs():

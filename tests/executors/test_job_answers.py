@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from doubles import START
-from kalends.engine.ports import Run, StartRefused
+from kalends.engine.ports import NamespaceTerminating, Run, StartDeferred, StartRefused
 from kalends.engine.schedule import JobTemplate
 from kalends.engine.state import Ref
 from kalends.errors import ApiError, Unavailable
@@ -74,6 +74,18 @@ def test_what_may_be_over_when_a_run_is_due_does_not_make_a_template_invalid(sta
 @pytest.mark.parametrize("status", [0, 401, 429, 500, 503])
 def test_where_nothing_was_checked_it_is_checked_again(status):
     assert isinstance(after_dry_run(ApiError(status, "Reason", "x"), RUN), Unavailable)
+
+
+def test_a_namespace_that_is_being_deleted_is_known_by_the_cause_that_the_server_gives():
+    error = ApiError(403, "Forbidden", TERMINATING, causes=["NamespaceTerminating"])
+    assert isinstance(after_creation(error, RUN), NamespaceTerminating)
+    assert not isinstance(after_creation(ApiError(403, "Forbidden", TERMINATING), RUN), NamespaceTerminating)
+
+
+def test_a_refusal_of_a_job_that_may_exist_by_an_earlier_request_is_not_certain():
+    error = ApiError(403, "Forbidden", QUOTA)
+    assert isinstance(after_creation(error, RUN), StartDeferred)
+    assert not isinstance(after_creation(error, RUN, may_exist=True), StartDeferred)
 
 
 def test_only_a_name_that_exists_is_taken():

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from doubles import START
-from kalends.engine.ports import Run
+from kalends.engine.ports import Run, StartDeferred
 from kalends.engine.schedule import JobTemplate
 from kalends.engine.state import Ref
 from kalends.errors import Unavailable
@@ -78,3 +78,32 @@ async def test_one_that_was_refused_for_now_is_not_looked_for(world):
         await world.jobs.start(FIRST)
     await world.jobs.start(LATER)
     assert world.api.count_of("GET", "/jobs") == 0
+
+
+async def test_a_refusal_is_certain_unless_an_earlier_creation_of_the_same_job_got_no_answer(world):
+    world.api.faults.append(Fault(requests_to("POST"), status=403))
+    with pytest.raises(StartDeferred):
+        await world.jobs.start(FIRST)
+    world.api.faults += [Fault(requests_to("POST"), lost="answer"), Fault(requests_to("POST"), status=403)]
+    for _ in range(2):
+        with pytest.raises(Unavailable) as raised:
+            await world.jobs.start(FIRST)
+        assert not isinstance(raised.value, StartDeferred)
+    await world.jobs.start(FIRST)
+    assert world.names() == [FIRST.name]
+
+
+@pytest.mark.parametrize("status", [500, 503, 504])
+async def test_an_error_of_the_server_leaves_open_whether_the_job_was_created(world, status):
+    world.api.faults.append(Fault(requests_to("POST"), status=status))
+    with pytest.raises(Unavailable) as raised:
+        await world.jobs.start(FIRST)
+    assert not isinstance(raised.value, StartDeferred)
+
+
+async def test_a_job_that_was_looked_for_and_is_not_there_leaves_nothing_open(world):
+    world.api.faults.append(Fault(requests_to("POST"), lost="request"))
+    with pytest.raises(Unavailable):
+        await world.jobs.start(FIRST)
+    with pytest.raises(StartDeferred):
+        await world.jobs.start(LATER)

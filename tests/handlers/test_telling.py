@@ -21,6 +21,8 @@ def ended(outcome: Outcome, reason: str = "", message: str = "") -> Ended:
     [
         (Decided(REF, Verdict.MISSED, 3, START, Reason.DEADLINE_EXCEEDED, "late"), Reason.RUN_MISSED),
         (Decided(REF, Verdict.SKIPPED, 1, START, Reason.TOO_MANY_INSTANCES, "full"), Reason.RUN_SKIPPED),
+        (Decided(REF, Verdict.COALESCED, 10, START, Reason.COALESCED, "another"), Reason.RUNS_COALESCED),
+        (Turned(REF, Reason.START_REFUSED, "403 Forbidden", ready=False), Reason.START_REFUSED),
         (ended(Outcome.FAILED, "Exception", "ValueError: no"), Reason.RUN_FAILED),
         (ended(Outcome.TIMED_OUT), Reason.RUN_FAILED),
         (ended(Outcome.LOST, "HolderGone"), Reason.RUN_LOST),

@@ -2,6 +2,9 @@
 
 Claims that are on record start; Jobs are created (twice is once); then the record is written, under the version that
 the decision was made from; last, Jobs beyond their limits go. Whatever fails is decided anew from what is then true.
+
+A start that is refused for a reason that may pass does not hold up the rest: it is noted, and the next decision, made
+at once, leaves that start out and records and deletes what is to be recorded and deleted.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from collections.abc import Mapping, Sequence
 
 from kalends.clock import Clock
 from kalends.engine.drafting import run_of
+from kalends.engine.ending_namespaces import EndingNamespaces
 from kalends.engine.entry import Entry
 from kalends.engine.facts import Decision
 from kalends.engine.naming import run_name
@@ -22,13 +26,17 @@ from kalends.engine.ports import (
     Jobs,
     JobStore,
     Listener,
+    NamespaceTerminating,
     Notice,
     Problem,
     Removed,
     Run,
     RunReport,
+    StartDeferred,
+    StartPutOff,
     StartRefused,
 )
+from kalends.engine.start_trouble import ANY_FIRE_TIME, TRIES_UNTIL_NOTICED, StartTrouble, pause_after
 from kalends.engine.state import ActiveRun, Ref, State
 from kalends.engine.worker_queue import WorkerQueue
 from kalends.errors import Conflict, Gone, Refused, Unavailable
@@ -68,7 +76,12 @@ class Actor:
         self._executors = executors
         self._jobs = jobs
         self._workers = workers
+        self._namespaces = EndingNamespaces(clock)
         self._listeners = listeners
+
+    def saw_new(self, ref: Ref) -> None:
+        """Take note of a resource that is new: nothing can be created in a namespace that is being deleted."""
+        self._namespaces.revive(ref.namespace)
 
     @staticmethod
     def nothing_to_do(entry: Entry, decision: Decision) -> bool:
@@ -113,6 +126,8 @@ class Actor:
             # What starts before it is on record must not contradict what is. Claims cannot: their write would fail.
             return await self._read_again(entry)
         try:
+            # A start that is refused ends this decision, and the next one does without it: what has ended is recorded,
+            # and Jobs beyond their limits are deleted, whatever becomes of starts.
             if not await self._start_claimed(entry, decision.starts_claimed):
                 return True
             if not await self._start_before(entry, decision.starts_before):
@@ -144,9 +159,10 @@ class Actor:
             entry.here[run.name] = run.executor
             try:
                 await self._executors[run.executor].start(run)
-            except Unavailable:
+            except Unavailable as error:
                 del entry.here[run.name]
-                raise
+                self._put_off(entry, run, error)
+                return False
             except StartRefused as refusal:
                 now = int(self._clock.now())
                 entry.reports[run.name] = RunReport(
@@ -159,6 +175,8 @@ class Actor:
                 entry.reports[run.name] = RunReport(
                     run.ref, run.name, run.fire_time, Outcome.LOST, now, now, Reason.INTERNAL_ERROR, told
                 )
+            else:
+                entry.trouble = None
             self._workers.started(run.executor, entry.ref.uid, run.name)
         return True
 
@@ -168,10 +186,47 @@ class Actor:
             if entry.outdated or self._is_late(run):
                 return False
             try:
+                self._namespaces.insist_on(entry.ref.namespace)
                 await self._executors[run.executor].start(run)
             except StartRefused as refusal:
                 entry.refused[run.name] = Refusal(refusal.reason, refusal.message)
+            except NamespaceTerminating as error:
+                self._leave_alone(entry, run, error)
+                return False
+            except Unavailable as error:
+                self._put_off(entry, run, error)
+                return False
+            else:
+                entry.trouble = None
+                self._namespaces.revive(entry.ref.namespace)
         return not any(run.name in entry.refused for run in runs)
+
+    def _put_off(self, entry: Entry, run: Run, error: Unavailable) -> None:
+        """Note that a start was refused and may be possible later: until then it is left out of decisions."""
+        # A pool starts a run or says that it did not; of a Job, only some answers say that it was not created.
+        certain = isinstance(error, StartDeferred) or not self._executors[run.executor].outlives_us
+        before, wish = entry.trouble, min(error.retry_after or 0.0, LONGEST_WISH)
+        tries = 1 if before is None else before.tries + 1
+        pause = pause_after(tries, certain=certain) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads tries
+        newest = run.fire_time if before is None else max(run.fire_time, before.up_to)
+        entry.trouble = trouble = StartTrouble(
+            str(error),
+            tries,
+            certain=certain,
+            up_to=ANY_FIRE_TIME if wish else newest,
+            not_before=self._clock.monotonic() + max(pause, wish),
+        )
+        self._tell(entry.ref, [StartPutOff(entry.ref, run.executor, trouble.message)])
+        if trouble.tries == TRIES_UNTIL_NOTICED:
+            self._tell(entry.ref, [Delayed(entry.ref, trouble.message)])
+        level = logging.WARNING if trouble.tries <= TRIES_UNTIL_NOTICED else logging.DEBUG
+        log.log(level, "%s: %s was not started: %s", entry.ref.key, run.name, trouble.message)
+
+    def _leave_alone(self, entry: Entry, run: Run, error: NamespaceTerminating) -> None:
+        """Try no start of a resource whose namespace is being deleted, and decide nothing about it, for minutes."""
+        until = self._namespaces.leave_alone(entry.ref.namespace)
+        entry.trouble = StartTrouble(str(error), 1, certain=False, up_to=ANY_FIRE_TIME, not_before=until)
+        log.debug("%s: %s was not started: %s", entry.ref.key, run.name, error)
 
     def _is_late(self, run: Run) -> bool:
         """Return whether it is too late by now: starting those before it takes its time."""

@@ -100,6 +100,15 @@ def due_now(
     return Due(tally.count, tally.last, missed, coalesced, last_coalesced, chosen, adopted)
 
 
+def coalesced_before(schedule: Schedule, due: Due, after: Instant, undecided: Instant) -> tuple[int, Instant | None]:
+    """Return how many fire times before one that stays undecided were coalesced, and the last of them."""
+    start = max(after, due.missed.last or after)
+    before = schedule.trigger.tally(start, undecided - 1)
+    taken = {t for t in (*due.chosen, *due.adopted) if start < t < undecided}
+    count = before.count - len(taken)
+    return count, _last_but(schedule.trigger, before, start, taken) if count else None
+
+
 def _missed(
     schedule: Schedule, after: Instant, until: Instant, now: float, adopted: tuple[Instant, ...]
 ) -> tuple[Tally, Instant]:

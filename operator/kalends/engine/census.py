@@ -10,7 +10,7 @@ from kalends.engine.state import State
 from kalends.model.reasons import Reason
 
 INVALID = "Invalid"
-STATES = (Reason.ARMED, Reason.SUSPENDED, Reason.EXHAUSTED, INVALID, Reason.PENDING)
+STATES = (Reason.ARMED, Reason.SUSPENDED, Reason.EXHAUSTED, Reason.START_REFUSED, INVALID, Reason.PENDING)
 """In which a resource can be: what its condition ``Ready`` says, or that it says nothing yet."""
 
 
@@ -25,7 +25,7 @@ def _state_of(record: State | None) -> str:
     if ready is None:
         return Reason.PENDING
     if not ready.status:
-        return INVALID
+        return Reason.START_REFUSED if ready.reason == Reason.START_REFUSED else INVALID
     return ready.reason if ready.reason in STATES else Reason.ARMED
 
 

@@ -5,14 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kalends.engine.history import last_run_condition
+from kalends.engine.policies import LONGEST_CAUSE
 from kalends.engine.ports import Notice, Problem, Turned
 from kalends.engine.schedule import Schedule
+from kalends.engine.start_trouble import StartTrouble
 from kalends.engine.state import Condition, Ref, State
 from kalends.model.reasons import Reason
 
 
-def with_conditions(schedule: Schedule, state: State, now: float) -> tuple[State, Sequence[Notice]]:
-    """Return the record of a resource that is carried out, with its conditions."""
+def with_conditions(
+    schedule: Schedule, state: State, now: float, refused_start: str = ""
+) -> tuple[State, Sequence[Notice]]:
+    """Return the record of a resource that is carried out, with its conditions.
+
+    Args:
+        schedule: The resource, compiled.
+        state: Its record.
+        now: The instant of deciding.
+        refused_start: Why its runs have not started for a while, where it is so.
+    """
+    if refused_start:
+        return with_problem(schedule.ref, schedule.generation, _refused(refused_start), state, now)
     if schedule.suspended:
         reason, message = Reason.SUSPENDED, "`suspend` is true: no fire times until it is false again"
     elif state.next_run is None:
@@ -40,6 +53,23 @@ def with_problem(
     if before is not None and (before.status, before.message) == (False, problem.message):
         return state, ()
     return state, (Turned(ref, problem.reason, problem.message, ready=False),)
+
+
+def lasting_refusal(schedule: Schedule, state: State, trouble: StartTrouble | None) -> str:
+    """Return why runs have not started for a while, or ``""``. What is on record stays until a run has started.
+
+    The words on record stay, too, as a server's message may differ at each try, and no try is worth a write.
+    """
+    if schedule.suspended or state.next_run is None:
+        return ""
+    ready = state.conditions.get("Ready")
+    if ready is not None and ready.reason == Reason.START_REFUSED and ready.observed_generation == schedule.generation:
+        return ready.message
+    return trouble.message[:LONGEST_CAUSE] if trouble is not None and trouble.is_lasting else ""
+
+
+def _refused(message: str) -> Problem:
+    return Problem(Reason.START_REFUSED, message)
 
 
 def _with(state: State, conditions: Sequence[Condition], now: float, generation: int) -> State:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from kalends.engine.adopting import adopt_passed_over, adopt_queued, record_of_jobs, with_jobs_of_record
 from kalends.engine.catchup import due_instant
 from kalends.engine.claiming import claims_of_an_invalid, claims_to_start
-from kalends.engine.conditions import with_conditions, with_problem
+from kalends.engine.conditions import lasting_refusal, with_conditions, with_problem
 from kalends.engine.drafting import Draft
 from kalends.engine.facts import Decision, Facts
 from kalends.engine.planning import plan
@@ -36,8 +36,8 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
     if record is not None and _is_quiet(schedule, record, facts):
         return Decision(state=record, wake_at=record.next_run)
     state = record if record is not None else State(armed=schedule.first_armed, schedule_hash=schedule.hash)
-    unwanted, starts_claimed = claims_to_start(schedule, state, facts)
-    draft = Draft(schedule, state, facts, free=facts.free_slots - len(starts_claimed))
+    unwanted, claims = claims_to_start(schedule, state, facts)
+    draft = Draft(schedule, state, facts, free=facts.free_slots - len(claims))
     # Until there is a record, nothing has been decided: a run at the instant of its creation may have its Job.
     _catch_up_with_the_resource(draft, schedule.created - 1 if record is None else record.decided_until)
     reported = replace(facts, reports={**facts.reports, **unwanted})
@@ -50,20 +50,27 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
     upcoming = None if schedule.suspended or draft.has_ended() else _upcoming(draft)
     next_run = None if upcoming is None else due_instant(schedule, upcoming)
     state = replace(draft.state, next_run=next_run, summary=schedule.summary, observed_generation=schedule.generation)
-    state, turned = with_conditions(schedule, state, facts.now)
+    starts_claimed = () if draft.starts_are_put_off else claims
+    starts_before = tuple(draft.starts) if facts.outlives_us else ()
+    # What is recorded now is recorded once these have started.
+    refused = "" if starts_claimed or starts_before else lasting_refusal(schedule, state, facts.trouble)
+    state, turned = with_conditions(schedule, state, facts.now, refused)
     removed_at = _removed_at(schedule, state)
     return Decision(
         state=state,
         starts_claimed=starts_claimed,
-        starts_before=tuple(draft.starts) if facts.outlives_us else (),
+        starts_before=starts_before,
         cancels=tuple(run for run in state.active if _is_to_be_asked(run, facts)),
         deletes=beyond_limits(schedule, state, facts.jobs),
         remove=facts.dispatch and removed_at is not None and removed_at <= facts.now,
         notices=(*draft.notices, *turned),
         wake_at=_wake_at(draft, state, next_run, removed_at),
-        waiting=draft.undecided is not None
-        or draft.waits_for_worker()
-        or (any(_waits_to_try_again(run, facts) for run in state.active) and draft.has_room_to_try_again()),
+        waiting=not draft.starts_are_put_off
+        and (
+            draft.undecided is not None
+            or draft.waits_for_worker()
+            or (any(_waits_to_try_again(run, facts) for run in state.active) and draft.has_room_to_try_again())
+        ),
     )
 
 
@@ -162,7 +169,16 @@ def _wake_at(draft: Draft, state: State, next_run: Instant | None, removed_at: I
     if draft.undecided is not None:
         next_run = None  # its time has come
         to_come.append(draft.undecided_until + A_MOMENT)
-    wakes = [next_run, removed_at, gives_up_at(schedule, state), pending_until(schedule, state, facts), *to_come]
+    given_up_at = gives_up_at(schedule, state)
+    if facts.starts_at is not None:
+        to_come.append(facts.starts_at)
+        if draft.decides_nothing_new:
+            next_run = given_up_at = None  # their time may have come
+        elif draft.undecided is not None:
+            # A later fire time takes the place of the one that waits, or is tried at once.
+            later = schedule.trigger.next_after(max(draft.undecided, int(facts.now)))
+            next_run = None if later is None else due_instant(schedule, later)
+    wakes = [next_run, removed_at, given_up_at, pending_until(schedule, state, facts), *to_come]
     return min((at for at in wakes if at is not None), default=None)
 
 

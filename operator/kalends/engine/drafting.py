@@ -51,6 +51,34 @@ class Draft:
         self.undecided_until = 0.0
         """Up to when that may last."""
 
+    # -- whether starts are possible now
+
+    @property
+    def starts_are_put_off(self) -> bool:
+        """Whether a start was refused a moment ago, and it is not yet time to try again."""
+        return self.facts.starts_at is not None
+
+    @property
+    def decides_nothing_new(self) -> bool:
+        """Whether fire times are left undecided: a Job may exist whose creation got no answer.
+
+        What was decided now could contradict it once it is seen.
+        """
+        trouble = self.facts.trouble
+        return self.starts_are_put_off and trouble is not None and not trouble.certain
+
+    def is_put_off(self, fire_time: Instant) -> bool:
+        """Return whether no start is tried for a fire time now. Those after the ones that were refused are tried."""
+        trouble = self.facts.trouble
+        return self.starts_are_put_off and (trouble is None or fire_time <= trouble.up_to)
+
+    def refused_start(self, fire_time: Instant) -> str:
+        """Return the server's words where the start of a fire time was refused and may be possible later, or ``""``."""
+        trouble = self.facts.trouble
+        if trouble is None or not (self.starts_are_put_off or fire_time <= trouble.up_to):
+            return ""
+        return trouble.message
+
     # -- what there is room for
 
     def has_room(self) -> bool:
@@ -96,7 +124,10 @@ class Draft:
             queued=len(self.state.queued),
             max_queued=schedule.max_queued,
             waits_already=candidate.queued,
-            must_wait=self.held_up or not (self.has_room() and self.has_worker()),
+            must_wait=self.held_up
+            or self.is_put_off(candidate.fire_time)
+            or not (self.has_room() and self.has_worker()),
+            refused_start=self.refused_start(candidate.fire_time),
             started=counts.started,
             # What somebody asks for by hand is no fire time, which alone are limited.
             max_runs=None if candidate.request else schedule.max_runs,

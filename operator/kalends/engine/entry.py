@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from kalends.engine.policies import Refusal
 from kalends.engine.ports import Problem, RunReport, Snapshot
+from kalends.engine.start_trouble import StartTrouble
 from kalends.engine.state import Ref, State
 
 
@@ -35,6 +36,8 @@ class Entry:
     """Whether it was deleted; what acts on it stops where it is."""
     removed: bool = False
     """Whether its deletion was asked for, and told of."""
+    trouble: StartTrouble | None = None
+    """Starts that were refused lately, for a reason that may pass by itself."""
     failures: int = 0
     not_before: float = 0.0
     """After a failure: when to try again, by the monotonic clock."""
@@ -81,6 +84,8 @@ class Entry:
         """Take over what is on record now, in place of what was."""
         before = self.snapshot
         changed = snapshot.generation != before.generation or snapshot.problem != before.problem
+        if changed:
+            self.trouble = None
         if changed or snapshot.state != self.record or self.record_refused:
             if self.fault is not None:
                 self.checked = None

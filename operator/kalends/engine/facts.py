@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from kalends.engine.policies import Refusal
 from kalends.engine.ports import JobView, Notice, Run, RunReport
+from kalends.engine.start_trouble import StartTrouble
 from kalends.engine.state import ActiveRun, State
 
 
@@ -32,6 +33,10 @@ class Facts:
     """Runs whose executor has been asked for their end, by name."""
     record_lost: bool = False
     """Whether there was a record, and somebody removed it."""
+    trouble: StartTrouble | None = None
+    """Why starts were refused lately, for a reason that may pass by itself."""
+    starts_at: float | None = None
+    """Before this instant no start is tried; None: now is the time to try."""
     dispatch: bool = True
     """Whether fire times may be decided at all; not while the operator drains."""
 

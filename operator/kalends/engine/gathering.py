@@ -11,6 +11,7 @@ from kalends.engine.deciding import decide, decide_invalid
 from kalends.engine.entry import Entry
 from kalends.engine.facts import Decision, Facts
 from kalends.engine.ports import Executor, Jobs, Problem
+from kalends.engine.start_trouble import NEGLIGIBLE_PAUSE
 from kalends.engine.state import State
 from kalends.engine.worker_queue import WorkerQueue
 from kalends.model.reasons import Reason
@@ -64,8 +65,10 @@ class Gatherer:
 
     def _gather(self, entry: Entry) -> Facts:
         schedule, executor = entry.snapshot.schedule, self._executor(entry)
+        now, trouble = self._clock.now(), entry.trouble
+        pause = 0.0 if trouble is None else trouble.not_before - self._clock.monotonic()
         return Facts(
-            now=self._clock.now(),
+            now=now,
             me=self._identity,
             outlives_us=executor is not None and executor.outlives_us,
             free_slots=0 if schedule is None else self._workers.free(schedule.executor, entry.ref.uid),
@@ -75,6 +78,8 @@ class Gatherer:
             refused=dict(entry.refused),
             asked_to_end=frozenset(entry.asked_to_end),
             record_lost=entry.record_lost,
+            trouble=trouble,
+            starts_at=now + pause if pause > NEGLIGIBLE_PAUSE else None,
             dispatch=self.is_open(entry),
         )
 

@@ -6,12 +6,13 @@ import math
 from dataclasses import replace
 
 from kalends.engine.adopting import due_already_started, requests_already_started
-from kalends.engine.catchup import NONE_DUE, Due, due_instant, due_now
+from kalends.engine.catchup import NONE_DUE, Due, coalesced_before, due_instant, due_now
 from kalends.engine.drafting import Candidate, Draft
 from kalends.engine.naming import run_name
 from kalends.engine.policies import Refusal, first_refusal, how_late, not_missed
 from kalends.engine.ports import Decided, Verdict
 from kalends.engine.schedule import JOBS_EXECUTOR
+from kalends.engine.state import Instant
 from kalends.model import ConcurrencyPolicy
 from kalends.model.reasons import Reason
 from kalends.model.status import MOST_REQUESTS_LISTED, Outcome
@@ -28,7 +29,7 @@ def plan(draft: Draft) -> None:
     """
     since, due = draft.state.decided_until, _due(draft)
     _count_missed(draft, due)
-    candidates = draft.queue()
+    candidates = [] if draft.decides_nothing_new else draft.queue()
     candidates += [
         Candidate(fire_time, adopted=fire_time in due.adopted) for fire_time in sorted({*due.chosen, *due.adopted})
     ]
@@ -39,13 +40,10 @@ def plan(draft: Draft) -> None:
     _start_retries(draft)
     # What runs already takes its room before anything new is given any.
     for candidate in sorted(candidates, key=lambda one: not one.adopted):
-        if requested or not _put_off(draft, due, candidate):  # a request must not overtake a fire time
-            _decide(draft, candidate)
-    _count_coalesced(draft, due)
-    decided_until = max(due.last or 0, draft.adopted_until)
-    if draft.undecided is not None:
-        started = None if _all_wait(draft, due) else draft.schedule.trigger.tally(since, draft.undecided - 1).last
-        decided_until = started or due.missed.last or 0
+        if not (_put_off_start(draft, due, candidate) or (not requested and _put_off(draft, due, candidate))):
+            _decide(draft, candidate)  # a request must not overtake a fire time
+    _count_coalesced(draft, due, since)
+    decided_until = _decided_until(draft, due, since)
     if decided_until:
         draft.state = replace(draft.state, cursor=max(decided_until, draft.state.cursor or 0))
     if draft.schedule.concurrency is ConcurrencyPolicy.REPLACE:
@@ -58,7 +56,8 @@ def _due(draft: Draft) -> Due:
         return NONE_DUE
     existing = due_already_started(draft)
     # A Job that is there proves that its fire time has come, even if the clock was put back since.
-    now = max([facts.now, draft.adopted_until, *(due_instant(schedule, t) for t in existing)])
+    proven = [draft.adopted_until, *(due_instant(schedule, t) for t in existing)]
+    now = max(proven if draft.decides_nothing_new else [facts.now, *proven])
     return due_now(
         schedule, after, now, existing, lambda fire_time: run_name(schedule.ref.name, fire_time) in facts.refused
     )
@@ -67,7 +66,7 @@ def _due(draft: Draft) -> Due:
 def _requested(draft: Draft) -> list[Candidate]:
     """Return what somebody asks for by hand and is not on record, and take note of it."""
     found = requests_already_started(draft)
-    token = draft.schedule.request
+    token = "" if draft.starts_are_put_off else draft.schedule.request
     if token and token not in draft.state.handled_requests and token not in {one.request for one in found}:
         latest = max([draft.state.last_requested or 0, *(one.fire_time for one in found)])
         found.append(Candidate(max(int(draft.facts.now), latest + 1), token))
@@ -119,9 +118,41 @@ def _put_off(draft: Draft, due: Due, candidate: Candidate) -> bool:
     return True
 
 
+def _put_off_start(draft: Draft, due: Due, candidate: Candidate) -> bool:
+    """Leave a fire time undecided that would start now, where its start was refused a moment ago; return whether it is.
+
+    What gave way to it, and what is missed, is decided all the same. One that would be refused, or would have to wait
+    all the same, is decided as ever; so is one before a run that has its Job already, as the cursor moves past both.
+    """
+    if candidate.request or candidate.queued or candidate.adopted or not draft.is_put_off(candidate.fire_time):
+        return False
+    if draft.undecided is not None:
+        return True
+    schedule = draft.schedule
+    on_record = schedule.concurrency in {ConcurrencyPolicy.REPLACE, ConcurrencyPolicy.QUEUE}
+    in_line = draft.held_up or draft.state.queued or candidate.fire_time < max([draft.adopted_until, *due.adopted])
+    if on_record or in_line or not draft.has_room() or draft.name(candidate) in draft.facts.refused:
+        return False
+    if first_refusal(draft.situation(candidate)) is not None:
+        return False
+    deadline = math.inf if schedule.grace_time is None else draft.due(candidate) + schedule.grace_time
+    draft.undecided = candidate.fire_time
+    draft.undecided_until = min(draft.facts.starts_at or 0.0, deadline)
+    return True
+
+
+def _decided_until(draft: Draft, due: Due, since: Instant) -> Instant:
+    """Return the last fire time that is decided now, or 0 where none is."""
+    if draft.undecided is None:
+        return max(due.last or 0, draft.adopted_until)
+    if _all_wait(draft, due):
+        return due.missed.last or 0
+    return draft.schedule.trigger.tally(since, draft.undecided - 1).last or 0
+
+
 def _all_wait(draft: Draft, due: Due) -> bool:
     """Return whether nothing of what is due is decided now, for want of a worker."""
-    return draft.undecided is not None and draft.undecided == due.chosen[0]
+    return draft.undecided is not None and draft.undecided == due.chosen[0] and not draft.is_put_off(draft.undecided)
 
 
 def _start_retries(draft: Draft) -> None:
@@ -136,6 +167,8 @@ def _start_retries(draft: Draft) -> None:
             continue
         # What is at work already, as its creation was not recorded, is only taken note of.
         if not draft.has_room_to_try_again() and not any(job.name == run.name for job in draft.facts.jobs or ()):
+            continue
+        if draft.starts_are_put_off and run.name not in draft.facts.refused:
             continue
         if not draft.facts.outlives_us and draft.free <= 0:
             draft.held_up = True
@@ -185,21 +218,23 @@ def _count_missed(draft: Draft, due: Due) -> None:
     if not count or last is None:
         return
     schedule, counts = draft.schedule, draft.state.counts
-    message = how_late(draft.facts.now - due_instant(schedule, last), schedule.grace_time)
+    lateness = draft.facts.now - due_instant(schedule, last)
+    message = how_late(lateness, schedule.grace_time, refusal=draft.refused_start(last))
     draft.state = replace(draft.state, counts=replace(counts, due=counts.due + count, missed=counts.missed + count))
     draft.remember_misfire(Outcome.MISSED, Candidate(last), Refusal(Reason.DEADLINE_EXCEEDED, message), count)
     draft.notices.append(Decided(schedule.ref, Verdict.MISSED, count, last, Reason.DEADLINE_EXCEEDED, message))
 
 
-def _count_coalesced(draft: Draft, due: Due) -> None:
-    if not due.coalesced or due.last_coalesced is None:
-        return
+def _count_coalesced(draft: Draft, due: Due, since: Instant) -> None:
     if _all_wait(draft, due):
         return  # they give way to a run once there is one
     schedule, counts = draft.schedule, draft.state.counts
-    counts = replace(counts, due=counts.due + due.coalesced, coalesced=counts.coalesced + due.coalesced)
+    count, last = due.coalesced, due.last_coalesced
+    if draft.undecided is not None and draft.is_put_off(draft.undecided):
+        count, last = coalesced_before(schedule, due, since, draft.undecided)
+    if not count or last is None:
+        return
+    counts = replace(counts, due=counts.due + count, coalesced=counts.coalesced + count)
     draft.state = replace(draft.state, counts=counts)
     message = f"another fire time that was due at the same time runs instead (`coalesce` is '{schedule.coalesce}')"
-    draft.notices.append(
-        Decided(schedule.ref, Verdict.COALESCED, due.coalesced, due.last_coalesced, Reason.COALESCED, message)
-    )
+    draft.notices.append(Decided(schedule.ref, Verdict.COALESCED, count, last, Reason.COALESCED, message))

@@ -29,6 +29,8 @@ class Situation:
     """Whether it is itself one of those that wait."""
     must_wait: bool = False
     """Whether there is no room for it, or no worker, or others wait before it."""
+    refused_start: str = ""
+    """The server's words, where starts were refused lately, for a reason that may pass."""
     started: int = 0
     max_runs: int | None = None
 
@@ -50,12 +52,17 @@ def not_missed(it: Situation) -> Refusal | None:
     if it.grace_time is None or lateness <= it.grace_time:
         return None
     reason = Reason.WAITED_TOO_LONG if it.waits_already else Reason.DEADLINE_EXCEEDED
-    return Refusal(reason, how_late(lateness, it.grace_time))
+    return Refusal(reason, how_late(lateness, it.grace_time, refusal=it.refused_start))
 
 
-def how_late(lateness: float, grace_time: int | None, when: str = "") -> str:
-    """Say by how many seconds a fire time missed its deadline."""
-    return f"{lateness:.1f} s late{when}; `startingDeadlineSeconds` allows {grace_time} s"
+LONGEST_CAUSE = 800
+"""Characters of a server's message that fit into the message of a misfire."""
+
+
+def how_late(lateness: float, grace_time: int | None, when: str = "", refusal: str = "") -> str:
+    """Say by how many seconds a fire time missed its deadline, and why, where its start was refused until then."""
+    cause = f"; its start was refused: {refusal[:LONGEST_CAUSE]}" if refusal else ""
+    return f"{lateness:.1f} s late{when}; `startingDeadlineSeconds` allows {grace_time} s{cause}"
 
 
 def not_ended(it: Situation) -> Refusal | None:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from kalends.engine.schedule import Schedule, Target
 from kalends.engine.state import Instant, Ref, State
-from kalends.errors import KalendsError
+from kalends.errors import KalendsError, Unavailable
 from kalends.model.reasons import Reason
 from kalends.model.status import Outcome
 
@@ -140,6 +140,17 @@ class StartRefused(KalendsError):
         self.message = message
 
 
+class StartDeferred(Unavailable):
+    """A run was not started now, which is certain; the reason may pass without an edit of the resource.
+
+    Other cases of ``Unavailable`` leave open whether the run was started.
+    """
+
+
+class NamespaceTerminating(StartDeferred):
+    """No run can be started in a namespace that is being deleted."""
+
+
 class Executor(Protocol):
     """Where runs run. Everything that ends is reported through the function given to ``bind``."""
 
@@ -172,7 +183,8 @@ class Executor(Protocol):
 
         Raises:
             StartRefused: It can never be started.
-            Unavailable: It cannot be started now.
+            StartDeferred: It cannot be started now, and was not.
+            Unavailable: It cannot be started now; whether it was is unknown.
         """
         ...
 
@@ -272,6 +284,15 @@ class Delayed:
 
 
 @dataclass(frozen=True, slots=True)
+class StartPutOff:
+    """A start was refused for a reason that may pass; it is tried again."""
+
+    ref: Ref
+    executor: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Removed:
     """A resource whose schedule had ended, and that was deleted as its ``ttlSecondsAfterFinished`` asks."""
 
@@ -279,7 +300,7 @@ class Removed:
     message: str
 
 
-Notice = Decided | Ended | Retried | Turned | Delayed | Removed
+Notice = Decided | Ended | Retried | Turned | Delayed | StartPutOff | Removed
 
 
 class Listener(Protocol):

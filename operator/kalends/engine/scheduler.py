@@ -86,6 +86,7 @@ class Scheduler:
             entry = None
         if entry is None:
             self._entries[key] = Entry(snapshot, snapshot.version, snapshot.state)
+            self._actor.saw_new(snapshot.ref)
             self._keys[snapshot.ref.uid] = key
         elif not is_newer(snapshot.version, entry.version):
             return

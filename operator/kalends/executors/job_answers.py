@@ -19,8 +19,8 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from kalends.engine.ports import Run, StartRefused
-from kalends.errors import ApiError, Unavailable
+from kalends.engine.ports import NamespaceTerminating, Run, StartDeferred, StartRefused
+from kalends.errors import NAMESPACE_TERMINATING, ApiError, Unavailable
 from kalends.model.reasons import Reason
 
 LONGEST_MESSAGE = 900
@@ -43,11 +43,22 @@ def name_is_taken(error: ApiError) -> bool:
     return error.status == HTTPStatus.CONFLICT and error.reason == "AlreadyExists"
 
 
-def after_creation(error: ApiError, run: Run) -> StartRefused | Unavailable:
-    """Return what it means that a Job was not created."""
+def after_creation(error: ApiError, run: Run, *, may_exist: bool = False) -> StartRefused | Unavailable:
+    """Map a failed creation of a Job.
+
+    Args:
+        error: The API server's answer.
+        run: Whose Job it is.
+        may_exist: Whether this creation, or an earlier one of the same Job, may have been carried out.
+    """
     if is_for_good(error):
         return StartRefused(Reason.JOB_REFUSED, _told(error, run))
-    return Unavailable(str(error), error.retry_after)
+    message = str(error).replace(f'"{run.name}" ', "")
+    if may_exist:
+        return Unavailable(message, error.retry_after)
+    if NAMESPACE_TERMINATING in error.causes:
+        return NamespaceTerminating(message)
+    return StartDeferred(message, error.retry_after)
 
 
 def after_dry_run(error: ApiError, run: Run) -> StartRefused | Unavailable | None:

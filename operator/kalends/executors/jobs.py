@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from kalends.clock import Clock
-from kalends.engine.ports import JobView, Run, RunReport, StartRefused
+from kalends.engine.ports import JobView, Run, RunReport, StartDeferred, StartRefused
 from kalends.engine.schedule import JobTemplate
 from kalends.engine.state import Ref
 from kalends.errors import ApiError, Unavailable
@@ -75,7 +75,8 @@ class JobsExecutor:
 
         Raises:
             StartRefused: The API server refuses the Job itself, or its name is somebody else's.
-            Unavailable: It cannot be created now.
+            StartDeferred: It cannot be created now, and does not exist.
+            Unavailable: It cannot be created now; whether it exists is unknown.
         """
         template = _template(run)
         if self._seen.was_there(run.ref.uid, run.name):
@@ -87,7 +88,7 @@ class JobsExecutor:
         except ApiError as error:
             self._unanswered.note(run, error)
             if not name_is_taken(error):
-                raise after_creation(error, run) from error
+                raise after_creation(error, run, may_exist=self._unanswered.includes(run)) from error
             job = await self._namesakes.adopt(run)
         self._unanswered.settle(run)
         self.learn(job)
@@ -106,7 +107,7 @@ class JobsExecutor:
             self.learn(job)
         if ours:
             raise Unavailable(f"{ours[0]['metadata']['name']}, whose creation got no answer, is there")
-        raise Unavailable("a Job whose creation got no answer had to be looked for, and is not there")
+        raise StartDeferred("a Job whose creation got no answer had to be looked for, and is not there")
 
     def views(self, uid: str) -> Sequence[JobView] | None:
         """Return the Jobs of a resource, or None until all Jobs have been listed."""

@@ -32,6 +32,10 @@ class Unanswered:
             while len(self._asked) > REMEMBERED:
                 self._asked.popitem(last=False)
 
+    def includes(self, run: Run) -> bool:
+        """Return whether a run is among them."""
+        return _key(run) in self._asked
+
     def settle(self, run: Run) -> None:
         """Forget a run whose Job is known to be there, or not to be."""
         self._asked.pop(_key(run), None)

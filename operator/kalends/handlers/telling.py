@@ -27,6 +27,9 @@ class Telling:
 
 Post = Callable[[Telling], None]
 
+MANY_COALESCED = 10
+"""So many fire times that give way at once are an Event: the operator was away, or starts were refused."""
+
 _ENDED = {
     Outcome.SUCCEEDED: Reason.RUN_SUCCEEDED,
     Outcome.FAILED: Reason.RUN_FAILED,
@@ -39,12 +42,8 @@ _ENDED = {
 def telling_of(notice: Notice, *, success_too: bool = False) -> Telling | None:  # noqa: PLR0911 - a table
     """Return the Event that a notice deserves, or None: what went as it should is in the status and the metrics."""
     match notice:
-        case Decided(verdict=Verdict.MISSED):
-            note = _several(notice, "was missed", "were missed")
-            return Telling(notice.ref, Reason.RUN_MISSED, note, warning=True)
-        case Decided(verdict=Verdict.SKIPPED):
-            note = _several(notice, "was skipped", "were skipped")
-            return Telling(notice.ref, Reason.RUN_SKIPPED, note, warning=True)
+        case Decided():
+            return _of_decided(notice)
         case Ended(report=report):
             good = report.outcome is Outcome.SUCCEEDED
             if good and not success_too:
@@ -61,12 +60,33 @@ def telling_of(notice: Notice, *, success_too: bool = False) -> Telling | None: 
             return Telling(notice.ref, Reason.SCHEDULE_DELETED, notice.message, warning=False)
         case Delayed():
             return Telling(notice.ref, Reason.DELAYED, f"not done yet, tried again: {notice.message}", warning=True)
-        case Turned(ready=False):
-            return Telling(notice.ref, Reason.SCHEDULE_INVALID, f"{notice.reason}: {notice.message}", warning=True)
-        case Turned(reason=Reason.EXHAUSTED):
-            return Telling(notice.ref, Reason.SCHEDULE_EXHAUSTED, notice.message, warning=False)
+        case Turned():
+            return _of_turned(notice)
         case _:
             return None
+
+
+def _of_decided(notice: Decided) -> Telling | None:
+    if notice.verdict is Verdict.MISSED:
+        note = _several(notice, "was missed", "were missed")
+        return Telling(notice.ref, Reason.RUN_MISSED, note, warning=True)
+    if notice.verdict is Verdict.SKIPPED:
+        note = _several(notice, "was skipped", "were skipped")
+        return Telling(notice.ref, Reason.RUN_SKIPPED, note, warning=True)
+    if notice.verdict is Verdict.COALESCED and notice.count >= MANY_COALESCED:
+        note = _several(notice, "was coalesced", "were coalesced")
+        return Telling(notice.ref, Reason.RUNS_COALESCED, note, warning=True)
+    return None
+
+
+def _of_turned(notice: Turned) -> Telling | None:
+    if notice.reason == Reason.START_REFUSED:
+        return Telling(notice.ref, Reason.START_REFUSED, f"runs do not start: {notice.message}", warning=True)
+    if not notice.ready:
+        return Telling(notice.ref, Reason.SCHEDULE_INVALID, f"{notice.reason}: {notice.message}", warning=True)
+    if notice.reason == Reason.EXHAUSTED:
+        return Telling(notice.ref, Reason.SCHEDULE_EXHAUSTED, notice.message, warning=False)
+    return None
 
 
 def _several(notice: Decided, one: str, many: str) -> str:

@@ -44,10 +44,20 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
 def error_of_status(told: Mapping[str, Any], status: int, retry_after: float | None = None) -> ApiError:
     """Return the error that a ``Status`` object tells of; ``status``, unless 0, goes before its own code."""
     code = status or int(told.get("code") or 0) or int(HTTPStatus.INTERNAL_SERVER_ERROR)
+    details = told.get("details")
+    details = details if isinstance(details, dict) else {}
     if retry_after is None:
-        retry_after = _seconds((told.get("details") or {}).get("retryAfterSeconds"))
+        retry_after = _seconds(details.get("retryAfterSeconds"))
     reason = str(told.get("reason") or "") or _phrase(code)
-    return ApiError(code, reason, str(told.get("message") or reason), retry_after=retry_after)
+    message = str(told.get("message") or reason)
+    return ApiError(code, reason, message, retry_after=retry_after, causes=_causes(details.get("causes")))
+
+
+def _causes(causes: Any) -> list[str]:
+    """Return the reasons of ``details.causes``, as far as they can be read."""
+    if not isinstance(causes, list):
+        return []
+    return [str(one["reason"]) for one in causes if isinstance(one, dict) and one.get("reason")]
 
 
 class Lines:

@@ -19,7 +19,7 @@ from typing import Literal
 from zlib import crc32
 
 from kalends.clock import Clock
-from kalends.errors import ApiError
+from kalends.errors import NAMESPACE_TERMINATING, ApiError
 from kalends.kube.buckets import Rate, TokenBucket
 from kalends.kube.client import ApiClient
 from kalends.kube.lanes import Lane
@@ -186,7 +186,9 @@ class EventPoster:
         except ApiError as error:
             self.counts["failed"] += 1
             self._forget(series)
-            log.warning("An Event (%s, on %s) was not posted: %s", series.reason, series.regarding.name, error)
+            # Nothing can be created in a namespace that is being deleted, and nobody has to act on that.
+            level = logging.DEBUG if NAMESPACE_TERMINATING in error.causes else logging.WARNING
+            log.log(level, "An Event (%s, on %s) was not posted: %s", series.reason, series.regarding.name, error)
             return
         except Exception:  # an answer that nobody expected costs one Event
             self.counts["failed"] += 1

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     INVALID_JOB_TEMPLATE = "InvalidJobTemplate"  # the API server refused the Job in a dry run
     INVALID_STATUS = "InvalidStatus"  # the status was edited to nonsense, or written by nobody we know
     INTERNAL_ERROR = "InternalError"  # Kalends itself failed on this resource, and on no other
+    START_REFUSED = "StartRefused"  # starts are refused again and again: quota, permission, admission, no worker
     NOT_SUPPORTED = "NotSupported"  # valid, but this operator cannot do it
 
     # Ready=Unknown: not decided yet.
@@ -64,6 +65,7 @@ class Reason(StrEnum):
     RUN_FAILED = "RunFailed"
     RUN_MISSED = "RunMissed"
     RUN_SKIPPED = "RunSkipped"
+    RUNS_COALESCED = "RunsCoalesced"  # ten fire times or more gave way to another one at once
     RUN_CANCELLED = "RunCancelled"
     RUN_LOST = "RunLost"
     SCHEDULE_INVALID = "ScheduleInvalid"  # the resource cannot be carried out; the condition says why

@@ -39,12 +39,11 @@ def _choice(it: Writing, spec: Json, due: list[int]) -> Iterator[str]:
     # What lies before a Job that was made by an earlier decision, and not recorded, was passed over by that one.
     taken_up = any(known_by_its_job(it, run) for run in it.newly("active").values())
     if spec.get("coalesce") == "All" and policy != "Replace" and not taken_up:
-        # The last may stay undecided for a moment, for want of a worker; the others gave way to them, too.
-        put_off = 0 if it.makes_jobs or it.version is None else len(it.version.fires.between(due[-1], int(it.clock)))
-        allowed = max(0, len(due) + put_off - spec.get("maxCatchUpRuns", CATCH_UP))
+        # The last may stay undecided, for want of a worker or as their start was refused; others gave way to them, too.
+        allowed = max(0, len(due) + len(_put_off(it, due)) - spec.get("maxCatchUpRuns", CATCH_UP))
         if it.grown("coalesced") > allowed:
             yield f"{it.grown('coalesced')} were coalesced, but coalesce is All"
-    if policy != "Replace" and it.grown("coalesced") >= len(due):
+    if policy != "Replace" and it.grown("coalesced") >= len(due) and not _put_off(it, due):
         yield f"all {len(due)} fire times were coalesced, so with what?"
     counts = it.before.get("counts", {})
     jitter = spec.get("jitterSeconds", 0)
@@ -55,6 +54,11 @@ def _choice(it: Writing, spec: Json, due: list[int]) -> Iterator[str]:
     asked = it.grown("requested")
     if len(due) == 1 and on_time and room and unlimited and not asked and rfc3339(due[0]) not in taken:
         yield f"{due[0]} was due, on time and had room, but did not start: {it.after.get('lastMisfire')}"
+
+
+def _put_off(it: Writing, due: list[int]) -> list[int]:
+    """Return the fire times that are due, too, and stay undecided."""
+    return [] if it.version is None else it.version.fires.between(due[-1], int(it.clock))
 
 
 def wrong_with_removal(writer: str, life: Life) -> Iterator[str]:

@@ -1,0 +1,45 @@
+"""Namespaces that are being deleted: nothing can be created in them, and a finalizer may keep them so for days."""
+
+from __future__ import annotations
+
+import logging
+
+from kalends.clock import Clock
+from kalends.engine.ports import NamespaceTerminating
+
+log = logging.getLogger(__name__)
+
+TRY_AGAIN = 300.0
+"""Seconds between two creations that are tried in such a namespace."""
+
+
+class EndingNamespaces:
+    """Remembers them, so that one resource in each is tried now and then, instead of all of them all the time."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._until: dict[str, float] = {}
+
+    def insist_on(self, namespace: str) -> None:
+        """Let a start go on in a namespace that is not being deleted, as far as is known, or is to be tried again.
+
+        Raises:
+            NamespaceTerminating: It is being deleted.
+        """
+        until = self._until.get(namespace)
+        if until is None:
+            return
+        if self._clock.monotonic() < until:
+            raise NamespaceTerminating(f"the namespace {namespace} is being deleted")
+        self._until[namespace] = self._clock.monotonic() + TRY_AGAIN  # this start is the one that is tried
+
+    def leave_alone(self, namespace: str) -> float:
+        """Take note that a namespace is being deleted; return until when, by the monotonic clock, it is left alone."""
+        if namespace not in self._until:
+            log.info("namespace %s is being deleted: no Job is created in it until it is seen to be there", namespace)
+            self._until[namespace] = self._clock.monotonic() + TRY_AGAIN
+        return self._until[namespace]
+
+    def revive(self, namespace: str) -> None:
+        """Forget a namespace in which something was created."""
+        self._until.pop(namespace, None)

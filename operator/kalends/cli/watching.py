@@ -9,7 +9,7 @@ from typing import Protocol
 
 import click
 
-from kalends.engine.ports import Decided, Delayed, Ended, Notice, Removed, Retried, Turned
+from kalends.engine.ports import Decided, Delayed, Ended, Notice, Removed, Retried, StartPutOff, Turned
 from kalends.engine.scheduler import Scheduler
 from kalends.model import format_instant
 
@@ -38,6 +38,8 @@ class PlainLines:
 
     def notice(self, notice: Notice) -> None:
         """Print it, if there is anybody left to read it."""
+        if isinstance(notice, StartPutOff):
+            return  # each try is one; what follows from several in a row is printed
         try:
             click.echo(_line(notice))
         except BrokenPipeError:
@@ -70,7 +72,7 @@ def _line(notice: Notice) -> str:
             return f"{report.ref.key} Retried {format_instant(report.fire_time)}: attempt {notice.attempt} at {at}"
         case Removed():
             return f"{notice.ref.key} Removed: {notice.message}"
-        case Delayed():
+        case Delayed() | StartPutOff():
             return f"{notice.ref.key} Delayed: {notice.message}"
         case Turned():
             return f"{notice.ref.key} {notice.reason}" + (f": {notice.message}" if notice.message else "")

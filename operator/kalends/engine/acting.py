@@ -157,10 +157,11 @@ class Actor:
             if entry.outdated or self._is_late(run):
                 return False
             entry.here[run.name] = run.executor
+            entry.began[run.name] = self._clock.now()
             try:
                 await self._executors[run.executor].start(run)
             except Unavailable as error:
-                del entry.here[run.name]
+                del entry.here[run.name], entry.began[run.name]
                 self._put_off(entry, run, error)
                 return False
             except StartRefused as refusal:
@@ -240,7 +241,9 @@ class Actor:
             # What stands there and cannot be read is left alone: only what the decision adds is written.
             before = State(armed=decision.state.armed)
         entry.unanswered = True
+        sent = self._clock.monotonic()
         version = await self._store.write(entry.ref, entry.version, before, decision.state)
+        entry.write_seconds = self._clock.monotonic() - sent
         entry.recorded(version, decision.state)
         self._tell(entry.ref, decision.notices)
 

@@ -67,7 +67,7 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
         wake_at=_wake_at(draft, state, next_run, removed_at),
         waiting=not draft.starts_are_put_off
         and (
-            draft.undecided is not None
+            (draft.undecided is not None and draft.free <= 0)
             or draft.waits_for_worker()
             or (any(_waits_to_try_again(run, facts) for run in state.active) and draft.has_room_to_try_again())
         ),

@@ -92,6 +92,19 @@ class Draft:
         at_work = self.state.counts.active - waiting
         return self.schedule.concurrency is ConcurrencyPolicy.ALLOW or at_work < self.schedule.max_instances
 
+    def late_starts(self, due: Instant) -> int:
+        """Return how many runs in this process were decided before ``due``, and had not begun by then.
+
+        Their claims were being written: what is late is the record, not the run.
+        """
+        return sum(
+            1 for run in self.state.active if run.holder == self.facts.me and run.started < due <= self._began(run)
+        )
+
+    def _began(self, run: ActiveRun) -> float:
+        """Return when a run in this process was handed to its executor; now, where it was not yet."""
+        return self.facts.began.get(run.name, run.started if run.name in self.facts.here else self.facts.now)
+
     def has_worker(self) -> bool:
         """Return whether one more run could start at once, and be listed where only the list remembers it."""
         by_list_alone = not self.facts.outlives_us or self.schedule.retry is not None
@@ -111,8 +124,8 @@ class Draft:
         """Return whether the schedule has had all the runs that it may have."""
         return self.schedule.max_runs is not None and self.state.counts.started >= self.schedule.max_runs
 
-    def situation(self, candidate: Candidate) -> Situation:
-        """Return all that a policy may look at."""
+    def situation(self, candidate: Candidate, *, ended: int = 0) -> Situation:
+        """Return all that a policy may look at; as if so many active runs had ended."""
         schedule, counts = self.schedule, self.state.counts
         return Situation(
             due=self.due(candidate),
@@ -120,7 +133,7 @@ class Draft:
             grace_time=schedule.grace_time,
             concurrency=schedule.concurrency,
             max_instances=schedule.max_instances,
-            running=counts.active,
+            running=counts.active - ended,
             queued=len(self.state.queued),
             max_queued=schedule.max_queued,
             waits_already=candidate.queued,

@@ -21,6 +21,8 @@ class Entry:
     """Runs that have ended here and are not on record as ended."""
     here: dict[str, str] = field(default_factory=dict)
     """Runs started here and not on record as ended, with their executor."""
+    began: dict[str, float] = field(default_factory=dict)
+    """When each of them was handed to its executor: its claim may have been written long before."""
     refused: dict[str, Refusal] = field(default_factory=dict)
     """Runs that their executor has refused to start, by name."""
     asked_to_end: set[str] = field(default_factory=set)
@@ -38,6 +40,8 @@ class Entry:
     """Whether its deletion was asked for, and told of."""
     trouble: StartTrouble | None = None
     """Starts that were refused lately, for a reason that may pass by itself."""
+    write_seconds: float = 0.0
+    """How long the last write of its record took."""
     failures: int = 0
     not_before: float = 0.0
     """After a failure: when to try again, by the monotonic clock."""
@@ -115,6 +119,7 @@ class Entry:
         for name in [name for name in self.reports if name not in active]:
             del self.reports[name]
             self.here.pop(name, None)
+            self.began.pop(name, None)
         self.refused.clear()  # what is on record now says so
         self._forget_ends_asked_for(record)
 

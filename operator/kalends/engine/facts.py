@@ -25,6 +25,8 @@ class Facts:
     """Runs in this process that have ended and are not on record as ended, by name."""
     here: frozenset[str] = frozenset()
     """Runs that this process has started and that are not on record as ended, by name."""
+    began: Mapping[str, float] = field(default_factory=dict)
+    """When each of these was handed to its executor, by name."""
     jobs: Sequence[JobView] | None = None
     """The resource's Jobs; None where they are not known (yet)."""
     refused: Mapping[str, Refusal] = field(default_factory=dict)

@@ -74,6 +74,7 @@ class Gatherer:
             free_slots=0 if schedule is None else self._workers.free(schedule.executor, entry.ref.uid),
             reports=dict(entry.reports),
             here=frozenset(entry.here),
+            began=dict(entry.began),
             jobs=None if self._jobs is None else self._jobs.views(entry.ref.uid),
             refused=dict(entry.refused),
             asked_to_end=frozenset(entry.asked_to_end),

@@ -18,7 +18,7 @@ from kalends.model.reasons import Reason
 from kalends.model.status import MOST_REQUESTS_LISTED, Outcome
 
 UNRECORDED_WAIT = 2.0
-"""Seconds that a fire time may wait for a worker before that is on record."""
+"""Seconds that a fire time may wait for a worker, or for a run whose claim was slow, before that is on record."""
 
 
 def plan(draft: Draft) -> None:
@@ -92,10 +92,11 @@ def _decide(draft: Draft, candidate: Candidate) -> None:
 
 
 def _put_off(draft: Draft, due: Due, candidate: Candidate) -> bool:
-    """Leave a fire time undecided for a moment longer, where nothing but a worker is missing; return whether it is.
+    """Leave a fire time undecided for a moment longer; return whether it is.
 
-    When many are due at once, workers are free again within moments: a record of each wait would cost half as many
-    writes again.
+    Where nothing but a worker is missing: when many are due at once, workers are free again within moments, and a
+    record of each wait would cost half as many writes again. Under ``Forbid`` also where a run is in its way that would
+    have had its time, had its claim not taken so long to write.
     """
     if candidate.request or candidate.queued or candidate.adopted:
         return False
@@ -103,15 +104,17 @@ def _put_off(draft: Draft, due: Due, candidate: Candidate) -> bool:
         return True
     schedule, facts = draft.schedule, draft.facts
     in_line = draft.held_up or draft.state.queued or due.adopted or draft.adopted_until
-    if in_line or schedule.concurrency is ConcurrencyPolicy.REPLACE or not draft.has_room():
+    forbids = schedule.concurrency is ConcurrencyPolicy.FORBID
+    late = draft.late_starts(draft.due(candidate)) if forbids and not draft.has_room() else 0
+    if in_line or schedule.concurrency is ConcurrencyPolicy.REPLACE or not (late or draft.has_room()):
         return False
     first = candidate.fire_time
     if first == due.chosen[0]:  # others may give way to it, and have been due for longer
         first = schedule.trigger.next_after(max(draft.state.decided_until, due.missed.last or 0)) or first
     until = due_instant(schedule, first) + UNRECORDED_WAIT
-    if facts.outlives_us or draft.free > 0 or facts.now > until:
+    if facts.outlives_us or (draft.free > 0 and not late) or facts.now > until:
         return False
-    if first_refusal(draft.situation(candidate)) is not None:
+    if first_refusal(draft.situation(candidate, ended=late)) is not None:
         return False
     deadline = math.inf if schedule.grace_time is None else draft.due(candidate) + schedule.grace_time
     draft.undecided, draft.undecided_until = candidate.fire_time, min(until, deadline)

@@ -15,6 +15,7 @@ from kalends.clock import Clock
 from kalends.engine.acting import Actor
 from kalends.engine.entry import Entry, is_newer
 from kalends.engine.facts import Decision
+from kalends.engine.folding import can_wait_for_the_next
 from kalends.engine.gathering import Gatherer
 from kalends.engine.inbox import Inbox
 from kalends.engine.ports import Executor, Jobs, JobStore, Listener, RunReport, Snapshot
@@ -250,13 +251,19 @@ class Scheduler:
                 log.exception("%s: deciding failed twice", key)
                 self._failed(entry, error)
                 return
-            if self._actor.nothing_to_do(entry, decision):
+            if self._has_nothing_to_do(entry, decision):
                 self._settle(entry, decision)
                 return
             self._actor.promise(entry, decision)
         self._workers.pass_on(entry.ref.uid)
         entry.acting = True
         self._spawn(self._act(entry, decision), self._acting)
+
+    def _has_nothing_to_do(self, entry: Entry, decision: Decision) -> bool:
+        """Return whether a decision asks for nothing now; ends may wait to be recorded with the next fire time."""
+        if self._actor.nothing_to_do(entry, decision):
+            return True
+        return self._gatherer.is_open(entry) and can_wait_for_the_next(entry, decision, self.clock.now())
 
     @staticmethod
     def _spawn(work: Coroutine[object, object, None], among: set[asyncio.Task[None]]) -> None:
@@ -300,7 +307,7 @@ class Scheduler:
             going_on = await self._actor.check(entry)
         else:
             decision = decision or self._gatherer.decide(entry)
-            if self._actor.nothing_to_do(entry, decision):
+            if self._has_nothing_to_do(entry, decision):
                 self._settle(entry, decision)
                 return False
             self._actor.promise(entry, decision)

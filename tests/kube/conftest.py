@@ -75,9 +75,14 @@ def other_certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _certificate(tmp_path_factory.mktemp("other-certificate"))
 
 
-def _certificate(folder: Path) -> Path:
+@pytest.fixture(scope="session")
+def named_certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _certificate(tmp_path_factory.mktemp("named-certificate"), "DNS:api.example.com")
+
+
+def _certificate(folder: Path, name: str = "IP:127.0.0.1") -> Path:
     key, certificate, both = folder / "key.pem", folder / "certificate.pem", folder / "both.pem"
-    about = ["-subj", "/CN=kalends-test", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
+    about = ["-subj", "/CN=kalends-test", "-addext", f"subjectAltName={name}", "-days", "2"]
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     command = ["openssl", "req", "-x509", *curve, *about, "-keyout", str(key), "-out", str(certificate)]
     subprocess.run(command, check=True, capture_output=True)

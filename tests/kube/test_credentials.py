@@ -2,12 +2,13 @@ import asyncio
 import os
 import ssl
 import stat
+import threading
 from pathlib import Path
 
-import kopf
 import pytest
 
 from kalends.errors import InvalidSettings
+from kalends.handlers.shell import Connection
 from kalends.kube.credentials import Credentials, load_credentials
 from kalends.kube.login import login_finder, own_namespace
 from kube.served import kubeconfig
@@ -38,7 +39,9 @@ def hand() -> HandClock:
 
 @pytest.fixture(autouse=True)
 def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"):
+    proxies = [f"{kind}_PROXY" for kind in ("HTTP", "HTTPS", "ALL", "NO")]
+    cluster = ["KUBECONFIG", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"]
+    for name in [*cluster, *proxies, *map(str.lower, proxies)]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
 
@@ -201,16 +204,113 @@ def test_a_kubeconfig_that_is_none_is_an_error(tmp_path: Path, content: str) -> 
         load_credentials(tmp_path / "config")
 
 
-def test_kopf_takes_what_it_is_given(pod: Path, hand: HandClock) -> None:
-    info = kopf.ConnectionInfo(**Credentials(login_finder(None, None, pod), hand).connection_info())
+def test_kopf_verifies_the_server_by_the_same_tls_context(pod: Path, hand: HandClock) -> None:
+    credentials = Credentials(login_finder(None, None, pod), hand)
+    info = Connection(**credentials.connection_info())
     assert info.server == "https://[fd00::1]:443"
     assert info.as_http_headers() == {"Authorization": "bearer first-token"}
+    assert info.as_ssl_context() is credentials.tls
     assert info.as_ssl_context().verify_mode is ssl.CERT_REQUIRED
 
 
 def test_kopf_is_given_no_authorization_where_there_is_none(tmp_path: Path, hand: HandClock) -> None:
-    info = kopf.ConnectionInfo(**_credentials(tmp_path, hand, "http://127.0.0.1:8001", {}).connection_info())
+    info = Connection(**_credentials(tmp_path, hand, "http://127.0.0.1:8001", {}).connection_info())
     assert info.as_http_headers() == {}
+
+
+async def test_a_connection_with_a_new_authority_is_another_for_kopf(pod: Path, hand: HandClock) -> None:
+    credentials = Credentials(login_finder(None, None, pod), hand)
+    before = Connection(**credentials.connection_info())
+    hand.passed = 61
+    await credentials.refresh()
+    assert Connection(**credentials.connection_info()) == before
+    os.utime(pod / "ca.crt", (1, 1))
+    hand.passed = 122
+    await credentials.refresh()
+    assert Connection(**credentials.connection_info()) != before
+
+
+async def test_files_are_read_off_the_event_loop(pod: Path, hand: HandClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials = Credentials(login_finder(None, None, pod), hand)
+    opened_in: set[int] = set()
+    for owner, name in ((Path, "stat"), (Path, "read_text"), (ssl.SSLContext, "load_verify_locations")):
+        original = getattr(owner, name)
+
+        def noting(*arguments: object, call: object = original, **named: object) -> object:
+            opened_in.add(threading.get_ident())
+            return call(*arguments, **named)  # type: ignore[operator]
+
+        monkeypatch.setattr(owner, name, noting)
+    os.utime(pod / "ca.crt", (1, 1))
+    hand.passed = 61
+    before = credentials.tls
+    await credentials.refresh()
+    os.utime(pod / "ca.crt", (2, 2))
+    assert await credentials.renew(credentials.login)
+    assert credentials.tls is not before
+    assert opened_in
+    assert threading.get_ident() not in opened_in
+
+
+@pytest.mark.parametrize(
+    ("environ", "proxy"),
+    [
+        ({"HTTPS_PROXY": "http://proxy:3128"}, "http://proxy:3128"),
+        ({"https_proxy": "http://proxy:3128"}, "http://proxy:3128"),
+        ({"ALL_PROXY": "http://proxy:3128"}, "http://proxy:3128"),
+        ({"HTTPS_PROXY": "proxy:3128"}, "http://proxy:3128"),
+        ({"HTTP_PROXY": "http://proxy:3128"}, None),
+        ({"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": "10.96.0.1"}, None),
+        ({"HTTPS_PROXY": "http://proxy:3128", "no_proxy": "localhost, 10.96.0.0/12"}, None),
+        ({"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": "*"}, None),
+        ({"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": "10.97.0.1,.svc,"}, "http://proxy:3128"),
+    ],
+)
+def test_the_environment_names_a_proxy_and_what_is_reached_without_it(
+    pod: Path, hand: HandClock, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], proxy: str | None
+) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    credentials = Credentials(login_finder(None, None, pod), hand)
+    assert credentials.login.proxy_url == proxy
+    assert Connection(**credentials.connection_info()).proxy_url == proxy
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_this_machine_is_reached_without_a_proxy(
+    tmp_path: Path, hand: HandClock, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
+    credentials = _credentials(tmp_path, hand, f"https://{host}:6443", {"token": "secret"})
+    assert credentials.login.proxy_url is None
+
+
+@pytest.mark.parametrize("server", ["https://api.example.com:6443", "https://127.0.0.1:6443"])
+def test_the_proxy_of_a_kubeconfig_is_always_used(
+    tmp_path: Path, hand: HandClock, monkeypatch: pytest.MonkeyPatch, server: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://other:3128")
+    monkeypatch.setenv("NO_PROXY", "*")
+    path = tmp_path / "config"
+    path.write_text(kubeconfig(server, {"token": "secret"}, **{"proxy-url": "http://proxy:3128"}))
+    assert load_credentials(path, clock=hand).login.proxy_url == "http://proxy:3128"
+
+
+def test_a_proxy_that_is_not_http_is_refused_without_its_password(
+    pod: Path, hand: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://me:secret@proxy:1080")
+    with pytest.raises(InvalidSettings, match=r"must be a URL with http:// or https://, got socks5://proxy$"):
+        Credentials(login_finder(None, None, pod), hand)
+
+
+def test_a_certificate_that_is_not_there_is_an_error_that_names_it(tmp_path: Path, hand: HandClock) -> None:
+    path = tmp_path / "config"
+    authority = {"certificate-authority": str(tmp_path / "none.crt")}
+    path.write_text(kubeconfig("https://127.0.0.1:6443", {"token": "t"}, **authority))
+    with pytest.raises(InvalidSettings, match=r"none\.crt"):
+        load_credentials(path, clock=hand)
 
 
 def _credentials(folder: Path, clock: HandClock, server: str, user: dict[str, object]) -> Credentials:

@@ -6,9 +6,11 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
+from kopf._cogs.clients.auth import APIContext
 
 from kalends.clock import SystemClock
 from kalends.errors import ApiError
+from kalends.handlers.shell import Connection
 from kalends.kube.client import ApiClient
 from kalends.kube.credentials import load_credentials
 from kalends.kube.paths import JOBS
@@ -109,3 +111,26 @@ async def test_a_server_is_trusted_by_its_authority_only(
         async with connect(tmp_path, served.url, {"token": "t"}, **untrusted) as client:
             with pytest.raises(ApiError, match="CERTIFICATE_VERIFY_FAILED"):
                 await client.create(JOBS_PATH, job("b"))
+
+
+async def test_the_name_of_the_certificate_may_differ_from_the_host_for_kopf_too(
+    api: FakeApi, tmp_path: Path, named_certificate: Path
+) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(named_certificate)
+    authority = {"certificate-authority": str(named_certificate)}
+    async with serving(api, tls) as served:
+        async with connect(tmp_path, served.url, {"token": "t"}, **authority) as client:
+            with pytest.raises(ApiError, match="IP address mismatch"):
+                await client.create(JOBS_PATH, job("a"))
+        path = tmp_path / "named"
+        path.write_text(kubeconfig(served.url, {"token": "t"}, **authority, **{"tls-server-name": "api.example.com"}))
+        credentials = load_credentials(path)
+        async with ApiClient(SocketTransport(credentials), SystemClock()) as client:
+            await client.create(JOBS_PATH, job("a"))
+        context = APIContext(Connection(**credentials.connection_info()))
+        try:
+            async with context.session.get(served.url + JOBS_PATH) as answer:
+                assert [found["metadata"]["name"] for found in (await answer.json())["items"]] == ["a"]
+        finally:
+            await context.close()

@@ -11,7 +11,7 @@ from kalends.clock import SystemClock
 from kalends.executors.configured import pools
 from kalends.handlers.operator import Operator
 from kalends.handlers.ports import CatchUp, Ports, Show
-from kalends.handlers.shell import KopfFeed
+from kalends.handlers.shell import Connection, KopfFeed
 from kalends.kube.client import ApiClient
 from kalends.kube.credentials import Credentials
 from kalends.kube.sockets import SocketTransport
@@ -34,7 +34,7 @@ def assembled(
     registry = Registry.load(settings.task_modules)
 
     def login() -> kopf.ConnectionInfo:
-        return kopf.ConnectionInfo(**credentials.connection_info())
+        return Connection(**credentials.connection_info())
 
     def feed(_: ApiClient, show: Show, catch_up: CatchUp) -> KopfFeed:
         return KopfFeed(login, show, catch_up, take_signals, settings.namespaces)

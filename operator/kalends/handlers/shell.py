@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import ssl
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import kopf
@@ -24,6 +26,22 @@ WATCHER = "watcher for "
 """How kopf's tasks that watch one resource in one namespace are called."""
 IDENTITY: Any = "kalends"
 """kopf's name for this peer. Any: its type is not public, and is a string."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection(kopf.ConnectionInfo):
+    """How kopf reaches the API server: as our own client does.
+
+    kopf would make a TLS context of its own, from the files, on the event loop, and knows no ``tls-server-name``. It
+    refuses connections that are equal to one that had a 401; with the context among its fields, one with a new
+    certificate is another.
+    """
+
+    tls: ssl.SSLContext | None = None
+
+    def as_ssl_context(self) -> ssl.SSLContext:
+        """Return the context that verifies the server; an empty one for plain HTTP, where kopf does not use it."""
+        return self.tls or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class NoDiffs(kopf.DiffBaseStorage):

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from kalends.clock import Clock, SystemClock
 from kalends.errors import InvalidSettings
 from kalends.kube.login import FindLogin, Login, ReadLogin, login_finder
+from kalends.kube.tls import Files, tls_context
 
 log = logging.getLogger(__name__)
 
@@ -22,11 +24,33 @@ REFRESH_PERIOD = 60.0
 RENEWAL_PAUSE = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A login with its certificates loaded; ``files`` are the versions of the files that ``tls`` was made from."""
+
+    login: Login
+    tls: ssl.SSLContext | None
+    files: Files
+
+    @classmethod
+    def load(cls, read: ReadLogin, known: Loaded | None = None) -> Loaded:
+        """Read the login, and its certificates if they are not those of ``known``. This blocks: files, exec plugins.
+
+        Raises:
+            InvalidSettings: It cannot be read.
+        """
+        login = read()
+        files = Files.of(login)
+        if known is not None and known.files == files:
+            return cls(login, known.tls, files)
+        return cls(login, tls_context(login) if files.secure else None, files)
+
+
 class Credentials:
-    """Where the API server is, and how it knows us: ``headers`` and ``tls`` are what a request needs now.
+    """Where the API server is, and how to authenticate: ``headers`` and ``tls`` are what a request needs now.
 
     ``refresh`` belongs before a request; it costs nothing most of the time. ``renew`` belongs after a 401.
-    Reading files and running exec plugins happens in a thread.
+    Files are read, and exec plugins run, in a thread; the constructor alone does so itself, before there is a loop.
     """
 
     def __init__(self, find: FindLogin, clock: Clock) -> None:
@@ -36,11 +60,19 @@ class Credentials:
         self._fresh_until = clock.monotonic() + REFRESH_PERIOD
         self._renewable_at = clock.monotonic() + RENEWAL_PAUSE
         self._renewing = asyncio.Lock()
-        self._files: tuple[object, ...] = ()
-        self.login: Login
+        self._loaded: Loaded
         self.headers: Mapping[str, str]
-        self.tls: ssl.SSLContext | None = None
-        self._adopt(self._read())
+        self._adopt(Loaded.load(self._read))
+
+    @property
+    def login(self) -> Login:
+        """Return the login in use; another object after each reading."""
+        return self._loaded.login
+
+    @property
+    def tls(self) -> ssl.SSLContext | None:
+        """Return how the server is verified, None for plain HTTP; the same object until a certificate changes."""
+        return self._loaded.tls
 
     @property
     def server(self) -> str:
@@ -53,19 +85,15 @@ class Credentials:
         return self.login.namespace
 
     def connection_info(self) -> dict[str, Any]:
-        """Return the arguments of a kopf ``ConnectionInfo``, valid now; kopf asks again after a 401."""
-        login = self.login
-        scheme, _, token = (login.authorization or "").partition(" ")
+        """Return the arguments of ``handlers.shell.Connection``, valid now; kopf asks again after a 401."""
+        scheme, _, token = (self.login.authorization or "").partition(" ")
         return {
-            "server": login.server,
-            "ca_path": login.ca_path,
-            "insecure": login.insecure,
+            "server": self.login.server,
             "scheme": scheme or None,
             "token": token or None,
-            "certificate_path": login.certificate_path,
-            "private_key_path": login.private_key_path,
-            "default_namespace": login.namespace,
-            "proxy_url": login.proxy_url,
+            "tls": self.tls,
+            "default_namespace": self.login.namespace,
+            "proxy_url": self.login.proxy_url,
         }
 
     async def refresh(self) -> None:
@@ -74,7 +102,7 @@ class Credentials:
             return
         self._fresh_until = self._clock.monotonic() + REFRESH_PERIOD
         try:
-            self._adopt(await asyncio.to_thread(self._read))
+            self._adopt(await asyncio.to_thread(Loaded.load, self._read, self._loaded))
         except (InvalidSettings, OSError, ValueError) as error:
             log.warning("The credentials could not be read again: %s", error)
 
@@ -82,26 +110,23 @@ class Credentials:
         """Find everything anew, as the server has refused that login; return whether there is another to try."""
         async with self._renewing:
             if self.login is not refused:
-                return True  # somebody else has renewed it meanwhile
+                return True  # another request has renewed it in the meantime
             if self._clock.monotonic() < self._renewable_at:
                 return False
             self._renewable_at = self._clock.monotonic() + RENEWAL_PAUSE
             try:
                 self._read = await asyncio.to_thread(self._find)
-                self._adopt(await asyncio.to_thread(self._read))
+                self._adopt(await asyncio.to_thread(Loaded.load, self._read, self._loaded))
             except (InvalidSettings, OSError, ValueError) as error:
                 log.warning("The credentials were refused, and no others were found: %s", error)
                 return False
             log.info("The credentials were refused, and read again.")
             return True
 
-    def _adopt(self, login: Login) -> None:
-        files = tuple(_state(path) for path in (login.ca_path, login.certificate_path, login.private_key_path))
-        if files != self._files or (self.tls is None and login.server.startswith("https")):
-            self.tls = _tls_context(login) if login.server.startswith("https") else None
-            self._files = files
-        self.headers = MappingProxyType({"Authorization": login.authorization} if login.authorization else {})
-        self.login = login
+    def _adopt(self, loaded: Loaded) -> None:
+        authorization = loaded.login.authorization
+        self.headers = MappingProxyType({"Authorization": authorization} if authorization else {})
+        self._loaded = loaded
 
 
 def load_credentials(
@@ -115,22 +140,3 @@ def load_credentials(
         InvalidSettings: There are none, or they cannot be read.
     """
     return Credentials(login_finder(kubeconfig, context), clock or SystemClock())
-
-
-def _state(path: str | None) -> tuple[str, int] | None:
-    return None if path is None else (path, Path(path).stat().st_mtime_ns)
-
-
-def _tls_context(login: Login) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=login.ca_path)
-        if login.certificate_path:
-            context.load_cert_chain(login.certificate_path, login.private_key_path)
-    except (OSError, ValueError) as error:
-        raise InvalidSettings(f"the certificates for {login.server} cannot be read: {error}") from error
-    if login.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    # The API server's own certificates and those of small clusters often lack what RFC 5280 asks for.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    return context

@@ -1,4 +1,4 @@
-"""Finding out where the API server is and who we are: the ``kubernetes`` package reads, we say what it found."""
+"""Where the API server is, and which credentials to use: read by the ``kubernetes`` package, returned as plain data."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from kubernetes.client import Configuration
 from kubernetes.config import ConfigException, incluster_config
 
 from kalends.errors import InvalidSettings
+from kalends.kube.proxies import proxy_of
 
 # Their functions carry no types.
 kubeconfigs: Any = config
@@ -27,9 +28,10 @@ UNREADABLE = (ConfigException, OSError, yaml.YAMLError, ValueError, TypeError, L
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Where the API server is and how it knows us, as plain data.
+    """Where the API server is, and how to authenticate, as plain data.
 
-    ``authorization`` is the value of the header of that name; certificates are paths of PEM files.
+    ``authorization`` is the value of the header of that name; certificates are paths of PEM files. ``server_name`` is
+    the name in the server's certificate where it is not the host of ``server``. ``proxy_url`` is the proxy to use.
     """
 
     server: str
@@ -84,7 +86,7 @@ def own_namespace(service_account: Path = SERVICE_ACCOUNT) -> str | None:
 
 
 def _from_kubeconfig(path: str, context: str | None) -> ReadLogin:
-    configuration = Configuration()
+    configuration = _configuration()
     try:
         contexts, current = kubeconfigs.list_kube_config_contexts(path)
         kubeconfigs.load_kube_config(path, context, client_configuration=configuration)
@@ -106,7 +108,7 @@ def _from_kubeconfig(path: str, context: str | None) -> ReadLogin:
 
 
 def _from_service_account(folder: Path) -> ReadLogin:
-    configuration = Configuration()
+    configuration = _configuration()
     loader = service_accounts.InClusterConfigLoader(str(folder / "token"), str(folder / "ca.crt"))
 
     def read() -> Login:
@@ -121,11 +123,17 @@ def _from_service_account(folder: Path) -> ReadLogin:
     return read
 
 
+def _configuration() -> Any:
+    # An empty proxy keeps the package from taking that of the environment: it would forget which one it was.
+    return Configuration(proxy="")
+
+
 def _login_of(configuration: Any, namespace: str) -> Login:
     # Asking for the key makes the kubernetes package renew it: from the token file, or by the exec plugin.
     key = configuration.get_api_key_with_prefix("BearerToken")
+    server = configuration.host.rstrip("/")
     return Login(
-        server=configuration.host.rstrip("/"),
+        server=server,
         namespace=namespace,
         authorization=key.strip() if key else None,
         ca_path=configuration.ssl_ca_cert,
@@ -133,5 +141,5 @@ def _login_of(configuration: Any, namespace: str) -> Login:
         private_key_path=configuration.key_file,
         insecure=not configuration.verify_ssl,
         server_name=configuration.tls_server_name,
-        proxy_url=configuration.proxy,
+        proxy_url=proxy_of(server, configuration.proxy, os.environ),
     )

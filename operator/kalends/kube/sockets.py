@@ -75,7 +75,6 @@ class SocketTransport:
             headers=headers,
             allow_redirects=False,
             ssl=credentials.tls if credentials.tls is not None else True,
-            server_hostname=credentials.login.server_name,
             proxy=credentials.login.proxy_url,
         )
 

@@ -1,4 +1,4 @@
-"""What an operator can be told: by a file, by the environment (which wins), and by options (which win over both).
+"""The settings of an operator: from a file, from the environment (which wins), and from options (which win over both).
 
 Every setting has an environment variable: ``KALENDS_`` and its name in capitals, with ``__`` between levels
 (``KALENDS_JOB_DEFAULTS__COALESCE=All``). Lists and objects are JSON there.
@@ -6,6 +6,7 @@ Every setting has an environment variable: ``KALENDS_`` and its name in capitals
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -21,13 +22,22 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from kalends.errors import InvalidSchedule, InvalidSettings
 from kalends.model import Coalesce
+from kalends.settings_errors import in_words
 from kalends.triggers.zones import find_zone
 
-Alias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
+_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+Alias = Annotated[str, StringConstraints(pattern=_LABEL)]
+Namespace = Annotated[str, StringConstraints(pattern=_LABEL)]
 
 
 class ExecutorKind(StrEnum):
@@ -66,7 +76,7 @@ class LeaderElection(BaseModel):
 
     enabled: bool | None = None
     """Whether it takes a Lease to act. Default: where the Lease's namespace is known, so in a pod, not elsewhere."""
-    namespace: str | None = None
+    namespace: Namespace | None = None
     """The namespace of the Lease. Default: the pod's own, by POD_NAMESPACE or its service account."""
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")] = "kalends"
     """The name of the Lease: operators that share it are replicas of each other."""
@@ -90,13 +100,16 @@ class LeaderElection(BaseModel):
             own_namespace: That of the pod we are in, if we are in one.
 
         Raises:
-            InvalidSettings: It is asked for, and nobody says in which namespace.
+            InvalidSettings: A Lease is asked for, and its namespace is not known, or is not a name of one.
         """
         namespace = self.namespace or own_namespace
         if self.enabled and namespace is None:
             raise InvalidSettings("leader_election.namespace must be set: outside a pod there is none to take instead")
         enabled = namespace is not None if self.enabled is None else self.enabled
-        return self.model_copy(update={"enabled": enabled, "namespace": namespace})
+        try:
+            return self.model_validate({**self.model_dump(), "enabled": enabled, "namespace": namespace})
+        except ValidationError as error:
+            raise InvalidSettings(f"leader_election: {in_words(error, type(self))}") from error
 
 
 class Settings(BaseSettings):
@@ -114,7 +127,7 @@ class Settings(BaseSettings):
     """What holds for ScheduledJobs that do not say."""
     task_modules: tuple[str, ...] = ()
     """Modules whose tasks ScheduledJobs may name, besides those of installed packages."""
-    namespaces: tuple[str, ...] = ()
+    namespaces: tuple[Namespace, ...] = ()
     """Namespaces to watch. Default: all."""
     api_connections: Annotated[int, Field(ge=1, le=500)] = 32
     """How many requests to the API server may be under way at once."""
@@ -138,9 +151,9 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment win over the file, whose content comes as arguments."""
-        del settings_cls, dotenv_settings, file_secret_settings
-        return env_settings, init_settings
+        """Validate the arguments alone: `load` merges them from all sources, so that nothing skips validation."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
 
     @field_validator("time_zone")
     @classmethod
@@ -158,8 +171,13 @@ class Settings(BaseSettings):
             raise ValueError("must not name an executor 'jobs': that is where every `jobTemplate` runs")
         return {"default": ExecutorSettings(), **executors}
 
+    @field_validator("namespaces")
     @classmethod
-    def load(cls, file: Path | None = None, **overrides: Any) -> Self:
+    def _once_each(cls, namespaces: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(namespaces))
+
+    @classmethod
+    def load(cls, file: Path | None = None, **options: Any) -> Self:
         """Return the settings of a YAML file and the environment, and on top of both the options that are not None.
 
         Raises:
@@ -167,14 +185,30 @@ class Settings(BaseSettings):
         """
         try:
             given = {} if file is None else yaml.safe_load(file.read_text()) or {}
-        except (OSError, yaml.YAMLError) as error:
+        except (OSError, ValueError, yaml.YAMLError) as error:
             raise InvalidSettings(f"the settings file must be readable YAML: {error}") from error
         if not isinstance(given, dict):
             raise InvalidSettings(f"{file} must hold an object of settings, got {type(given).__name__}")
+        if odd := [name for name in given if not isinstance(name, str)]:
+            raise InvalidSettings(f"unknown setting {odd[0]!r} in {file}: names are text")
         try:
-            settings = cls(**given)
-            said = {name: value for name, value in overrides.items() if value is not None}
-            return settings.model_copy(update=said) if said else settings
+            environment = EnvSettingsSource(cls)()
+        except SettingsError as error:
+            raise InvalidSettings(f"lists and objects in KALENDS_… variables must be JSON: {error}") from error
+        said = {name: value for name, value in options.items() if value is not None}
+        try:
+            return cls(**_merged(_merged(given, environment), said))
         except ValidationError as error:
-            told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-            raise InvalidSettings(told) from error
+            raise InvalidSettings(in_words(error, cls)) from error
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return both mappings in one; where both have a value, objects are merged, and else ``above`` wins."""
+    merged = dict(below)
+    for name, value in above.items():
+        under = merged.get(name)
+        if isinstance(value, Mapping) and isinstance(under, Mapping):
+            merged[name] = _merged(under, value)
+        else:
+            merged[name] = value
+    return merged

@@ -70,11 +70,10 @@ def settings_of(config: Path | None, namespaces: tuple[str, ...], *, leader_elec
     Raises:
         InvalidSettings: They cannot be carried out.
     """
-    settings = Settings.load(config, namespaces=namespaces or None)
-    election = settings.leader_election
-    if leader_elect is not None:
-        election = election.model_copy(update={"enabled": leader_elect})
-    return settings.model_copy(update={"leader_election": election.settled(own_namespace())})
+    election = None if leader_elect is None else {"enabled": leader_elect}
+    settings = Settings.load(config, namespaces=namespaces or None, leader_election=election)
+    # Settled of what was validated, and validated again.
+    return settings.model_copy(update={"leader_election": settings.leader_election.settled(own_namespace())})
 
 
 def run_operator(  # noqa: PLR0913 - one for each option

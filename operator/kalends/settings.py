@@ -137,8 +137,8 @@ class Settings(BaseSettings):
     """Which of several operators acts."""
     health_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """The port of /livez, /readyz and /metrics; 0 picks a free one."""
-    health_host: str = "0.0.0.0"  # noqa: S104 - the kubelet and Prometheus come from outside the pod
-    """The address of /livez, /readyz and /metrics."""
+    health_host: str | None = None
+    """The address of /livez, /readyz and /metrics. Default: all addresses, IPv4 and IPv6."""
     events_for_success: bool = False
     """Whether a run that went well leaves an Event too."""
 

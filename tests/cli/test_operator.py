@@ -1,11 +1,17 @@
 from __future__ import annotations
 
 import logging
+import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from kalends.cli.log_limit import AtMost
 from kalends.cli.operator import TextLines, settings_of
 from kalends.errors import InvalidSettings
+from kube.served import kubeconfig
 
 
 @pytest.mark.parametrize(
@@ -44,3 +50,33 @@ def test_no_message_forges_a_line_of_the_log() -> None:
         "kalends", logging.WARNING, __file__, 1, "got %s", ("a\n2026 ERROR b\x00\x1b[31m é",), None
     )
     assert TextLines("%(message)s").format(record) == r"got a\n2026 ERROR b\x00\x1b[31m é"
+
+
+def test_a_port_that_is_taken_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text(kubeconfig("http://127.0.0.1:1", {"token": "t"}))
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        environ = {"KALENDS_HEALTH_HOST": "127.0.0.1", "KALENDS_HEALTH_PORT": str(port), "PATH": "/usr/bin:/bin"}
+        command = [sys.executable, "-m", "kalends.cli.main", "operator", "--kubeconfig", str(config)]
+        result = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    wanted = f"kalends: cannot listen on 127.0.0.1, port {port}: address already in use (health_port)"
+    assert (result.returncode, result.stderr.splitlines()[-1]) == (2, wanted)
+    assert "Traceback" not in result.stderr
+
+
+def test_a_fault_that_repeats_is_logged_ten_times_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("kalends.cli.log_limit.time.monotonic", lambda: now)
+    limit = AtMost()
+
+    def written(text: str) -> list[str]:
+        records = [logging.LogRecord("asyncio", logging.ERROR, __file__, 1, text, (), None) for _ in range(1000)]
+        return [record.getMessage() for record in records if limit.filter(record)]
+
+    assert written("accept failed") == ["accept failed"] * 10
+    assert len(written("another fault")) == 10
+    now = 61.0
+    assert written("accept failed")[:2] == ["accept failed (and 990 more of its kind before)", "accept failed"]

@@ -144,7 +144,11 @@ def run(files: tuple[Path, ...], **options: Any) -> None:
 )
 @CONFIG
 def operator(**options: Any) -> None:
-    """Run the operator: watch ScheduledJobs, and dispatch their runs."""
+    """Run the operator: watch ScheduledJobs, and dispatch their runs.
+
+    Exit code 0 after SIGTERM or SIGINT; 2 if the settings or the kubeconfig cannot be used or the port of the probes is
+    taken, with one line on standard error; 1 after an internal error.
+    """
     from kalends.cli.operator import run_operator
 
     _leave(run_operator(**options))

@@ -17,6 +17,7 @@ from secrets import token_hex
 
 import orjson
 
+from kalends.cli.log_limit import AtMost
 from kalends.handlers.assembly import assembled
 from kalends.kube.credentials import load_credentials
 from kalends.kube.login import own_namespace
@@ -62,6 +63,7 @@ def set_up_logging(log_format: str, level: str) -> None:
         line = "%(asctime)s.%(msecs)03dZ %(levelname)-7s %(name)s: %(message)s"
         handler.setFormatter(TextLines(line, "%Y-%m-%dT%H:%M:%S"))
     logging.basicConfig(level=level.upper(), handlers=[handler])
+    logging.getLogger("asyncio").addFilter(AtMost())
 
 
 def settings_of(config: Path | None, namespaces: tuple[str, ...], *, leader_elect: bool | None) -> Settings:
@@ -86,7 +88,11 @@ def run_operator(  # noqa: PLR0913 - one for each option
     leader_elect: bool | None,
     config: Path | None,
 ) -> int:
-    """Run the operator until SIGTERM or SIGINT."""
+    """Run the operator until SIGTERM or SIGINT.
+
+    Raises:
+        InvalidSettings: The settings or the kubeconfig cannot be used, or the port of the probes is taken.
+    """
     set_up_logging(log_format, log_level)
     settings = settings_of(config, namespaces, leader_elect=leader_elect)
     credentials = load_credentials(kubeconfig, context)

@@ -1,15 +1,16 @@
-"""/livez, /readyz and /metrics: small pages, served by the loop that they speak of."""
+"""/livez, /readyz and /metrics: small pages about the event loop, made on it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Callable, Mapping
-
-from aiohttp import web
+from http import HTTPStatus
 
 from kalends.clock import Clock
+from kalends.handlers.health_server import Page, PageServer
 from kalends.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ STEP = 0.5
 CONTRARY = 60
 """Pulses in a row in which wall clock and monotonic clock disagree after which waiting for fire times is hopeless."""
 REMEMBERED = 600
+FRESH = 1.0
+"""Seconds for which a page of metrics is served again."""
 
 Claim = Callable[[], str | None]
 """Returns what is wrong, or None."""
@@ -88,40 +91,57 @@ class Pulse:
 class HealthServer:
     """Answers probes and Prometheus."""
 
-    def __init__(self, metrics: Metrics, live: Mapping[str, Claim], ready: Mapping[str, Claim]) -> None:
+    def __init__(self, metrics: Metrics, live: Mapping[str, Claim], ready: Mapping[str, Claim], clock: Clock) -> None:
         self._metrics = metrics
         self._live = live
         self._ready = ready
-        self.port = 0
+        self._clock = clock
+        self._server = PageServer(self.page)
+        self._made_at = -math.inf
+        self._made = b""
 
-    async def run(self, host: str, port: int) -> None:
+    async def listen(self, host: str | None, port: int) -> None:
+        """Take the port; None as the host stands for all addresses, IPv4 and IPv6.
+
+        Raises:
+            InvalidSettings: The port is taken, or the host is not this machine.
+        """
+        await self._server.listen(host, port)
+        log.info("serving /livez, /readyz and /metrics on port %s", self._server.port)
+
+    async def run(self) -> None:
         """Serve until cancelled."""
-        app = web.Application()
-        app.router.add_get("/livez", lambda _: self._answer(self._live))
-        app.router.add_get("/readyz", lambda _: self._answer(self._ready))
-        app.router.add_get("/metrics", self._page)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        try:
-            site = web.TCPSite(runner, host, port)
-            await site.start()
-            self.port = runner.addresses[0][1]
-            log.info("serving /livez, /readyz and /metrics on port %s", self.port)
-            await asyncio.Event().wait()
-        finally:
-            await runner.cleanup()
+        await self._server.run()
 
     def wrong(self) -> dict[str, str]:
         """Return what would make /livez fail."""
         return _wrong(self._live)
 
-    async def _answer(self, claims: Mapping[str, Claim]) -> web.Response:
-        wrong = _wrong(claims)
-        lines = [f"[{'-' if name in wrong else '+'}] {name} {wrong.get(name, 'ok')}" for name in claims]
-        return web.Response(text="\n".join(lines) + "\n", status=503 if wrong else 200)
+    def page(self, path: str) -> Page | None:
+        """Return the page at a path."""
+        match path:
+            case "/livez":
+                return _report(self._live)
+            case "/readyz":
+                return _report(self._ready)
+            case "/metrics":
+                return Page(self._measured())
+            case _:
+                return None
 
-    async def _page(self, _: web.Request) -> web.Response:
-        return web.Response(body=self._metrics.page(), content_type="text/plain", charset="utf-8")
+    def _measured(self) -> bytes:
+        """Return the metrics, at most a second old: collecting them takes time on the loop."""
+        now = self._clock.monotonic()
+        if now - self._made_at >= FRESH:
+            self._made_at, self._made = now, self._metrics.page()
+        return self._made
+
+
+def _report(claims: Mapping[str, Claim]) -> Page:
+    wrong = _wrong(claims)
+    lines = [f"[{'-' if name in wrong else '+'}] {name} {wrong.get(name, 'ok')}" for name in claims]
+    status = HTTPStatus.SERVICE_UNAVAILABLE if wrong else HTTPStatus.OK
+    return Page(("\n".join(lines) + "\n").encode(), status)
 
 
 def _wrong(claims: Mapping[str, Claim]) -> dict[str, str]:

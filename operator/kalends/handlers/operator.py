@@ -79,6 +79,7 @@ class Operator:
             self.metrics,
             live={"loop": self._loop_is_stuck, "clocks": self._pulse.clocks_disagree, "feed": self._pulse.unwatched},
             ready={"listed": self.ready},
+            clock=clock,
         )
         self.metrics.read_from(
             Readings(
@@ -95,12 +96,17 @@ class Operator:
     # -- starting and stopping
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run until ``stop`` is set, then let runs in this process end, and end."""
+        """Run until ``stop`` is set, then let runs in this process end, and end.
+
+        Raises:
+            InvalidSettings: The port of /livez cannot be listened on.
+        """
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self._client.close)
             tasks = await stack.enter_async_context(Tasks())
             if self._ports.probes:
-                tasks.start("health", self.health.run(self._settings.health_host, self._settings.health_port))
+                await self.health.listen(self._settings.health_host, self._settings.health_port)
+                tasks.start("health", self.health.run())
             tasks.start("pulse", self._pulse.run())
             tasks.start("events", self._poster.run())
             for informer in self._informers:

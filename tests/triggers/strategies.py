@@ -172,12 +172,15 @@ def nearest_workday(day: date, wanted: int) -> bool:
 
 @st.composite
 def special_days(draw: st.DrawFn) -> SaidDay:
-    kind = draw(st.sampled_from(("L", "L-n", "LW", "nW")))
+    kind = draw(st.sampled_from(("L", "L-n", "LW", "L-nW", "nW")))
     if kind == "L":
         return SaidDay("L", lambda day: (day + timedelta(1)).day == 1)
     if kind == "L-n":
         before = draw(st.integers(1, 30))
         return SaidDay(f"L-{before}", lambda day: length(day) - day.day == before)
+    if kind == "L-nW":
+        before = draw(st.integers(1, 30))
+        return SaidDay(f"L-{before}W", lambda day: length(day) > before and nearest_workday(day, length(day) - before))
     if kind == "LW":
         return SaidDay(
             "LW",
@@ -221,7 +224,8 @@ def special_weekdays(draw: st.DrawFn) -> SaidDay:
     name = draw(st.sampled_from((str(weekday), SUNDAY_FIRST[weekday])))
     nth = draw(st.integers(0, 5))
     if nth == 0:
-        return SaidDay(f"{name}L", lambda day: _weekday(day) == weekday and day.day > length(day) - 7)
+        text = draw(st.sampled_from((f"{name}L", f"{name}#L")))
+        return SaidDay(text, lambda day: _weekday(day) == weekday and day.day > length(day) - 7)
     return SaidDay(f"{name}#{nth}", lambda day: _weekday(day) == weekday and (day.day + 6) // 7 == nth)
 
 

@@ -33,8 +33,11 @@ WEEKDAYS = [
     *words("8 -1 monday mo foo 5-1 1-8 6-3 mon- -fri mon-foo L 8L fooL L5 5LL mon#0 mon#6 mon# #1 mon#-1 mon#1.5 8#1"),
     *words("mon#1#2 jan W mon/0 mon-fri/0 mon#1-2 fri-monL H(0-7) *L"),
 ]
-NOT_FIVE = ["", " ", "\t\n", "*", "* *", "* * *", "* * * *", "every day", "* * * * * * *", "0 0 1 1 * 2026 x"]
-SIX = ["0 0 0 * * *", "0 0 12 * * ?", "*/10 * * * * *"]
+NOT_FIVE = ["", " ", "\t\n", "*", "* *", "* * *", "* * * *", "every day", "* * * * * * * *"]
+SIX = ["0 0 0 * * *", "0 0 12 * * ?", "*/10 * * * * *", "0 12 * * ? *"]
+WITH_A_YEAR = ["15 10 ? * 6L 2002-2025", "0 0 1 1 * 2026", "0 0 1 1 ? 2026/2"]
+SEVEN = ["0 0 12 1 1 ? 2030", "* * * * * * *", "0 0 1 1 * 2026 x"]
+COMMENTED = ["0 0 * * * # nightly", "0 0 * * * #nightly", "# 0 0 * * *", "0 0 * * # every day"]
 ZONED = [
     "TZ=UTC * * * * *",
     "CRON_TZ=Europe/Berlin 0 9 * * *",
@@ -57,7 +60,10 @@ SCHEDULES: list[tuple[str, str, str]] = [
     *((f"0 0 1 {text} *", "month must be", "*, a number from 1 to 12") for text in MONTHS),
     *((f"0 0 * * {text}", "day of week must be", "a number from 0 (Sunday) to 7 (Sunday)") for text in WEEKDAYS),
     *((text, "schedule must be five fields (minute, hour, day of month, month, day of week)", "") for text in NOT_FIVE),
-    *((text, "schedule must be five fields", "for seconds set `trigger.cron.second`") for text in SIX),
+    *((text, "schedule must be five fields", "for seconds set `trigger.cron.second`, for a year `tri") for text in SIX),
+    *((text, "schedule must be five fields", "; for a year set `trigger.cron.year`, got 6") for text in WITH_A_YEAR),
+    *((text, "schedule must be five fields", "`trigger.cron.second` and `trigger.cron.year`, got 7") for text in SEVEN),
+    *((text, "schedule must be five fields", "without a comment") for text in COMMENTED),
     *((text, "schedule must not name a time zone", "`timeZone`") for text in ZONED),
     *((text, "schedule must be one of @yearly", "@every and a duration") for text in MACROS),
     *((f"@every {text}", "@every must be followed by a duration", "") for text in DURATIONS),
@@ -70,8 +76,8 @@ OF_SIXTY: list[str | int] = [
     *("", " ", "1 2", "\x00", "9" * 30, 61, -1),
 ]
 DAYS_OF_MONTH = [
-    *words("0 32 last-3 lastfoo 2nd L 15W */31 last, -1 lastmon 2ndfri 1st"),
-    *("1st mon-fri", "6th mon", "0th mon", "2nd monday", "2nd foo", "last 5", "2nd 5", "first mon"),
+    *words("0 32 last-0 last-31 last- lastfoo lastw L- LL W W15 0W 32W 1-5W 2nd */31 last, -1 lastmon 2ndfri 1st"),
+    *("last -3", "1st mon-fri", "6th mon", "0th mon", "2nd monday", "2nd foo", "last 5", "2nd 5", "first mon"),
 ]
 MONTH_NAMES = words("0 13 jan-mar/2 dec-jan january foo */12 mar-jan jan-")
 DAYS_OF_WEEK: list[str | int] = [*words("0 7 1-5 mon-fri/2 monday mon-5 */7 mon#2 5L foo mon-foo ? last"), "2nd fri", 1]
@@ -80,7 +86,7 @@ FIELDS: list[tuple[str, str | int, str]] = [
     # (field, expression, what its message says as well)
     *((field, text, "*, a number from 0 to 59, a range like") for field in ("minute", "second") for text in OF_SIXTY),
     *(("hour", text, "*, a number from 0 to 23") for text in words("24 */24 22-2 9am 0-23/24")),
-    *(("day", text, "last, an expression like 2nd fri") for text in DAYS_OF_MONTH),
+    *(("day", text, "last (or L), last-3, LW, 15W, an expression like 2nd fri") for text in DAYS_OF_MONTH),
     *(("month", text, "jan to dec") for text in MONTH_NAMES),
     *(("dayOfWeek", text, "no digits, as 0 is Monday") for text in DAYS_OF_WEEK),
     *(("week", text, "*, a number from 1 to 53") for text in words("0 54 */53 mon 10-5")),

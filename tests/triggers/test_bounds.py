@@ -28,8 +28,19 @@ def test_bounds_without_an_offset_are_wall_time() -> None:
     assert trigger.tally(0, 2**40).last == at("2024-07-01T21:00")
 
 
-def test_an_end_that_is_over_is_no_error() -> None:
-    assert build(schedule="0 * * * *", endTime="2020-01-01").next_after(CREATED) is None
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"schedule": "0 * * * *"},
+        {"schedule": "@every 1h"},
+        {"trigger": {"interval": {"hours": 1}}},
+        {"trigger": {"calendarInterval": {"days": 1}}},
+        {"trigger": {"anyOf": [{"interval": {"hours": 1}}, {"calendarInterval": {"weeks": 1}}]}},
+        {},
+    ],
+)
+def test_an_end_that_is_over_is_no_error(spec: dict[str, Any]) -> None:
+    assert build(endTime="2020-01-01", **spec).next_after(CREATED - 1) is None
 
 
 def test_a_start_after_the_end_is_refused() -> None:
@@ -152,15 +163,48 @@ def test_a_moment_is_rfc_3339_or_wall_time(text: str, instant: str) -> None:
 
 def test_a_date_that_ends_something_is_the_whole_day() -> None:
     berlin = find_zone("Europe/Berlin")
-    assert read_moment("2024-03-31", berlin, "spec.endTime", end_of_day=True) == at("2024-03-31T22:00") - 1
-    assert read_moment("2024-03-31T00:00", berlin, "spec.endTime", end_of_day=True) == at("2024-03-30T23:00")
+    assert read_moment("2024-03-31", berlin, "spec.endTime", as_end=True) == at("2024-03-31T22:00") - 1
+    assert read_moment("2024-03-31T00:00", berlin, "spec.endTime", as_end=True) == at("2024-03-30T23:00")
+
+
+@pytest.mark.parametrize(
+    ("text", "begins", "ends"),
+    [
+        # as JavaScript, Python and Go write them
+        ("2024-07-01T10:00:00.123Z", "2024-07-01T10:00:01", "2024-07-01T10:00:00"),
+        ("2024-07-01T10:00:00.123456+02:00", "2024-07-01T08:00:01", "2024-07-01T08:00:00"),
+        ("2024-07-01T10:00:00.123456789Z", "2024-07-01T10:00:01", "2024-07-01T10:00:00"),
+        ("2024-07-01T09:59:59.999999", "2024-07-01T08:00:00", "2024-07-01T07:59:59"),
+        ("2024-07-01T10:00:00.000", "2024-07-01T08:00:00", "2024-07-01T08:00:00"),
+        ("2024-03-31T01:59:59.5", "2024-03-31T01:00:00", "2024-03-31T00:59:59"),
+        ("2024-03-31T02:30:00.5", "2024-03-31T01:00:00", "2024-03-31T01:00:00"),
+        ("2024-12-31T23:59:59.9Z", "2025-01-01T00:00:00", "2024-12-31T23:59:59"),
+    ],
+)
+def test_a_fraction_of_a_second_is_rounded_into_the_range(text: str, begins: str, ends: str) -> None:
+    berlin = find_zone("Europe/Berlin")
+    assert read_moment(text, berlin, "spec.startTime") == at(begins)
+    assert read_moment(text, berlin, "spec.endTime", as_end=True) == at(ends)
+
+
+def test_fractions_of_a_second_are_accepted_wherever_an_instant_is() -> None:
+    trigger = build(
+        trigger={"cron": {"second": "*"}},
+        startTime="2024-03-01T10:00:00.250Z",
+        endTime="2024-03-01T10:00:09.750Z",
+        exclude=[{"from": "2024-03-01T10:00:02.5Z", "to": "2024-03-01T10:00:07.5Z"}],
+    )
+    assert [text[17:19] for text in coming(trigger, CREATED, 5)] == ["01", "02", "08", "09", ""]
+    once = build(trigger={"date": {"at": "2024-03-01T10:00:00.001Z"}})
+    assert once.next_after(CREATED) == at("2024-03-01T10:00:01")
 
 
 @pytest.mark.parametrize(
     "text",
     [
         "", "now", "2024", "2024-07", "2024-7-1", "20240701", "2024-W01-1", "2024-02-30", "2024-13-01", "2024-00-10",
-        "2024-07-01T24:00:00", "2024-07-01T23:59:60Z", "2024-07-01T25:00", "2024-07-01T10", "2024-07-01T10:00:00.5Z",
+        "2024-07-01T24:00:00", "2024-07-01T23:59:60Z", "2024-07-01T25:00", "2024-07-01T10",
+        "2024-07-01T10:00:00.Z", "2024-07-01T10:00.5", "2024-07-01T10:00:00,5",
         "2024-07-01T10:00:00+25:00", "2024-07-01T10:00:00+01:60", "2024-07-01T10:00:00+0100",
         "2024-07-01T10:00 Europe/Berlin",
         "1969-12-31T23:59:59Z", "9999-12-31", "0000-01-01", "10000-01-01", "1719820800", "2024-07-01T", "2024-07-01Z",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kalends.errors import InvalidSchedule
 from kalends.triggers.cron.expressions import parse_expression, write_expression
 from kalends.triggers.cron.fields import DAY_OF_MONTH, DAY_OF_WEEK, EIGHT_FIELDS, MONTH_OF_YEAR, Field
-from kalends.triggers.cron.items import Item, LastDay, LastWeekday, NthWeekday, Values
+from kalends.triggers.cron.items import Item, LastDay, LastWeekday, LastWorkday, NearestWorkday, NthWeekday, Values
 from triggers.building import at, build, coming
 from triggers.strategies import Said, lists, near_changes, numbers
 from triggers.walking import DAY, day_of, fire_times, walk
@@ -39,6 +39,10 @@ def first_of(count: int, **cron: Any) -> list[str]:
         ({"day": "5th thu"}, ["2024-02-29 00:00:00", "2024-05-30 00:00:00"]),
         ({"day": "last sun"}, ["2024-01-28 00:00:00", "2024-02-25 00:00:00"]),
         ({"day": "last"}, ["2024-01-31 00:00:00", "2024-02-29 00:00:00"]),
+        ({"day": "L"}, ["2024-01-31 00:00:00", "2024-02-29 00:00:00"]),
+        ({"day": "last-1"}, ["2024-01-30 00:00:00", "2024-02-28 00:00:00"]),
+        ({"day": "L-30"}, ["2024-01-01 00:00:00", "2024-03-01 00:00:00"]),
+        ({"day": "LW, 15w", "month": 6}, ["2024-06-14 00:00:00", "2024-06-28 00:00:00", "2025-06-16 00:00:00"]),
         ({"day": "LAST , 1ST Mon"}, ["2024-01-01 00:00:00", "2024-01-31 00:00:00", "2024-02-05 00:00:00"]),
         ({"day": "1st mon, 3rd mon", "hour": 6}, ["2024-01-01 06:00:00", "2024-01-15 06:00:00"]),
         ({"month": "JAN-Mar", "day": "31"}, ["2024-01-31 00:00:00", "2024-03-31 00:00:00"]),
@@ -123,7 +127,9 @@ def items_of(field: Field) -> st.SearchStrategy[Item]:
     if field is DAY_OF_MONTH:
         weekday = st.integers(0, 6)
         plain += [
-            st.just(LastDay()),
+            st.builds(LastDay, st.integers(0, 30)),
+            st.builds(LastWorkday, st.integers(0, 30)),
+            st.builds(NearestWorkday, st.integers(1, 31)),
             st.builds(LastWeekday, weekday),
             st.builds(NthWeekday, weekday, st.integers(1, 5)),
         ]

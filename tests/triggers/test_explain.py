@@ -50,6 +50,11 @@ def told(zone: str = "Europe/Berlin", **spec: Any) -> str:
         ("0 0 L * *", "at 00:00 on the last day of the month", ONCE),
         ("0 0 L-1 * *", "at 00:00 on the day before the last of the month", ONCE),
         ("0 0 L-3 * *", "at 00:00 3 days before the last day of the month", ONCE),
+        (
+            "0 0 L-3W * *",
+            "at 00:00 on the day from Monday to Friday nearest to 3 days before the last day of the month",
+            ONCE,
+        ),
         ("0 0 LW * *", "at 00:00 on the last day from Monday to Friday of the month", ONCE),
         (
             "0 0 15W * *",

@@ -107,7 +107,9 @@ def items_of(field: Field) -> st.SearchStrategy[Any]:
 
 
 special_days = st.one_of(
-    st.builds(LastDay, st.integers(0, 30)), st.just(LastWorkday()), st.builds(NearestWorkday, st.integers(1, 31))
+    st.builds(LastDay, st.integers(0, 30)),
+    st.builds(LastWorkday, st.integers(0, 30)),
+    st.builds(NearestWorkday, st.integers(1, 31)),
 )
 special_weekdays = st.one_of(
     st.builds(NthWeekday, st.integers(0, 6), st.integers(1, 5)),
@@ -156,6 +158,7 @@ def test_what_is_read_is_what_was_written(written: FiveFields) -> None:
         ("0 0 * * FRIL", "0 0 * * 5L"),
         ("0 0 * * 7L", "0 0 * * sunL"),
         ("0 0 * * 7#2", "0 0 * * sun#2"),
+        ("0 0 * * MON#L", "0 0 * * 1L"),
     ],
 )
 def test_these_are_two_ways_to_write_the_same(text: str, same: str) -> None:
@@ -169,6 +172,9 @@ def test_these_are_two_ways_to_write_the_same(text: str, same: str) -> None:
         ("0 0 L-3 * *", ["2024-01-28", "2024-02-26", "2024-03-28", "2024-04-27"]),
         ("0 0 L-30 * *", ["2024-03-01", "2024-05-01", "2024-07-01", "2024-08-01"]),
         ("0 0 LW * *", ["2024-01-31", "2024-02-29", "2024-03-29", "2024-04-30"]),
+        # the 28th of January and of April 2024 are Sundays, and the 30th of June is, too
+        ("0 0 L-3W * *", ["2024-01-29", "2024-02-26", "2024-03-28", "2024-04-26"]),
+        ("0 0 L-27W 2 *", ["2024-02-02", "2025-02-03", "2026-02-02", "2027-02-01"]),
         ("0 0 15W * *", ["2024-01-15", "2024-02-15", "2024-03-15", "2024-04-15"]),
         ("0 0 1W * *", ["2024-02-01", "2024-03-01", "2024-04-01", "2024-05-01"]),
         ("0 0 1W 6,9 *", ["2024-06-03", "2024-09-02", "2025-06-02", "2025-09-01"]),

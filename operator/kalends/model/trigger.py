@@ -37,8 +37,8 @@ class CronFields(Wire):
     """month from 1 to 12, a name such as `jan`, or an expression. Unset: every month, or 1 if only coarser fields
     are set."""
     day: FieldExpression | None = None
-    """day of the month from 1 to 31, `last`, `2nd fri`, `last sun`, or an expression. Unset: every day, or 1 if
-    only coarser fields are set."""
+    """day of the month from 1 to 31, `last` (or `L`), `last-3`, `LW`, `15W`, `2nd fri`, `last sun`, or an expression.
+    Unset: every day, or 1 if only coarser fields are set."""
     week: FieldExpression | None = None
     """week of the year by ISO 8601, from 1 to 53, or an expression. Unset: every week."""
     day_of_week: FieldExpression | None = None

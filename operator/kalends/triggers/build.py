@@ -69,7 +69,7 @@ def setting_of(spec: ScheduledJobSpec, *, created: Instant, zone: str, identity:
     """Read what all triggers of a resource have in common."""
     found = find_zone(zone if spec.time_zone is None else spec.time_zone)
     start = None if spec.start_time is None else read_moment(spec.start_time, found, "spec.startTime")
-    end = None if spec.end_time is None else read_moment(spec.end_time, found, "spec.endTime", end_of_day=True)
+    end = None if spec.end_time is None else read_moment(spec.end_time, found, "spec.endTime", as_end=True)
     if start is not None and end is not None and end < start:
         raise InvalidSchedule(
             f"must not be before startTime ({spec.start_time}), got '{spec.end_time}'", path="spec.endTime"
@@ -197,7 +197,7 @@ def _stretch(exclusion: Exclusion, zone: Zone, path: str) -> Stretch:
     if exclusion.from_ is not None:
         start = read_moment(exclusion.from_, zone, f"{path}.from")
     if exclusion.to is not None:
-        end = read_moment(exclusion.to, zone, f"{path}.to", end_of_day=True)
+        end = read_moment(exclusion.to, zone, f"{path}.to", as_end=True)
     if end < start:
         raise InvalidSchedule(f"must not be before from ({exclusion.from_}), got '{exclusion.to}'", path=f"{path}.to")
     return Stretch(start, end)
@@ -209,7 +209,8 @@ def _never(rule: Rule, setting: Setting) -> bool:
 
 
 def _refuse_never(rule: Rule, spec: ScheduledJobSpec, setting: Setting) -> None:
-    if not _never(rule, setting):
+    # What counts from its creation has no fire time where endTime lies before that: it is over, as a cron then is.
+    if (setting.end is not None and setting.end < setting.created) or not _never(rule, setting):
         return
     because = [
         *(["exclude"] if spec.exclude else []),

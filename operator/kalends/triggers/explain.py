@@ -122,6 +122,6 @@ class _Telling:
         if exclusion.from_ is not None:
             ends.append(f"from {self._moment(read_moment(exclusion.from_, self.setting.zone, f'{path}.from'))}")
         if exclusion.to is not None:
-            end = read_moment(exclusion.to, self.setting.zone, f"{path}.to", end_of_day=True)
+            end = read_moment(exclusion.to, self.setting.zone, f"{path}.to", as_end=True)
             ends.append(f"to {self._moment(end)}")
         return " ".join(ends)

@@ -13,20 +13,24 @@ from kalends.triggers.zones import DAY, Zone
 
 _MOMENT = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
-    r"(?:[Tt ](?P<time>[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:\.0{1,9})?(?P<offset>[Zz]|[+-][0-9]{2}:[0-9]{2})?)?"
+    r"(?:[Tt ](?P<time>[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.(?P<fraction>[0-9]+))?)?)"
+    r"(?P<offset>[Zz]|[+-][0-9]{2}:[0-9]{2})?)?"
 )
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 
 
-def read_moment(text: str, zone: Zone, path: str, *, end_of_day: bool = False) -> Instant:
+def read_moment(text: str, zone: Zone, path: str, *, as_end: bool = False) -> Instant:
     """Return the instant that ``text`` names, such as 2027-01-01T00:00:00Z, 2027-01-01T09:00 or 2027-01-01.
 
+    A fraction of a second, which JavaScript and Python write, is rounded into the range that the instant bounds: up,
+    or down with ``as_end``.
+
     Args:
-        text: A date, or a date and time, perhaps with an offset from UTC; whole seconds.
+        text: A date, or a date and time, perhaps with an offset from UTC.
         zone: Whose wall time it is when there is no offset. In a gap it is the instant right after; in a fold, the
             first of the two.
         path: Where it stands, for messages.
-        end_of_day: Whether a date alone means its last second rather than its first.
+        as_end: Whether the instant ends a range: then a date alone means its last second rather than its first.
 
     Raises:
         InvalidSchedule: It names none between 1970 and 9999.
@@ -36,15 +40,16 @@ def read_moment(text: str, zone: Zone, path: str, *, end_of_day: bool = False) -
     if found is None or moment is None or not _FIRST <= moment < _LAST:
         raise InvalidSchedule(
             "must be RFC 3339 like '2027-01-01T00:00:00Z', or wall time like '2027-01-01T00:00:00' or '2027-01-01', "
-            f"in whole seconds and from 1970 to 9999, got {quoted(text)}",
+            f"from 1970 to 9999, got {quoted(text)}",
             path=path,
         )
-    seconds = (moment.toordinal() - EPOCH) * DAY + moment.hour * 3600 + moment.minute * 60 + moment.second
+    rounded_up = 0 if as_end else int(bool((found["fraction"] or "").strip("0")))
     if found["offset"] is not None:
-        return int(moment.timestamp())
-    if found["time"] is None and end_of_day:
+        return int(moment.timestamp()) + rounded_up
+    seconds = (moment.toordinal() - EPOCH) * DAY + moment.hour * 3600 + moment.minute * 60 + moment.second
+    if found["time"] is None and as_end:
         return zone.first_instant(seconds + DAY) - 1
-    return zone.first_instant(seconds)
+    return zone.first_instant(seconds + rounded_up)
 
 
 def has_offset(text: str) -> bool:
@@ -57,7 +62,8 @@ def _moment(found: re.Match[str]) -> datetime | None:
     """Return the date and time; in UTC where no offset is given."""
     offset = found["offset"]
     try:
-        moment = datetime.fromisoformat(f"{found['date']}T{found['time'] or '00:00'}")
+        whole, _, _ = (found["time"] or "00:00").partition(".")
+        moment = datetime.fromisoformat(f"{found['date']}T{whole}")
         return moment.replace(tzinfo=UTC if offset is None or offset in "Zz" else _fixed(offset))
     except ValueError:
         return None

@@ -23,7 +23,7 @@ EVERY_MONTH = 0b1_1111_1111_1110
 EVERY_DAY = (1 << 32) - 2
 EVERY_WEEKDAY = 0b111_1111
 _FIRST_28_DAYS = (1 << 28) - 1
-_FRIDAY, _SATURDAY, _SUNDAY = 4, 5, 6
+_SATURDAY, _SUNDAY = 5, 6
 _LONGEST_YEAR = 366
 _WEEK = 0x7F
 _WEEKLY = sum(1 << day for day in range(0, _LONGEST_YEAR, 7))
@@ -126,8 +126,9 @@ def _day_of(special: SpecialDay, weekday: int, length: int) -> int | None:
     match special:
         case LastDay(before):
             day = length - before
-        case LastWorkday():
-            day = length - max(0, last_weekday - _FRIDAY)
+        case LastWorkday(before):
+            day = length - before
+            day += _to_workday(day, (last_weekday - before) % 7, length) if day >= 1 else 0
         case NearestWorkday(wanted):
             day = wanted + (_to_workday(wanted, (weekday + wanted - 1) % 7, length) if wanted <= length else 0)
         case NthWeekday(wanted, nth):

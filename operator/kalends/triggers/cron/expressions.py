@@ -1,7 +1,9 @@
 """The grammar of ``trigger.cron``: APScheduler's expressions, each read to its end.
 
-APScheduler itself overlooks what follows a name, so that its ``mon-fri/2`` is ``mon-fri`` and its ``last-3`` is
-``last``. The expressions are those of its user guide (``apscheduler.triggers.cron``).
+The expressions are those of its user guide (``apscheduler.triggers.cron``). APScheduler itself overlooks what follows a
+name, so that its ``mon-fri/2`` is ``mon-fri`` and its ``last-3`` is ``last``; here the first is refused, and the second
+is the third day before the last. ``day`` also reads what the day of month of ``schedule`` does: ``L``, ``L-3``, ``LW``,
+``L-3W``, ``15W``.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from functools import lru_cache
 from kalends.errors import InvalidSchedule
 from kalends.triggers.cron.fields import DAY_OF_MONTH, DAY_OF_WEEK, MONDAY_FIRST, Field
 from kalends.triggers.cron.items import Item, Items, LastDay, LastWeekday, NthWeekday, Values
+from kalends.triggers.cron.reading import special_day
+from kalends.triggers.cron.writing import write_item
 from kalends.triggers.quoting import quoted
 
 _LONGEST = 1_000
@@ -19,6 +23,7 @@ _NUMBER = "[0-9]{1,9}"
 _EVERYTHING = re.compile(rf"\*(?:/({_NUMBER}))?")
 _NUMBERS = re.compile(rf"({_NUMBER})(?:-({_NUMBER}))?(?:/({_NUMBER}))?")
 _NAMES = re.compile("([a-z]{3})(?:-([a-z]{3}))?")
+_LAST = re.compile("last(?=$|-[0-9]{1,2}$)")
 _POSITIONS = ("1st", "2nd", "3rd", "4th", "5th")
 _POSITION = re.compile(rf"({'|'.join(_POSITIONS)}|last) +([a-z]{{3}})")
 
@@ -59,10 +64,10 @@ def _parse_item(field: Field, item: str) -> Item:
 
 
 def _special_day(item: str) -> Item | None:
-    if item == "last":
-        return LastDay()
     found = _POSITION.fullmatch(item)
-    if found is None or found[2] not in MONDAY_FIRST:
+    if found is None:
+        return special_day(DAY_OF_MONTH, _LAST.sub("l", item))
+    if found[2] not in MONDAY_FIRST:
         return None
     weekday = MONDAY_FIRST.index(found[2])
     return LastWeekday(weekday) if found[1] == "last" else NthWeekday(weekday, _POSITIONS.index(found[1]) + 1)
@@ -106,19 +111,23 @@ def write_expression(field: Field, items: Items) -> str:
 
 def _write(field: Field, item: Item) -> str:
     match item:
-        case Values(first, last, step, star):
-            steps = f"/{step}" if step > 1 else ""
-            if star:
-                return f"*{steps}"
-            low, high = (_spelt(field, value) for value in (first, last))
-            return f"{low}{steps}" if low == high else f"{low}-{high}{steps}"
-        case LastDay():
-            return "last"
+        case Values():
+            return _write_values(field, item)
+        case LastDay(before):
+            return f"last-{before}" if before else "last"
         case LastWeekday(weekday):
             return f"last {MONDAY_FIRST[weekday]}"
         case NthWeekday(weekday, nth):
             return f"{_POSITIONS[nth - 1]} {MONDAY_FIRST[weekday]}"
-    raise AssertionError(item)
+    return write_item(field, item)
+
+
+def _write_values(field: Field, values: Values) -> str:
+    steps = f"/{values.step}" if values.step > 1 else ""
+    if values.star:
+        return f"*{steps}"
+    low, high = (_spelt(field, value) for value in (values.first, values.last))
+    return f"{low}{steps}" if low == high else f"{low}-{high}{steps}"
 
 
 def _spelt(field: Field, value: int) -> str:

@@ -52,7 +52,7 @@ DAY = Field(
     "day of month",
     1,
     31,
-    "*, ?, a number from 1 to 31, a range like 1-7, a step like */2, L, L-3, LW, 15W, H, or a list of these",
+    "*, ?, a number from 1 to 31, a range like 1-7, a step like */2, L, L-3, LW, L-3W, 15W, H, or a list of these",
 )
 MONTH = Field(
     "month",
@@ -86,8 +86,8 @@ DAY_OF_MONTH = Field(
     "day",
     1,
     31,
-    "*, a number from 1 to 31, a range like 1-7, a step like */2 or a-b/2, last, an expression like 2nd fri or "
-    "last sun, or a list of these",
+    "*, a number from 1 to 31, a range like 1-7, a step like */2 or a-b/2, last (or L), last-3, LW, 15W, an "
+    "expression like 2nd fri or last sun, or a list of these",
 )
 WEEK = _eighth("week", 1, 53, "10-20")
 DAY_OF_WEEK = Field(

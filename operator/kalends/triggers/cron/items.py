@@ -45,7 +45,9 @@ class LastDay:
 
 @dataclass(frozen=True, slots=True)
 class LastWorkday:
-    """The last day of the month from Monday to Friday."""
+    """The day from Monday to Friday nearest to the last day of the month, or to the day so many days ``before`` it."""
+
+    before: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from kalends.triggers.cron.items import (
     LastWorkday,
     NearestWorkday,
     NthWeekday,
+    SpecialDay,
     Values,
 )
 from kalends.triggers.quoting import quoted
@@ -22,9 +23,9 @@ from kalends.triggers.quoting import quoted
 _NUMBER = r"\+?[0-9]{1,18}"  # Go's integers take a sign
 _RANGE = re.compile(rf"([*?]|{_NUMBER}|[a-z]{{3}})(?:-({_NUMBER}|[a-z]{{3}}))?(?:/({_NUMBER}))?")
 _HASHED = re.compile(r"h(?:\(([0-9]{1,2})-([0-9]{1,2})\))?(?:/([0-9]{1,2}))?")
-_LAST_DAY = re.compile(r"l(?:-([0-9]{1,2}))?")
+_LAST_DAY = re.compile(r"l(?:-([0-9]{1,2}))?(w)?")
 _NEAREST_WORKDAY = re.compile(r"([0-9]{1,2})w")
-_SOME_WEEKDAY = re.compile(r"([0-9]|[a-z]{3})(?:(l)|#([0-9]))")
+_SOME_WEEKDAY = re.compile(r"([0-9]|[a-z]{3})(?:#?(l)|#([0-9]))")
 _WEEK = 7
 _HASHED_DAYS = 28
 """The days that every month has."""
@@ -52,7 +53,7 @@ def _parse_item(field: Field, item: str) -> Item:
         return _hashed(field, item, *found.groups())
     special: Item | None = None
     if field is DAY:
-        special = _special_day(item)
+        special = special_day(field, item)
     elif field is WEEKDAY:
         special = _special_weekday(item)
     if special is None:
@@ -113,17 +114,19 @@ def _hashed(field: Field, item: str, start: str | None, end: str | None, steps: 
     return Hashed(low, high, step, whole=start is None)
 
 
-def _special_day(item: str) -> Item | None:
-    if item == "lw":
-        return LastWorkday()
+def special_day(field: Field, item: str) -> SpecialDay | None:
+    """Return the day of the month that ``L``, ``L-3``, ``LW``, ``L-3W`` or ``15W`` names; None for other text.
+
+    ``W`` is as in Quartz: the nearest day from Monday to Friday in the same month.
+    """
     found = _LAST_DAY.fullmatch(item)
     if found is not None:
         before = int(found[1] or 0)
         if found[1] and not 1 <= before <= _MOST_BEFORE_LAST:
-            DAY.refuse(item, f"at most {_MOST_BEFORE_LAST} days lie before the last one")
-        return LastDay(before)
+            field.refuse(item, f"at most {_MOST_BEFORE_LAST} days lie before the last one")
+        return LastWorkday(before) if found[2] else LastDay(before)
     found = _NEAREST_WORKDAY.fullmatch(item)
-    return None if found is None else NearestWorkday(_value(DAY, item, found[1]))
+    return None if found is None else NearestWorkday(_value(field, item, found[1]))
 
 
 def _special_weekday(item: str) -> Item | None:

@@ -1,13 +1,16 @@
 """The grammar of ``schedule``: five-field cron as CronJob reads it, and what else people write.
 
 CronJob's parser is ``ParseStandard`` of robfig/cron. Beyond it: 7 for Sunday, ranges of weekdays through Sunday,
-``L``, ``L-3``, ``LW``, ``15W``, ``5L``, ``mon#2``, ``H``. Three things that it reads are refused here, as nobody can
+``L``, ``L-3``, ``LW``, ``L-3W``, ``15W``, ``5L``, ``mon#2``, ``mon#L``, ``H``.
+
+Three things that it reads are refused here, as nobody can
 mean what it makes of them: ``*-5``, which it takes for ``*``, and an ``@every`` of zero or less, which fires every
 second.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NoReturn
@@ -33,6 +36,7 @@ SCHEDULE = "spec.schedule"
 _EVERY = "@every"
 _FIVE = "schedule must be five fields (minute, hour, day of month, month, day of week) or a macro like @daily"
 _LONGEST = 1_000
+_YEAR = re.compile("(?:19|20)[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +87,26 @@ def _parse(text: str) -> FiveFields | Every:
         )
     if words[0].startswith("@"):
         return _parse_macro(words, text)
-    if len(words) == len(FIVE_FIELDS) + 1:
-        raise InvalidSchedule(
-            f"{_FIVE}; for seconds set `trigger.cron.second`, as cron programs disagree on where a sixth field stands, "
-            f"got 6 fields in {quoted(text)}"
-        )
     if len(words) != len(FIVE_FIELDS):
-        raise InvalidSchedule(f"{_FIVE}, got {len(words)} in {quoted(text)}")
+        raise InvalidSchedule(f"{_FIVE}{_advice(words)}, got {len(words)} fields in {quoted(text)}")
     return FiveFields(*(parse_field(field, word) for field, word in zip(FIVE_FIELDS, words, strict=True)))
+
+
+def _advice(words: list[str]) -> str:
+    """Return what to use instead of a comment, or of the additional fields of other cron programs."""
+    if any(word.startswith("#") for word in words):
+        return ", without a comment"
+    match len(words) - len(FIVE_FIELDS):
+        case 1 if _YEAR.search(words[-1]):  # Amazon EventBridge
+            return "; for a year set `trigger.cron.year`"
+        case 1:
+            return (
+                "; for seconds set `trigger.cron.second`, for a year `trigger.cron.year`, as cron programs disagree on "
+                "what a sixth field is"
+            )
+        case 2:  # Quartz
+            return "; for seconds and years set `trigger.cron.second` and `trigger.cron.year`"
+    return ""
 
 
 def _too_long(text: str) -> NoReturn:

@@ -152,11 +152,13 @@ def _special(special: SpecialDay) -> str:
         case LastDay(0):
             told = "on the last day"
         case LastDay(1):
-            told = "on the day before the last"
+            told = f"on {_before_last(1)}"
         case LastDay(before):
-            told = f"{before} days before the last day"
-        case LastWorkday():
+            told = _before_last(before)
+        case LastWorkday(0):
             told = "on the last day from Monday to Friday"
+        case LastWorkday(before):
+            told = f"on the day from Monday to Friday nearest to {_before_last(before)}"
         case NearestWorkday(day):
             told = f"on the day from Monday to Friday nearest to the {ordinal(day)}"
         case NthWeekday(weekday, number):
@@ -166,3 +168,7 @@ def _special(special: SpecialDay) -> str:
         case _:
             assert_never(special)
     return f"{told} of the month"
+
+
+def _before_last(days: int) -> str:
+    return "the day before the last" if days == 1 else f"{days} days before the last day"

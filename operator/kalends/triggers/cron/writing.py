@@ -20,10 +20,11 @@ from kalends.triggers.cron.items import (
 
 def write_field(field: Field, items: Items) -> str:
     """Return the text of a field."""
-    return ",".join(_write(field, item) for item in items)
+    return ",".join(write_item(field, item) for item in items)
 
 
-def _write(field: Field, item: Item) -> str:
+def write_item(field: Field, item: Item) -> str:
+    """Return the text of one item."""
     match item:
         case Values():
             text = _write_values(field, item)
@@ -31,8 +32,8 @@ def _write(field: Field, item: Item) -> str:
             text = ("H" if whole else f"H({low}-{high})") + (f"/{step}" if step else "")
         case LastDay(before):
             text = f"L-{before}" if before else "L"
-        case LastWorkday():
-            text = "LW"
+        case LastWorkday(before):
+            text = f"L-{before}W" if before else "LW"
         case NearestWorkday(day):
             text = f"{day}W"
         case NthWeekday(weekday, nth):

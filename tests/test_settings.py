@@ -47,6 +47,14 @@ def test_the_environment_wins_over_the_file_and_options_over_both(tmp_path, monk
         ),
         ("executors: {default: {workers: 0}}", "executors.default.workers must be at least 1, got 0"),
         ("executors: {default: {workers: many}}", "executors.default.workers must be an integer, got 'many'"),
+        (
+            "executors: {default: {max_runs_per_worker: 1}}",
+            "executors.default must not have max_runs_per_worker: only kind 'processes' has it",
+        ),
+        (
+            "executors: {slow: {kind: processes, max_runs_per_worker: 0}}",
+            "executors.slow.max_runs_per_worker must be at least 1, got 0",
+        ),
         ("executors:", "executors must be an object, got nothing"),
         ("health_port: 70000", "health_port must be at most 65535, got 70000"),
         ("events_for_success: maybe", "events_for_success must be true or false, got 'maybe'"),

@@ -50,12 +50,21 @@ class ExecutorKind(StrEnum):
 class ExecutorSettings(BaseModel):
     """One named executor."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     kind: ExecutorKind = ExecutorKind.THREADS
     """`threads` (one memory, cannot be killed) or `processes` (isolated, killed when given up)."""
     workers: Annotated[int, Field(ge=1, le=1000)] = 10
     """How many runs go on in it at once."""
+    max_runs_per_worker: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """Of processes: how many runs of one ScheduledJob a worker serves until another replaces it; 1: each run has a new
+    process. A worker never serves two ScheduledJobs. Default: 100."""
+
+    @model_validator(mode="after")
+    def _of_its_kind(self) -> Self:
+        if self.kind is not ExecutorKind.PROCESSES and self.max_runs_per_worker is not None:
+            raise ValueError("must not have max_runs_per_worker: only kind 'processes' has it")
+        return self
 
 
 class JobDefaults(BaseModel):

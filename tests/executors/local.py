@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from executors import odd_tasks, sample_tasks
+from executors import leaving_tasks, odd_tasks, sample_tasks
 from kalends.clock import SystemClock
 from kalends.engine.ports import Run, RunReport
 from kalends.engine.schedule import TaskCall
@@ -25,7 +25,7 @@ PATIENCE = 60
 
 
 def registry() -> Registry:
-    return Registry([builtin, sample_tasks, odd_tasks])
+    return Registry([builtin, sample_tasks, odd_tasks, leaving_tasks])
 
 
 def threads() -> ThreadWorkers:

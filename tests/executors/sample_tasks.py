@@ -199,3 +199,9 @@ def fork_and_return():
 def report_pid(told: str):
     Path(told).write_text(str(os.getpid()))
     time.sleep(60)
+
+
+@task(name="test.report_parent")
+def report_parent(told: str):
+    Path(told).write_text(str(os.getppid()))
+    time.sleep(60)

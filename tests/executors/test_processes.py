@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from executors.local import REF, is_running, pool_of, processes, result_of, run_of, until_gone, written
+from kalends.engine.ports import StartRefused
 from kalends.errors import Unavailable
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
@@ -128,11 +129,10 @@ async def test_a_run_that_nobody_waits_for_any_more_is_reported_even_if_it_canno
 async def test_an_interpreter_that_cannot_start_fails_the_run_and_leaves_its_worker_free(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     async with pool_of(processes(), 1) as (pool, listening):
-        await pool.start(run_of("kalends.echo"))
-        (report,) = await listening.wait(1)
-        assert (report.outcome, report.reason) == (Outcome.FAILED, Reason.WORKER_DIED)
-        assert report.message == "its worker process ended with exit code 1"
-        assert pool.free_slots() == 1
+        with pytest.raises(StartRefused, match="the process that starts workers ended with exit code 1") as refused:
+            await pool.start(run_of("kalends.echo"))
+        assert refused.value.reason == Reason.WORKER_DIED
+        assert (pool.free_slots(), listening.freed) == (1, 1)
 
 
 async def test_a_worker_that_never_gets_ready_is_given_up(monkeypatch, tmp_path):
@@ -144,11 +144,25 @@ async def test_a_worker_that_never_gets_ready_is_given_up(monkeypatch, tmp_path)
     monkeypatch.setattr(sys, "executable", str(sleeper))
     monkeypatch.setattr(pools, "LONGEST_START", 0.5)
     async with pool_of(processes(), 1) as (pool, listening):
-        await pool.start(run_of("test.size", "x" * 5_000_000, limit=1))
-        (report,) = await listening.wait(1)
-        assert (report.outcome, report.reason) == (Outcome.FAILED, Reason.WORKER_DIED)
-        assert "did not start within" in report.message
-        assert pool.free_slots() == 1
+        with pytest.raises(StartRefused, match="did not start within") as refused:
+            await pool.start(run_of("test.size", "x" * 5_000_000, limit=1))
+        assert refused.value.reason == Reason.WORKER_DIED
+        assert (pool.free_slots(), listening.freed) == (1, 1)
+
+
+async def test_a_worker_that_is_still_starting_when_time_is_up_is_not_waited_for(monkeypatch, tmp_path):
+    sleeper = tmp_path / "interpreter"
+    sleeper.write_text("#!/bin/sh\nexec sleep 60\n")
+    sleeper.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(sleeper))
+    async with pool_of(processes(), 1) as (pool, listening):
+        starting = asyncio.create_task(pool.start(run_of("kalends.echo")))
+        await asyncio.sleep(0.2)
+        async with asyncio.timeout(30):
+            await pool.close(0.1)
+        with pytest.raises(Unavailable, match="shutting down"):
+            await starting
+        assert listening.reports == []
 
 
 async def test_a_time_limit_counts_from_where_the_worker_takes_the_run_up(monkeypatch, tmp_path):

@@ -8,7 +8,12 @@ time_zone: {{ .timeZone | quote }}
 namespaces: {{ toJson $.Values.watchNamespaces }}
 executors:
   {{- range $alias, $one := .executors }}
-  {{ quote $alias }}: {kind: {{ $one.kind }}, workers: {{ int $one.workers }}}
+  {{ quote $alias }}:
+    kind: {{ $one.kind }}
+    workers: {{ int $one.workers }}
+    {{- with $one.maxRunsPerWorker }}
+    max_runs_per_worker: {{ int . }}
+    {{- end }}
   {{- end }}
 job_defaults:
   coalesce: {{ .jobDefaults.coalesce }}

@@ -96,16 +96,21 @@ def _run_async(coroutine: Coroutine[Any, Any, Any], cancellation: Cancellation) 
         return runner.run(work())
 
 
-def find_task(module: str, name: str) -> Callable[..., Any] | str:
-    """Import a module and return its task of a name, or why there is none: what a worker process does."""
+def call_by_name(module: str, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], run: CurrentRun) -> Returned:
+    """Find a task by its module and name, and call it: what a worker process does."""
+    found = _find_task(module, name)
+    return Returned(error=found) if isinstance(found, str) else call(found, args, kwargs, run)
+
+
+def look_for(module: str, name: str) -> Returned:
+    """Return an error where a worker process does not find a task: what it does before a resource is accepted."""
+    found = _find_task(module, name)
+    return Returned(error=found if isinstance(found, str) else None)
+
+
+def _find_task(module: str, name: str) -> Callable[..., Any] | str:
     try:
         found = find_marked(importlib.import_module(module), name)
     except BaseException as error:  # noqa: BLE001 - a module that imports in the operator may fail, or exit, here
         return f"the module {module!r} cannot be imported in a worker process: {error_text(error)}"
-    return found or f"the module {module!r} has no task {name!r} once it is imported in a worker process"
-
-
-def call_by_name(module: str, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], run: CurrentRun) -> Returned:
-    """Find a task by its module and name, and call it: what a worker process does."""
-    found = find_task(module, name)
-    return Returned(error=found) if isinstance(found, str) else call(found, args, kwargs, run)
+    return found or f"a worker process that imports the module {module!r} finds no task {name!r} in it"

@@ -50,6 +50,9 @@ class Commands:
         """
         _command(run)
 
+    async def look(self, run: Run) -> None:
+        """Check nothing more: whether a command is there is known when it is started."""
+
     async def launch(self, run: Run) -> Call:
         """Start the command.
 

@@ -8,7 +8,7 @@ from kalends.clock import Clock
 from kalends.engine.schedule import JOBS_EXECUTOR, Check, Defaults, JobTemplate, Target
 from kalends.errors import InvalidSettings, InvalidSpec
 from kalends.executors.pool import PoolExecutor
-from kalends.executors.processes import ProcessWorkers
+from kalends.executors.processes import MOST_RUNS, ProcessWorkers
 from kalends.executors.threads import ThreadWorkers
 from kalends.model.reasons import Reason
 from kalends.settings import ExecutorKind, ExecutorSettings, Settings
@@ -23,7 +23,8 @@ def pools(configured: Mapping[str, ExecutorSettings], registry: Registry, clock:
             case ExecutorKind.THREADS:
                 made[alias] = PoolExecutor(one.workers, ThreadWorkers(registry), clock)
             case ExecutorKind.PROCESSES:
-                made[alias] = PoolExecutor(one.workers, ProcessWorkers(registry), clock)
+                workers = ProcessWorkers(registry, one.max_runs_per_worker or MOST_RUNS)
+                made[alias] = PoolExecutor(one.workers, workers, clock)
     return made
 
 

@@ -11,10 +11,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from kalends.clock import Clock
-from kalends.engine.ports import Run, RunReport
+from kalends.engine.ports import Run, RunReport, StartRefused
 from kalends.engine.state import Instant, Ref
 from kalends.errors import KalendsError, Unavailable
 from kalends.executors.calling import STOPPED, Returned
@@ -63,10 +63,20 @@ class Workers(Protocol):
         """
         ...
 
+    async def look(self, run: Run) -> None:
+        """Check what only a worker can tell, for a resource that is new or was changed.
+
+        Raises:
+            StartRefused: No worker can carry it out.
+            Unavailable: It cannot be checked now.
+        """
+        ...
+
     async def launch(self, run: Run) -> Call:
         """Give a run to a worker. Never more are asked for than there are workers.
 
         Raises:
+            StartRefused: It can never be started.
             Unavailable: No worker can be started now.
         """
         ...
@@ -143,8 +153,10 @@ class PoolExecutor:
 
         Raises:
             StartRefused: A worker cannot carry it out.
+            Unavailable: It cannot be checked now.
         """
         self._workers.check(run)
+        await self._workers.look(run)
 
     async def start(self, run: Run) -> None:
         """Give a run to a worker; one that goes on already is let go on.
@@ -174,20 +186,39 @@ class PoolExecutor:
 
     async def _carry_out(self, going: _Going) -> None:
         try:
-            going.call = await self._workers.launch(going.run)
+            going.call = await self._launched(going)
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing has started, and the worker is not taken
-            told = error if isinstance(error, Unavailable) else Unavailable(f"no worker can be started: {error!r}")
-            going.launched.set_exception(told)
-            if going.unattended:
-                self._end(going, Outcome.FAILED, Reason.WORKER_DIED, Returned(error=str(told)))
-                return
-            del self._runs[going.key]
-            self._freed()
+            self._not_launched(going, error)
             return
         going.launched.set_result(None)
         if going.asked is not None:
             going.call.stop()
         await self._follow(going, going.call)
+
+    async def _launched(self, going: _Going) -> Call:
+        """Return the call of a run once its worker is there, unless the run is given up before."""
+        launching = asyncio.create_task(self._workers.launch(going.run), name=f"launch {going.run.name}")
+        both: list[asyncio.Future[Any]] = [launching, going.given_up]
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if not launching.done():
+            launching.cancel()
+            await asyncio.wait([launching])
+        if launching.cancelled():
+            raise Unavailable("this operator is shutting down")
+        return launching.result()
+
+    def _not_launched(self, going: _Going, error: Exception) -> None:
+        if not isinstance(error, Unavailable | StartRefused):
+            # Trying again would fail again: a run of the record that fails is better than one that never ends.
+            log.error("%s: %s could not be started", going.run.ref.key, going.run.name, exc_info=error)
+            error = StartRefused(Reason.INTERNAL_ERROR, f"it could not be started: {type(error).__name__}: {error}")
+        if going.unattended:
+            reason = error.reason if isinstance(error, StartRefused) else Reason.WORKER_DIED
+            self._end(going, Outcome.FAILED, reason, Returned(error=str(error)))
+            return
+        going.launched.set_exception(error)
+        del self._runs[going.key]
+        self._freed()
 
     async def _follow(self, going: _Going, call: Call) -> None:
         """See a run through until its worker is free of it."""

@@ -59,6 +59,11 @@ def redacted(text: str) -> str:
     return _ASSIGNED.sub(_without_value, text)
 
 
+def prepare() -> None:
+    """Read the environment now, for every process that is forked from this one."""
+    _own_secrets()
+
+
 def _without_value(found: re.Match[str]) -> str:
     quote_marks = re.match(r"""\\?["']?""", found["value"])
     mark = quote_marks.group() if quote_marks else ""

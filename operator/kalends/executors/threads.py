@@ -44,6 +44,9 @@ class ThreadWorkers:
         """
         task_and_call(self._registry, run)
 
+    async def look(self, run: Run) -> None:
+        """Check nothing more: a thread finds what the operator has found."""
+
     async def launch(self, run: Run) -> Call:
         """Call a task in a thread. To stop it is to ask for its end: the thread goes on until the call returns.
 

@@ -1,4 +1,4 @@
-"""What a worker process does: take up questions, one after another, until nobody asks any more."""
+"""What a worker process does: take up questions, one after another, until the operator closes the connection."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ import queue
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from dataclasses import asdict
 
 import orjson
 
-from kalends.executors.calling import Returned, call_by_name
-from kalends.executors.framing import HEADER, STARTED, framed, length_of
+from kalends.executors.calling import Returned, call_by_name, look_for
+from kalends.executors.framing import HEADER, STARTED, framed, length_of, split
 from kalends.executors.results import error_text
 
+CALL = "call"
+LOOK_FOR = "look for"
+_ACTIONS: dict[str, Callable[..., Returned]] = {CALL: call_by_name, LOOK_FOR: look_for}
 
-def serve(descriptor: int) -> None:
+
+def serve(connection: socket.socket) -> None:
     """Answer questions that come through a socket. It does not return while the other end is open."""
-    connection = socket.socket(fileno=descriptor)
     # Programs that tasks start must not keep it open.
     connection.set_inheritable(False)
     questions: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -28,17 +32,18 @@ def serve(descriptor: int) -> None:
     this_process = os.getpid()
     with contextlib.suppress(OSError):
         while True:
-            question = questions.get()
-            connection.sendall(framed(STARTED))
-            answer = framed(orjson.dumps(asdict(_answer(question))))
+            token, question = split(questions.get())
+            connection.sendall(framed(token, STARTED))
+            answer = framed(token, orjson.dumps(asdict(_answer(question))))
             if os.getpid() != this_process:
-                os._exit(0)  # a task forked, and its child came back as if it were us
+                os._exit(0)  # the task forked, and this is the child, which returned from the task as well
             connection.sendall(answer)
 
 
 def _answer(question: bytes) -> Returned:
     try:
-        return call_by_name(*pickle.loads(question))  # noqa: S301 - asked by the operator that started us
+        action, *arguments = pickle.loads(question)  # noqa: S301 - asked by the operator that started this process
+        return _ACTIONS[action](*arguments)
     except BaseException as error:  # noqa: BLE001 - a question that cannot be read fails its run, and no other
         return Returned(error=error_text(error))
 
@@ -46,7 +51,7 @@ def _answer(question: bytes) -> Returned:
 def _listen(connection: socket.socket, questions: queue.SimpleQueue[bytes]) -> None:
     """Pass questions on, and end this process, with all that it has started, when the operator has ended.
 
-    Its claims are given up as lost then: what still ran here would run for nobody, or a second time.
+    Its claims are recorded as lost then: what still ran here would run a second time, or without a record.
     """
     with contextlib.suppress(OSError, EOFError):
         while True:

@@ -1,0 +1,173 @@
+"""The operator's side of the fork server: it starts workers, and reports how they ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections import deque
+
+from kalends.errors import Unavailable
+from kalends.executors.fork_server import ENDED, FORKED, REPLY, REQUEST
+from kalends.executors.pool import WorkerDied
+
+BOOT = (
+    "import sys; at, *sys.path = sys.argv[1:]; sys.argv[:] = ['kalends-worker']; "
+    "from kalends.executors.fork_server import serve_forks; serve_forks(int(at))"
+)
+"""The program of the interpreter: import from where the operator does, and serve."""
+PATIENCE = 5.0
+"""Seconds in which a fork server ends by itself once its connection is closed."""
+
+Forked = tuple[int, asyncio.Future[int]]
+"""A process, and the future of its exit code."""
+
+
+class ForkServer:
+    """One fork server under way, and the workers that it has forked."""
+
+    def __init__(self, process: asyncio.subprocess.Process, control: socket.socket) -> None:
+        self._process = process
+        self._control = control
+        self._asked: deque[asyncio.Future[Forked]] = deque()
+        self._workers: dict[int, asyncio.Future[int]] = {}
+        self._listening = asyncio.create_task(self._listen(), name=f"fork server {process.pid}")
+
+    @classmethod
+    async def start(cls) -> ForkServer:
+        """Start a fork server.
+
+        Raises:
+            Unavailable: The system has no room for another process now.
+        """
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise Unavailable(f"no worker process can be started: {error}") from error
+        with theirs:
+            ours.settimeout(0)  # the loop waits for it
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-c",
+                    BOOT,
+                    str(theirs.fileno()),
+                    *sys.path,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=2,  # what tasks print goes to the log, and not among the lines of `kalends run`
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,
+                )
+            except (OSError, RuntimeError) as error:
+                ours.close()
+                raise Unavailable(f"no worker process can be started: {error}") from error
+            except BaseException:
+                ours.close()
+                raise
+        return cls(process, ours)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can be asked."""
+        return not self._listening.done()
+
+    async def fork(self, descriptor: int) -> Forked:
+        """Return a new worker that has a copy of ``descriptor`` as its connection.
+
+        Raises:
+            Unavailable: The system has no room for another process now.
+            WorkerDied: The fork server ended.
+        """
+        asked: asyncio.Future[Forked] = asyncio.get_running_loop().create_future()
+        try:
+            socket.send_fds(self._control, [REQUEST], [descriptor])
+        except BlockingIOError as error:
+            raise Unavailable("no worker process can be started: too many are being started") from error
+        except OSError as error:
+            await asyncio.wait([self._listening])
+            raise WorkerDied(self._how_it_ended()) from error
+        self._asked.append(asked)
+        return await asked
+
+    async def _listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        received = b""
+        try:
+            while chunk := await loop.sock_recv(self._control, 4096):
+                received += chunk
+                while len(received) >= REPLY.size:
+                    self._take(received[: REPLY.size])
+                    received = received[REPLY.size :]
+        except OSError:
+            pass  # as if it had closed its end
+        finally:
+            await self._give_up()
+
+    def _take(self, reply: bytes) -> None:
+        what, pid, number = REPLY.unpack(reply)
+        if what == ENDED:
+            self._workers.pop(pid).set_result(number)
+            return
+        asked = self._asked.popleft()
+        if what == FORKED:
+            ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+            self._workers[pid] = ended
+            if asked.done():
+                kill_group(pid)  # the caller was cancelled before the worker was there
+            else:
+                asked.set_result((pid, ended))
+        elif not asked.done():
+            asked.set_exception(Unavailable(f"no worker process can be started: {os.strerror(number)}"))
+
+    async def _give_up(self) -> None:
+        """End what is left once the fork server has ended, as nothing reports the ends of its workers any more."""
+        self._control.close()
+        for pid in self._workers:
+            kill_group(pid)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await self._process.wait()
+        if self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+        while self._workers:
+            self._workers.popitem()[1].set_result(-signal.SIGKILL)
+        while self._asked:
+            asked = self._asked.popleft()
+            if not asked.done():
+                asked.set_exception(WorkerDied(self._how_it_ended()))
+
+    def _how_it_ended(self) -> str:
+        return f"the process that starts workers {in_words(self._process.returncode)}"
+
+    def kill(self) -> None:
+        """Kill it, and with it every worker."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+    async def close(self) -> None:
+        """Have it end every worker, and then itself."""
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)
+        await asyncio.wait([self._listening])
+
+
+def kill_group(pid: int) -> None:
+    """Kill a worker, and what it has started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # it has no group of its own yet
+        os.kill(pid, signal.SIGKILL)
+
+
+def in_words(code: int | None) -> str:
+    """Return how a process ended."""
+    if code is None:
+        return "stopped answering"
+    if code >= 0:
+        return f"ended with exit code {code}"
+    memory = ", perhaps for lack of memory" if code == -signal.SIGKILL else ""
+    return f"was ended by signal {-code} ({signal.strsignal(-code)}){memory}"

@@ -1,0 +1,202 @@
+"""What one run leaves behind in a worker process reaches no run of another resource, and answers for none."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from executors.local import pool_of, processes, registry, result_of, run_of, until_gone, written
+from kalends.engine.ports import StartRefused
+from kalends.engine.state import Ref
+from kalends.errors import Unavailable
+from kalends.executors.processes import ProcessWorkers
+from kalends.model import Outcome
+from kalends.model.reasons import Reason
+from kalends.tasks import Registry
+
+OTHER = Ref("default", "other", "uid of the other")
+OUT_OF_TURN = "its worker process sent what it was not asked for, and was killed"
+
+
+async def results_of(workers: ProcessWorkers, *runs, size: int = 1):
+    """Return how runs ended, which start one after another."""
+    async with pool_of(workers, size) as (pool, listening):
+        for number, run in enumerate(runs, 1):
+            await pool.start(run)
+            await listening.wait(number)
+        return listening.reports
+
+
+async def test_a_run_of_another_resource_finds_the_state_in_which_the_operator_started():
+    runs = [
+        run_of("leave.look", number=1),
+        run_of("leave.behind", number=2),
+        run_of("leave.look", number=3, ref=OTHER),
+    ]
+    before, left, after = [json.loads(report.result) for report in await results_of(processes(), *runs)]
+    assert (left["cwd"], left["left"], left["recursion"]) == ("/", "behind", 200)
+    assert left.pop("pid") != after.pop("pid")
+    before.pop("pid")
+    assert after == before
+    assert after["patched"] == "result_text"
+
+
+async def test_runs_of_one_resource_share_a_process_for_as_many_as_the_settings_say():
+    runs = [run_of("test.process", number=number) for number in range(7)]
+    reports = await results_of(ProcessWorkers(registry(), runs_per_worker=3), *runs)
+    pids = [report.result for report in reports]
+    assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [3, 3, 1]
+
+
+async def test_with_one_run_for_each_worker_every_run_has_a_process_of_its_own():
+    runs = [run_of("test.process", number=number) for number in range(4)]
+    reports = await results_of(ProcessWorkers(registry(), runs_per_worker=1), *runs)
+    assert len({report.result for report in reports}) == 4
+
+
+async def test_idle_workers_of_other_resources_are_ended_where_there_are_more_than_were_ever_busy_at_once():
+    refs = [Ref("default", f"s{number}", f"uid of {number}") for number in range(4)]
+    workers = processes()
+    async with pool_of(workers, 2) as (pool, listening):
+        for number, ref in enumerate(refs, 1):
+            await pool.start(run_of("test.process", number=number, ref=ref))
+            await listening.wait(number)
+        for report in listening.reports[:-1]:
+            await until_gone(int(report.result))
+        await pool.start(run_of("test.process", number=9, ref=refs[-1]))
+        *_, last, again = await listening.wait(5)
+        assert again.result == last.result
+
+
+async def test_a_task_that_gives_the_next_answer_as_well_fails_and_the_next_run_is_its_own():
+    first, second = await results_of(
+        processes(), run_of("leave.forge", number=1), run_of("kalends.echo", "mine", number=2)
+    )
+    assert (first.outcome, first.reason, first.message) == (Outcome.FAILED, Reason.WORKER_DIED, OUT_OF_TURN)
+    assert (second.outcome, second.result) == (Outcome.SUCCEEDED, '{"args":["mine"],"kwargs":{}}')
+
+
+async def test_an_answer_that_is_sent_between_two_runs_costs_the_worker_and_neither_run(tmp_path):
+    told = tmp_path / "sent"
+    async with pool_of(processes(), 1) as (pool, listening):
+        await pool.start(run_of("leave.forge_later", str(told), number=1))
+        await listening.wait(1)
+        await written(told)
+        await pool.start(run_of("kalends.echo", "mine", number=2))
+        first, second = await listening.wait(2)
+        assert (first.outcome, first.result) == (Outcome.SUCCEEDED, '"mine"')
+        assert (second.outcome, second.result) == (Outcome.SUCCEEDED, '{"args":["mine"],"kwargs":{}}')
+
+
+async def test_an_answer_with_the_token_of_an_earlier_run_is_no_answer(tmp_path):
+    told = tmp_path / "asked"
+    _, second = await results_of(
+        processes(), run_of("leave.forge_when_asked", str(told), number=1), run_of("leave.wait", str(told), number=2)
+    )
+    assert (second.outcome, second.message) == (Outcome.FAILED, OUT_OF_TURN)
+
+
+async def test_what_a_worker_had_started_is_gone_when_the_worker_has_died(tmp_path):
+    told = tmp_path / "child"
+    report = await result_of(processes(), "leave.program_and_die", str(told))
+    assert (report.reason, report.message) == (Reason.WORKER_DIED, "its worker process ended with exit code 3")
+    await until_gone(int(await written(told)))
+
+
+async def test_a_program_that_outlives_its_parent_is_reaped():
+    async with pool_of(processes(), 1) as (pool, listening):
+        await pool.start(run_of("leave.orphan"))
+        (report,) = await listening.wait(1)
+        async with asyncio.timeout(60):
+            while _is_there(report.result):
+                await asyncio.sleep(0.01)
+
+
+def _is_there(pid: str) -> bool:
+    """Return whether a process has not been reaped yet."""
+    return Path(f"/proc/{pid}").exists()
+
+
+async def test_where_the_process_that_starts_workers_dies_its_runs_fail_and_the_next_one_has_another(tmp_path):
+    told = tmp_path / "pid"
+    async with pool_of(processes(), 1) as (pool, listening):
+        await pool.start(run_of("test.report_parent", str(told), number=1))
+        os.kill(int(await written(told)), signal.SIGKILL)
+        await listening.wait(1)
+        await pool.start(run_of("kalends.echo", number=2))
+        first, second = await listening.wait(2)
+        assert (first.outcome, first.reason) == (Outcome.FAILED, Reason.WORKER_DIED)
+        assert second.outcome is Outcome.SUCCEEDED
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """Return a module that the operator has imported, and that a worker process imports from the same file."""
+    file = tmp_path / "shifting_tasks.py"
+    file.write_text("import kalends\n@kalends.task(name='shifting')\ndef shifting(): return 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    yield file
+    sys.modules.pop("shifting_tasks", None)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("x = 1", "a worker process that imports the module 'shifting_tasks' finds no task 'shifting' in it"),
+        (
+            "raise ValueError('no display')",
+            "the module 'shifting_tasks' cannot be imported in a worker process: ValueError: no display",
+        ),
+        (
+            "import os; os._exit(3)",
+            (
+                "the module 'shifting_tasks' cannot be imported in a worker process: "
+                "its worker process ended with exit code 3"
+            ),
+        ),
+    ],
+)
+async def test_a_task_that_a_worker_process_cannot_find_is_refused_when_the_resource_is_checked(
+    module, content, message
+):
+    workers = ProcessWorkers(Registry.load(["shifting_tasks"]))
+    module.write_text(content)
+    async with pool_of(workers, 1) as (pool, _):
+        with pytest.raises(StartRefused) as refused:
+            await pool.check(run_of("shifting"))
+        assert (refused.value.reason, refused.value.message) == (Reason.UNKNOWN_TASK, message)
+        assert pool.free_slots() == 1
+
+
+async def test_a_task_is_looked_for_once_and_whoever_looks_takes_no_worker(module, monkeypatch):
+    workers = ProcessWorkers(Registry.load(["shifting_tasks"]))
+    async with pool_of(workers, 1) as (pool, listening):
+        await pool.check(run_of("shifting"))
+        module.write_text("x = 1")
+        await pool.check(run_of("shifting", ref=OTHER))
+        assert (pool.free_slots(), listening.freed) == (1, 0)
+
+
+async def test_where_no_worker_can_be_started_a_resource_is_checked_again(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    async with pool_of(processes(), 1) as (pool, _):
+        with pytest.raises(Unavailable, match="the process that starts workers ended with exit code 1"):
+            await pool.check(run_of("kalends.echo"))
+
+
+async def test_arguments_that_cannot_be_sent_refuse_the_run_for_good():
+    deep: list[object] = []
+    for _ in range(5000):
+        deep = [deep]
+    async with pool_of(processes(), 1) as (pool, listening):
+        with pytest.raises(StartRefused, match="it could not be started: RecursionError") as refused:
+            await pool.start(run_of("kalends.echo", deep))
+        assert refused.value.reason == Reason.INTERNAL_ERROR
+        assert (pool.free_slots(), listening.reports) == (1, [])

@@ -41,7 +41,7 @@ def instant(at: int) -> str:
 def resource(cursor: int, *history: dict[str, Any], **counts: int) -> dict[str, Any]:
     ready = {"type": "Ready", "status": "True", "reason": "Armed"}
     status = {
-        "lastScheduleTime": instant(cursor),
+        "decidedUntilTime": instant(cursor),
         "counts": counts,
         "conditions": [ready],
         "history": list(history),

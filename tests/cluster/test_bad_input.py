@@ -71,8 +71,8 @@ def neighbours(api: Api) -> dict[str, int]:
         if not name.startswith("neighbour-"):
             continue
         assert ready(status)["status"] == "True", (name, status)
-        assert "lastScheduleTime" in status, name
-        counts, cursor = status["counts"], parse_instant(status["lastScheduleTime"])
+        assert "decidedUntilTime" in status, name
+        counts, cursor = status["counts"], parse_instant(status["decidedUntilTime"])
         due = cursor - parse_instant(status["armedTime"])
         assert counts["due"] == counts["started"] + counts["queued"] == due, (name, counts)
         assert counts["missed"] + counts["coalesced"] + counts["skipped"] + counts["failed"] == 0, (name, counts)
@@ -198,7 +198,7 @@ def has_run(cluster: Cluster, api: Api, request: pytest.FixtureRequest) -> Itera
     [
         ({"counts": {"due": -1}}, "counts.due in body should be greater than or equal to 0"),
         ({"counts": {"started": "many"}}, "counts.started in body must be of type integer"),
-        ({"lastScheduleTime": "yesterday"}, "lastScheduleTime in body must be of type date-time"),
+        ({"decidedUntilTime": "yesterday"}, "decidedUntilTime in body must be of type date-time"),
         ({"active": ["garbage"]}, "active[0] in body must be of type object"),
         ({"active": [{"name": "ghost", "scheduledTime": "soon"}]}, "scheduledTime in body must be of type date-time"),
         ({"conditions": [{"type": "Ready"}]}, "status.conditions[0].reason: Required value"),
@@ -230,7 +230,7 @@ def without_a_beginning(status: Json) -> Json:
 
 
 def in_2099(status: Json) -> Json:
-    return {"lastScheduleTime": "2099-01-01T00:00:00Z"}
+    return {"decidedUntilTime": "2099-01-01T00:00:00Z"}
 
 
 def armed_in_2099(status: Json) -> Json:
@@ -243,8 +243,8 @@ def armed_in_2099(status: Json) -> Json:
         (unbalanced, "status.counts must satisfy due + requested = started + missed + coalesced + skipped + queued"),
         (started_without_an_end, "status.counts must satisfy started = active + succeeded + failed + cancelled + lost"),
         (with_a_ghost, "status.counts.active must be at least the 1 runs in status.active, got 0"),
-        (without_a_beginning, "status.armedTime must be set where status.counts or status.lastScheduleTime is"),
-        (in_2099, "status.lastScheduleTime must be at most 48 hours ahead of the operator's clock"),
+        (without_a_beginning, "status.armedTime must be set where status.counts or status.decidedUntilTime is"),
+        (in_2099, "status.decidedUntilTime must be at most 48 hours ahead of the operator's clock"),
         (armed_in_2099, "status.armedTime must be at most 48 hours ahead of the operator's clock"),
     ],
 )
@@ -266,7 +266,7 @@ def test_a_status_edited_to_nonsense_is_left_alone_until_it_is_mended(
     assert later["status"]["history"], "what was not edited is left alone as well"
 
     before = has_run["status"]
-    names = ("armedTime", "lastScheduleTime", "counts", "active")
+    names = ("armedTime", "decidedUntilTime", "counts", "active")
     restored = {"status": {one: before.get(one) for one in names}}
     assert api.patch(f"{RESOURCES}/{name}/status", restored)[0] == 200
     goes_on(api, name, before["counts"]["due"])

@@ -161,7 +161,7 @@ def test_columns_say_how_it_stands(cluster: Cluster, resource: str) -> None:
         "nextRunTime": "2099-01-01T23:00:00Z",
         "lastRunTime": "2000-01-01T00:00:00Z",
         "lastOutcome": "TimedOut",
-        "counts": {"active": 7, "missed": 11, "succeeded": 13, "failed": 17},
+        "counts": {"active": 7, "missed": 11, "skipped": 12, "succeeded": 13, "failed": 17},
         "conditions": [
             {
                 "type": "Ready",
@@ -182,11 +182,12 @@ def test_columns_say_how_it_stands(cluster: Cluster, resource: str) -> None:
         "SUSPEND": "false",
         "ACTIVE": "7",
         "OUTCOME": "TimedOut",
-        "MISFIRES": "11",
+        "MISSED": "11",
         "NEXT RUN": "2099-01-01T23:00:00Z",
         "ZONE": "Europe/Berlin",
         "TASK": "",
         "IMAGE": "registry/main:1",
+        "SKIPPED": "12",
         "SUCCEEDED": "13",
         "FAILED": "17",
         "REASON": "Armed",

@@ -78,7 +78,7 @@ def wait_until_decided_since(rig: Rig, instant: float) -> None:
     floor = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(instant - 5))
 
     def all_are_there() -> bool:
-        return all(status.get("lastScheduleTime", "") >= floor for status in rig.statuses().values())
+        return all(status.get("decidedUntilTime", "") >= floor for status in rig.statuses().values())
 
     eventually(all_are_there, within=CROWDED, every=0.2)
 

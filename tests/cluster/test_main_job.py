@@ -137,7 +137,7 @@ def test_the_table_tells_what_ran_when_with_which_outcome_and_what_comes_next(
     eventually(lambda: condition(status(api, namespace, "asleep")))
     table = installed.kubectl("get", "schj", "-n", namespace).stdout
     header, *rows = table.splitlines()
-    for column in ("SCHEDULE", "SUSPEND", "ACTIVE", "LAST RUN", "OUTCOME", "MISFIRES", "NEXT RUN", "AGE"):
+    for column in ("SCHEDULE", "SUSPEND", "ACTIVE", "LAST RUN", "OUTCOME", "MISSED", "NEXT RUN", "AGE"):
         assert column in header
     ticking = next(row for row in rows if row.startswith("ticking"))
     assert "every 2s" in ticking

@@ -105,7 +105,7 @@ def test_an_edit_to_no_schedule_at_all_does_not_run_for_the_creation():
 
 
 @pytest.mark.parametrize(
-    ("edited", "name"), [({"cursor": CENTURY}, "lastScheduleTime"), ({"armed": CENTURY}, "armedTime")]
+    ("edited", "name"), [({"cursor": CENTURY}, "decidedUntilTime"), ({"armed": CENTURY}, "armedTime")]
 )
 def test_a_record_far_ahead_of_the_clock_is_refused_with_what_is_accepted_and_stays_as_it_is(edited, name):
     schedule = schedule_of(resource(trigger=every(60)))

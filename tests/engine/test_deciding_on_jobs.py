@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from doubles import JOB, START, every, resource, schedule_of
-from engine.world import armed, facts
+from engine.world import armed, facts, jobs_of
 from kalends.engine.deciding import decide
 from kalends.engine.policies import Refusal
 from kalends.engine.ports import JobView, RunReport
@@ -178,6 +178,39 @@ def test_where_the_record_was_removed_the_jobs_that_run_are_counted():
     assert found.state.counts == Counts(due=1, started=1, active=1)
     beside = decide(schedule, found.state, facts(START + 120, outlives_us=True, jobs=(job,))).state
     assert beside.counts == Counts(due=2, started=1, active=1, skipped=1)
+
+
+def test_where_the_record_was_removed_finished_jobs_tell_what_ran_last_and_when_one_succeeded():
+    schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
+    jobs = []
+    for n, outcome in enumerate((Outcome.SUCCEEDED, Outcome.SUCCEEDED, Outcome.FAILED), start=1):
+        at = START + 60 * n
+        report = RunReport(schedule.ref, f"nightly-{at}", at, outcome, at, at + 7)
+        jobs.append(JobView(report.name, at, at, report))
+    found = decide(schedule, None, facts(START + 200, outlives_us=True, jobs=tuple(jobs), record_lost=True)).state
+    assert (found.last_scheduled, found.last_successful) == (START + 180, START + 127)
+    assert found.counts == Counts()
+    assert decode(encode(found), created=schedule.created) == found
+
+
+def test_the_last_fire_time_that_got_a_run_is_told_apart_from_the_last_that_was_decided():
+    schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
+    started = decide(schedule, None, facts(START + 60, outlives_us=True, jobs=())).state
+    skipped = decide(schedule, started, facts(START + 120, outlives_us=True, jobs=jobs_of(started))).state
+    assert skipped.counts == Counts(due=2, started=1, active=1, skipped=1)
+    assert (skipped.cursor, skipped.last_scheduled) == (START + 120, START + 60)
+
+
+def test_a_cursor_that_was_set_back_by_hand_counts_no_fire_time_twice():
+    schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
+    started = decide(schedule, None, facts(START + 60, outlives_us=True, jobs=())).state
+    skipped = decide(schedule, started, facts(START + 120, outlives_us=True, jobs=jobs_of(started))).state
+    written = encode(skipped)
+    for edit in ({"decidedUntilTime": written["armedTime"]}, {"decidedUntilTime": None, "lastScheduleTime": None}):
+        set_back = decode({name: value for name, value in (written | edit).items() if value}, created=schedule.created)
+        assert set_back is not None
+        again = decide(schedule, set_back, facts(START + 130, outlives_us=True, jobs=jobs_of(started)))
+        assert (again.state.counts, again.starts_before) == (skipped.counts, ())
 
 
 def test_where_the_record_was_removed_no_request_is_counted_again():

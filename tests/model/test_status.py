@@ -22,6 +22,7 @@ WRITTEN: dict[str, Any] = {
     "scheduleSummary": "0 2 * * *",
     "nextRunTime": "2026-11-23T01:00:00Z",
     "lastScheduleTime": "2026-11-22T01:00:00Z",
+    "decidedUntilTime": "2026-11-22T01:00:00Z",
     "active": [{"name": "a-1795309200", "scheduledTime": "2026-11-22T01:00:00Z", "attempt": 1}],
     "queued": [{"name": "a-1795309200", "scheduledTime": "2026-11-22T01:00:00Z", "request": "now"}],
     "history": [

@@ -75,6 +75,7 @@ FULL = State(
     schedule_hash="abc",
     observed_generation=3,
     cursor=START + 60,
+    last_scheduled=START + 60,
     next_run=START + 120,
     last_successful=START + 61,
     active=(ActiveRun("nightly-2", START + 60, START + 60, "default", 1, "me"),),

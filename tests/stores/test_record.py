@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from doubles import START
 from kalends.engine.state import State
 from kalends.errors import InvalidStatus
-from kalends.model import Status
+from kalends.model import Status, format_instant
 from kalends.stores.record import decode, encode, merge_patch
 
 JSON = st.recursive(
@@ -73,6 +73,46 @@ def test_what_is_written_is_what_the_schema_says():
 def test_a_status_that_no_operator_wrote_is_refused_with_what_is_accepted(status, says):
     with pytest.raises(InvalidStatus, match=says.replace("+", r"\+")):
         decode(status, created=START)
+
+
+ONE = {"name": "a-1", "scheduledTime": "2026-01-01T00:01:00Z", "outcome": "Succeeded"}
+TWO = {"name": "a-2", "scheduledTime": "2026-01-01T00:02:00Z", "outcome": "Skipped", "reason": "TooManyInstances"}
+OLDER = {"armedTime": T, "lastScheduleTime": "2026-01-01T00:03:00Z"}
+COUNTED = {"counts": {"due": 3, "started": 1, "succeeded": 1, "skipped": 1, "coalesced": 1}, "history": [TWO, ONE]}
+
+
+def instant(status, name):
+    state = decode(status, created=START)
+    return None if getattr(state, name) is None else format_instant(getattr(state, name))
+
+
+def test_a_record_from_before_there_was_a_cursor_of_its_own_goes_on_where_it_was():
+    assert instant(OLDER | COUNTED, "cursor") == "2026-01-01T00:03:00Z"
+    assert instant(OLDER | COUNTED, "last_scheduled") == "2026-01-01T00:01:00Z"
+    assert instant(OLDER, "last_scheduled") is None
+    written = encode(decode(OLDER | COUNTED, created=START))
+    assert written["decidedUntilTime"] == "2026-01-01T00:03:00Z"
+    assert written["lastScheduleTime"] == "2026-01-01T00:01:00Z"
+
+
+@pytest.mark.parametrize(
+    ("set_back", "cursor"),
+    [
+        ({"decidedUntilTime": T, "lastScheduleTime": "2026-01-01T00:03:00Z"}, "2026-01-01T00:03:00Z"),
+        ({"decidedUntilTime": T}, "2026-01-01T00:02:00Z"),
+        ({}, "2026-01-01T00:02:00Z"),
+        ({"decidedUntilTime": T, "history": []}, T),
+    ],
+    ids=["a later run", "history", "removed", "nothing left"],
+)
+def test_a_cursor_that_was_set_back_stays_behind_nothing_that_is_on_record(set_back, cursor):
+    assert instant({"armedTime": T} | COUNTED | set_back, "cursor") == cursor
+
+
+def test_a_run_asked_for_by_hand_says_nothing_about_fire_times():
+    asked = ONE | {"request": "now"}
+    status = {"armedTime": T, "counts": {"requested": 1, "started": 1, "succeeded": 1}, "history": [asked]}
+    assert (instant(status, "cursor"), instant(status, "last_scheduled")) == (None, None)
 
 
 def test_an_empty_status_tells_nothing():

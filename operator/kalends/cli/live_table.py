@@ -61,7 +61,7 @@ class LiveTable:
         Console().print(self._picture(scheduler))
 
     def _picture(self, scheduler: Scheduler) -> RenderableType:
-        jobs = Table("Name", "Schedule", "Active", "Last run", "Outcome", "Misfires", "Next run", expand=True)
+        jobs = Table("Name", "Schedule", "Active", "Last run", "Outcome", "Missed", "Next run", expand=True)
         problems: list[Text] = []
         for key, state, problem in scheduler.overview():
             name = key.removeprefix("default/")

@@ -16,25 +16,31 @@ from kalends.engine.ports import JobView
 from kalends.engine.schedule import JOBS_EXECUTOR
 from kalends.engine.settling import is_recorded
 from kalends.engine.state import HOURS_AHEAD, ActiveRun, Counts, Instant, State
+from kalends.model.status import Outcome
 
 
 def record_of_jobs(facts: Facts) -> State:
     """Return a record in place of one that somebody removed: nothing before now runs again, and Jobs that run count.
 
-    What else was on record is not known any more: neither runs in the pod, nor how earlier ones have ended.
+    Finished Jobs tell when a run last succeeded. What else was on record is not known any more: neither runs in the
+    pod, nor how those have ended whose Jobs are gone.
     """
     jobs = sorted(facts.jobs or (), key=lambda one: one.fire_time)
     running = [job for job in jobs if job.report is None]
+    reports = [job.report for job in jobs if job.report is not None]
     requested = sum(1 for job in running if job.request)
     active = tuple(
         ActiveRun(job.name, job.fire_time, job.created, JOBS_EXECUTOR, job.attempt, request=job.request)
         for job in running
     )
+    last = max((job.fire_time for job in jobs if not job.request), default=None)
     return State(
         armed=int(facts.now),
         counts=Counts(due=len(active) - requested, requested=requested, started=len(active), active=len(active)),
         active=active,
-        cursor=max((job.fire_time for job in running if not job.request), default=None),
+        cursor=last,
+        last_scheduled=last,
+        last_successful=max((one.completed for one in reports if one.outcome is Outcome.SUCCEEDED), default=None),
         last_requested=max((job.fire_time for job in jobs if job.request), default=None),
     )
 
@@ -114,7 +120,8 @@ def adopt_passed_over(draft: Draft, decided_until: Instant) -> None:
         run = ActiveRun(job.name, job.fire_time, job.created, JOBS_EXECUTOR)
         cursor = state.cursor if ahead else max(job.fire_time, state.cursor or 0)
         draft.adopted_until = max(draft.adopted_until, job.fire_time)
-        draft.state = replace(state, active=(*state.active, run), counts=counts, cursor=cursor)
+        state = replace(state, active=(*state.active, run), counts=counts, cursor=cursor)
+        draft.state = state.with_run_of(job.fire_time)
 
 
 def due_already_started(draft: Draft) -> frozenset[Instant]:

@@ -196,15 +196,23 @@ def decide_invalid(ref: Ref, generation: int, problem: Problem, record: State, f
     )
 
 
+def _name_of(until: Instant, record: State) -> str:
+    """Return which field of the status says that fire times up to an instant are decided."""
+    if until == record.last_scheduled:
+        return "lastScheduleTime"
+    if any(until == one.fire_time for one in record.history if not one.request):
+        return "history.scheduledTime"
+    return "decidedUntilTime" if until == record.cursor else "armedTime"
+
+
 def _decide_far_ahead(schedule: Schedule, record: State, facts: Facts) -> Decision:
     """Return the record of a resource all of whose fire times until a far day count as decided: it says how to mend it.
 
     What was edited stays. Should it be the clock that is wrong, the resource is looked at again once that is set right.
     """
     until = record.decided_until
-    name = "lastScheduleTime" if until == record.cursor else "armedTime"
     message = (
-        f"status.{name} must be at most {HOURS_AHEAD} hours ahead of the operator's clock, "
+        f"status.{_name_of(until, record)} must be at most {HOURS_AHEAD} hours ahead of the operator's clock, "
         f"got '{format_instant(until)}'; fire times up to it count as decided: set it to an instant that has passed "
         "with `kubectl edit --subresource=status`"
     )

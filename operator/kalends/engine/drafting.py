@@ -167,6 +167,8 @@ class Draft:
         began = next((job.created for job in facts.jobs or () if job.name == name), int(facts.now))
         run = ActiveRun(name, candidate.fire_time, began, executor, holder=holder, request=candidate.request)
         self.state = replace(self.state, active=(*self.state.active, run))
+        if not candidate.request:
+            self.state = self.state.with_run_of(candidate.fire_time)
         self.tell(Verdict.STARTED, candidate, delay=max(0.0, facts.now - self.due(candidate)))
         # What is there already is found to be there, however late that is.
         self.launch(run, None if candidate.adopted else start_by(self.schedule, run))

@@ -12,12 +12,13 @@ MISFIRES_KEPT = 5
 """Of the places of a full history, so many at most are for fire times that got no run: a storm of them pushes out
 no run."""
 
-_NO_RUN = frozenset({Outcome.MISSED, Outcome.SKIPPED})
+NO_RUN = frozenset({Outcome.MISSED, Outcome.SKIPPED})
+"""The outcomes of fire times that got no run."""
 
 
 def was_run(entry: FinishedRun) -> bool:
     """Return whether it speaks of a run rather than of fire times that got none."""
-    return entry.outcome not in _NO_RUN
+    return entry.outcome not in NO_RUN
 
 
 def with_entry(history: Iterable[FinishedRun], new: FinishedRun) -> tuple[FinishedRun, ...]:

@@ -156,6 +156,8 @@ class State:
     observed_generation: int = 0
     cursor: Instant | None = None
     """Every fire time up to here has been decided."""
+    last_scheduled: Instant | None = None
+    """The last fire time that got a run: CronJob's ``lastScheduleTime``."""
     next_run: Instant | None = None
     last_successful: Instant | None = None
     active: tuple[ActiveRun, ...] = ()
@@ -176,6 +178,10 @@ class State:
     def decided_until(self) -> Instant:
         """The instant after which fire times are still to be decided. It never goes back."""
         return self.armed if self.cursor is None else max(self.armed, self.cursor)
+
+    def with_run_of(self, fire_time: Instant) -> State:
+        """Return this state once a fire time has got a run."""
+        return replace(self, last_scheduled=max(fire_time, self.last_scheduled or fire_time))
 
     def with_conditions(self, *conditions: Condition, now: float, generation: int) -> State:
         """Return this state with each condition as given; its last transition moves only with its status."""

@@ -138,16 +138,16 @@ class FinishedRun(Wire):
 
 
 class Misfire(Wire):
-    """Fire times that got no run because they were too late."""
+    """Fire times that got no run, as they were too late (missed) or found no room (skipped)."""
 
     scheduled_time: Instant
-    """scheduledTime is the last fire time that was missed."""
+    """scheduledTime is the last of these fire times."""
     reason: Word
     """reason is a PascalCase word for machines."""
     message: Line = ""
     """message is the reason in a sentence for people."""
     count: Count | None = None
-    """count is how many were missed at once. Unset: it was not recorded."""
+    """count is how many fire times were decided so at once. Unset: it was not recorded."""
 
 
 class Counts(Wire):
@@ -196,7 +196,11 @@ class Status(Wire):
     """nextRunTime is when the next run starts, jitter included; it has passed while that one waits for a worker. Unset:
     there is none."""
     last_schedule_time: Instant | None = None
-    """lastScheduleTime is the cursor: every fire time up to here has been decided."""
+    """lastScheduleTime is the last fire time that got a run, as in CronJob; runs asked for by hand do not count. Unset:
+    none has."""
+    decided_until_time: Instant | None = None
+    """decidedUntilTime is the cursor: every fire time up to here has been decided, whether it got a run or not. Unset:
+    fire times are decided from armedTime on."""
     last_run_time: Instant | None = None
     """lastRunTime is when the run that started last did start. Unset: none has."""
     last_outcome: Outcome | None = None
@@ -215,7 +219,8 @@ class Status(Wire):
     history: Annotated[tuple[FinishedRun, ...], Field(max_length=MOST_HISTORY_LISTED)] = ()
     """history lists runs that are over, and fire times that got none, the newest first, at most 20."""
     last_misfire: Misfire | None = None
-    """lastMisfire is the last time that runs were missed. Unset: never."""
+    """lastMisfire is the last time that fire times got no run, as they were missed or skipped; what was coalesced is
+    not among them. Unset: never."""
     counts: Counts = Counts()
     """counts accounts for every fire time."""
     handled_requests: Annotated[tuple[Token, ...], Field(max_length=MOST_REQUESTS_LISTED)] = ()

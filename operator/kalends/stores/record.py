@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from kalends.engine.history import last_run, was_run
+from kalends.engine.history import NO_RUN, last_run, was_run
 from kalends.engine.state import ActiveRun, Condition, Counts, FinishedRun, Misfire, QueuedRun, State
 from kalends.errors import InvalidStatus
 from kalends.model.instants import format_instant
@@ -31,7 +31,8 @@ def encode(state: State) -> Json:
         "conditions": [_condition(one) for one in state.conditions.values()],
         "scheduleSummary": state.summary or None,
         "nextRunTime": _instant(state.next_run),
-        "lastScheduleTime": _instant(state.cursor),
+        "lastScheduleTime": _instant(state.last_scheduled),
+        "decidedUntilTime": _instant(state.cursor),
         "lastRunTime": _instant(max(starts, default=None)),
         "lastOutcome": None if last is None else last.outcome.value,
         "lastSuccessfulTime": _instant(state.last_successful),
@@ -59,8 +60,8 @@ def decode(raw: Json | None, *, created: int) -> State | None:
         InvalidStatus: No Kalends wrote this, or somebody edited it to nonsense.
     """
     if not raw or not raw.get("armedTime"):
-        if raw and (raw.get("counts") or raw.get("lastScheduleTime")):
-            raise InvalidStatus("status.armedTime must be set where status.counts or status.lastScheduleTime is")
+        if raw and (raw.get("counts") or raw.get("decidedUntilTime") or raw.get("lastScheduleTime")):
+            raise InvalidStatus("status.armedTime must be set where status.counts or status.decidedUntilTime is")
         return None
     status = Status.read(raw)
     counts = Counts(**{name: getattr(status.counts, name) for name in Counts.__slots__})
@@ -80,7 +81,8 @@ def decode(raw: Json | None, *, created: int) -> State | None:
         armed=created if status.armed_time is None else status.armed_time,
         schedule_hash=status.schedule_hash or "",
         observed_generation=status.observed_generation or 0,
-        cursor=status.last_schedule_time,
+        cursor=_cursor(status),
+        last_scheduled=_last_scheduled(status),
         next_run=status.next_run_time,
         last_successful=status.last_successful_time,
         active=tuple(_read_active(run) for run in status.active),
@@ -93,6 +95,33 @@ def decode(raw: Json | None, *, created: int) -> State | None:
         handled_requests=status.handled_requests,
         last_requested=status.last_request_time,
     )
+
+
+def _last_scheduled(status: Status) -> int | None:
+    """Return the last fire time that got a run.
+
+    Until there was ``decidedUntilTime``, ``lastScheduleTime`` was the cursor: then the runs that are listed tell.
+    """
+    written = None if status.decided_until_time is None else status.last_schedule_time
+    return max((at for at in (written, *_fire_times_of_runs(status)) if at is not None), default=None)
+
+
+def _cursor(status: Status) -> int | None:
+    """Return up to when fire times have been decided.
+
+    The field may have been edited by hand to an earlier instant, or removed. All fire times that the record lists were
+    decided, too: they are not counted twice.
+    """
+    written = status.last_schedule_time if status.decided_until_time is None else status.decided_until_time
+    listed = [one.scheduled_time for one in status.history if one.request is None]
+    listed += [one.scheduled_time for one in status.queued if one.request is None]
+    marks = (written, _last_scheduled(status), *listed)
+    return max((at for at in marks if at is not None), default=None)
+
+
+def _fire_times_of_runs(status: Status) -> list[int]:
+    found = [one.scheduled_time for one in status.active if one.request is None]
+    return found + [one.scheduled_time for one in status.history if one.request is None and one.outcome not in NO_RUN]
 
 
 def merge_patch(before: Json, after: Json) -> Json:

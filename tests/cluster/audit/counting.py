@@ -36,7 +36,7 @@ def every_fire_time_once(account: Account, patience: Patience) -> Iterator[Findi
         return
     kind, words = ("lost", "too few") if counted < least else ("count", "too many")
     listed = f"{least} to {most}" if most > least else f"{least}"
-    evidence = [f"the cursor is {life.status.get('lastScheduleTime')}", f"counts: {dict(life.counts)}"]
+    evidence = [f"the cursor is {life.status.get('decidedUntilTime')}", f"counts: {dict(life.counts)}"]
     if life.due:
         evidence.append(f"fire times from {shown(min(life.due))} to {shown(max(life.due))}")
     no_run = sorted(life.due - account.ran.keys() - account.made.keys())

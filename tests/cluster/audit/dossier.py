@@ -36,7 +36,7 @@ class Act:
     spec: Json = field(default_factory=dict)
     """The whole spec that holds from then on."""
     cursor: int | None = None
-    """``status.lastScheduleTime`` in the API server's answer: what had been decided at that very version."""
+    """``status.decidedUntilTime`` in the API server's answer: what had been decided at that very version."""
     queued: int = 0
     """``status.counts.queued`` in the same answer: what waited then, and is skipped if the schedule was changed."""
     request: str = ""

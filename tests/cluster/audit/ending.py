@@ -110,7 +110,7 @@ def cursor_is_there(account: Account, patience: Patience) -> Iterator[Finding]:
         return
     overdue = [t for t in life.undecided if t < account.at - patience.reach]
     if overdue:
-        evidence = [f"the cursor is {life.status.get('lastScheduleTime')}, now is {shown(account.at)}"]
+        evidence = [f"the cursor is {life.status.get('decidedUntilTime')}, now is {shown(account.at)}"]
         evidence += [f"{shown(t)} is undecided" for t in overdue]
         yield Finding("lost", life.where, f"{len(overdue)} fire times are undecided", evidence)
 

@@ -146,7 +146,7 @@ def _stretches(acts: Sequence[Act]) -> list[_Stretch]:
 
 
 def _cursor(final: Json | None) -> int | None:
-    text = ((final or {}).get("status") or {}).get("lastScheduleTime")
+    text = ((final or {}).get("status") or {}).get("decidedUntilTime")
     if text is None:
         return None
     return instant_of(text)

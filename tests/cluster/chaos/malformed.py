@@ -27,7 +27,7 @@ SPECS: tuple[Json, ...] = (
 STATUS: Json = {
     "observedGeneration": 1,
     "armedTime": "2026-01-01T00:00:00Z",
-    "lastScheduleTime": "2026-01-01T00:00:00Z",
+    "decidedUntilTime": "2026-01-01T00:00:00Z",
     "scheduleHash": "0123456789abcdef",
     "counts": {"due": 3, "started": 3, "active": 1, "succeeded": 2},
     "active": [{"name": "x-1", "scheduledTime": "2026-01-01T00:00:00Z", "holder": "nobody", "attempt": 1}],

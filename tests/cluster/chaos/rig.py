@@ -134,7 +134,7 @@ class Rig:
 
     def _note(self, what: str, at: float, answer: Json, token: str = "") -> None:
         meta, status = answer["metadata"], answer.get("status") or {}
-        cursor = status.get("lastScheduleTime")
+        cursor = status.get("decidedUntilTime")
         self.acts.append(
             Act(
                 what=what,

@@ -47,7 +47,7 @@ def _unsettled(world: World, life: Life) -> Iterator[str]:
         yield from _conditions(status)
     clock = world.now() + max(replica.clock.offset for replica in world.replicas)
     earliest = world.now() + min(replica.clock.offset for replica in world.replicas)
-    marks = [instant_of(status[name]) for name in ("armedTime", "lastScheduleTime") if name in status]
+    marks = [instant_of(status[name]) for name in ("armedTime", "decidedUntilTime") if name in status]
     decided = max(marks, default=life.created - 1)
     jitter = version.spec.get("jitterSeconds", 0)
     open_ = version.fires.between(decided, int(earliest - JUST_NOW - jitter))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from simulation.instants import instant_of, rfc3339
-from simulation.oracle.writing import Json, Writing, adopted
+from simulation.oracle.writing import NEVER_STARTED, Json, Writing, adopted
 
 COUNTS = ("due", "requested", "started", "missed", "coalesced", "skipped", "queued", "active")
 ENDS = ("succeeded", "failed", "cancelled", "lost")
@@ -18,6 +18,7 @@ def wrong_sums(it: Writing) -> Iterator[str]:
     yield from _sums(it)
     yield from _never_back(it)
     yield from _armed(it)
+    yield from _last_run(it)
     yield from _due(it)
 
 
@@ -36,7 +37,7 @@ def _sums(it: Writing) -> Iterator[str]:
 
 
 def _never_back(it: Writing) -> Iterator[str]:
-    for field in ("lastScheduleTime", "armedTime", "lastSuccessfulTime"):
+    for field in ("decidedUntilTime", "lastScheduleTime", "armedTime", "lastSuccessfulTime"):
         old, new = it.instant(it.before, field), it.instant(it.after, field)
         if old is not None and (new is None or new < old):
             yield f"{field} went back from {it.before[field]} to {it.after.get(field)}"
@@ -48,6 +49,15 @@ def _never_back(it: Writing) -> Iterator[str]:
     history = [instant_of(run["scheduledTime"]) for run in it.after.get("history", ())]
     if len(history) > MOST_HISTORY or history != sorted(history, reverse=True):
         yield f"history is too long, or not the newest first: {history}"
+
+
+def _last_run(it: Writing) -> Iterator[str]:
+    """``lastScheduleTime`` is the last fire time that got a run, and no other."""
+    runs = [run for field in ("active", "history") for run in it.after.get(field, ()) if not run.get("request")]
+    started = [run["scheduledTime"] for run in runs if run.get("outcome") not in NEVER_STARTED]
+    last = max([it.before.get("lastScheduleTime", ""), *started])
+    if it.after.get("lastScheduleTime", "") != last:
+        yield f"lastScheduleTime is {it.after.get('lastScheduleTime')}, and the last run was that of {last}"
 
 
 def _armed(it: Writing) -> Iterator[str]:
@@ -85,7 +95,7 @@ def _due(it: Writing) -> Iterator[str]:
     if it.grown("due") != len(due) + len(more):
         yield (
             f"counts.due grew by {it.grown('due')}, but between {it.decided_until()} and the cursor "
-            f"{it.after.get('lastScheduleTime')} there are {len(due)} fire times: {due[:5]} (and {len(more)} adopted)"
+            f"{it.after.get('decidedUntilTime')} there are {len(due)} fire times: {due[:5]} (and {len(more)} adopted)"
         )
     # A Job that is there proves that its fire time has come, by the clock of whoever made it.
     proven = max((job.fire_time for job in it.life.jobs), default=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 Json = dict[str, Any]
-MARKS = ("lastScheduleTime", "armedTime", "nextRunTime", "observedGeneration")
+MARKS = ("decidedUntilTime", "armedTime", "nextRunTime", "observedGeneration")
 
 
 def told_of(before: Json, after: Json) -> str:

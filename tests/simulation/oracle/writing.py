@@ -58,7 +58,7 @@ class Writing:
 
     def decided_until(self) -> int:
         """Return up to when fire times had been decided."""
-        marks = [self.instant(self.before, field) for field in ("armedTime", "lastScheduleTime")]
+        marks = [self.instant(self.before, field) for field in ("armedTime", "decidedUntilTime")]
         return max((mark for mark in marks if mark is not None), default=self.life.created - 1)
 
     def lateness(self, now: float) -> float:
@@ -92,7 +92,7 @@ class Writing:
     @cached_property
     def due(self) -> list[int]:
         """The fire times that this write decides, by our own reckoning."""
-        version, cursor = self.version, self.instant(self.after, "lastScheduleTime")
+        version, cursor = self.version, self.instant(self.after, "decidedUntilTime")
         if version is None or cursor is None:
             return []
         started = min(status.get("counts", {}).get("started", 0) for status in (self.before, self.after))

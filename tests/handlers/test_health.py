@@ -113,6 +113,7 @@ async def test_a_standby_is_alive_and_counts_nothing_that_is_the_leaders():
         'kalends_scheduled_jobs{state="Suspended"}': 1,
         'kalends_scheduled_jobs{state="Exhausted"}': 1,
         'kalends_scheduled_jobs{state="StartRefused"}': 0,
+        'kalends_scheduled_jobs{state="SearchLimit"}': 0,
         'kalends_scheduled_jobs{state="Invalid"}': 1,
         'kalends_scheduled_jobs{state="Pending"}': 0,
     }

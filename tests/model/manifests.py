@@ -20,6 +20,10 @@ JOB: Json = {
 CRON: Json = {"cron": {"minute": "*/5"}}
 MEMBERS = "`cron`, `interval`, `calendarInterval`, `date`, `anyOf`, `allOf`"
 UNITS = "`weeks`, `days`, `hours`, `minutes`, `seconds`"
+FEW_LEAVES = (
+    "the innermost members of `trigger` and the crons of `exclude` must be at most 32 together; "
+    "a field of a cron may list several values, as in `hour: 1,3,5-8`"
+)
 CRON_FIELDS = "`year`, `month`, `day`, `week`, `dayOfWeek`, `hour`, `minute`, `second`"
 
 
@@ -33,6 +37,9 @@ def nested(depth: int) -> Json:
 
 
 GOOD: dict[str, Json] = {
+    "as many members as may be": {"trigger": {"allOf": [{"anyOf": [CRON] * 16}] * 2}, **TASK},
+    "as many excluded crons as may be": {"trigger": CRON, "exclude": [{"to": "2027-01-01"}, *[CRON] * 31], **TASK},
+    "as many ranges as may be": {"trigger": CRON, "exclude": [{"to": "2027-01-01"}] * 64, **TASK},
     "a task as soon as it is seen": TASK,
     "a schedule and a job": {"schedule": "0 2 * * mon-fri", **JOB},
     "every field of a task": {
@@ -81,6 +88,17 @@ GOOD: dict[str, Json] = {
 """By what they show. An order of times in different notations is for the operator to judge."""
 
 BROKEN_RULES: dict[str, tuple[Json, str, str]] = {
+    "too many members of members": (
+        {"trigger": {"allOf": [CRON, *[{"anyOf": [CRON] * 16}] * 2]}, **TASK},
+        "spec",
+        FEW_LEAVES,
+    ),
+    "too many members and excluded crons": (
+        {"trigger": {"anyOf": [CRON, {"allOf": [CRON] * 16}]}, "exclude": [{"to": "2027-01-01"}, *[CRON] * 16], **TASK},
+        "spec",
+        FEW_LEAVES,
+    ),
+    "too many excluded crons": ({"schedule": "* * * * *", "exclude": [CRON] * 32, **TASK}, "spec", FEW_LEAVES),
     "nothing to run": ({}, "spec", "exactly one of `task`, `jobTemplate` must be set"),
     "two things to run": ({**TASK, **JOB}, "spec", "exactly one of `task`, `jobTemplate` must be set"),
     "two schedules": (

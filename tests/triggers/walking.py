@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from kalends.triggers import Trigger
+from kalends.triggers import NotFound, Trigger
 
 EPOCH = date(1970, 1, 1)
 MINUTE, DAY = 60, 86_400
@@ -84,11 +84,18 @@ def walk(
 def fire_times(trigger: Trigger, start: int, stop: int, most: int = 200_000) -> list[int]:
     """Return what a trigger says of ``start`` <= fire time < ``stop``, by asking again and again."""
     found: list[int] = []
-    at = trigger.next_after(start - 1)
-    while at is not None and at < stop:
-        found.append(at)
-        assert len(found) <= most
+    at = start - 1
+    while at < stop:
         following = trigger.next_after(at)
-        assert following is None or following > at
+        if following is None:
+            break
+        if isinstance(following, NotFound):  # the search goes on from where it came to
+            assert following.until > at
+            at = following.until
+            continue
+        assert following > at
         at = following
+        if at < stop:
+            found.append(at)
+        assert len(found) <= most
     return found

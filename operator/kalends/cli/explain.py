@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import click
 
 from kalends.cli.manifests import InvalidManifest, Manifest, job_of, named, schedule_of
-from kalends.triggers import explain
+from kalends.cli.next import armed_at, nothing_found
+from kalends.triggers import NotFound, explain
 
 
 def show_meanings(what: Sequence[str], *, now: int, zone: str) -> int:
@@ -29,4 +30,6 @@ def meaning_of(manifest: Manifest, *, now: int, zone: str) -> str:
         InvalidManifest: It cannot be carried out.
     """
     schedule = schedule_of(manifest, created=now, zone=zone)
-    return explain(job_of(manifest).spec, created=schedule.created, zone=zone, identity=schedule.ref.key)
+    meaning = explain(job_of(manifest).spec, created=schedule.created, zone=zone, identity=schedule.ref.key)
+    coming = schedule.trigger.next_after(armed_at(schedule, now))
+    return f"{meaning}; {nothing_found(coming.until)}" if isinstance(coming, NotFound) else meaning

@@ -14,9 +14,12 @@ import orjson
 from kalends.cli.manifests import InvalidManifest, Manifest, named, schedule_of, zone_of
 from kalends.engine.schedule import Schedule
 from kalends.model import format_instant
+from kalends.triggers import NotFound, Trigger
 
 AT_MOST = 10_000
 """How many fire times are listed of one manifest."""
+SEARCHES = 8
+"""How many searches in a row, each within its budget, are made for one answer: a fraction of a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class Coming:
     """Whether nothing comes after these, ever."""
     more: bool = False
     """Whether there are more that were asked for than can be listed."""
+    searched: int | None = None
+    """Up to where what comes after these was searched for, if the search reached its limit."""
     suspended: bool = False
     error: str | None = None
 
@@ -58,6 +63,13 @@ def armed_at(schedule: Schedule, after: int) -> int:
     return schedule.first_armed if schedule.created == after else after
 
 
+def nothing_found(searched: int) -> str:
+    """Say that a search reached its limit."""
+    return (
+        f"no more found until {format_instant(searched)}, where the search limit was reached; there may be later ones"
+    )
+
+
 def told(instant: int, zone: str) -> str:
     """Return an instant in UTC and as the clocks of a zone show it."""
     return f"{format_instant(instant)}  {datetime.fromtimestamp(instant, ZoneInfo(zone)):%a %Y-%m-%d %H:%M:%S %Z}"
@@ -69,20 +81,46 @@ def _coming(manifest: Manifest, window: Window, default_zone: str, number: int) 
         schedule = schedule_of(manifest, created=window.after, zone=default_zone)
     except InvalidManifest as error:
         return Coming(manifest.name, zone, error=str(error))
-    at = schedule.trigger.next_after(armed_at(schedule, window.after))
+    at = _search(schedule.trigger, armed_at(schedule, window.after), window)
     found: list[int] = []
-    while at is not None and len(found) < number and (window.until is None or at <= window.until):
+    while isinstance(at, int) and len(found) < number and (window.until is None or at <= window.until):
         found.append(at)
-        at = schedule.trigger.next_after(at)
-    more = at is not None and window.until is not None and at <= window.until
-    return Coming(manifest.name, zone, tuple(found), ends=at is None, more=more, suspended=schedule.suspended)
+        at = _search(schedule.trigger, at, window)
+    return Coming(
+        manifest.name,
+        zone,
+        tuple(found),
+        ends=at is None,
+        more=isinstance(at, int) and window.until is not None and at <= window.until,
+        searched=at.until if isinstance(at, NotFound) and not _is_past(window, at.until) else None,
+        suspended=schedule.suspended,
+    )
+
+
+def _search(trigger: Trigger, after: int, window: Window) -> int | NotFound | None:
+    """Return the next fire time, asking several times where one search does not find it."""
+    found = trigger.next_after(after)
+    for _ in range(SEARCHES - 1):
+        if not isinstance(found, NotFound) or _is_past(window, found.until):
+            break
+        found = trigger.next_after(found.until)
+    return found
+
+
+def _is_past(window: Window, instant: int) -> bool:
+    return window.until is not None and instant >= window.until
 
 
 def _json(coming: Sequence[Coming]) -> str:
     entries: list[dict[str, Any]] = [
         {"name": one.name, "error": one.error}
         if one.error is not None
-        else {"name": one.name, "fireTimes": [format_instant(t) for t in one.fire_times], "ends": one.ends}
+        else {
+            "name": one.name,
+            "fireTimes": [format_instant(t) for t in one.fire_times],
+            "ends": one.ends,
+            **({} if one.searched is None else {"searchedUntil": format_instant(one.searched)}),
+        }
         for one in coming
     ]
     return orjson.dumps(entries, option=orjson.OPT_INDENT_2).decode()
@@ -97,6 +135,8 @@ def _lines(one: Coming, window: Window) -> Iterator[str]:
     yield from (f"  {told(instant, one.zone)}" for instant in one.fire_times)
     if one.ends:
         yield "  and no more" if one.fire_times else "  never"
+    elif one.searched is not None:
+        yield f"  {nothing_found(one.searched)}"
     elif one.more:
         yield "  and more: `--count` says how many"
     elif not one.fire_times and window.until is not None:

@@ -109,7 +109,7 @@ def adopt_passed_over(draft: Draft, decided_until: Instant) -> None:
     for job in sorted(_first_attempts(draft, decided_until), key=lambda one: one.fire_time):
         state = draft.state
         passed_over = schedule.suspended or draft.has_ended() or job.fire_time <= state.decided_until
-        due = not passed_over and schedule.trigger.next_after(job.fire_time - 1) == job.fire_time
+        due = not passed_over and schedule.trigger.fires_at(job.fire_time)
         if due or job.name in known:
             continue  # it is decided with the others that are due, or was
         ahead = job.fire_time > state.decided_until
@@ -128,7 +128,7 @@ def due_already_started(draft: Draft) -> frozenset[Instant]:
     """Return the undecided fire times of the schedule that have their Job already."""
     trigger = draft.schedule.trigger
     unrecorded = (job.fire_time for job in _first_attempts(draft, draft.state.decided_until))
-    return frozenset(t for t in unrecorded if trigger.next_after(t - 1) == t)
+    return frozenset(t for t in unrecorded if trigger.fires_at(t))
 
 
 def _first_attempts(draft: Draft, after: Instant) -> Iterator[JobView]:

@@ -1,7 +1,9 @@
 """Which of the fire times that are due get a run: exact, and in constant memory after any downtime.
 
-Nothing here lists fire times. A trigger tells how many there are between two instants, and which is the first and
-the last; so a week of a one-second schedule costs as much as a minute of it.
+Nothing here lists fire times. A trigger says how many there are between two instants, and which are the first and the
+last. Where it answers by arithmetic, a week of a one-second schedule costs as much as a minute of it. Where it has to
+search (``anyOf``, ``allOf``, crons in ``exclude``), it counts day by day, and a look counts no more than the budget of
+a question allows: until the count is complete, nothing that is due is decided.
 """
 
 from __future__ import annotations
@@ -9,13 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from kalends.engine.schedule import Schedule
 from kalends.engine.state import ActiveRun, Instant
 from kalends.model import Coalesce
-from kalends.triggers import Tally, Trigger
+from kalends.triggers import NotFound, PartialTally, Tally, Trigger
 from kalends.triggers.jitter import delay_of
 
 
@@ -33,6 +35,16 @@ class Due:
     """These get a run, if there is room; ascending."""
     adopted: tuple[Instant, ...]
     """These have their Job already: its creation was not recorded. Ascending."""
+    searched: Instant | None = None
+    """Not None: what is due is not known yet, as the trigger was searched up to here only. Nothing is decided then."""
+
+
+class SearchUnfinishedError(Exception):
+    """A trigger was searched up to ``until`` only: what was asked is not known yet."""
+
+    def __init__(self, until: Instant) -> None:
+        super().__init__(f"the trigger was searched up to {until} only")
+        self.until = until
 
 
 NONE_DUE = Due(0, None, Tally(0, None, None), 0, None, (), ())
@@ -43,7 +55,27 @@ def due_instant(schedule: Schedule, fire_time: Instant) -> Instant:
     if not schedule.jitter:
         return fire_time
     following = schedule.trigger.next_after(fire_time)
+    if isinstance(following, NotFound):
+        following = None  # a search reaches further than the longest jitter, which is a day
     return fire_time + delay_of(schedule.ref.uid, fire_time, following, schedule.jitter)
+
+
+def first_after(trigger: Trigger, instant: Instant, needed: Instant) -> Instant | NotFound | None:
+    """Return the first fire time later than ``instant``; a search that has not come to ``needed`` goes on once."""
+    found = trigger.next_after(instant)
+    return trigger.next_after(found.until) if isinstance(found, NotFound) and found.until < needed else found
+
+
+def counted(trigger: Trigger, after: Instant, until: Instant) -> Tally:
+    """Count the fire times with ``after`` < fire time <= ``until``.
+
+    Raises:
+        SearchUnfinishedError: Not all of them could be counted.
+    """
+    tally = trigger.tally(after, until)
+    if isinstance(tally, PartialTally):
+        raise SearchUnfinishedError(tally.until)
+    return tally
 
 
 def due_of(schedule: Schedule, fire_time: Instant, request: str) -> Instant:
@@ -78,20 +110,37 @@ def due_now(
         existing: Fire times after ``after`` that already have a Job of this resource.
         was_refused: Whether a fire time was chosen before, and its executor has refused to start it, for good.
     """
+    try:
+        return _due_now(schedule, after, now, existing, was_refused)
+    except SearchUnfinishedError as unfinished:
+        return replace(NONE_DUE, searched=unfinished.until)
+
+
+def _due_now(
+    schedule: Schedule,
+    after: Instant,
+    now: float,
+    existing: AbstractSet[Instant],
+    was_refused: Callable[[Instant], bool],
+) -> Due:
     trigger, until = schedule.trigger, math.floor(now)
-    first = trigger.next_after(after)
+    first = first_after(trigger, after, until)
+    if isinstance(first, NotFound):
+        if first.until < until:
+            raise SearchUnfinishedError(first.until)
+        return NONE_DUE
     if first is None or first > until:
         return NONE_DUE
-    tally = trigger.tally(after, until)
+    tally = counted(trigger, after, until)
     if tally.last is not None and due_instant(schedule, tally.last) > now:
         # Only the last one can still be held back: jitter never goes past the next fire time.
         until = tally.last - 1
-        tally = trigger.tally(after, until)
+        tally = counted(trigger, after, until)
     if not tally.count:
         return NONE_DUE
     adopted = tuple(sorted(t for t in existing if after < t <= until))
     missed, from_here = _missed(schedule, after, until, now, adopted)
-    rest = trigger.tally(from_here, until) if missed.count or from_here != after else tally
+    rest = counted(trigger, from_here, until) if missed.count or from_here != after else tally
     candidates = _candidates(schedule, rest, from_here, until, frozenset(adopted))
     chosen = _chosen(candidates, from_here, frozenset(adopted), was_refused)
     adopted_in_rest = sum(1 for t in adopted if t > from_here)
@@ -103,7 +152,7 @@ def due_now(
 def coalesced_before(schedule: Schedule, due: Due, after: Instant, undecided: Instant) -> tuple[int, Instant | None]:
     """Return how many fire times before one that stays undecided were coalesced, and the last of them."""
     start = max(after, due.missed.last or after)
-    before = schedule.trigger.tally(start, undecided - 1)
+    before = counted(schedule.trigger, start, undecided - 1)
     taken = {t for t in (*due.chosen, *due.adopted) if start < t < undecided}
     count = before.count - len(taken)
     return count, _last_but(schedule.trigger, before, start, taken) if count else None
@@ -118,11 +167,11 @@ def _missed(
     limit = min(until, math.ceil(now - schedule.grace_time) - 1)
     if limit <= after:
         return Tally(0, None, None), after
-    late = schedule.trigger.tally(after, limit)
+    late = counted(schedule.trigger, after, limit)
     if late.last is not None and due_instant(schedule, late.last) + schedule.grace_time >= now:
         # Grace counts from the moment a run was to start, jitter included; only the last can still be within it.
         limit = late.last - 1
-        late = schedule.trigger.tally(after, limit)
+        late = counted(schedule.trigger, after, limit)
     among = [t for t in adopted if t <= limit]
     if not among:
         return late, limit
@@ -139,10 +188,10 @@ def _candidates(
         case Coalesce.LATEST:
             return (rest.last,)
         case Coalesce.EARLIEST:
-            earliest = schedule.trigger.next_after(max(after, *adopted)) if adopted else rest.first
-            return () if earliest is None or earliest > until else (earliest,)
+            earliest = counted(schedule.trigger, max(after, *adopted), until).first if adopted else rest.first
+            return () if earliest is None else (earliest,)
         case Coalesce.ALL:
-            return _latest(schedule.trigger, rest, after, until, schedule.catch_up_runs)
+            return _latest(schedule.trigger, after, until, schedule.catch_up_runs)
         case _:
             assert_never(schedule.coalesce)
 
@@ -161,28 +210,46 @@ def _chosen(
     return tuple(t for t in candidates if t not in adopted and (t > passed_over or was_refused(t)))
 
 
-def _latest(trigger: Trigger, rest: Tally, after: Instant, until: Instant, at_most: int) -> tuple[Instant, ...]:
-    """Return the last ``at_most`` fire times of a tally, found by bisection over counts instead of a walk."""
-    low = after
-    if rest.count > at_most:
-        high = until
-        while high - low > 1:
-            middle = (low + high) // 2
-            if trigger.tally(middle, until).count >= at_most:
-                low = middle
-            else:
-                high = middle
+def _latest(trigger: Trigger, after: Instant, until: Instant, at_most: int) -> tuple[Instant, ...]:
+    """Return the last ``at_most`` fire times with ``after`` < fire time <= ``until``.
+
+    Going back from the end, by twice as much each time, costs what is returned, not what the downtime was.
+    """
+    low, high, behind, within, width = until, until, 0, 0, 1
+    while low > after and behind < at_most:
+        low, high = max(after, until - width), low
+        within = counted(trigger, low, high).count
+        behind += within
+        width *= 2
+    # The last step may have gone too far back: ``missing`` are wanted of those up to ``high``.
+    missing = at_most - (behind - within) if behind > at_most else 0
+    while missing and high - low > 1:
+        middle = (low + high) // 2
+        upper = counted(trigger, middle, high).count
+        if upper >= missing:
+            low = middle
+        else:
+            high, missing = middle, missing - upper
+    return _listed(trigger, low, min(behind, at_most))
+
+
+def _listed(trigger: Trigger, after: Instant, number: int) -> tuple[Instant, ...]:
+    """Return the first fire times later than ``after``, of which there are as many as are asked for."""
     found: list[Instant] = []
-    at = trigger.next_after(low)
-    while at is not None and at <= until:
-        found.append(at)
-        at = trigger.next_after(at)
-    return tuple(found[-at_most:])
+    while len(found) < number:
+        following = trigger.next_after(after)
+        if isinstance(following, NotFound):
+            raise SearchUnfinishedError(following.until)
+        if following is None:
+            break
+        found.append(following)
+        after = following
+    return tuple(found)
 
 
 def _last_but(trigger: Trigger, tally: Tally, after: Instant, taken: set[Instant]) -> Instant | None:
     """Return the last fire time of a tally that is not among ``taken`` (a handful at the end of it, as a rule)."""
     last = tally.last
     while last is not None and last in taken:
-        last = trigger.tally(after, last - 1).last
+        last = counted(trigger, after, last - 1).last
     return last

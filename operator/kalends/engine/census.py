@@ -10,7 +10,15 @@ from kalends.engine.state import State
 from kalends.model.reasons import Reason
 
 INVALID = "Invalid"
-STATES = (Reason.ARMED, Reason.SUSPENDED, Reason.EXHAUSTED, Reason.START_REFUSED, INVALID, Reason.PENDING)
+STATES = (
+    Reason.ARMED,
+    Reason.SUSPENDED,
+    Reason.EXHAUSTED,
+    Reason.SEARCH_LIMIT,
+    Reason.START_REFUSED,
+    INVALID,
+    Reason.PENDING,
+)
 """In which a resource can be: what its condition ``Ready`` says, or that it says nothing yet."""
 
 

@@ -9,12 +9,13 @@ from kalends.engine.policies import LONGEST_CAUSE
 from kalends.engine.ports import Notice, Problem, Turned
 from kalends.engine.schedule import Schedule
 from kalends.engine.start_trouble import StartTrouble
-from kalends.engine.state import Condition, Ref, State
+from kalends.engine.state import Condition, Instant, Ref, State
+from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
 
 
 def with_conditions(
-    schedule: Schedule, state: State, now: float, refused_start: str = ""
+    schedule: Schedule, state: State, now: float, refused_start: str = "", searched: Instant | None = None
 ) -> tuple[State, Sequence[Notice]]:
     """Return the record of a resource that is carried out, with its conditions.
 
@@ -23,11 +24,14 @@ def with_conditions(
         state: Its record.
         now: The instant of deciding.
         refused_start: Why its runs have not started for a while, where it is so.
+        searched: Up to where its next fire time was searched for, where it was not found.
     """
     if refused_start:
         return with_problem(schedule.ref, schedule.generation, _refused(refused_start), state, now)
     if schedule.suspended:
         reason, message = Reason.SUSPENDED, "`suspend` is true: no fire times until it is false again"
+    elif searched is not None:
+        reason, message = Reason.SEARCH_LIMIT, f"{schedule.summary}: {_how_far(state, searched, now)}"
     elif state.next_run is None:
         limit = schedule.max_runs
         why = "" if limit is None or state.counts.started < limit else f"; {limit} runs have started (`maxRuns`)"
@@ -40,6 +44,17 @@ def with_conditions(
     if before is not None and before.reason == reason:
         return state, ()
     return state, (Turned(schedule.ref, reason, message, ready=True),)
+
+
+def _how_far(state: State, searched: Instant, now: float) -> str:
+    """Say what is known where the next fire time is not. The same words hold until more is known for certain."""
+    if searched < now:
+        since = format_instant(state.decided_until)
+        return f"its fire times after {since} are still being searched for, and none is decided until all are known"
+    return (
+        f"no fire time until {format_instant(searched)}, and none is known after that: one look searches no further, "
+        "and the search goes on then"
+    )
 
 
 def with_problem(

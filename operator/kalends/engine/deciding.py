@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kalends.engine.adopting import adopt_passed_over, adopt_queued, record_of_jobs, with_jobs_of_record
-from kalends.engine.catchup import due_instant
+from kalends.engine.catchup import due_instant, first_after
 from kalends.engine.claiming import claims_of_an_invalid, claims_to_start
 from kalends.engine.conditions import lasting_refusal, with_conditions, with_problem
 from kalends.engine.drafting import Draft
@@ -18,6 +18,10 @@ from kalends.engine.settling import beyond_limits, give_up_pending, pending_unti
 from kalends.engine.state import HOURS_AHEAD, ActiveRun, Instant, Ref, State
 from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
+from kalends.triggers import NotFound
+
+SEARCH_PAUSE = 0.5
+"""Seconds between two looks at resources whose triggers have to be searched on: others get their turn."""
 
 
 def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
@@ -47,14 +51,18 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
     if facts.dispatch:
         plan(draft)
     draft.state = give_up_pending(schedule, draft.state, facts)
-    upcoming = None if schedule.suspended or draft.has_ended() else _upcoming(draft)
+    if schedule.suspended or draft.has_ended():
+        draft.searched = None
+        upcoming = None
+    else:
+        upcoming = _upcoming(draft) if draft.searched is None else None
     next_run = None if upcoming is None else due_instant(schedule, upcoming)
     state = replace(draft.state, next_run=next_run, summary=schedule.summary, observed_generation=schedule.generation)
     starts_claimed = () if draft.starts_are_put_off else claims
     starts_before = tuple(draft.starts) if facts.outlives_us else ()
     # What is recorded now is recorded once these have started.
     refused = "" if starts_claimed or starts_before else lasting_refusal(schedule, state, facts.trouble)
-    state, turned = with_conditions(schedule, state, facts.now, refused)
+    state, turned = with_conditions(schedule, state, facts.now, refused, draft.searched)
     removed_at = _removed_at(schedule, state)
     return Decision(
         state=state,
@@ -71,6 +79,7 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
             or draft.waits_for_worker()
             or (any(_waits_to_try_again(run, facts) for run in state.active) and draft.has_room_to_try_again())
         ),
+        searching=facts.dispatch and draft.searched is not None and draft.searched < int(facts.now),
     )
 
 
@@ -88,11 +97,19 @@ def _catch_up_with_the_resource(draft: Draft, decided_until: Instant) -> None:
 
 
 def _upcoming(draft: Draft) -> Instant | None:
-    """Return the next fire time. One that is past is held back by its jitter, or waits for a worker a moment longer."""
+    """Return the next fire time. One that is past is held back by its jitter, or waits for a worker a moment longer.
+
+    Where it is not known yet, the draft takes note of how far the trigger was searched.
+    """
+    now = int(draft.facts.now)
     since = draft.state.decided_until
     if not draft.facts.dispatch:
-        since = max(since, int(draft.facts.now))
-    return draft.schedule.trigger.next_after(since)
+        since = max(since, now)
+    found = first_after(draft.schedule.trigger, since, now)
+    if isinstance(found, NotFound):
+        draft.searched = found.until
+        return None
+    return found
 
 
 def _is_to_be_asked(run: ActiveRun, facts: Facts) -> bool:
@@ -176,8 +193,12 @@ def _wake_at(draft: Draft, state: State, next_run: Instant | None, removed_at: I
             next_run = given_up_at = None  # their time may have come
         elif draft.undecided is not None:
             # A later fire time takes the place of the one that waits, or is tried at once.
-            later = schedule.trigger.next_after(max(draft.undecided, int(facts.now)))
-            next_run = None if later is None else due_instant(schedule, later)
+            since = max(draft.undecided, int(facts.now))
+            later = first_after(schedule.trigger, since, since)
+            next_run = due_instant(schedule, later) if isinstance(later, int) else None
+    if draft.searched is not None and facts.dispatch:
+        # A fire time may be due from the first unknown instant on. Before that nothing is due, so nothing is asked.
+        to_come.append(max(draft.searched + 1, facts.now + SEARCH_PAUSE))
     wakes = [next_run, removed_at, given_up_at, pending_until(schedule, state, facts), *to_come]
     return min((at for at in wakes if at is not None), default=None)
 

@@ -50,6 +50,8 @@ class Draft:
         """The fire time that stays undecided for a moment; so do those that give way to it, and those after it."""
         self.undecided_until = 0.0
         """Up to when that may last."""
+        self.searched: Instant | None = None
+        """Not None: the trigger was searched up to here only, and what comes next, or what is due, is not known yet."""
 
     # -- whether starts are possible now
 

@@ -65,3 +65,5 @@ class Decision:
     wake_at: float | None = None
     waiting: bool = False
     """Whether a run waits for nothing but a free worker of its pool."""
+    searching: bool = False
+    """Whether what is due is not known yet: the search of the trigger goes on at the next look."""

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 from kalends.engine.adopting import due_already_started, requests_already_started
-from kalends.engine.catchup import NONE_DUE, Due, coalesced_before, due_instant, due_now
+from kalends.engine.catchup import NONE_DUE, Due, coalesced_before, counted, due_instant, due_now
 from kalends.engine.drafting import Candidate, Draft
 from kalends.engine.naming import run_name
 from kalends.engine.policies import Refusal, first_refusal, how_late, not_missed
@@ -28,6 +28,7 @@ def plan(draft: Draft) -> None:
     more than a moment, or under ``Queue`` no room, is on record as waiting; its deadline goes on counting.
     """
     since, due = draft.state.decided_until, _due(draft)
+    draft.searched = due.searched
     _count_missed(draft, due)
     candidates = [] if draft.decides_nothing_new else draft.queue()
     candidates += [
@@ -110,7 +111,8 @@ def _put_off(draft: Draft, due: Due, candidate: Candidate) -> bool:
         return False
     first = candidate.fire_time
     if first == due.chosen[0]:  # others may give way to it, and have been due for longer
-        first = schedule.trigger.next_after(max(draft.state.decided_until, due.missed.last or 0)) or first
+        since = max(draft.state.decided_until, due.missed.last or 0)
+        first = counted(schedule.trigger, since, first).first or first
     until = due_instant(schedule, first) + UNRECORDED_WAIT
     if facts.outlives_us or (draft.free > 0 and not late) or facts.now > until:
         return False
@@ -150,7 +152,7 @@ def _decided_until(draft: Draft, due: Due, since: Instant) -> Instant:
         return max(due.last or 0, draft.adopted_until)
     if _all_wait(draft, due):
         return due.missed.last or 0
-    return draft.schedule.trigger.tally(since, draft.undecided - 1).last or 0
+    return counted(draft.schedule.trigger, since, draft.undecided - 1).last or 0
 
 
 def _all_wait(draft: Draft, due: Due) -> bool:

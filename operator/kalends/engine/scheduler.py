@@ -13,6 +13,7 @@ from functools import partial
 
 from kalends.clock import Clock
 from kalends.engine.acting import Actor
+from kalends.engine.deciding import SEARCH_PAUSE
 from kalends.engine.entry import Entry, is_newer
 from kalends.engine.facts import Decision
 from kalends.engine.folding import can_wait_for_the_next
@@ -62,6 +63,8 @@ class Scheduler:
         self._actor = Actor(clock, store, executors, jobs, self._workers, listeners)
         self._acting: set[asyncio.Task[None]] = set()
         self._ending: set[asyncio.Task[None]] = set()
+        self._searching: set[str] = set()
+        """Resources whose triggers have to be searched on before what is due is known."""
         self._running = False
         for alias, executor in executors.items():
             executor.bind(self._ended, self._look_at, partial(self._workers.freed, alias))
@@ -107,6 +110,7 @@ class Scheduler:
         del self._entries[key]
         self._keys.pop(entry.ref.uid, None)
         self._inbox.discard(key)
+        self._searching.discard(key)
         self._workers.leave(entry.ref.uid)
         self._workers.release(entry.ref.uid)
         for run, executor in entry.here.items():
@@ -213,9 +217,11 @@ class Scheduler:
     async def _review_all(self) -> None:
         count = 0
         while self._inbox:
-            self._review(self._inbox.take())
+            key = self._inbox.take()
+            self._review(key)
             count += 1
-            if count % REVIEWS_IN_A_ROW == 0:
+            # A search takes as long as hundreds of other reviews.
+            if count % REVIEWS_IN_A_ROW == 0 or key in self._searching:
                 await asyncio.sleep(0)
                 self.last_pass = self.clock.monotonic()
 
@@ -278,8 +284,13 @@ class Scheduler:
             self._workers.wait(schedule.executor, uid)
         else:
             self._workers.leave(uid)
+        self._searching.discard(key)
         if decision.wake_at is None or not self._gatherer.is_open(entry):
             self._inbox.not_later(key)
+        elif decision.searching:
+            # They take turns, so that the searches of many take no more of the loop than those of a few.
+            self._searching.add(key)
+            self._inbox.put_at(key, self.clock.now() + SEARCH_PAUSE * len(self._searching))
         else:
             self._inbox.put_at(key, decision.wake_at)
 

@@ -15,6 +15,9 @@ class Reason(StrEnum):
     ARMED = "Armed"  # valid, and waiting for its next fire time
     SUSPENDED = "Suspended"  # valid, and `suspend` is true: nothing is due
     EXHAUSTED = "Exhausted"  # valid, and there is no fire time left
+    SEARCH_LIMIT = (
+        "SearchLimit"  # valid, and the next fire time lies further off than one search goes; it goes on later
+    )
 
     # Ready=False, Stalled=True: nothing will happen until somebody mends the resource.
     INVALID_SPEC = "InvalidSpec"  # a field has a value that the schema should have refused

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 from typing_extensions import override
 
 from kalends.model.base import INT32_MAX, Alias, Flag, Moment, PositiveSeconds, Seconds, Wire
+from kalends.model.leaves import few_leaves
 from kalends.model.policies import Coalesce, ConcurrencyPolicy, DaylightSaving, Retry
 from kalends.model.rules import Rule, at_most_one_of, exactly_one_of, in_order, only_with
 from kalends.model.target import JobTemplate, Task
@@ -113,6 +114,7 @@ class ScheduledJobSpec(Wire):
             exactly_one_of("task", "jobTemplate"),
             at_most_one_of("schedule", "trigger"),
             in_order("startTime", "endTime"),
+            few_leaves(),
             only_with("executor", "task"),
             only_with("activeDeadlineSeconds", "task", "a Job has `jobTemplate.spec.activeDeadlineSeconds`"),
             only_with("pendingTimeoutSeconds", "jobTemplate"),

@@ -5,12 +5,14 @@ from __future__ import annotations
 from kalends.triggers.build import build_trigger
 from kalends.triggers.explain import explain
 from kalends.triggers.jitter import delay_of
-from kalends.triggers.ports import Instant, Tally, Trigger
+from kalends.triggers.ports import Instant, NotFound, PartialTally, Tally, Trigger
 from kalends.triggers.wall_time import reads_wall_time
 from kalends.triggers.zones import Zone, database_version, find_zone
 
 __all__ = [
     "Instant",
+    "NotFound",
+    "PartialTally",
     "Tally",
     "Trigger",
     "Zone",

@@ -4,36 +4,51 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kalends.triggers.ports import NOTHING, Instant, Rule, Tally
+from typing_extensions import override
+
+from kalends.triggers.budget import Budget
+from kalends.triggers.ports import NOTHING, Instant, NotFound, PartialTally, Rule, Tally
+from kalends.triggers.rules import Combination
 
 
 @dataclass(frozen=True, slots=True)
-class BoundedTrigger:
+class BoundedTrigger(Combination):
     """The fire times of ``rule`` with ``start`` <= fire time <= ``end``; None is no bound."""
 
     rule: Rule
     start: Instant | None = None
     end: Instant | None = None
 
-    def next_after(self, instant: Instant) -> Instant | None:
-        """Return the earliest fire time strictly later than ``instant``."""
-        if self.start is not None and instant < self.start:
-            instant = self.start - 1
-        if self.end is not None and instant >= self.end:
-            return None
-        fire_time = self.rule.next_after(instant)
-        if fire_time is None or (self.end is not None and fire_time > self.end):
-            return None
-        return fire_time
+    @property
+    def leaves(self) -> int:
+        """As many as the rule has."""
+        return self.rule.leaves
 
-    def tally(self, after: Instant, until: Instant) -> Tally:
+    @property
+    @override
+    def is_direct(self) -> bool:
+        """Bounds take no search."""
+        return self.rule.is_direct
+
+    @override
+    def seek(self, instant: Instant, until: Instant, budget: Budget) -> Instant | NotFound | None:
+        """Return the earliest fire time with ``instant`` < fire time <= ``until``."""
+        if self.start is not None:
+            instant = max(instant, self.start - 1)
+        if self.end is not None:
+            until = min(until, self.end)
+        return self.rule.seek(instant, until, budget) if instant < until else None
+
+    @override
+    def count(self, after: Instant, until: Instant, budget: Budget) -> Tally | PartialTally:
         """Count what lies within both pairs of bounds."""
         if self.start is not None:
             after = max(after, self.start - 1)
         if self.end is not None:
             until = min(until, self.end)
-        return self.rule.tally(after, until) if after < until else NOTHING
+        return self.rule.count(after, until, budget) if after < until else NOTHING
 
+    @override
     def pattern(self, start: Instant, stop: Instant) -> int:
         """Return the fire times with ``start`` <= fire time < ``stop`` as a bit set."""
         begin = start if self.start is None else max(start, self.start)

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kalends.errors import InvalidSchedule
 from kalends.model.policies import DaylightSaving
 from kalends.model.spec import ScheduledJobSpec
 from kalends.model.trigger import CalendarInterval, CronFields, Exclusion, Interval
 from kalends.model.trigger import Trigger as TriggerSpec
+from kalends.triggers.agreeing import all_of
 from kalends.triggers.bounded import BoundedTrigger
+from kalends.triggers.budget import Budget
 from kalends.triggers.calendar_interval import days_apart, time_of_day
-from kalends.triggers.combined import all_of, any_of
+from kalends.triggers.combined import any_of
 from kalends.triggers.cron.eight import Written, parse_eight_fields
 from kalends.triggers.cron.meaning import cron_trigger, meaning_of_eight, meaning_of_five
 from kalends.triggers.cron.schedule import SCHEDULE, Every, parse_schedule
 from kalends.triggers.date import DateTrigger
-from kalends.triggers.excluded import ExcludedTrigger, Stretch, apart
+from kalends.triggers.excluded import Stretch, excluded
 from kalends.triggers.interval import IntervalTrigger
 from kalends.triggers.moments import read_moment
 from kalends.triggers.ports import Instant, Rule, Trigger
 from kalends.triggers.quoting import quoted
+from kalends.triggers.remembered import remembered
 from kalends.triggers.wall import WallTrigger
 from kalends.triggers.words import listed
-from kalends.triggers.zones import DAY, FOREVER, Zone, find_zone
+from kalends.triggers.zones import DAY, FOREVER, LAST_INSTANT, Zone, find_zone
 
 DEEPEST = 2
 """How deep anyOf and allOf nest."""
@@ -42,6 +45,8 @@ class Setting:
     created: Instant
     start: Instant | None
     end: Instant | None
+    budget: Budget = field(default_factory=Budget)
+    """For all searches that building takes together."""
 
 
 def build_trigger(spec: ScheduledJobSpec, *, created: Instant, zone: str, identity: str) -> Trigger:
@@ -55,14 +60,15 @@ def build_trigger(spec: ScheduledJobSpec, *, created: Instant, zone: str, identi
         identity: ``namespace/name``, from which H makes its values.
 
     Raises:
-        InvalidSchedule: It cannot be carried out, or never fires; the message says where, and what is accepted.
+        InvalidSchedule: It cannot be carried out, or certainly never fires; the message says where, and what is
+            accepted. A rule whose first fire time lies beyond what a search may cost is accepted.
     """
     setting = setting_of(spec, created=created, zone=zone, identity=identity)
     rule = _exclude(_base(spec, setting), spec.exclude, setting)
     if setting.start is not None or setting.end is not None:
         rule = BoundedTrigger(rule, setting.start, setting.end)
     _refuse_never(rule, spec, setting)
-    return rule
+    return remembered(rule)
 
 
 def setting_of(spec: ScheduledJobSpec, *, created: Instant, zone: str, identity: str) -> Setting:
@@ -189,7 +195,7 @@ def _exclude(rule: Rule, exclusions: tuple[Exclusion, ...], setting: Setting) ->
             clocks.append(_cron(exclusion.cron, setting.zone, f"{path}.cron", literal=True, finer=False))
         else:
             stretches.append(_stretch(exclusion, setting.zone, path))
-    return ExcludedTrigger(rule, setting.zone, apart(stretches), tuple(clocks))
+    return excluded(rule, setting.zone, stretches, clocks)
 
 
 def _stretch(exclusion: Exclusion, zone: Zone, path: str) -> Stretch:
@@ -204,8 +210,8 @@ def _stretch(exclusion: Exclusion, zone: Zone, path: str) -> Stretch:
 
 
 def _never(rule: Rule, setting: Setting) -> bool:
-    """Tell whether a rule has no fire time at all; one that has had its last one is merely over."""
-    return rule.next_after(setting.created - 1) is None and rule.next_after(-1) is None
+    """Tell whether it is certain that a rule has no fire time at all; one that has had its last one is merely over."""
+    return all(rule.seek(since, LAST_INSTANT, setting.budget) is None for since in (setting.created - 1, -1))
 
 
 def _refuse_never(rule: Rule, spec: ScheduledJobSpec, setting: Setting) -> None:

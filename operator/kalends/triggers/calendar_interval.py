@@ -31,15 +31,15 @@ def time_of_day(hour: int, minute: int, second: int) -> Times:
 class EveryNthDay:
     """``anchor``, and every ``step`` days from then on."""
 
-    __slots__ = ("_anchor", "_step")
+    __slots__ = ("anchor", "step")
 
     def __init__(self, anchor: int, step: int) -> None:
-        self._anchor = anchor
-        self._step = step
+        self.anchor = anchor
+        self.step = step
 
     def first_from(self, day: int) -> int | None:
         """Return the first of them that is not before ``day``."""
-        found = self._anchor if day <= self._anchor else day + (self._anchor - day) % self._step
+        found = self.anchor if day <= self.anchor else day + (self.anchor - day) % self.step
         return found if found <= LAST_DAY else None
 
     def count(self, start: int, stop: int) -> int:
@@ -47,7 +47,7 @@ class EveryNthDay:
         return self._before(stop) - self._before(start) if start < stop else 0
 
     def _before(self, day: int) -> int:
-        return max(0, -((self._anchor - min(day, LAST_DAY + 1)) // self._step))
+        return max(0, -((self.anchor - min(day, LAST_DAY + 1)) // self.step))
 
 
 class SteppedDays:
@@ -57,12 +57,14 @@ class SteppedDays:
     every 64th is kept: less than 1 kB for a century of months.
     """
 
-    __slots__ = ("_checkpoints", "_days", "_months")
+    __slots__ = ("_checkpoints", "_days", "_months", "_recent")
 
     def __init__(self, anchor: int, months: int, days: int) -> None:
         self._months = months
         self._days = days
         self._checkpoints = [anchor]
+        self._recent = (0, anchor)
+        """Where the last question ended: the next one is about a later day, as a rule."""
 
     def first_from(self, day: int) -> int | None:
         """Return the first of them that is not before ``day``."""
@@ -77,6 +79,9 @@ class SteppedDays:
         checkpoints = self._checkpoints
         place = max(bisect_right(checkpoints, day) - 1, 0)
         number, found = place * _CHECKPOINT, checkpoints[place]
+        recent = self._recent
+        if recent[0] > number and recent[1] <= day:
+            number, found = recent
         while found < day:
             following = self._following(found)
             if following is None:
@@ -84,6 +89,7 @@ class SteppedDays:
             number, found = number + 1, following
             if number == len(checkpoints) * _CHECKPOINT:
                 checkpoints[number // _CHECKPOINT :] = [found]  # which two threads may well do both
+        self._recent = number, found
         return number, found
 
     def _following(self, day: int) -> int | None:

@@ -2,61 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
-from math import gcd
 from operator import and_, or_
 
-from kalends.triggers.days import common_days
-from kalends.triggers.interval import IntervalTrigger, meeting
-from kalends.triggers.ports import Instant, Rule, Tally
-from kalends.triggers.times import common_times
+from typing_extensions import override
+
+from kalends.triggers.budget import Budget
+from kalends.triggers.ports import Instant, NotFound, PartialTally, Rule, Tally
+from kalends.triggers.rules import Combination, Leaf
 from kalends.triggers.wall import WallTrigger
 from kalends.triggers.windows import first_by_leaps, tally_windows
-from kalends.triggers.zones import DAY, Zone
+from kalends.triggers.zones import LAST_INSTANT, Zone
 
-_HORIZON = 50 * 366 * DAY
-_HALF_MINUTE = 30
+_SPAN = 32
+"""What finding the next change of the clocks costs, in units of the budget: some dozens of answers of ``zoneinfo``."""
 
 
-def any_of(members: Iterable[Rule], zone: Zone) -> Rule:
+def any_of(members: Iterable[Rule], zone: Zone) -> AnyOf:
     """Return the union of ``members``, those first that have no need to search."""
-    return AnyOf(tuple(sorted(members, key=lambda member: isinstance(member, AllOf))), zone)
+    return AnyOf(tuple(sorted(members, key=lambda member: not isinstance(member, Leaf))), zone)
 
 
 @dataclass(frozen=True, slots=True)
-class AnyOf:
+class AnyOf(Combination):
     """Fires when any of ``members`` does; where several do at one instant, once. Make it with ``any_of``."""
 
     members: tuple[Rule, ...]
     zone: Zone
 
-    def next_after(self, instant: Instant) -> Instant | None:
-        """Return the earliest answer of the members; those that have to search need not look beyond the others'."""
-        earliest = None
-        for member in self.members:
-            if isinstance(member, AllOf) and earliest is not None:
-                fire_time = member.next_until(instant, earliest)
-            else:
-                fire_time = member.next_after(instant)
-            if fire_time is not None and (earliest is None or fire_time < earliest):
-                earliest = fire_time
-        return earliest
+    @property
+    def leaves(self) -> int:
+        """The leaves of all members."""
+        return sum(member.leaves for member in self.members)
 
-    def tally(self, after: Instant, until: Instant) -> Tally:
+    @override
+    def seek(self, instant: Instant, until: Instant, budget: Budget) -> Instant | NotFound | None:
+        """Return the earliest answer of the members; later ones need not look beyond those of the earlier ones."""
+        earliest, known = None, until
+        searching = sum(not member.is_direct for member in self.members)
+        for member in self.members:
+            # Each that has to search gets its share: the first of them must not leave the others without.
+            share = budget if member.is_direct else Budget(budget.left // searching)
+            before = share.left
+            found = member.seek(instant, until if earliest is None else earliest, share)
+            if share is not budget:
+                budget.spend(before - share.left)
+                searching -= 1
+            if isinstance(found, NotFound):
+                known = min(known, found.until)
+            elif found is not None and (earliest is None or found < earliest):
+                earliest = found
+        if earliest is not None and earliest <= known:
+            return earliest
+        # A member that is not known far enough may fire before the others do.
+        return NotFound(known) if known < until else None
+
+    @override
+    def count(self, after: Instant, until: Instant, budget: Budget) -> Tally | PartialTally:
         """Count day by day."""
         if len(self.members) == 1:
-            return self.members[0].tally(after, until)
-        return tally_windows(self, self.zone, after, until)
+            return self.members[0].count(after, until, budget)
+        return tally_windows(self, self.zone, after, until, budget)
 
+    @override
     def pattern(self, start: Instant, stop: Instant) -> int:
         """Return the union of the members' patterns."""
         return reduce(or_, (member.pattern(start, stop) for member in self.members), 0)
 
 
 @dataclass(frozen=True, slots=True)
-class AllOf:
+class AllOf(Combination):
     """Fires at the instants that every one of ``members`` names. Make it with ``all_of``.
 
     Where members share a wall clock, ``lead`` knows where they can agree: it takes nothing away and saves leaps.
@@ -66,99 +83,69 @@ class AllOf:
     zone: Zone
     lead: Lead | None = None
 
-    def next_after(self, instant: Instant) -> Instant | None:
-        """Leap from member to member until all agree.
+    @property
+    def leaves(self) -> int:
+        """The leaves of all members."""
+        return sum(member.leaves for member in self.members)
 
-        Members that do not agree within fifty years, or 4,000 steps, are taken never to agree.
-        """
-        return self.next_until(instant, instant + _HORIZON)
+    @override
+    def seek(self, instant: Instant, until: Instant, budget: Budget) -> Instant | NotFound | None:
+        """Leap from member to member until all agree: the sparsest of them decides how many leaps that takes."""
 
-    def next_until(self, instant: Instant, limit: Instant) -> Instant | None:
-        """Return the same, or None if that is later than ``limit``."""
-        fire_time = first_by_leaps(self, self.zone, lambda start: self._leap(start, limit), instant)
-        return None if fire_time is None or fire_time > limit else fire_time
+        def leap(start: Instant) -> tuple[Instant, bool] | NotFound | None:
+            return self._leap(start, until, budget)
 
-    def tally(self, after: Instant, until: Instant) -> Tally:
+        return first_by_leaps(self, self.zone, leap, instant, until, budget)
+
+    @override
+    def count(self, after: Instant, until: Instant, budget: Budget) -> Tally | PartialTally:
         """Count day by day."""
-        return tally_windows(self, self.zone, after, until)
+        return tally_windows(self, self.zone, after, until, budget)
 
+    @override
     def pattern(self, start: Instant, stop: Instant) -> int:
         """Return the intersection of the members' patterns."""
         return reduce(and_, (member.pattern(start, stop) for member in self.members))
 
-    def _leap(self, start: Instant, limit: Instant) -> tuple[Instant, bool] | None:
+    def _leap(self, start: Instant, until: Instant, budget: Budget) -> tuple[Instant, bool] | NotFound | None:
         """Ask each member in turn for its first fire time from where the one before got to."""
-        led = start if self.lead is None else self.lead.next_after(start - 1)
-        if led is None:
-            return None
-        reached = led
+        reached = start
+        if self.lead is not None:
+            led = self.lead.seek(start - 1, until, budget)
+            if led is None or isinstance(led, NotFound):
+                return led
+            reached = led
         agreed = 0
         for member in self.members:
-            fire_time = member.next_after(reached - 1)
-            if fire_time is None or fire_time > limit:
-                return None
+            fire_time = member.seek(reached - 1, until, budget)
+            if fire_time is None or isinstance(fire_time, NotFound):
+                return fire_time
             agreed = agreed + 1 if fire_time == reached else 1
             reached = fire_time
         return reached, agreed == len(self.members)
 
 
-def all_of(members: Sequence[Rule], zone: Zone) -> Rule:
-    """Return the intersection of ``members``, what can be known beforehand worked out."""
-    walls = [member for member in members if isinstance(member, WallTrigger)]
-    grids = [member for member in members if isinstance(member, IntervalTrigger)]
-    others = [member for member in members if not isinstance(member, (WallTrigger, IntervalTrigger))]
-    together: list[Rule] = [*walls]
-    if grids:
-        grid = _common_grid(grids)
-        if grid is None or not all(_can_meet(grid, wall) for wall in walls):
-            return AnyOf((), zone)
-        together.append(grid)
-    lead = None
-    if len(walls) > 1:
-        lead = Lead(zone, _guide(walls))
-        if lead.guide is None and not any(wall.once for wall in walls):
-            return AnyOf((), zone)
-    return AllOf((*together, *others), zone, lead)
-
-
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """Where rules on one wall clock can agree: at wall times that all of them name, or right after a gap."""
+    """Where rules on one wall clock can agree: at wall times that all of them name, or right after a gap.
+
+    ``guide`` is None where they share no wall time, ``gaps`` is False where no gap of the zone can make them agree.
+    """
 
     zone: Zone
     guide: WallTrigger | None
+    gaps: bool
 
-    def next_after(self, instant: Instant) -> Instant | None:
-        """Return the earliest such instant strictly later than ``instant``, within fifty years."""
-        named = None if self.guide is None else self.guide.next_after(instant)
-        gap_end = self.zone.next_gap_end(instant, instant + _HORIZON if named is None else named)
-        return named if gap_end is None else gap_end
-
-
-def _guide(walls: Sequence[WallTrigger]) -> WallTrigger | None:
-    guide = walls[0]
-    for other in walls[1:]:
-        times = common_times(guide.times, other.times)
-        days = common_days(guide.days, other.days)
-        if times is None or days is None:
-            return None
-        guide = WallTrigger(guide.zone, days, times, once=False)
-    return guide
-
-
-def _common_grid(grids: Sequence[IntervalTrigger]) -> IntervalTrigger | None:
-    common: IntervalTrigger | None = grids[0]
-    for other in grids[1:]:
-        common = None if common is None else meeting(common, other)
-    return common
-
-
-def _can_meet(grid: IntervalTrigger, wall: WallTrigger) -> bool:
-    """Tell whether the two can agree, as far as seconds within half a minute can tell.
-
-    Since 1970 the clocks of all zones have differed from UTC, and changed, at multiples of that (a test holds the
-    database to it).
-    """
-    step = gcd(grid.period, _HALF_MINUTE)
-    meets = any((second - grid.first) % step == 0 for second in wall.times.within)
-    return meets or (wall.once and grid.first % step == 0)
+    def seek(self, instant: Instant, until: Instant, budget: Budget) -> Instant | NotFound | None:
+        """Return the earliest such instant with ``instant`` < instant <= ``until``."""
+        named = None if self.guide is None else self.guide.seek(instant, until, budget)
+        if not self.gaps:
+            return named
+        stop = min(until + 1 if named is None else named, LAST_INSTANT)
+        for span in self.zone.spans(instant + 1, stop):
+            if span.start > instant and span.shown < span.start + span.offset:
+                return span.start
+            budget.spend(_SPAN)
+            if budget.is_spent and span.end < stop:
+                return NotFound(span.end - 1)
+        return named

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from typing_extensions import override
+
 from kalends.triggers.ports import NOTHING, Instant, Tally
+from kalends.triggers.rules import Leaf
 
 
 @dataclass(frozen=True, slots=True)
-class DateTrigger:
+class DateTrigger(Leaf):
     """Fires once, ``at`` an instant."""
 
     at: Instant
 
+    @override
     def next_after(self, instant: Instant) -> Instant | None:
         """Return the one fire time, if it is strictly later than ``instant``."""
         return self.at if instant < self.at else None
 
+    @override
     def tally(self, after: Instant, until: Instant) -> Tally:
         """Count to one."""
         return Tally(1, self.at, self.at) if after < self.at <= until else NOTHING

@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from datetime import date
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 EPOCH = date(1970, 1, 1).toordinal()
 FIRST_YEAR = 1970
@@ -20,8 +20,9 @@ LAST_DAY = date(9999, 12, 30).toordinal() - EPOCH
 """The last day that is over everywhere on earth before ``datetime`` ends."""
 
 _LONGEST_YEAR = 366
-_MOST_LEAPS = 4_000
-_THURSDAY = 3
+_ALL_WEEK = 0b1111111
+THURSDAY = 3
+"""The weekday of day 0, where Monday is 0."""
 Shape = TypeVar("Shape")
 
 
@@ -70,7 +71,7 @@ class Weekdays:
 
     def __init__(self, weekdays: int) -> None:
         # Indexed by day % 7, so Thursday comes first: 1970-01-01 was one.
-        self._week = tuple(weekdays >> (place + _THURSDAY) % 7 & 1 for place in range(7))
+        self._week = tuple(weekdays >> (place + THURSDAY) % 7 & 1 for place in range(7))
         ahead = self._week.index(1)
         forward = bytearray(7)
         for place in reversed(range(7)):
@@ -179,52 +180,37 @@ class YearlyDays(Generic[Shape]):
         return days
 
 
-class CommonDays:
-    """The days that two rules share, found by leaping from one to the other, 4,000 leaps at most."""
-
-    __slots__ = ("_one", "_other")
-
-    def __init__(self, one: Days, other: Days) -> None:
-        self._one = one
-        self._other = other
-
-    def first_from(self, day: int) -> int | None:
-        """Return the first common day from ``day`` on; None also if 4,000 leaps found none."""
-        for _ in range(_MOST_LEAPS):
-            candidate = self._one.first_from(day)
-            if candidate is None:
-                return None
-            meeting = self._other.first_from(candidate)
-            if meeting is None or meeting == candidate:
-                return meeting
-            day = meeting
-        return None
-
-    def count(self, start: int, stop: int) -> int:
-        """Count them one by one."""
-        total = 0
-        day = self.first_from(start)
-        while day is not None and day < stop:
-            total += 1
-            day = self.first_from(day + 1)
-        return total
+Calendar: TypeAlias = EveryDay | Weekdays | YearlyDays[Any]
+"""Days that the calendar alone decides. What such rules share is known exactly."""
 
 
-def common_days(one: Days, other: Days) -> Days | None:
-    """Return the days that both name; None if there are none, or if 4,000 leaps found none."""
+def common_days(one: Calendar, other: Calendar) -> Calendar | None:
+    """Return the days that both name; None if no calendar ever has one."""
     if isinstance(one, EveryDay) or one is other:
         return other
     if isinstance(other, EveryDay):
         return one
-    if isinstance(one, (Weekdays, YearlyDays)) and isinstance(other, (Weekdays, YearlyDays)):
-        both = YearlyDays((one, other), _common_years(one.years, other.years), _draw_both)
-        return None if both.is_empty() else both
-    common = CommonDays(one, other)
-    return None if common.first_from(0) is None else common
+    both = YearlyDays((one, other), _common_years(one.years, other.years), _draw_both)
+    return None if both.is_empty() else both
+
+
+def is_within(one: Calendar, other: Calendar) -> bool:
+    """Return whether ``other`` names every day that ``one`` names."""
+    if isinstance(other, EveryDay) or one is other:
+        return True
+    if isinstance(one, EveryDay):
+        one = Weekdays(_ALL_WEEK)
+    if other.years is not None and (one.years is None or not {*one.years} <= {*other.years}):
+        return False
+    return YearlyDays((one, other), one.years, _draw_difference).is_empty()
 
 
 def _draw_both(both: tuple[Weekdays | YearlyDays[Any], Weekdays | YearlyDays[Any]], year: int) -> int:
     return both[0].drawn(year) & both[1].drawn(year)
+
+
+def _draw_difference(both: tuple[Weekdays | YearlyDays[Any], Weekdays | YearlyDays[Any]], year: int) -> int:
+    return both[0].drawn(year) & ~both[1].drawn(year)
 
 
 def _common_years(one: Sequence[int] | None, other: Sequence[int] | None) -> Sequence[int] | None:
@@ -242,7 +228,7 @@ def _kind(year: int) -> int:
     january_first = _january_first(year)
     leap = _january_first(year + 1) - january_first - 365
     leap_before = january_first - _january_first(year - 1) - 365
-    return ((january_first + _THURSDAY) % 7) * 4 + leap * 2 + leap_before
+    return ((january_first + THURSDAY) % 7) * 4 + leap * 2 + leap_before
 
 
 _KINDS = bytes(_kind(year) for year in range(FIRST_YEAR, LAST_YEAR + 1))

@@ -6,7 +6,13 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kalends.triggers.ports import NOTHING, Instant, Rule, Tally, last_until
+from typing_extensions import override
+
+from kalends.triggers.budget import Budget
+from kalends.triggers.days import EveryDay, Weekdays, YearlyDays, is_within
+from kalends.triggers.ports import NOTHING, Instant, NotFound, PartialTally, Rule, Tally
+from kalends.triggers.rules import Combination, Leaf
+from kalends.triggers.times import Times
 from kalends.triggers.wall import WallTrigger
 from kalends.triggers.windows import first_by_leaps, tally_windows, window_end
 from kalends.triggers.zones import DAY, Zone
@@ -21,7 +27,7 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class ExcludedTrigger:
+class ExcludedTrigger(Combination):
     """The fire times of ``rule`` that lie neither in ``stretches`` (ascending, apart) nor in ``clocks``.
 
     ``clocks`` are wall-clock rules that follow the clock: what counts is what the zone's clocks show at the fire
@@ -33,24 +39,42 @@ class ExcludedTrigger:
     stretches: tuple[Stretch, ...]
     clocks: tuple[WallTrigger, ...]
 
-    def next_after(self, instant: Instant) -> Instant | None:
-        """Return the earliest fire time strictly later than ``instant``, or None if 4,000 steps found none."""
-        return first_by_leaps(self, self.zone, self._leap, instant)
+    @property
+    def leaves(self) -> int:
+        """Those of the rule, and each clock."""
+        return self.rule.leaves + len(self.clocks)
 
-    def tally(self, after: Instant, until: Instant) -> Tally:
-        """Count by subtraction where only stretches are excluded, else day by day."""
-        if self.clocks:
-            return tally_windows(self, self.zone, after, until)
-        first = self.next_after(after)
-        if first is None or first > until:
-            return NOTHING
+    @property
+    @override
+    def is_direct(self) -> bool:
+        """Stretches are leapt over, and counted by subtraction."""
+        return not self.clocks and isinstance(self.rule, Leaf)
+
+    @override
+    def seek(self, instant: Instant, until: Instant, budget: Budget) -> Instant | NotFound | None:
+        """Leap from fire time to fire time of the rule, past what is excluded."""
+
+        def leap(start: Instant) -> tuple[Instant, bool] | NotFound | None:
+            return self._leap(start, until, budget)
+
+        return first_by_leaps(self, self.zone, leap, instant, until, budget)
+
+    @override
+    def count(self, after: Instant, until: Instant, budget: Budget) -> Tally | PartialTally:
+        """Count by subtraction where only stretches are excluded from a plain rule, else day by day."""
+        if self.clocks or not isinstance(self.rule, Leaf):
+            return tally_windows(self, self.zone, after, until, budget)
+        first = self.seek(after, until, budget)
+        if first is None or isinstance(first, NotFound):
+            return NOTHING if first is None else PartialTally(NOTHING, first.until)
         taken = sum(
-            self.rule.tally(max(after, stretch.start - 1), min(until, stretch.end)).count
+            self.rule.count(max(after, stretch.start - 1), min(until, stretch.end), budget).count
             for stretch in self.stretches
             if stretch.start <= until and stretch.end > after
         )
-        return Tally(self.rule.tally(after, until).count - taken, first, last_until(self, first, until))
+        return Tally(self.rule.count(after, until, budget).count - taken, first, self._last(self.rule, after, until))
 
+    @override
     def pattern(self, start: Instant, stop: Instant) -> int:
         """Return the fire times with ``start`` <= fire time < ``stop`` as a bit set."""
         bits = self.rule.pattern(start, stop)
@@ -64,19 +88,64 @@ class ExcludedTrigger:
                 bits &= ~(((1 << (high - low)) - 1) << (low - start))
         return bits
 
-    def _leap(self, start: Instant) -> tuple[Instant, bool] | None:
+    def _leap(self, start: Instant, until: Instant, budget: Budget) -> tuple[Instant, bool] | NotFound | None:
         """Go to the rule's next fire time, or if that is excluded, past what is excluded along with it."""
-        fire_time = self.rule.next_after(start - 1)
-        if fire_time is None:
-            return None
-        place = bisect_right(self.stretches, fire_time, key=_start) - 1
-        if place >= 0 and fire_time <= self.stretches[place].end:
-            return self.stretches[place].end + 1, False
+        fire_time = self.rule.seek(start - 1, until, budget)
+        if fire_time is None or isinstance(fire_time, NotFound):
+            return fire_time
+        stretch = self._stretch_of(fire_time)
+        if stretch is not None:
+            return stretch.end + 1, False
         for clock in self.clocks:
-            if clock.next_after(fire_time - 1) == fire_time:
+            if clock.seek(fire_time - 1, fire_time, budget) is not None:
                 past = window_end(self.zone, fire_time) if clock.times.per_day == DAY else fire_time + 1
                 return past, False
         return fire_time, True
+
+    def _stretch_of(self, instant: Instant) -> Stretch | None:
+        place = bisect_right(self.stretches, instant, key=_start) - 1
+        return self.stretches[place] if place >= 0 and instant <= self.stretches[place].end else None
+
+    def _last(self, rule: Leaf, after: Instant, until: Instant) -> Instant | None:
+        """Return the last fire time outside the stretches, going back past one of them at a time."""
+        last = rule.tally(after, until).last
+        while last is not None and (stretch := self._stretch_of(last)) is not None:
+            last = rule.tally(after, stretch.start - 1).last
+        return last
+
+
+def excluded(rule: Rule, zone: Zone, stretches: Iterable[Stretch], clocks: Iterable[WallTrigger]) -> ExcludedTrigger:
+    """Return a rule without what is excluded; it is without fire times where that is certain to be all of them."""
+    clocks = tuple(clocks)
+    if any(_takes_all(clock, rule, zone) for clock in clocks):
+        stretches, clocks = [_ALWAYS], ()
+    return ExcludedTrigger(rule, zone, apart(stretches), clocks)
+
+
+def _takes_all(clock: WallTrigger, rule: Rule, zone: Zone) -> bool:
+    """Tell whether a clock excludes every fire time of a rule, as far as days and times of day decide that."""
+    if isinstance(clock.days, EveryDay) and clock.times.per_day == DAY:
+        return True
+    if not isinstance(rule, WallTrigger) or rule.zone is not zone:
+        return False
+    # A rule that fires right after a gap does so at a time that it does not name, on the same day or the next.
+    moved = rule.once and bool(zone.gaps())
+    if moved and (clock.times.per_day < DAY or any(gap.end > DAY for gap in zone.gaps())):
+        return False
+    calendars = (EveryDay, Weekdays, YearlyDays)
+    return (
+        isinstance(rule.days, calendars)
+        and isinstance(clock.days, calendars)
+        and _are_within(rule.times, clock.times)
+        and is_within(rule.days, clock.days)
+    )
+
+
+def _are_within(times: Times, other: Times) -> bool:
+    return times.pattern() & ~other.pattern() == 0
+
+
+_ALWAYS = Stretch(-(1 << 62), 1 << 62)
 
 
 def _start(stretch: Stretch) -> Instant:

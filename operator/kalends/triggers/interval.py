@@ -5,23 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from typing_extensions import override
+
 from kalends.triggers.ports import NOTHING, Instant, Tally
+from kalends.triggers.rules import Leaf
 from kalends.triggers.zones import DAY, LAST_INSTANT
 
 
 @dataclass(frozen=True, slots=True)
-class IntervalTrigger:
+class IntervalTrigger(Leaf):
     """Fires at ``first`` and every ``period`` seconds from then on."""
 
     first: Instant
     period: int
 
+    @override
     def next_after(self, instant: Instant) -> Instant | None:
         """Return the earliest fire time strictly later than ``instant``."""
         since = instant - self.first
         fire_time = self.first if since < 0 else instant + self.period - since % self.period
         return fire_time if fire_time < LAST_INSTANT else None
 
+    @override
     def tally(self, after: Instant, until: Instant) -> Tally:
         """Count by division."""
         first = self.next_after(after)

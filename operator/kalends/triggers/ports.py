@@ -1,8 +1,11 @@
-"""What a trigger is to everybody else: a rule that names instants, and can count them.
+"""The port that every trigger implements: a rule that names instants, and can count them.
 
-Instants are whole seconds since 1970-01-01T00:00:00Z. A trigger holds no state, reads no clock and rolls no dice: the
-same question has the same answer on every machine and after every restart, which is what makes a fire time the
-identity of a run.
+Instants are whole seconds since 1970-01-01T00:00:00Z. A trigger reads no clock and has no randomness: the same question
+has the same answer on every machine and after every restart, which is what makes a fire time the identity of a run.
+
+A question has a budget of work (``kalends.triggers.budget``). A rule that has to search may reach its end before the
+answer is known. That is an answer of its own, ``NotFound`` or ``PartialTally``: it says how far the rule was searched,
+and never means that there is no fire time.
 """
 
 from __future__ import annotations
@@ -10,7 +13,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from kalends.triggers.budget import Budget
+
 Instant: TypeAlias = int
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """The search ended at its budget: there is no fire time up to ``until`` (inclusive), and later ones are unknown."""
+
+    until: Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +37,50 @@ class Tally:
 NOTHING = Tally(count=0, first=None, last=None)
 
 
+@dataclass(frozen=True, slots=True)
+class PartialTally:
+    """Counting ended at its budget: ``tally`` is exact up to ``until`` (inclusive), and later ones are not counted."""
+
+    tally: Tally
+    until: Instant
+
+
 class Trigger(Protocol):
     """A pure rule that names instants, from 1970 to the end of the year 9999."""
 
-    def next_after(self, instant: Instant) -> Instant | None:
-        """Return the earliest fire time strictly later than ``instant``, or None if there is none."""
+    def next_after(self, instant: Instant) -> Instant | NotFound | None:
+        """Return the earliest fire time strictly later than ``instant``; None if it is certain that there is none."""
         ...
 
-    def tally(self, after: Instant, until: Instant) -> Tally:
+    def tally(self, after: Instant, until: Instant) -> Tally | PartialTally:
         """Count the fire times with ``after`` < fire time <= ``until``, without listing them."""
+        ...
+
+    def fires_at(self, instant: Instant) -> bool:
+        """Return whether ``instant`` is a fire time."""
         ...
 
 
 class Rule(Trigger, Protocol):
-    """A trigger that others can be made of."""
+    """A trigger that others can be made of. What it spends is taken from the budget of the whole question."""
+
+    @property
+    def leaves(self) -> int:
+        """How many rules that are not made of others it consists of."""
+        ...
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether every answer follows from arithmetic alone, without a search."""
+        ...
+
+    def seek(self, instant: Instant, until: Instant, budget: Budget) -> Instant | NotFound | None:
+        """Return the earliest fire time with ``instant`` < fire time <= ``until``; None if there is certainly none."""
+        ...
+
+    def count(self, after: Instant, until: Instant, budget: Budget) -> Tally | PartialTally:
+        """Count the fire times with ``after`` < fire time <= ``until``."""
+        ...
 
     def pattern(self, start: Instant, stop: Instant) -> int:
         """Return the fire times with ``start`` <= fire time < ``stop`` as a bit set: bit i stands for ``start + i``.
@@ -46,16 +88,3 @@ class Rule(Trigger, Protocol):
         A day takes 11 kB, and one machine instruction compares sixty seconds of two triggers. Ask for a day at most.
         """
         ...
-
-
-def last_until(trigger: Trigger, first: Instant, until: Instant) -> Instant:
-    """Return the latest fire time <= ``until``, given one that is: by bisection, some thirty questions at most."""
-    low, high = first, until
-    while low < high:
-        middle = (low + high) // 2
-        following = trigger.next_after(middle)
-        if following is None or following > until:
-            high = middle
-        else:
-            low = following
-    return low

@@ -16,14 +16,17 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 
+from typing_extensions import override
+
 from kalends.triggers.days import Days
-from kalends.triggers.ports import NOTHING, Instant, Tally, last_until
+from kalends.triggers.ports import NOTHING, Instant, Tally
+from kalends.triggers.rules import Leaf
 from kalends.triggers.times import HOUR, Times
 from kalends.triggers.zones import DAY, FOREVER, Span, Zone
 
 
 @dataclass(frozen=True, slots=True)
-class WallTrigger:
+class WallTrigger(Leaf):
     """Fires on ``days`` at ``times`` as the clocks of ``zone`` show them."""
 
     zone: Zone
@@ -31,6 +34,7 @@ class WallTrigger:
     times: Times
     once: bool
 
+    @override
     def next_after(self, instant: Instant) -> Instant | None:
         """Return the earliest fire time strictly later than ``instant``; for most rules in about a microsecond."""
         span = self.zone.span_at(instant)
@@ -46,13 +50,14 @@ class WallTrigger:
                 return self.zone.first_instant(named)
         return None if self.once else self._shown_from(span.end)
 
+    @override
     def tally(self, after: Instant, until: Instant) -> Tally:
         """Count by arithmetic: some microseconds for each change of the clocks and each year between the two."""
         first = self.next_after(after)
         if first is None or first > until:
             return NOTHING
         count = sum(self._count_in(span, after + 1, until + 1) for span in self.zone.spans(first, until + 1))
-        return Tally(count, first, last_until(self, first, until))
+        return Tally(count, first, self._last_until(first, until))
 
     def pattern(self, start: Instant, stop: Instant) -> int:
         """Return the fire times with ``start`` <= fire time < ``stop`` as a bit set."""
@@ -68,6 +73,18 @@ class WallTrigger:
             if low < high:
                 bits |= self._named_pattern(low, high) << (low - span.offset - start)
         return bits
+
+    def _last_until(self, first: Instant, until: Instant) -> Instant:
+        """Return the latest fire time <= ``until``, given the first: bisection takes some thirty questions."""
+        low, high = first, until
+        while low < high:
+            middle = (low + high) // 2
+            following = self.next_after(middle)
+            if following is None or following > until:
+                high = middle
+            else:
+                low = following
+        return low
 
     def _named_after(self, wall: int) -> int | None:
         """Return the first wall time later than ``wall`` that the rule names."""

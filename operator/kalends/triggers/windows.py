@@ -2,7 +2,7 @@
 
 A window is a day of the zone (less where the clocks change), drawn as a bit set. Comparing two of them takes the same
 microseconds whether they hold one fire time or 86,400. So what combined rules cost is bounded by days, never by fire
-times: some 20 µs and 11 kB for each day that has any, and nothing for the days between.
+times: some 10 µs a leaf and 11 kB for each day that has any, and nothing for the days between.
 """
 
 from __future__ import annotations
@@ -10,41 +10,48 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from kalends.triggers.ports import NOTHING, Instant, Rule, Tally
+from kalends.triggers.budget import DRAWING, Budget
+from kalends.triggers.ports import Instant, NotFound, PartialTally, Rule, Tally
 from kalends.triggers.zones import DAY, Zone
 
-MOST_STEPS = 4_000
-"""How many candidates in a row may come to nothing. Where they lie close together a step is a day: eleven years."""
 _PATIENCE = 16
 """How many candidates in a row, less than a day apart, are tried before whole days are drawn."""
 
-Leap: TypeAlias = Callable[[Instant], tuple[Instant, bool] | None]
-"""Given an instant, returns one not before it, such that no fire time lies between, and whether it is a fire time."""
+Leap: TypeAlias = Callable[[Instant], tuple[Instant, bool] | NotFound | None]
+"""Given an instant, returns a later one or the same, such that no fire time lies between, and whether it is a fire
+time; None where there is certainly no fire time from there on."""
 
 
-def first_by_leaps(rule: Rule, zone: Zone, leap: Leap, instant: Instant) -> Instant | None:
-    """Return the first fire time of ``rule`` later than ``instant``; None also if MOST_STEPS steps found none.
+def first_by_leaps(
+    rule: Rule, zone: Zone, leap: Leap, instant: Instant, until: Instant, budget: Budget
+) -> Instant | NotFound | None:
+    """Return the first fire time of ``rule`` with ``instant`` < fire time <= ``until``.
 
     Args:
         rule: Asked for its patterns only.
         zone: Whose midnights part the windows.
         leap: Tells how far one can go at once.
         instant: Where to begin.
+        until: Where to end.
+        budget: Where it is spent, the answer is NotFound.
     """
     start = instant + 1
     close = 0
-    for _ in range(MOST_STEPS):
+    while start <= until:
+        if budget.is_spent:
+            return NotFound(start - 1)
         reached = leap(start)
-        if reached is None:
-            return None
+        if reached is None or isinstance(reached, NotFound):
+            return reached
         candidate, fires = reached
         if fires:
-            return candidate
+            return candidate if candidate <= until else None
         # Where drawing has begun it goes on: the next crowd may be days away, and each is to cost one step.
         close = close + 1 if candidate - start < DAY or close > _PATIENCE else 0
         start = candidate
-        if close > _PATIENCE:
-            stop = window_end(zone, start)
+        if close > _PATIENCE and start <= until:
+            stop = min(window_end(zone, start), until + 1)
+            budget.spend(DRAWING * rule.leaves)
             found = rule.pattern(start, stop)
             if found:
                 return start + (found & -found).bit_length() - 1
@@ -52,18 +59,30 @@ def first_by_leaps(rule: Rule, zone: Zone, leap: Leap, instant: Instant) -> Inst
     return None
 
 
-def tally_windows(rule: Rule, zone: Zone, after: Instant, until: Instant) -> Tally:
+def tally_windows(rule: Rule, zone: Zone, after: Instant, until: Instant, budget: Budget) -> Tally | PartialTally:
     """Count the fire times with ``after`` < fire time <= ``until``, window by window, in constant memory."""
-    first = start = rule.next_after(after)
-    if first is None or first > until:
-        return NOTHING
-    count, last = 0, first
-    while start is not None and start <= until:
+    count, first, last = 0, None, None
+    start, is_crowded = after + 1, False
+    while start <= until:
+        if not is_crowded:
+            # Days without any are leapt over; after one that had some, the next is drawn at once.
+            found = rule.seek(start - 1, until, budget)
+            if found is None:
+                break
+            if isinstance(found, NotFound):
+                return PartialTally(Tally(count, first, last), found.until)
+            start = found
+        if budget.is_spent:
+            return PartialTally(Tally(count, first, last), start - 1)
         stop = min(window_end(zone, start), until + 1)
-        found = rule.pattern(start, stop)
-        count += found.bit_count()
-        last = start + found.bit_length() - 1
-        start = rule.next_after(stop - 1)
+        budget.spend(DRAWING * rule.leaves)
+        bits = rule.pattern(start, stop)
+        is_crowded = bits != 0
+        if bits:
+            count += bits.bit_count()
+            first = start + (bits & -bits).bit_length() - 1 if first is None else first
+            last = start + bits.bit_length() - 1
+        start = stop
     return Tally(count, first, last)
 
 

@@ -32,6 +32,8 @@ LAST_INSTANT: Instant = 253_402_214_400
 FOREVER = 1 << 62
 """Beyond every instant that anybody names."""
 
+_HABITS_UNTIL: Instant = 3_786_912_000
+"""2090-01-01. What the database lists change by change (Morocco's fasts) ends in 2087; then a rule goes on for ever."""
 _CHUNK_BITS = 25  # 388 days
 _PROBE_STEP = 1 << 18  # three days
 _CHUNKS_KEPT = 512  # five centuries
@@ -55,10 +57,22 @@ class Span:
     shown: int
 
 
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Wall times that a change of the clocks leaves out: ``start`` <= time of day < ``end``, then at ``offset``.
+
+    ``end`` is more than a day where the gap holds a midnight.
+    """
+
+    start: int
+    end: int
+    offset: int
+
+
 class Zone:
     """A time zone, read lazily and kept: triggers of one zone share it."""
 
-    __slots__ = ("_chunks", "_info", "_recent", "name")
+    __slots__ = ("_chunks", "_habits", "_info", "_recent", "name")
 
     def __init__(self, name: str, info: ZoneInfo) -> None:
         self.name = name
@@ -66,6 +80,7 @@ class Zone:
         self._chunks: dict[int, tuple[list[Instant], list[Span]]] = {}
         fixed = info.utcoffset(None)  # None if it ever changes
         self._recent = Span(0, 0, 0, 0) if fixed is None else _whole_time(_seconds(fixed))
+        self._habits: tuple[frozenset[int], frozenset[Gap]] | None = None
 
     def span_at(self, instant: Instant) -> Span:
         """Return the span that holds ``instant``."""
@@ -102,6 +117,25 @@ class Zone:
             if span.start > instant and span.shown < span.start + span.offset:
                 return span.start
         return None
+
+    def offsets(self) -> frozenset[int]:
+        """Return every offset from UTC that the zone ever has, from 1970 on."""
+        return self._all_habits()[0]
+
+    def gaps(self) -> frozenset[Gap]:
+        """Return every kind of gap that the zone ever has, from 1970 on."""
+        return self._all_habits()[1]
+
+    def _all_habits(self) -> tuple[frozenset[int], frozenset[Gap]]:
+        if self._habits is None:
+            spans = list(self.spans(0, _HABITS_UNTIL))
+            gaps = {
+                Gap(span.shown % DAY, span.shown % DAY + span.start + span.offset - span.shown, span.offset)
+                for span in spans
+                if span.shown < span.start + span.offset
+            }
+            self._habits = frozenset(span.offset for span in spans), frozenset(gaps)
+        return self._habits
 
     def _found(self, instant: Instant) -> Span:
         if instant < 0:

@@ -1,0 +1,104 @@
+"""What searches have found, so that no search is repeated and each goes on from where the one before ended.
+
+Fire times never change, so what is remembered is never wrong; how far it reaches only grows. Answers that arithmetic
+gives at once are not remembered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from kalends.triggers.budget import Budget
+from kalends.triggers.ports import NOTHING, Instant, NotFound, PartialTally, Rule, Tally, Trigger
+from kalends.triggers.zones import FOREVER, LAST_INSTANT
+
+_MOST_STRETCHES = 4
+"""How many answers of ``next_after`` are kept: a decision asks for what is due, for what follows, and for jitter."""
+_BLOCK_BITS = 20
+"""Counts are kept by blocks of twelve days. One block costs a quarter of a budget at most, so each question gets on."""
+_MOST_BLOCKS = 4_096  # 136 years
+
+_Answer: TypeAlias = Instant | NotFound | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """There is no fire time with ``after`` < fire time <= ``until``; ``answer`` says what follows."""
+
+    after: Instant
+    until: Instant
+    answer: _Answer
+
+
+@dataclass(frozen=True, slots=True)
+class RememberedTrigger:
+    """The fire times of ``rule``, whose answers are remembered.
+
+    ``next_after`` gives a remembered ``NotFound`` again without a search. Asked for what follows its ``until``, it
+    searches on. ``tally`` counts on from the last block that is complete.
+    """
+
+    rule: Rule
+    _stretches: list[_Stretch] = field(default_factory=list, compare=False, repr=False)
+    _blocks: dict[int, Tally] = field(default_factory=dict, compare=False, repr=False)
+
+    def next_after(self, instant: Instant) -> Instant | NotFound | None:
+        """Return the earliest fire time strictly later than ``instant``; None if it is certain that there is none."""
+        after = instant
+        for place, known in enumerate(self._stretches):
+            if known.after <= instant <= known.until:
+                if not isinstance(known.answer, NotFound) or instant < known.until:
+                    return known.answer
+                after = known.after
+                del self._stretches[place]
+                break
+        answer = self.rule.seek(instant, LAST_INSTANT, Budget())
+        self._stretches.insert(0, _Stretch(after, _end(answer), answer))
+        del self._stretches[_MOST_STRETCHES:]
+        return answer
+
+    def tally(self, after: Instant, until: Instant) -> Tally | PartialTally:
+        """Count the fire times with ``after`` < fire time <= ``until``; whole blocks are counted once."""
+        budget = Budget()
+        total = NOTHING
+        # What was searched and holds no fire time need not be counted.
+        after = max(after, *(known.until for known in self._stretches if known.after <= after <= known.until), after)
+        while after < until:
+            number = (after + 1) >> _BLOCK_BITS
+            begin, end = number << _BLOCK_BITS, (number + 1) << _BLOCK_BITS
+            is_whole = after + 1 == begin and end - 1 <= until
+            stop = min(end - 1, until)
+            known = self._blocks.get(number) if is_whole else None
+            counted = known or self.rule.count(after, stop, budget)
+            if isinstance(counted, PartialTally):
+                return PartialTally(_joined(total, counted.tally), counted.until)
+            if is_whole and known is None:
+                if len(self._blocks) >= _MOST_BLOCKS:
+                    self._blocks.clear()
+                self._blocks[number] = counted
+            total = _joined(total, counted)
+            after = stop
+        return total
+
+    def fires_at(self, instant: Instant) -> bool:
+        """Return whether ``instant`` is a fire time."""
+        return self.rule.fires_at(instant)
+
+
+def _end(answer: _Answer) -> Instant:
+    """Return up to where an answer says that there is no fire time."""
+    if isinstance(answer, NotFound):
+        return answer.until
+    return FOREVER if answer is None else answer - 1
+
+
+def remembered(rule: Rule) -> Trigger:
+    """Return a trigger that answers as ``rule`` does and repeats no search."""
+    return rule if rule.is_direct else RememberedTrigger(rule)
+
+
+def _joined(one: Tally, other: Tally) -> Tally:
+    """Return the tally of two stretches, the second right after the first."""
+    first = other.first if one.first is None else one.first
+    return Tally(one.count + other.count, first, one.last if other.last is None else other.last)

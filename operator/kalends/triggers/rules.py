@@ -1,0 +1,83 @@
+"""What rules have in common: leaves, which answer at once, and combinations, which may have to search."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from kalends.triggers.budget import QUESTION, Budget
+from kalends.triggers.ports import Instant, NotFound, PartialTally, Tally
+from kalends.triggers.zones import LAST_INSTANT
+
+
+class Leaf(ABC):
+    """A rule that is not made of others. It answers by arithmetic, so its answers are always complete."""
+
+    __slots__ = ()
+
+    @property
+    def leaves(self) -> int:
+        """It is one itself."""
+        return 1
+
+    @property
+    def is_direct(self) -> bool:
+        """It never searches."""
+        return True
+
+    @abstractmethod
+    def next_after(self, instant: Instant) -> Instant | None:
+        """Return the earliest fire time strictly later than ``instant``; None if there is none."""
+
+    @abstractmethod
+    def tally(self, after: Instant, until: Instant) -> Tally:
+        """Count the fire times with ``after`` < fire time <= ``until``, without listing them."""
+
+    def fires_at(self, instant: Instant) -> bool:
+        """Return whether ``instant`` is a fire time."""
+        return self.next_after(instant - 1) == instant
+
+    def seek(self, instant: Instant, until: Instant, budget: Budget) -> Instant | None:
+        """Return the earliest fire time with ``instant`` < fire time <= ``until``; None if there is none."""
+        budget.spend(QUESTION)
+        fire_time = self.next_after(instant)
+        return fire_time if fire_time is not None and fire_time <= until else None
+
+    def count(self, after: Instant, until: Instant, budget: Budget) -> Tally:
+        """Count as ``tally`` does."""
+        budget.spend(QUESTION)
+        return self.tally(after, until)
+
+
+class Combination(ABC):
+    """A rule made of others. Each question to it that comes from outside has a budget of its own."""
+
+    __slots__ = ()
+
+    @property
+    def is_direct(self) -> bool:
+        """Most have to search."""
+        return False
+
+    @abstractmethod
+    def seek(self, instant: Instant, until: Instant, budget: Budget) -> Instant | NotFound | None:
+        """Return the earliest fire time with ``instant`` < fire time <= ``until``; None if there is certainly none."""
+
+    @abstractmethod
+    def count(self, after: Instant, until: Instant, budget: Budget) -> Tally | PartialTally:
+        """Count the fire times with ``after`` < fire time <= ``until``."""
+
+    @abstractmethod
+    def pattern(self, start: Instant, stop: Instant) -> int:
+        """Return the fire times with ``start`` <= fire time < ``stop`` as a bit set."""
+
+    def next_after(self, instant: Instant) -> Instant | NotFound | None:
+        """Return the earliest fire time strictly later than ``instant``; None if it is certain that there is none."""
+        return self.seek(instant, LAST_INSTANT, Budget())
+
+    def tally(self, after: Instant, until: Instant) -> Tally | PartialTally:
+        """Count the fire times with ``after`` < fire time <= ``until``."""
+        return self.count(after, until, Budget())
+
+    def fires_at(self, instant: Instant) -> bool:
+        """Return whether ``instant`` is a fire time: a pattern of one second says so without a search."""
+        return bool(self.pattern(instant, instant + 1))

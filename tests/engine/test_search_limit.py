@@ -1,0 +1,147 @@
+"""A trigger whose search reaches its limit: nothing is guessed, nothing is lost, and others get their turn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from doubles import START, resource, schedule_of
+from engine.world import facts
+from kalends.engine.deciding import SEARCH_PAUSE, decide
+from kalends.engine.state import Counts
+from kalends.model.reasons import Reason
+from kalends.triggers.budget import Budget
+from triggers.building import shown
+from triggers.hostile import ALL_EXCLUDED, APART, EACH_SECOND_BUT, EVENS, ODDS, Work, common
+
+DAY = 86_400
+
+
+def agreeing_at(instant: int) -> dict:
+    date = common(shown(instant).replace(" ", "T")[:19] + "Z")
+    return {"trigger": {"allOf": [{"anyOf": [date, *EVENS[1:]]}, {"anyOf": [date, *ODDS[1:]]}]}}
+
+
+def ready(state):
+    return state.conditions["Ready"]
+
+
+def later(schedule, state, now, looks=100):
+    """Look again whenever the decision before asks for it, until a run is started."""
+    for number in range(looks):
+        decision = decide(schedule, state, facts(now))
+        state = decision.state
+        if state.active:
+            return number, now, state
+        assert decision.wake_at is not None
+        assert decision.wake_at >= now + SEARCH_PAUSE
+        now = decision.wake_at
+    raise AssertionError(f"nothing was started in {looks} looks")
+
+
+def test_a_fire_time_beyond_the_search_limit_is_run_at_its_time():
+    fire_time = START + 300 * DAY + 43_210
+    schedule = schedule_of(resource(**agreeing_at(fire_time)))
+    decision = decide(schedule, None, facts(START + 1))
+    assert decision.state.next_run is None
+    assert not decision.searching
+    assert ready(decision.state).status
+    assert ready(decision.state).reason == Reason.SEARCH_LIMIT
+    assert decision.wake_at > START + 30 * DAY
+    assert shown(int(decision.wake_at) - 1)[:10] in ready(decision.state).message
+    looks, now, state = later(schedule, decision.state, decision.wake_at)
+    assert now == fire_time
+    assert looks < 20
+    assert [run.fire_time for run in state.active] == [fire_time]
+    assert state.counts == Counts(due=1, started=1, active=1)
+
+
+def test_after_a_restart_the_search_goes_on_from_the_record_and_holds_nothing_up():
+    fire_time = START + 300 * DAY
+    schedule = schedule_of(resource(**agreeing_at(fire_time)))
+    decision = decide(schedule, None, facts(fire_time + 10))
+    assert decision.searching
+    assert decision.state.cursor is None
+    assert decision.state.counts == Counts()
+    assert "still being searched" in ready(decision.state).message
+    again = decide(schedule, decision.state, facts(decision.wake_at))
+    assert again.state == decision.state
+    looks, now, state = later(schedule, decision.state, decision.wake_at)
+    assert now - fire_time < 10 + 20 * SEARCH_PAUSE
+    assert [run.fire_time for run in state.active] == [fire_time]
+    assert looks < 20
+
+
+@pytest.mark.parametrize("spec", [APART, ALL_EXCLUDED])
+def test_what_was_not_found_is_never_exhausted_and_never_removed(spec):
+    schedule = schedule_of(resource(ttlSecondsAfterFinished=60, **spec))
+    state, now = None, float(START)
+    for _ in range(10):
+        decision = decide(schedule, state, facts(now))
+        state = decision.state
+        assert not decision.remove
+        assert ready(state).reason == Reason.SEARCH_LIMIT
+        assert decision.wake_at is not None
+        now = decision.wake_at
+
+
+def test_a_schedule_that_is_proven_to_be_over_is_exhausted():
+    spec = {**agreeing_at(START + DAY), "endTime": shown(START + 2 * DAY)[:10]}
+    schedule = schedule_of(resource(ttlSecondsAfterFinished=60, **spec))
+    decision = decide(schedule, None, facts(START + 3 * DAY))
+    over = replace(decision.state, active=(), counts=Counts(due=1, started=1, succeeded=1))
+    decision = decide(schedule, over, facts(START + 4 * DAY))
+    assert ready(decision.state).reason == Reason.EXHAUSTED
+    assert decision.remove
+
+
+def counted(schedule, until):
+    return schedule.trigger.rule.count(START, until, Budget(10**9))
+
+
+@pytest.mark.parametrize("coalesce", ["Latest", "Earliest", "All"])
+@pytest.mark.parametrize("deadline", [None, 3600])
+def test_a_long_downtime_is_counted_exactly_over_several_looks(coalesce, deadline):
+    spec = {"concurrencyPolicy": "Allow", "coalesce": coalesce, **EACH_SECOND_BUT}
+    if deadline is not None:
+        spec["startingDeadlineSeconds"] = deadline
+    schedule = schedule_of(resource(**spec))
+    now = START + 300 * DAY
+    decision, looks = decide(schedule, None, facts(now)), 1
+    while decision.searching:
+        assert decision.state.counts == Counts()
+        assert not decision.state.active
+        now = decision.wake_at
+        decision, looks = decide(schedule, decision.state, facts(now)), looks + 1
+    assert 2 < looks < 20
+    tally = counted(schedule, int(now))
+    counts, runs = decision.state.counts, {"Latest": 1, "Earliest": 1, "All": 50}[coalesce]
+    assert counts.due == tally.count
+    assert counts.due == counts.missed + counts.coalesced + counts.started + counts.queued
+    assert decision.state.cursor == tally.last
+    assert (counts.missed > 0) == (deadline is not None)
+    assert counts.started + counts.queued >= runs
+    assert ready(decision.state).reason == Reason.ARMED
+
+
+def test_a_look_at_which_nothing_has_changed_asks_no_leaf():
+    schedule = schedule_of(resource(**EACH_SECOND_BUT))
+    state = decide(schedule, None, facts(START + 1)).state
+    for spec in (EACH_SECOND_BUT, APART):
+        schedule = schedule_of(resource(**spec))
+        state = decide(schedule, None, facts(START + 1)).state
+        work = Work()
+        with work.counted():
+            for second in range(20):
+                assert decide(schedule, state, facts(START + 2 + second)).state == state
+        assert work.units == 0, spec
+
+
+def test_each_look_costs_a_few_questions_at_most():
+    for spec in (EACH_SECOND_BUT, APART, ALL_EXCLUDED):
+        schedule = schedule_of(resource(coalesce="All", concurrencyPolicy="Allow", **spec))
+        work = Work()
+        with work.counted():
+            decide(schedule, None, facts(START + 1000 * DAY))
+        assert work.units < 3 * 16_384, spec

@@ -5,7 +5,9 @@ import pytest
 
 from doubles import JOB, every
 from handlers.whole import Cluster, Replica, running
+from kalends.handlers.health_server import Page
 from kalends.stores.snapshots import SnapshotReader
+from kube.fake_faults import Fault, requests_to
 
 pytestmark = pytest.mark.looptime
 
@@ -49,3 +51,36 @@ async def test_an_object_that_cannot_be_shown_keeps_nobody_from_leading(cluster:
     async with running(replica):
         await asyncio.sleep(25)
         assert _counts(await cluster.status("good"), "due", "succeeded") == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("path", "resource"),
+    [("/batch/v1/jobs", "jobs.batch"), ("/pods", "pods"), ("/kalends.dev/", "scheduledjobs.kalends.dev")],
+)
+async def test_what_may_not_be_listed_is_named_by_readyz(cluster: Cluster, path: str, resource: str):
+    refusing = Fault(requests_to("GET", path), client="a", status=403, reason="Forbidden", times=None)
+    cluster.api.faults.append(refusing)
+    replica = Replica(cluster, "a")
+    async with running(replica):
+        await asyncio.sleep(5)
+        page = replica.operator.health.page("/readyz")
+        assert page is not None
+        assert (page.status, page.body.decode().partition(" (")[0]) == (503, f"[-] listed: {resource}: 403 Forbidden")
+        refusing.times = 0
+        await asyncio.sleep(60)
+        assert replica.operator.health.page("/readyz") == Page(b"[+] listed ok\n")
+
+
+async def test_a_permission_that_is_taken_away_later_is_named_too(cluster: Cluster):
+    replica = Replica(cluster, "a")
+    async with running(replica):
+        await asyncio.sleep(5)
+        assert replica.operator.ready() is None
+        cluster.api.faults.append(Fault(requests_to("GET", "/pods"), client="a", status=503, times=1))
+        cluster.api.end_watches()
+        await asyncio.sleep(0.05)
+        assert replica.operator.ready() is None
+        cluster.api.faults.append(Fault(requests_to("GET", "/pods"), client="a", status=403, times=None))
+        cluster.api.end_watches()
+        await asyncio.sleep(5)
+        assert str(replica.operator.ready()).startswith("pods: 403")

@@ -14,6 +14,7 @@ from kalends.handlers.shell import Connection
 from kalends.kube.client import ApiClient
 from kalends.kube.credentials import load_credentials
 from kalends.kube.paths import JOBS
+from kalends.kube.reach import Reach
 from kalends.kube.sockets import SocketTransport
 from kube.fake_api import FakeApi
 from kube.fake_faults import Fault
@@ -134,3 +135,46 @@ async def test_the_name_of_the_certificate_may_differ_from_the_host_for_kopf_too
                 assert [found["metadata"]["name"] for found in (await answer.json())["items"]] == ["a"]
         finally:
             await context.close()
+
+
+async def test_a_server_that_cannot_be_reached_is_logged_at_once_and_once_a_minute(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    async with connect(tmp_path, "http://127.0.0.1:1") as client:
+        for _ in range(20):
+            with pytest.raises(ApiError, match=r"cannot connect to http://127\.0\.0\.1:1: connection refused"):
+                await client.create(JOBS_PATH, job("a"))
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("WARNING", "cannot reach the API server http://127.0.0.1:1: connection refused; trying again")
+    ]
+
+
+async def test_a_server_that_is_reached_again_is_logged_once(api: FakeApi, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    reach = Reach()
+    reach.answered()
+    reach.failed("https://10.96.0.1:443", "connection refused")
+    reach.answered()
+    reach.answered()
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+
+
+async def test_a_certificate_that_is_not_trusted_is_named_as_the_cause(
+    api: FakeApi, tmp_path: Path, certificate: Path, other_certificate: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    untrusted = {"certificate-authority": str(other_certificate)}
+    async with serving(api, tls) as served, connect(tmp_path, served.url, {"token": "t"}, **untrusted) as client:
+        with pytest.raises(ApiError):
+            await client.create(JOBS_PATH, job("b"))
+    assert "certificate verify failed" in caplog.text
+    assert "SSLContext" not in caplog.text
+
+
+async def test_a_proxy_that_is_not_there_is_named(tmp_path: Path) -> None:
+    proxy = {"proxy-url": "http://127.0.0.1:1"}
+    async with connect(tmp_path, "http://192.0.2.1:6443", **proxy) as client:
+        with pytest.raises(ApiError, match=r"connection refused \(proxy 127\.0\.0\.1:1\)"):
+            await client.create(JOBS_PATH, job("a"))

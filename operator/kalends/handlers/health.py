@@ -139,7 +139,7 @@ class HealthServer:
 
 def _report(claims: Mapping[str, Claim]) -> Page:
     wrong = _wrong(claims)
-    lines = [f"[{'-' if name in wrong else '+'}] {name} {wrong.get(name, 'ok')}" for name in claims]
+    lines = [f"[-] {name}: {wrong[name]}" if name in wrong else f"[+] {name} ok" for name in claims]
     status = HTTPStatus.SERVICE_UNAVAILABLE if wrong else HTTPStatus.OK
     return Page(("\n".join(lines) + "\n").encode(), status)
 

@@ -167,8 +167,17 @@ class Operator:
         return f"the engine's loop has not passed for {quiet:.0f} s" if quiet > STUCK else None
 
     def ready(self) -> str | None:
-        """Return what is still to come before this replica can act, or None. A standby is ready, too."""
-        return None if self._listed.is_set() else "ScheduledJobs and Jobs have not been listed yet"
+        """Return why this replica cannot act, or None. A standby is ready, too.
+
+        Until all resources have been listed, any failure is shown; later on only one that lasts, such as a missing
+        permission.
+        """
+        listed = self._listed.is_set()
+        troubles = [self._view.trouble, *(informer.trouble for informer in self._informers)]
+        causes = dict.fromkeys(str(found) for found in troubles if found.lasts or (found.now and not listed))
+        if causes:
+            return "; ".join(causes)
+        return None if listed else "ScheduledJobs and Jobs have not been listed yet"
 
 
 async def _forever(task: asyncio.Task[None]) -> None:

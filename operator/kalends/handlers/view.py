@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -15,7 +14,8 @@ from kalends.errors import ApiError
 from kalends.kube.client import ApiClient
 from kalends.kube.comparing import Metadata, compare
 from kalends.kube.informer import is_later
-from kalends.kube.paths import SCHEDULED_JOBS
+from kalends.kube.paths import SCHEDULED_JOBS, resource_name
+from kalends.kube.trouble import Trouble
 from kalends.stores.snapshots import SnapshotReader
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,8 @@ class View:
         self._scheduler = scheduler
         self._reader = reader
         self._paths = [SCHEDULED_JOBS.collection(name) for name in namespaces] or [SCHEDULED_JOBS.collection()]
+        self.trouble = Trouble(resource_name(self._paths[0]))
+        """What keeps ScheduledJobs from being listed, if anything does."""
         self._seen: set[str] | None = set()
         self._gone: OrderedDict[str, None] = OrderedDict()
 
@@ -70,9 +72,10 @@ class View:
             except ApiError as error:
                 missing = error.status == HTTPStatus.NOT_FOUND
                 hint = "; is the CRD installed? `kalends crds | kubectl apply --server-side -f -`" if missing else ""
-                log.warning("ScheduledJobs cannot be listed: %s%s", error, hint)
+                self.trouble.note(error, hint)
                 await asyncio.sleep(2)
             else:
+                self.trouble.over()
                 return
 
     async def repair(self) -> None:
@@ -85,9 +88,11 @@ class View:
         seen = self._seen if self._seen is not None else set()
         while True:
             await self._until_nothing_new_is_shown(seen)
-            with contextlib.suppress(ApiError):
+            try:
                 if await self._shown_all(seen):
                     break
+            except ApiError as error:
+                self.trouble.note(error)
             await asyncio.sleep(0.5)
         self._seen = None
 
@@ -109,7 +114,7 @@ class View:
         try:
             await self.catch_up()
         except ApiError as error:
-            log.warning("looking for what was missed failed: %s", error)
+            self.trouble.note(error)
         except Exception:  # an answer that nobody expected: the next sweep may get a better one
             log.exception("looking for what was missed failed")
 
@@ -121,6 +126,7 @@ class View:
         """
         before = dict(self._scheduler.uids())
         found = [await compare(self._client, path, self._knows) for path in self._paths]
+        self.trouble.over()
         there = frozenset().union(*(one.uids for one in found))
         for uid, key in before.items():
             if uid not in there:
@@ -140,6 +146,7 @@ class View:
 
     async def _shown_all(self, seen: set[str]) -> bool:
         found = [await compare(self._client, path, _need_not_be_read) for path in self._paths]
+        self.trouble.over()
         return all(one.uids <= seen for one in found)
 
 

@@ -17,8 +17,10 @@ from kalends.clock import Clock
 from kalends.errors import ApiError
 from kalends.kube.client import SILENCE, ApiClient
 from kalends.kube.comparing import Metadata, compare
+from kalends.kube.paths import resource_name
 from kalends.kube.retries import Backoff
 from kalends.kube.transport import JsonObject
+from kalends.kube.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +92,8 @@ class Informer:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.path = path
+        self.trouble = Trouble(resource_name(path))
+        """What keeps the collection from being followed, if anything does."""
         self.last_contact: float | None = None
         self._client = client
         self._clock = clock
@@ -177,7 +181,7 @@ class Informer:
     async def _recover(self, error: ApiError) -> None:
         if error.status in STATUSES_TO_LIST_AFTER:
             self._resource_version = None
-        log.info("Following %s was interrupted: %s", self.path, error)
+        self.trouble.note(error)
         away = error.status == 0 or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         await self._pause(at_least=error.retry_after or 0.0, at_most=LONGEST_WHILE_AWAY if away else math.inf)
 
@@ -230,6 +234,7 @@ class Informer:
 
     def _heard(self) -> None:
         self.last_contact = self._clock.monotonic()
+        self.trouble.over()
 
     def _follow(self, kind: str, changed: JsonObject) -> None:
         metadata = changed["metadata"]

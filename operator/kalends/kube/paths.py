@@ -36,6 +36,12 @@ EVENTS = Resource("events.k8s.io", "v1", "events")
 LEASES = Resource("coordination.k8s.io", "v1", "leases")
 
 
+def resource_name(collection: str) -> str:
+    """Return the resource of a collection, as ``kubectl auth can-i`` takes it: ``jobs.batch``, ``pods``."""
+    parts = collection.split("/")
+    return parts[-1] if parts[1] == "api" else f"{parts[-1]}.{parts[2]}"
+
+
 def item_path(collection: str, namespace: str | None, name: str) -> str:
     """Return the path of an object of a collection, which may be that of all namespaces."""
     if namespace is None or "/namespaces/" in collection:

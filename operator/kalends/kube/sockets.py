@@ -12,6 +12,7 @@ from yarl import URL
 
 from kalends.errors import ApiError
 from kalends.kube.credentials import Credentials
+from kalends.kube.reach import Reach, why_unconnected
 from kalends.kube.transport import Request, Response
 
 USER_AGENT = f"kalends/{version('kalends')}"
@@ -28,6 +29,7 @@ class SocketTransport:
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
         self._session: aiohttp.ClientSession | None = None
+        self._reach = Reach()
 
     async def send(self, request: Request) -> Response:
         """Return the answer, whatever its status."""
@@ -35,14 +37,14 @@ class SocketTransport:
             async with await self._ask(request) as answer:
                 return Response(answer.status, answer.headers, await answer.read())
         except (aiohttp.ClientError, OSError) as error:
-            raise _unreachable(error) from error
+            raise self._unreachable(error) from error
 
     async def open(self, request: Request) -> SocketStream:
         """Return an answer as soon as its status is known."""
         try:
             return SocketStream(await self._ask(request))
         except (aiohttp.ClientError, OSError) as error:
-            raise _unreachable(error) from error
+            raise self._unreachable(error) from error
 
     async def close(self) -> None:
         """Let go of all connections."""
@@ -56,7 +58,16 @@ class SocketTransport:
         if answer.status == HTTPStatus.UNAUTHORIZED and await self._credentials.renew(login):
             answer.release()
             answer = await self._ask_once(request)
+        self._reach.answered()
         return answer
+
+    def _unreachable(self, error: Exception) -> ApiError:
+        cause = why_unconnected(error)
+        if cause is None:
+            return _broken(error)
+        server = self._credentials.server
+        self._reach.failed(server, cause)
+        return ApiError(0, "Unreachable", f"cannot connect to {server}: {cause}")
 
     async def _ask_once(self, request: Request) -> aiohttp.ClientResponse:
         if self._session is None:
@@ -92,7 +103,7 @@ class SocketStream:
         try:
             return await self._answer.content.readany()
         except (aiohttp.ClientError, OSError) as error:
-            raise _unreachable(error) from error
+            raise _broken(error) from error
 
     def close(self) -> None:
         """Hang up."""
@@ -109,5 +120,5 @@ def _session() -> aiohttp.ClientSession:
     )
 
 
-def _unreachable(error: Exception) -> ApiError:
+def _broken(error: Exception) -> ApiError:
     return ApiError(0, "Unreachable", f"{type(error).__name__}: {error}")

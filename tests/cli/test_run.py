@@ -221,7 +221,7 @@ def test_settings_that_cannot_be_read_are_one_line_and_exit_code_2(main: Main, w
     (tmp_path / "settings.yaml").write_text("executors: {x: {kind: threds}}")
     code, out, err = main("run", write("a.yaml", x={}), "--config", tmp_path / "settings.yaml")
     assert (code, out) == (2, "")
-    assert err.startswith("kalends: executors.x.kind: ")
+    assert err.startswith("kalends: executors.x.kind must be")
     assert err.count("\n") == 1
     code, out, err = main("run", tmp_path, "--config", tmp_path / "nowhere.yaml")
     assert (code, out) == (2, "")

@@ -45,6 +45,9 @@ class Workers:
     def check(self, run: Run) -> None:
         task_and_call(self._registry, run)
 
+    async def look(self, run: Run) -> None:
+        """Find nothing that only a worker can tell."""
+
     async def launch(self, run: Run) -> Call:
         """Give a run to a worker. A thread takes it up at once, a process as soon as it is there."""
         told = task_and_call(self._registry, run)[1].kwargs or {}

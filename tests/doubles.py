@@ -93,6 +93,9 @@ class Pool:
 
     outlives_us = False
     stuck = 0
+    held_up = 0.0
+    held_up_by = ""
+    """Why no worker is free, in words."""
 
     def __init__(self, size: int = 10, seconds: float | None = 0.0, clock: LoopClock | None = None) -> None:
         self.size = size
@@ -115,8 +118,11 @@ class Pool:
         self._report = report
         self._freed = freed
 
+    def obstacle(self) -> str:
+        return self.held_up_by
+
     def free_slots(self) -> int:
-        return self.size - len(self._running)
+        return 0 if self.held_up_by else self.size - len(self._running)
 
     async def check(self, run: Run) -> None:
         return
@@ -193,6 +199,9 @@ class Cluster:
 
     def free_slots(self) -> int:
         return 1_000_000
+
+    def obstacle(self) -> str:
+        return ""
 
     async def check(self, run: Run) -> None:
         if self.refuses_check is not None:

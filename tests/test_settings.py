@@ -55,6 +55,10 @@ def test_the_environment_wins_over_the_file_and_options_over_both(tmp_path, monk
             "executors: {slow: {kind: processes, max_runs_per_worker: 0}}",
             "executors.slow.max_runs_per_worker must be at least 1, got 0",
         ),
+        (
+            "executors: {slow: {kind: processes, max_replaced_threads: 1}}",
+            "executors.slow must not have max_replaced_threads: only kind 'threads' has it",
+        ),
         ("executors:", "executors must be an object, got nothing"),
         ("health_port: 70000", "health_port must be at most 65535, got 70000"),
         ("events_for_success: maybe", "events_for_success must be true or false, got 'maybe'"),

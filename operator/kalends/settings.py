@@ -60,8 +60,14 @@ class ExecutorSettings(BaseModel):
     """Of processes: how many runs of one ScheduledJob a worker serves until another replaces it; 1: each run has a new
     process. A worker never serves two ScheduledJobs. Default: 100."""
 
+    max_replaced_threads: Annotated[int, Field(ge=0, le=1000)] | None = None
+    """Of threads: how many that hang beyond their time limit have a new one in their place. Beyond that, each takes one
+    of `workers` until it returns. Default: as many as `workers`."""
+
     @model_validator(mode="after")
     def _of_its_kind(self) -> Self:
+        if self.kind is not ExecutorKind.THREADS and self.max_replaced_threads is not None:
+            raise ValueError("must not have max_replaced_threads: only kind 'threads' has it")
         if self.kind is not ExecutorKind.PROCESSES and self.max_runs_per_worker is not None:
             raise ValueError("must not have max_runs_per_worker: only kind 'processes' has it")
         return self

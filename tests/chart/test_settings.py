@@ -40,7 +40,12 @@ def test_the_defaults_of_the_chart_are_those_of_the_operator_but_for_a_pool_of_p
     given, own = loaded().model_dump(), Settings(time_zone="UTC").model_dump()
     assert given.pop("executors") == {
         **own.pop("executors"),
-        "processes": {"kind": ExecutorKind.PROCESSES, "workers": 2, "max_runs_per_worker": None},
+        "processes": {
+            "kind": ExecutorKind.PROCESSES,
+            "workers": 2,
+            "max_runs_per_worker": None,
+            "max_replaced_threads": None,
+        },
     }
     # What the operator finds out in a pod, the chart knows.
     assert given["leader_election"].pop("enabled") is True
@@ -58,7 +63,11 @@ def test_each_value_arrives(loaded: Load) -> None:
             "watchNamespaces": ["blue", "green"],
             "settings": {
                 "timeZone": "Europe/Berlin",
-                "executors": {"processes": None, "slow": {"kind": "processes", "workers": 3, "maxRunsPerWorker": 1}},
+                "executors": {
+                    "processes": None,
+                    "default": {"maxReplacedThreads": 0},
+                    "slow": {"kind": "processes", "workers": 3, "maxRunsPerWorker": 1},
+                },
                 "jobDefaults": {
                     "coalesce": "All",
                     "maxInstances": 4,
@@ -84,7 +93,7 @@ def test_each_value_arrives(loaded: Load) -> None:
     assert settings.namespaces == ("blue", "green")
     assert settings.time_zone == "Europe/Berlin"
     assert settings.executors == {
-        "default": ExecutorSettings(),
+        "default": ExecutorSettings(max_replaced_threads=0),
         "slow": ExecutorSettings(kind=ExecutorKind.PROCESSES, workers=3, max_runs_per_worker=1),
     }
     assert settings.job_defaults.coalesce is Coalesce.ALL

@@ -128,3 +128,26 @@ async def test_the_turn_of_one_that_is_deleted_before_it_looks_goes_to_the_next(
                 break
         await asyncio.sleep(10)
     assert len(world.pool.started) == 2
+
+
+HELD_UP = "all 20 workers are held by runs that timed out and have not returned"
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        ({}, "TooManyInstances"),
+        ({"concurrencyPolicy": "Queue", "maxQueued": 1}, "QueueFull"),
+        ({"startingDeadlineSeconds": 5}, "WaitedTooLong"),
+    ],
+    ids=["skipped", "queue full", "missed"],
+)
+async def test_a_fire_time_that_no_worker_may_ever_be_free_for_says_so(spec, reason):
+    world = World()
+    world.pool.held_up_by = HELD_UP
+    key = world.apply(resource(trigger=every(10), **spec))
+    async with world.running():
+        await asyncio.sleep(65)
+    misfire = world.store.status(key)["lastMisfire"]
+    assert misfire["reason"] == reason
+    assert misfire["message"].endswith(f"; {HELD_UP}")

@@ -64,8 +64,10 @@ class Listening:
 
 
 @asynccontextmanager
-async def pool_of(workers: Workers, size: int = 2) -> AsyncIterator[tuple[PoolExecutor, Listening]]:
-    pool = PoolExecutor(size, workers, SystemClock())
+async def pool_of(
+    workers: Workers, size: int = 2, *, replaced: int = 0
+) -> AsyncIterator[tuple[PoolExecutor, Listening]]:
+    pool = PoolExecutor(size, workers, SystemClock(), replaced=replaced)
     listening = Listening()
     pool.bind(listening.report, lambda uid: None, listening.free)
     try:

@@ -28,7 +28,7 @@ async def test_a_thread_beyond_its_time_limit_is_reported_and_stuck_until_it_ret
         assert (report.outcome, report.reason) == (Outcome.TIMED_OUT, Reason.TIMED_OUT)
         assert (pool.stuck, pool.free_slots()) == (1, 1)
         assert "default/nightly: nightly-1 cannot be stopped" in caplog.text
-        assert "1 of 2 workers are" in caplog.text
+        assert "stuck until it returns: 1 are, and 1 of 2 workers are left" in caplog.text
 
         sample_tasks.RELEASE.set()
         await listening.until(lambda: listening.freed == 1)
@@ -41,10 +41,35 @@ async def test_a_pool_whose_workers_are_all_stuck_takes_no_runs_until_one_return
     async with pool_of(threads(), 1) as (pool, listening):
         await pool.start(run_of("test.hang", number=1, limit=1))
         await listening.wait(1)
-        with pytest.raises(Unavailable, match="all 1 workers are taken, 1 of them stuck"):
+        with pytest.raises(Unavailable, match="all 1 workers are held by runs that timed out"):
             await pool.start(run_of("kalends.echo", number=2))
         sample_tasks.RELEASE.set()
         await listening.until(lambda: listening.freed == 1)
+        await pool.start(run_of("kalends.echo", number=2))
+        assert (await listening.wait(2))[1].outcome is Outcome.SUCCEEDED
+
+
+async def test_a_thread_that_is_stuck_is_replaced_until_as_many_are_stuck_as_may_be():
+    async with pool_of(threads(), 2, replaced=1) as (pool, listening):
+        seen = []
+        for number in (1, 2, 3):
+            seen.append((pool.stuck, pool.free_slots(), pool.obstacle(), pool.held_up))
+            await pool.start(run_of("test.hang", number=number, limit=1))
+            await listening.wait(number)
+        assert seen == [(0, 2, "", 0.0), (1, 2, "", 0.0), (2, 1, "", 0.0)]
+        assert (pool.stuck, pool.free_slots()) == (3, 0)
+        assert pool.obstacle() == "all 3 workers are held by runs that timed out and have not returned"
+        await asyncio.sleep(0.01)
+        assert pool.held_up > 0
+        sample_tasks.RELEASE.set()
+        await listening.until(lambda: listening.freed == 3)
+        assert (pool.stuck, pool.free_slots(), pool.obstacle(), pool.held_up) == (0, 2, "", 0.0)
+
+
+async def test_a_run_that_takes_the_place_of_a_stuck_one_succeeds():
+    async with pool_of(threads(), 1, replaced=1) as (pool, listening):
+        await pool.start(run_of("test.hang", number=1, limit=1))
+        await listening.wait(1)
         await pool.start(run_of("kalends.echo", number=2))
         assert (await listening.wait(2))[1].outcome is Outcome.SUCCEEDED
 

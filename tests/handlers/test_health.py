@@ -136,3 +136,14 @@ async def test_a_loop_that_does_not_pass_is_stuck_while_it_leads():
 def _gauges(page: str) -> dict[str, float]:
     lines = [line.rsplit(" ", 1) for line in page.splitlines() if not line.startswith("#")]
     return {name: float(value) for name, value in lines}
+
+
+async def test_a_pool_whose_workers_threads_that_hang_have_held_for_minutes_ends_the_process():
+    cluster = Cluster()
+    replica = Replica(cluster, "first")
+    async with running(replica):
+        await asyncio.sleep(5)
+        replica.pool.held_up_by, replica.pool.held_up = "all 20 workers are held", 300.0
+        assert replica.operator.health.wrong() == {}
+        replica.pool.held_up = 301.0
+        assert replica.operator.health.wrong() == {"pools": "executor default: all 20 workers are held"}

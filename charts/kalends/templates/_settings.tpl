@@ -11,6 +11,9 @@ executors:
   {{ quote $alias }}:
     kind: {{ $one.kind }}
     workers: {{ int $one.workers }}
+    {{- if not (kindIs "invalid" $one.maxReplacedThreads) }}
+    max_replaced_threads: {{ int $one.maxReplacedThreads }}
+    {{- end }}
     {{- with $one.maxRunsPerWorker }}
     max_runs_per_worker: {{ int . }}
     {{- end }}

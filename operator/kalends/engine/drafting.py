@@ -143,6 +143,7 @@ class Draft:
             or self.is_put_off(candidate.fire_time)
             or not (self.has_room() and self.has_worker()),
             refused_start=self.refused_start(candidate.fire_time),
+            obstacle=self.facts.obstacle,
             started=counts.started,
             # What somebody asks for by hand is no fire time, which alone are limited.
             max_runs=None if candidate.request else schedule.max_runs,

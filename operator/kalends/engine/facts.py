@@ -21,6 +21,8 @@ class Facts:
     outlives_us: bool = False
     """Whether runs of this schedule go on without us (Kubernetes Jobs)."""
     free_slots: int = 1_000_000
+    obstacle: str = ""
+    """Why no worker may ever be free again, in words."""
     reports: Mapping[str, RunReport] = field(default_factory=dict)
     """Runs in this process that have ended and are not on record as ended, by name."""
     here: frozenset[str] = frozenset()

@@ -71,6 +71,7 @@ class Gatherer:
             now=now,
             me=self._identity,
             outlives_us=executor is not None and executor.outlives_us,
+            obstacle="" if executor is None else executor.obstacle(),
             free_slots=0 if schedule is None else self._workers.free(schedule.executor, entry.ref.uid),
             reports=dict(entry.reports),
             here=frozenset(entry.here),

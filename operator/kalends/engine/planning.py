@@ -224,7 +224,7 @@ def _count_missed(draft: Draft, due: Due) -> None:
         return
     schedule, counts = draft.schedule, draft.state.counts
     lateness = draft.facts.now - due_instant(schedule, last)
-    message = how_late(lateness, schedule.grace_time, refusal=draft.refused_start(last))
+    message = how_late(lateness, schedule.grace_time, refusal=draft.refused_start(last), obstacle=draft.facts.obstacle)
     draft.state = replace(draft.state, counts=replace(counts, due=counts.due + count, missed=counts.missed + count))
     draft.remember_misfire(Outcome.MISSED, Candidate(last), Refusal(Reason.DEADLINE_EXCEEDED, message), count)
     draft.notices.append(Decided(schedule.ref, Verdict.MISSED, count, last, Reason.DEADLINE_EXCEEDED, message))

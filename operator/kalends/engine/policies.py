@@ -31,6 +31,8 @@ class Situation:
     """Whether there is no room for it, or no worker, or others wait before it."""
     refused_start: str = ""
     """The server's words, where starts were refused lately, for a reason that may pass."""
+    obstacle: str = ""
+    """Why no worker may ever be free again, in words."""
     started: int = 0
     max_runs: int | None = None
 
@@ -52,17 +54,22 @@ def not_missed(it: Situation) -> Refusal | None:
     if it.grace_time is None or lateness <= it.grace_time:
         return None
     reason = Reason.WAITED_TOO_LONG if it.waits_already else Reason.DEADLINE_EXCEEDED
-    return Refusal(reason, how_late(lateness, it.grace_time, refusal=it.refused_start))
+    return Refusal(reason, how_late(lateness, it.grace_time, refusal=it.refused_start, obstacle=it.obstacle))
 
 
 LONGEST_CAUSE = 800
 """Characters of a server's message that fit into the message of a misfire."""
 
 
-def how_late(lateness: float, grace_time: int | None, when: str = "", refusal: str = "") -> str:
+def how_late(lateness: float, grace_time: int | None, when: str = "", refusal: str = "", obstacle: str = "") -> str:
     """Say by how many seconds a fire time missed its deadline, and why, where its start was refused until then."""
     cause = f"; its start was refused: {refusal[:LONGEST_CAUSE]}" if refusal else ""
-    return f"{lateness:.1f} s late{when}; `startingDeadlineSeconds` allows {grace_time} s{cause}"
+    return f"{lateness:.1f} s late{when}; `startingDeadlineSeconds` allows {grace_time} s{cause}{because(obstacle)}"
+
+
+def because(obstacle: str) -> str:
+    """Return what a message about a run that waits for a worker ends in."""
+    return f"; {obstacle}" if obstacle else ""
 
 
 def not_ended(it: Situation) -> Refusal | None:
@@ -83,7 +90,7 @@ def not_crowded(it: Situation) -> Refusal | None:
     return Refusal(
         Reason.TOO_MANY_INSTANCES,
         f"{it.running + it.queued} {runs} {state}; `maxInstances` is {it.max_instances} and `concurrencyPolicy` is "
-        f"'{it.concurrency}'",
+        f"'{it.concurrency}'{because('' if it.running else it.obstacle)}",
     )
 
 
@@ -91,7 +98,9 @@ def queue_not_full(it: Situation) -> Refusal | None:
     """Refuse a run that would have to wait behind too many others."""
     if it.waits_already or not it.must_wait or it.queued < it.max_queued:
         return None
-    return Refusal(Reason.QUEUE_FULL, f"{it.queued} runs are waiting; `maxQueued` is {it.max_queued}")
+    return Refusal(
+        Reason.QUEUE_FULL, f"{it.queued} runs are waiting; `maxQueued` is {it.max_queued}{because(it.obstacle)}"
+    )
 
 
 DISPATCH_POLICIES: Sequence[Policy] = (not_missed, not_ended, not_crowded, queue_not_full)

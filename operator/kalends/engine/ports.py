@@ -169,6 +169,10 @@ class Executor(Protocol):
         """Return how many more runs can start at once."""
         ...
 
+    def obstacle(self) -> str:
+        """Return why no run can start until somebody intervenes, or ``""``: for messages about runs that wait."""
+        ...
+
     async def check(self, run: Run) -> None:
         """Check a run of a resource that is new or was changed, without starting it.
 

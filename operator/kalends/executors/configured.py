@@ -21,7 +21,8 @@ def pools(configured: Mapping[str, ExecutorSettings], registry: Registry, clock:
     for alias, one in configured.items():
         match one.kind:
             case ExecutorKind.THREADS:
-                made[alias] = PoolExecutor(one.workers, ThreadWorkers(registry), clock)
+                replaced = one.workers if one.max_replaced_threads is None else one.max_replaced_threads
+                made[alias] = PoolExecutor(one.workers, ThreadWorkers(registry), clock, replaced=replaced)
             case ExecutorKind.PROCESSES:
                 workers = ProcessWorkers(registry, one.max_runs_per_worker or MOST_RUNS)
                 made[alias] = PoolExecutor(one.workers, workers, clock)

@@ -53,6 +53,10 @@ class JobsExecutor:
         """Return a great many: the cluster has its own ways to say no."""
         return 1_000_000
 
+    def obstacle(self) -> str:
+        """Return nothing: Jobs wait for no worker."""
+        return ""
+
     async def check(self, run: Run) -> None:
         """Have the API server check a template, without creating anything.
 

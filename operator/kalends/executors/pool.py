@@ -1,8 +1,9 @@
 """What every pool shares, whatever its workers are: runs counted truthfully, timed, cancelled, and reported once.
 
 A run takes a worker from the moment it is asked for until the worker is really free of it. What cannot be killed, a
-thread, may be reported before that: its worker is then stuck, and counts as taken until it returns. There is no queue
-in here: who finds no free worker is told so, and waits where waiting is on record.
+thread, may be reported before that: it is then stuck. A new worker takes the place of a stuck one, up to a bound;
+beyond it, a stuck one counts as taken until it returns. There is no queue in here: a run that finds no free worker is
+refused for now, and waits where waiting is on record.
 """
 
 from __future__ import annotations
@@ -121,8 +122,18 @@ class PoolExecutor:
 
     outlives_us = False
 
-    def __init__(self, size: int, workers: Workers, clock: Clock) -> None:
+    def __init__(self, size: int, workers: Workers, clock: Clock, *, replaced: int = 0) -> None:
+        """Return a pool.
+
+        Args:
+            size: How many runs go on at once.
+            workers: What carries them out.
+            clock: Says when runs begin and end.
+            replaced: How many workers that are stuck have another one in their place.
+        """
         self.size = size
+        self._replaced = replaced
+        self._held_up_since: float | None = None
         self._workers = workers
         self._clock = clock
         self._runs: dict[str, _Going] = {}
@@ -140,8 +151,30 @@ class PoolExecutor:
         self._freed = freed
 
     def free_slots(self) -> int:
-        """Return how many workers are free. One that is stuck is not."""
-        return self.size - len(self._runs) - len(self._stuck)
+        """Return how many workers are free. One that is stuck, and in whose place there is no other, is not."""
+        return self.size - len(self._runs) - self._lost
+
+    @property
+    def _lost(self) -> int:
+        """How many workers are missing, as they are stuck and none took their place."""
+        return max(0, len(self._stuck) - self._replaced)
+
+    def obstacle(self) -> str:
+        """Return why no worker may ever be free again, or ``""``."""
+        if self._lost < self.size:
+            return ""
+        return f"all {self.stuck} workers are held by runs that timed out and have not returned"
+
+    @property
+    def held_up(self) -> float:
+        """For how many seconds there has been an obstacle."""
+        return 0.0 if self._held_up_since is None else self._clock.monotonic() - self._held_up_since
+
+    def _count_stuck(self) -> None:
+        if not self.obstacle():
+            self._held_up_since = None
+        elif self._held_up_since is None:
+            self._held_up_since = self._clock.monotonic()
 
     @property
     def stuck(self) -> int:
@@ -171,7 +204,7 @@ class PoolExecutor:
         if self._closing:
             raise Unavailable("this operator is shutting down")
         if self.free_slots() <= 0:
-            raise Unavailable(f"all {self.size} workers are taken, {self.stuck} of them stuck")
+            raise Unavailable(self.obstacle() or f"all {self.size} workers are taken, {self._lost} of them stuck")
         loop = asyncio.get_running_loop()
         going = _Going(run, self._now(), loop.create_future(), loop.create_future())
         self._runs[going.key] = going
@@ -233,7 +266,7 @@ class PoolExecutor:
             call.ended.exception()  # that it was killed is no news
             self._end(going, *late)
         else:
-            await self._endure(going, call, *late)
+            await self._give_up(going, call, *late)
 
     async def _until_late(self, going: _Going, call: Call) -> End:
         """Wait for the end of a run, but not for longer than it may take; return what it is if it has not ended."""
@@ -269,15 +302,17 @@ class PoolExecutor:
         if reason == Reason.OWNER_DELETED:
             self._freed()  # the report concerns nobody any more
 
-    async def _endure(self, going: _Going, call: Call, outcome: Outcome, reason: str, returned: Returned) -> None:
+    async def _give_up(self, going: _Going, call: Call, outcome: Outcome, reason: str, returned: Returned) -> None:
         """Report a run that is over for everybody but its worker, and count the worker as taken until it returns."""
         self._stuck.add(going)
         del self._runs[going.key]
+        self._count_stuck()
         where = f"{going.run.ref.key}: {going.run.name}"
         log.warning(
-            "%s cannot be stopped, and its worker is stuck until it returns: %d of %d workers are",
+            "%s cannot be stopped, and its worker is stuck until it returns: %d are, and %d of %d workers are left",
             where,
             self.stuck,
+            self.size - self._lost,
             self.size,
         )
         self._tell(going, outcome, reason, returned)
@@ -286,6 +321,7 @@ class PoolExecutor:
             call.ended.exception()  # it was reported long ago
             log.info("%s has returned, and its worker is free again", where)
             self._stuck.discard(going)
+            self._count_stuck()
             self._freed()
 
     def _tell(self, going: _Going, outcome: Outcome, reason: str, returned: Returned) -> None:

@@ -62,6 +62,10 @@ class FencedPool:
         """Return how many more runs can start at once."""
         return self._pool.free_slots()
 
+    def obstacle(self) -> str:
+        """Return why no run can start until somebody intervenes."""
+        return self._pool.obstacle()
+
     async def check(self, run: Run) -> None:
         """Check a run without starting it."""
         await self._pool.check(run)

@@ -29,6 +29,9 @@ from kalends.settings import Settings
 from kalends.stores.crd import CrdJobStore
 from kalends.stores.snapshots import SnapshotReader
 
+HELD_UP = 300.0
+"""Seconds for which threads that hang hold all workers of a pool until the process is to start anew."""
+
 log = logging.getLogger(__name__)
 
 
@@ -77,7 +80,12 @@ class Operator:
         self._pulse = Pulse(clock, lambda: not self._watching or self._feed.alive())
         self.health = HealthServer(
             self.metrics,
-            live={"loop": self._loop_is_stuck, "clocks": self._pulse.clocks_disagree, "feed": self._pulse.unwatched},
+            live={
+                "loop": self._loop_is_stuck,
+                "clocks": self._pulse.clocks_disagree,
+                "feed": self._pulse.unwatched,
+                "pools": self._pools_are_held_up,
+            },
             ready={"listed": self.ready},
             clock=clock,
         )
@@ -165,6 +173,13 @@ class Operator:
             return None
         quiet = self._ports.clock.monotonic() - self.scheduler.last_pass
         return f"the engine's loop has not passed for {quiet:.0f} s" if quiet > STUCK else None
+
+    def _pools_are_held_up(self) -> str | None:
+        # Nothing but the end of this process frees a thread that hangs.
+        for alias, pool in self._ports.pools.items():
+            if pool.held_up > HELD_UP:
+                return f"executor {alias}: {pool.obstacle()}"
+        return None
 
     def ready(self) -> str | None:
         """Return why this replica cannot act, or None. A standby is ready, too.

@@ -37,6 +37,13 @@
   labels: {severity: warning}
   annotations:
     summary: More than half of the runs of executor {{ "{{ $labels.executor }}" }} fail.
+- alert: KalendsWorkersStuck
+  expr: min_over_time(kalends_workers_stuck{ {{- $of -}} }[10m]) > 0
+  labels: {severity: warning}
+  annotations:
+    summary: >-
+      Threads of executor {{ "{{ $labels.executor }}" }} hang beyond their time limit; where all are held, the operator starts
+      again. Give such tasks a pool of processes.
 - alert: KalendsLoopLate
   expr: min_over_time(kalends_loop_lag_seconds{ {{- $of -}} }[5m]) > 0.5
   labels: {severity: warning}

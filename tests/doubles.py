@@ -113,7 +113,7 @@ class Pool:
         self._freed: Callable[[], None]
 
     def bind(
-        self, report: Callable[[RunReport], None], changed: Callable[[str], None], freed: Callable[[], None]
+        self, report: Callable[[RunReport], None], changed: Callable[[Ref], None], freed: Callable[[], None]
     ) -> None:
         self._report = report
         self._freed = freed
@@ -183,6 +183,8 @@ class Cluster:
         self.cancelled: list[str] = []
         self.cancelling_takes = 0.0
         self.jobs: dict[str, dict[str, JobView]] = {}
+        self.hidden: dict[str, JobView] = {}
+        self.looked: list[str] = []
         self.down = False
         self.refuses: StartRefused | None = None
         self.defers: StartDeferred | None = None
@@ -192,9 +194,9 @@ class Cluster:
         self.refuses_check: StartRefused | None = None
         self._clock = clock or LoopClock()
         self._gone: set[tuple[str, str]] = set()
-        self._changed: Callable[[str], None]
+        self._changed: Callable[[Ref], None]
 
-    def bind(self, report: Callable[[RunReport], None], changed: Callable[[str], None], freed: Any) -> None:
+    def bind(self, report: Callable[[RunReport], None], changed: Callable[[Ref], None], freed: Any) -> None:
         self._changed = changed
 
     def free_slots(self) -> int:
@@ -231,10 +233,28 @@ class Cluster:
         now = int(self._clock.now())
         report = RunReport(ref, name, job.fire_time, outcome, job.created, now)
         self.jobs[ref.uid][name] = replace(job, report=report)
-        self._changed(ref.uid)
+        self._changed(ref)
 
-    def views(self, uid: str) -> Sequence[JobView] | None:
-        return tuple(self.jobs.get(uid, {}).values())
+    def views(self, ref: Ref) -> Sequence[JobView] | None:
+        return tuple(self.jobs.get(ref.uid, {}).values())
+
+    def is_gone(self, ref: Ref, job: str) -> bool:
+        return (ref.uid, job) in self._gone
+
+    async def look(self, ref: Ref, job: str) -> None:
+        """Read a Job that is not shown: hidden ones are shown again, and followed by name."""
+        self.looked.append(job)
+        hidden = self.hidden.pop(job, None)
+        if hidden is None:
+            self._gone.add((ref.uid, job))
+        else:
+            self.jobs[ref.uid][job] = replace(hidden, altered=True)
+        self._changed(ref)
+
+    def hide(self, ref: Ref, name: str) -> None:
+        """Take a Job out of sight, as a watch does with one that has lost its label."""
+        self.hidden[name] = self.jobs[ref.uid].pop(name)
+        self._changed(ref)
 
     async def delete(self, ref: Ref, job: str) -> None:
         del self.jobs[ref.uid][job]
@@ -251,7 +271,7 @@ class Cluster:
         """Let a Job be gone, as by somebody's hand."""
         if self.jobs.get(ref.uid, {}).pop(name, None) is not None:
             self._gone.add((ref.uid, name))
-            self._changed(ref.uid)
+            self._changed(ref)
 
     async def close(self, grace: float) -> None:
         return

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metr
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from kalends.engine.ports import Decided, Ended, Notice, StartPutOff, Turned, Verdict
+from kalends.engine.ports import Decided, Ended, Notice, OddJob, StartPutOff, Turned, Verdict
 from kalends.model.reasons import Reason
 
 SUB_SECOND = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
@@ -115,6 +115,14 @@ class Metrics:
         )
         for where in ("resource", "loop"):
             self._errors.labels(where)
+        self._odd_jobs = Counter(
+            "kalends_odd_jobs",
+            "Times that Jobs were found that were not created for a run, or whose identity was changed.",
+            ["reason"],
+            registry=into,
+        )
+        for odd in (Reason.UNEXPECTED_JOB, Reason.IDENTITY_CHANGED):
+            self._odd_jobs.labels(odd.value)
         self._build = Gauge("kalends_build_info", "Always 1.", ["version"], registry=into)
         self._build.labels(version("kalends")).set(1)
 
@@ -134,6 +142,8 @@ class Metrics:
                 self._durations.labels(executor).observe(max(0, report.completed - report.started))
             case StartPutOff(executor=executor):
                 self._put_off.labels(executor).inc()
+            case OddJob(reason=reason):
+                self._odd_jobs.labels(reason.value).inc()
             case Turned(reason=Reason.INTERNAL_ERROR):
                 self._errors.labels("resource").inc()
             case _:

@@ -47,7 +47,12 @@ def test_a_job_that_ended_is_history_with_its_result():
 def test_a_job_that_was_deleted_by_hand_while_it_ran_is_lost_with_a_reason():
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
     first = decide(schedule, None, facts(START + 60, outlives_us=True, jobs=())).state
-    decision = decide(schedule, first, facts(START + 70, outlives_us=True, jobs=()))
+    unseen = decide(schedule, first, facts(START + 70, outlives_us=True, jobs=()))
+    assert unseen.state == first, "what no watch shows may be there"
+    assert unseen.looks == (f"nightly-{START + 60}",)
+    gone = frozenset(unseen.looks)
+    decision = decide(schedule, first, facts(START + 70, outlives_us=True, jobs=(), gone=gone))
+    assert decision.looks == ()
     assert decision.state.counts == Counts(due=1, started=1, lost=1)
     assert decision.state.history[0].reason == Reason.JOB_DELETED
 
@@ -115,7 +120,7 @@ def test_a_job_of_a_creation_that_was_not_recorded_is_accounted_for_where_a_sche
 
 
 def test_a_job_at_an_instant_that_is_no_fire_time_passes_over_none_that_is_one():
-    schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
+    schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB, generation=2))
     jobs = (JobView("nightly-odd", START + 61, START + 61),)
     decision = decide(schedule, None, facts(START + 62, outlives_us=True, jobs=jobs))
     assert [run.name for run in decision.state.active] == ["nightly-odd"]
@@ -147,7 +152,7 @@ def test_a_job_that_began_after_it_was_given_up_goes_on_and_its_own_end_counts()
     began = replace(job, pending_since=None)
     spared = decide(schedule, given_up.state, facts(START + 67, outlives_us=True, jobs=(began,)))
     assert [(run.cancelling, run.message) for run in spared.state.active] == [("", "")]
-    deleted_by_hand = decide(schedule, spared.state, facts(START + 68, outlives_us=True, jobs=()))
+    deleted_by_hand = decide(schedule, spared.state, facts(START + 68, outlives_us=True, jobs=(), gone={job.name}))
     assert deleted_by_hand.state.history[0].outcome is Outcome.LOST
 
 
@@ -159,7 +164,7 @@ def test_a_job_that_was_given_up_has_failed_though_a_container_began_while_it_wa
     leaving = replace(job, pending_since=None, leaving=True)
     still = decide(schedule, given_up.state, facts(START + 67, outlives_us=True, jobs=(leaving,)))
     assert [run.cancelling for run in still.state.active] == [Reason.PENDING_TIMEOUT]
-    gone = decide(schedule, still.state, facts(START + 68, outlives_us=True, jobs=()))
+    gone = decide(schedule, still.state, facts(START + 68, outlives_us=True, jobs=(), gone={job.name}))
     assert (gone.state.history[0].outcome, gone.state.history[0].reason) == (Outcome.FAILED, Reason.PENDING_TIMEOUT)
 
 

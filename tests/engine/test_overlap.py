@@ -19,8 +19,8 @@ def job_schedule(**spec):
     return schedule_of(resource(trigger=every(60), jobTemplate=JOB, **spec))
 
 
-def decide_job(schedule, state, now, jobs):
-    return decide(schedule, state, facts(now, outlives_us=True, jobs=jobs))
+def decide_job(schedule, state, now, jobs, gone=()):
+    return decide(schedule, state, facts(now, outlives_us=True, jobs=jobs, gone=frozenset(gone)))
 
 
 def test_a_queued_run_starts_when_the_one_before_it_has_ended():
@@ -98,7 +98,7 @@ def test_replace_asks_the_old_run_to_end_and_starts_the_new_one_when_it_is_gone(
     assert replacing.state.counts == Counts(due=2, started=1, active=1, queued=1)
     still = decide_job(schedule, replacing.state, START + 125, jobs_of(first))
     assert still.starts_before == ()
-    gone = decide_job(schedule, replacing.state, START + 130, ())
+    gone = decide_job(schedule, replacing.state, START + 130, (), [first.active[0].name])
     assert [run.fire_time for run in gone.starts_before] == [START + 120]
     assert gone.state.counts == Counts(due=2, started=2, active=1, cancelled=1)
     assert (gone.state.history[0].outcome, gone.state.history[0].reason) == (Outcome.CANCELLED, Reason.REPLACED)
@@ -169,7 +169,7 @@ def test_a_job_whose_pods_do_not_start_is_given_up_and_has_failed():
     assert waiting.wake_at == START + 100
     given_up = decide_job(schedule, first, START + 100, (stuck,))
     assert [run.name for run in given_up.cancels] == [name]
-    gone = decide_job(schedule, given_up.state, START + 102, ())
+    gone = decide_job(schedule, given_up.state, START + 102, (), [name])
     assert gone.state.counts == Counts(due=1, started=1, failed=1)
     entry = gone.state.history[0]
     assert (entry.outcome, entry.reason) == (Outcome.FAILED, Reason.PENDING_TIMEOUT)

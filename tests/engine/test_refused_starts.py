@@ -29,13 +29,13 @@ def counted(world: World, key: str) -> dict[str, int]:
 
 def end_all(world: World, key: str) -> None:
     ref = world.store.snapshot(key).ref
-    for job in world.cluster.views(ref.uid):
+    for job in world.cluster.views(ref):
         if job.report is None:
             world.cluster.end(ref, job.name)
 
 
 def jobs_of(world: World, key: str) -> list[str]:
-    return [job.name for job in world.cluster.views(world.store.snapshot(key).ref.uid)]
+    return [job.name for job in world.cluster.views(world.store.snapshot(key).ref)]
 
 
 async def test_jobs_beyond_a_limit_are_deleted_although_a_quota_refuses_new_ones():

@@ -107,7 +107,7 @@ class InCluster:
         self.changes = 0
         executor.bind(self.heard.report, self._change, self.heard.free)
 
-    def _change(self, uid: str) -> None:
+    def _change(self, ref: Ref) -> None:
         self.changes += 1
         self.heard.changed.set()
 
@@ -128,7 +128,7 @@ class InCluster:
         return next((view.report for view in self._views(run) if view.name == run.name), None)
 
     def _views(self, run: Run):
-        return self.executor.views(run.ref.uid) or ()
+        return self.executor.views(run.ref) or ()
 
     def goes_on(self, run: Run) -> bool:
         return any(view.name == run.name and view.report is None for view in self._views(run))

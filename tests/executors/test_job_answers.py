@@ -88,6 +88,14 @@ def test_a_refusal_of_a_job_that_may_exist_by_an_earlier_request_is_not_certain(
     assert not isinstance(after_creation(error, RUN, may_exist=True), StartDeferred)
 
 
+def test_a_field_that_the_api_server_does_not_know_makes_a_template_invalid_in_its_words():
+    message = 'Job in version "v1" cannot be handled as a Job: strict decoding error: unknown field "spec.backofLimit"'
+    refused = after_dry_run(ApiError(400, "BadRequest", message), RUN)
+    assert isinstance(refused, StartRefused)
+    assert refused.reason == "InvalidJobTemplate"
+    assert message in refused.message
+
+
 def test_only_a_name_that_exists_is_taken():
     assert name_is_taken(ApiError(409, "AlreadyExists", "x"))
     assert not name_is_taken(ApiError(409, "Conflict", "x"))

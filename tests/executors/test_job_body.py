@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from kalends.engine.schedule import JobTemplate
 from kalends.engine.state import Ref
 from kalends.executors.job_body import environment, job_body
 from kalends.model import format_instant
+from kalends.model.instants import LAST_INSTANT, parse_instant
 
 REF = Ref("blue", "nightly", "the-uid")
 
@@ -42,18 +44,49 @@ def test_a_name_of_52_characters_leaves_room_for_the_fire_time():
     assert len(f"{'x' * 52}-{9_999_999_999}") == 63
 
 
-def test_what_the_user_set_is_never_overwritten_but_for_the_labels_that_are_ours():
-    own = {"app.kubernetes.io/managed-by": "me", "team": "blue"}
+def test_labels_and_annotations_of_the_template_are_never_overwritten_but_for_the_label_of_the_watch():
+    own = {"app.kubernetes.io/managed-by": "me", "team": "blue", "kalends.dev/scheduled-job": "other"}
     meta = body_of(pod(), labels=own, annotations={"batch.kubernetes.io/cronjob-scheduled-timestamp": "mine"})[
         "metadata"
     ]
     assert meta["labels"] == {
-        "app.kubernetes.io/managed-by": "kalends",
+        "app.kubernetes.io/managed-by": "me",
         "kalends.dev/scheduled-job": "nightly",
         "team": "blue",
     }
     assert meta["annotations"]["batch.kubernetes.io/cronjob-scheduled-timestamp"] == "mine"
     assert meta["annotations"]["kalends.dev/scheduled-time"] == format_instant(START)
+
+
+def test_a_job_and_its_pods_say_that_kalends_manages_them_unless_the_template_says_otherwise():
+    body = body_of({"template": {"metadata": {"labels": {"app.kubernetes.io/managed-by": "me"}}, **pod()["template"]}})
+    assert body["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "kalends"
+    assert body["spec"]["template"]["metadata"]["labels"] == {
+        "app.kubernetes.io/managed-by": "me",
+        "kalends.dev/scheduled-job": "nightly",
+    }
+
+
+@pytest.mark.parametrize(
+    ("zone", "shown"),
+    [
+        ("UTC", "2026-11-18T10:26:00Z"),
+        ("Europe/Berlin", "2026-11-18T11:26:00+01:00"),
+        ("America/St_Johns", "2026-11-18T06:56:00-03:30"),
+        ("Europe/London", "2026-11-18T10:26:00Z"),
+    ],
+)
+def test_the_timestamp_of_cronjob_is_wall_time_with_the_offset_of_the_schedules_zone(zone, shown):
+    template = JobTemplate({}, {}, pod(), time_zone=zone)
+    instant = parse_instant("2026-11-18T10:26:00Z")
+    annotations = job_body(Run(REF, "nightly-1", instant, template, "jobs"), template)["metadata"]["annotations"]
+    assert annotations["batch.kubernetes.io/cronjob-scheduled-timestamp"] == shown
+    assert annotations["kalends.dev/scheduled-time"] == "2026-11-18T10:26:00Z"
+
+
+def test_a_job_at_the_end_of_time_has_a_timestamp_in_every_zone():
+    template = JobTemplate({}, {}, pod(), time_zone="Asia/Tokyo")
+    job_body(Run(REF, "nightly-1", LAST_INSTANT, template, "jobs"), template)
 
 
 def test_a_first_attempt_of_the_schedule_says_no_more_than_its_time():

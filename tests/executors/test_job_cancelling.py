@@ -25,13 +25,13 @@ async def test_a_job_whose_end_is_wanted_goes_after_its_pods_and_is_there_until_
     job = await world.client.get(f"{JOBS}/{RUN.name}")
     assert "foregroundDeletion" in job["metadata"]["finalizers"]
     world.jobs.job_changed("MODIFIED", job)
-    (view,) = world.jobs.views("the-uid")
+    (view,) = world.jobs.views(REF)
     assert view.report is None
 
     world.changed.clear()
     world.jobs.job_changed("DELETED", job)
-    assert world.jobs.views("the-uid") == ()
-    assert world.changed == ["the-uid"]
+    assert world.jobs.views(REF) == ()
+    assert world.changed == [REF]
 
 
 async def test_asking_twice_is_asking_once(world):
@@ -75,8 +75,8 @@ async def test_a_job_that_has_taken_the_name_meanwhile_is_not_deleted(world):
     await other.start(RUN)
     await world.jobs.cancel(RUN.name, REF, Reason.REPLACED)
     assert "deletionTimestamp" not in (await world.client.get(f"{JOBS}/{RUN.name}"))["metadata"]
-    assert world.jobs.views("the-uid") == (), "ours is gone"
-    assert world.changed[-1] == "the-uid"
+    assert world.jobs.views(REF) == (), "ours is gone"
+    assert world.changed[-1] == REF
 
 
 async def test_a_job_that_is_gone_already_is_known_to_be(world):
@@ -84,8 +84,8 @@ async def test_a_job_that_is_gone_already_is_known_to_be(world):
     await world.client.delete(f"{JOBS}/{RUN.name}")
     world.changed.clear()
     await world.jobs.cancel(RUN.name, REF, Reason.REPLACED)
-    assert world.jobs.views("the-uid") == ()
-    assert world.changed == ["the-uid"]
+    assert world.jobs.views(REF) == ()
+    assert world.changed == [REF]
 
 
 async def test_a_job_that_has_ended_is_let_be(world):
@@ -116,9 +116,9 @@ async def test_a_job_that_did_not_start_in_time_is_let_be_where_it_has_started_a
     world.changed.clear()
     with pytest.raises(Unavailable):
         await world.jobs.cancel(RUN.name, REF, Reason.PENDING_TIMEOUT)
-    (view,) = world.jobs.views("the-uid")
+    (view,) = world.jobs.views(REF)
     assert view.pending_since is None, "it was read anew, and has started"
-    assert world.changed == ["the-uid"], "whoever decides is told, whatever the watch does"
+    assert world.changed == [REF], "whoever decides is told, whatever the watch does"
     await world.jobs.cancel(RUN.name, REF, Reason.PENDING_TIMEOUT)
     assert "deletionTimestamp" not in (await world.client.get(f"{JOBS}/{RUN.name}"))["metadata"]
 

@@ -59,7 +59,7 @@ async def test_a_job_that_a_deleted_resource_of_the_same_name_left_behind_is_wai
         await world.jobs.start(world.run(world.ref))
     world.api.objects.collect_garbage()
     await world.jobs.start(world.run(world.ref))
-    (view,) = world.jobs.views(world.ref.uid)
+    (view,) = world.jobs.views(world.ref)
     assert view.name == f"nightly-{START}"
 
 
@@ -105,7 +105,7 @@ async def test_a_job_of_ours_that_is_being_deleted_is_the_run_all_the_same(world
     await world.job_of(world.ref, finalizers=["example.com/held"])
     await world.client.delete(f"{JOBS}/nightly-{START}")
     await world.jobs.start(world.run(world.ref))
-    (view,) = world.jobs.views(world.ref.uid)
+    (view,) = world.jobs.views(world.ref)
     assert view.report is None
 
 
@@ -115,5 +115,7 @@ async def test_a_job_that_was_there_and_is_gone_is_not_made_again(world):
     await world.client.delete(f"{JOBS}/nightly-{START}")
     world.jobs.job_changed("DELETED", job)
     await world.jobs.start(world.run(world.ref))
-    assert world.jobs.views(world.ref.uid) == ()
+    await world.jobs.look(world.ref, f"nightly-{START}")
+    await world.jobs.start(world.run(world.ref))
+    assert world.jobs.views(world.ref) == ()
     assert world.api.count_of("POST", "/jobs") == 1

@@ -18,7 +18,16 @@ def job(**status):
             "resourceVersion": "7",
             "creationTimestamp": AT,
             "annotations": {"kalends.dev/scheduled-time": AT},
-            "ownerReferences": [{"kind": "ScheduledJob", "name": "nightly", "uid": "the-uid", "controller": True}],
+            "namespace": "blue",
+            "ownerReferences": [
+                {
+                    "apiVersion": "kalends.dev/v1alpha1",
+                    "kind": "ScheduledJob",
+                    "name": "nightly",
+                    "uid": "the-uid",
+                    "controller": True,
+                }
+            ],
         },
         "status": status,
     }
@@ -90,16 +99,22 @@ def test_a_job_that_is_not_ours_is_not_seen():
     other["metadata"]["ownerReferences"] = []
     assert see_job(other) is None
     other = job()
-    other["metadata"] |= {"name": "nightly-by-hand", "annotations": {}}
+    other["metadata"]["name"] = "nightly-by-hand"
     assert see_job(other) is None
-    other["metadata"]["annotations"] = {"kalends.dev/scheduled-time": "yesterday"}
-    assert see_job(other) is None
+    for field, value in {"apiVersion": "batch/v1", "kind": "CronJob"}.items():
+        other = job()
+        other["metadata"]["ownerReferences"][0][field] = value
+        assert see_job(other) is None
 
 
 def test_what_is_kept_of_a_job_tells_the_same_as_the_whole():
     whole = job(startTime=AT, failed=1, conditions=[condition("Failed", "BackoffLimitExceeded", "enough")])
     whole["spec"] = {"suspend": True, "template": {"spec": {"containers": []}}}
-    whole["metadata"] |= {"managedFields": [{}], "labels": {"a": "b"}, "deletionTimestamp": AT}
+    whole["metadata"] |= {
+        "managedFields": [{}],
+        "labels": {"a": "b", "kalends.dev/scheduled-job": "nightly"},
+        "deletionTimestamp": AT,
+    }
     whole["metadata"]["annotations"] |= {"kalends.dev/attempt": "2", "mine": "x" * 1000}
     assert see_job(slim(whole)) == see_job(whole)
     assert slim(slim(whole)) == slim(whole)

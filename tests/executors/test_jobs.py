@@ -36,7 +36,7 @@ class World:
         self.api = FakeApi(now=self.clock.now)
         self.client = ApiClient(self.api.connect(), self.clock)
         self.jobs = JobsExecutor(self.client, self.clock)
-        self.changed: list[str] = []
+        self.changed: list[Ref] = []
         self.jobs.bind(lambda report: None, self.changed.append, lambda: None)
         self.jobs.synced = True
 
@@ -54,15 +54,15 @@ def world():
 
 async def test_a_job_that_was_created_is_known_before_any_watch_tells_of_it(world):
     await world.jobs.start(RUN)
-    (view,) = world.jobs.views("the-uid")
+    (view,) = world.jobs.views(REF)
     assert (view.name, view.fire_time, view.report) == (RUN.name, START, None)
-    assert (await world.client.get(f"{JOBS}/{RUN.name}"))["metadata"]["ownerReferences"][0]["uid"] == "the-uid"
+    assert (await world.client.get(f"{JOBS}/{RUN.name}"))["metadata"]["ownerReferences"][0]["uid"] == REF.uid
 
 
 async def test_nothing_is_said_of_jobs_before_all_have_been_listed(world):
     world.jobs.synced = False
     await world.jobs.start(RUN)
-    assert world.jobs.views("the-uid") is None
+    assert world.jobs.views(REF) is None
 
 
 async def test_creating_twice_is_creating_once(world):
@@ -71,7 +71,7 @@ async def test_creating_twice_is_creating_once(world):
     again = JobsExecutor(world.client, world.clock)
     again.synced = True
     await again.start(RUN)
-    assert len(again.views("the-uid")) == 1
+    assert len(again.views(REF)) == 1
     assert world.api.count_of("POST", "/jobs") == 2
 
 
@@ -84,7 +84,7 @@ async def test_a_job_of_that_name_that_is_somebody_elses_is_refused_with_a_reaso
     with pytest.raises(StartRefused) as refused:
         await world.jobs.start(RUN)
     assert refused.value.reason is Reason.NAME_TAKEN
-    assert world.jobs.views("the-uid") == ()
+    assert world.jobs.views(REF) == ()
 
 
 async def test_a_job_of_that_name_that_is_nobodys_is_refused_with_a_reason(world):
@@ -123,7 +123,7 @@ async def test_older_news_of_a_job_changes_nothing(world):
     job = await world.client.create(JOBS, job_body(RUN, TEMPLATE))
     world.jobs.job_changed("MODIFIED", world.ended(job))
     world.jobs.job_changed("ADDED", job)
-    (view,) = world.jobs.views("the-uid")
+    (view,) = world.jobs.views(REF)
     assert view.report is not None
     assert view.report.outcome is Outcome.SUCCEEDED
 
@@ -133,7 +133,11 @@ async def test_a_job_that_was_deleted_does_not_come_back_with_the_answer_to_its_
     world.jobs.job_changed("ADDED", job)
     world.jobs.job_changed("DELETED", job)
     world.jobs.job_changed("ADDED", job)
-    assert world.jobs.views("the-uid") == ()
+    assert world.jobs.views(REF)[0].unsure
+    await world.client.delete(f"{JOBS}/{RUN.name}")
+    await world.jobs.look(REF, RUN.name)
+    world.jobs.job_changed("ADDED", job)
+    assert world.jobs.views(REF) == ()
 
 
 async def test_a_deleted_job_is_gone_at_once_and_for_the_watch_too(world):
@@ -141,7 +145,7 @@ async def test_a_deleted_job_is_gone_at_once_and_for_the_watch_too(world):
     job = await world.client.get(f"{JOBS}/{RUN.name}")
     await world.jobs.delete(REF, RUN.name)
     world.jobs.job_changed("MODIFIED", world.ended(job))
-    assert world.jobs.views("the-uid") == ()
+    assert world.jobs.views(REF) == ()
     await world.jobs.delete(REF, RUN.name)
     assert world.api.count_of("DELETE", "/jobs") == 1
 
@@ -151,7 +155,7 @@ async def test_a_job_of_ours_is_adopted_whatever_became_of_its_annotations(world
     edited["metadata"]["annotations"] = {"kalends.dev/scheduled-time": format_instant(START + 3600)}
     await world.client.create(JOBS, edited)
     await world.jobs.start(RUN)
-    (view,) = world.jobs.views("the-uid")
+    (view,) = world.jobs.views(REF)
     assert (view.name, view.fire_time) == (RUN.name, START)
 
 
@@ -171,4 +175,4 @@ async def test_the_resource_is_told_when_its_job_is_new_ends_or_goes_and_not_oth
     started = {**job, "metadata": {**job["metadata"], "resourceVersion": "90"}, "status": {"active": 1}}
     world.jobs.job_changed("MODIFIED", started)
     world.jobs.job_changed("DELETED", started)
-    assert world.changed == ["the-uid", "the-uid"]
+    assert world.changed == [REF, REF]

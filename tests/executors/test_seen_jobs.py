@@ -7,50 +7,63 @@ from typing import Any
 
 import pytest
 
-from doubles import START, LoopClock
+from doubles import START
 from executors.test_job_pods import RUNNING, TERMINATED, pod, waiting
-from kalends.executors.seen_jobs import SeenJobs
+from kalends.engine.state import Ref
+from kalends.executors import job_reports
+from kalends.executors.seen_jobs import LOOK_AGAIN, SeenJobs
 from kalends.model import format_instant
 
 pytestmark = pytest.mark.looptime
 
 AT = format_instant(START)
+REF = Ref("blue", "nightly", "the-uid")
+NAME = f"nightly-{START}"
+OWNER = {
+    "apiVersion": "kalends.dev/v1alpha1",
+    "kind": "ScheduledJob",
+    "name": "nightly",
+    "uid": "the-uid",
+    "controller": True,
+}
 
 
 class Seen(SeenJobs):
     """Jobs of one resource, shown by hand."""
 
     def __init__(self) -> None:
-        super().__init__(LoopClock())
+        super().__init__()
         self.told = 0
         self.changed = self._count
         self.version = 100
 
-    def _count(self, uid: str) -> None:
-        assert uid == "the-uid"
+    def _count(self, ref: Ref) -> None:
+        assert ref == REF
         self.told += 1
 
-    def job(self, *, event="MODIFIED", uid="job-uid", spec: Any = None, **status):
+    def job(self, *, event="MODIFIED", uid="job-uid", spec: Any = None, metadata: Any = None, **status):
         self.version += 1
-        owner = {"kind": "ScheduledJob", "name": "nightly", "uid": "the-uid", "controller": True}
         meta = {
-            "name": f"nightly-{START}",
+            "name": NAME,
             "namespace": "blue",
             "uid": uid,
             "resourceVersion": str(self.version),
             "creationTimestamp": AT,
-            "ownerReferences": [owner],
+            "ownerReferences": [OWNER],
         }
-        self.job_changed(event, {"metadata": meta, "spec": spec or {}, "status": status})
+        job = {"metadata": meta | (metadata or {}), "spec": spec or {}, "status": status}
+        self.job_changed(event, job)
+        return job
 
-    def pod(self, *states, event="MODIFIED", uid="job-uid", **more):
+    def pod(self, *states, event="MODIFIED", uid="job-uid", namespace="blue", **more):
         seen = pod(*states, **more)
-        seen["metadata"]["ownerReferences"] = [{"uid": uid, "controller": True}]
+        owner = {"apiVersion": "batch/v1", "kind": "Job", "name": NAME, "uid": uid, "controller": True}
+        seen["metadata"] |= {"namespace": namespace, "ownerReferences": [owner]}
         self.pod_changed(event, seen)
 
     @property
     def pending(self):
-        (view,) = self.views("the-uid")
+        (view,) = self.views(REF)
         return view.pending_since, view.pending_message
 
     def news(self) -> bool:
@@ -129,7 +142,7 @@ async def test_news_that_decide_nothing_are_kept_to_oneself(seen):
 async def test_pods_that_are_seen_before_their_job_count(seen):
     seen.pod(RUNNING, uid="later", name="pod-later")
     assert not seen.news()
-    seen.job(event="DELETED")
+    seen.job_missing(REF, NAME)
     seen.job(event="ADDED", uid="later")
     assert seen.pending == (None, "")
 
@@ -139,30 +152,30 @@ async def test_how_a_pod_ended_is_kept_until_its_job_goes(seen):
     seen.pod(TERMINATED, event="DELETED")
     end = {"type": "Complete", "status": "True", "lastTransitionTime": AT}
     seen.job(succeeded=1, conditions=[end])
-    (view,) = seen.views("the-uid")
+    (view,) = seen.views(REF)
     assert view.report is not None, "there is no need to wait for what its pods have to tell"
 
 
 async def test_a_pod_that_ends_after_its_job_is_waited_for(seen):
     end = {"type": "Complete", "status": "True", "lastTransitionTime": AT}
     seen.job(succeeded=1, conditions=[end])
-    (view,) = seen.views("the-uid")
+    (view,) = seen.views(REF)
     assert view.report is None
     seen.news()
     seen.pod(TERMINATED)
     assert seen.news()
-    (view,) = seen.views("the-uid")
+    (view,) = seen.views(REF)
     assert view.report is not None
 
 
 async def test_pods_that_never_tell_are_not_waited_for_long(seen):
     seen.job(succeeded=1, conditions=[{"type": "Complete", "status": "True", "lastTransitionTime": AT}])
-    (view,) = seen.views("the-uid")
+    (view,) = seen.views(REF)
     assert view.report is None
     seen.news()
     await asyncio.sleep(1.1)
     assert seen.news()
-    (view,) = seen.views("the-uid")
+    (view,) = seen.views(REF)
     assert view.report is not None
 
 
@@ -170,26 +183,26 @@ async def test_a_job_that_cleans_up_after_itself_is_shown_until_its_end_is_on_re
     end = [{"type": "Complete", "status": "True", "lastTransitionTime": AT}]
     seen.job(conditions=end)
     seen.job(conditions=end, event="DELETED")
-    (view,) = seen.views("the-uid")
+    (view,) = seen.views(REF)
     assert view.report is not None
     seen.news()
     await asyncio.sleep(61)
-    assert seen.views("the-uid") == ()
+    assert seen.views(REF) == ()
     assert seen.news()
 
 
 async def test_a_job_whose_last_state_tells_its_end_has_ended(seen):
     seen.job(conditions=[{"type": "Complete", "status": "True", "lastTransitionTime": AT}], event="DELETED")
-    (view,) = seen.views("the-uid")
+    (view,) = seen.views(REF)
     assert view.report is not None
 
 
 async def test_a_job_that_we_have_deleted_ourselves_is_not_shown_again_when_its_deletion_is_seen(seen):
     end = [{"type": "Complete", "status": "True", "lastTransitionTime": AT}]
     seen.job(conditions=end)
-    seen.forget("the-uid", f"nightly-{START}", "job-uid")
+    seen.forget(REF, seen.find(REF, NAME))
     seen.job(conditions=end, event="DELETED")
-    assert seen.views("the-uid") == ()
+    assert seen.views(REF) == ()
 
 
 async def test_another_job_of_the_same_name_starts_afresh(seen):
@@ -204,14 +217,123 @@ async def test_nothing_is_kept_of_pods_whose_jobs_are_not_there():
         seen.pod(RUNNING, uid=f"unseen-{number}")
         seen.pod(TERMINATED, uid=f"unseen-{number}")
         seen.pod(TERMINATED, uid=f"unseen-{number}", event="DELETED")
-    assert (seen._pods, seen._begun) == ({}, set())
+    assert len(seen._pods) == 0
 
 
 async def test_nothing_is_kept_of_a_job_that_is_gone_but_that_it_is(seen):
     seen.pod(RUNNING)
     seen.job(event="DELETED")
+    seen.job_missing(REF, NAME)
     seen.pod(TERMINATED)
     seen.pod(TERMINATED, event="DELETED")
-    assert (seen._pods, seen._begun, seen._jobs, seen._refs, seen._by_uid, seen._ended_at) == (
-        {}, set(), {}, {}, {}, {},
-    )  # fmt: skip
+    kept = (seen._jobs, seen._views, seen._resources, seen._patience, seen._unsure, seen._unfollowed)
+    assert [len(one) for one in (seen._pods, *kept)] == [0] * 7
+
+
+async def test_a_job_that_names_a_resource_of_another_namespace_as_its_owner_is_none_of_its_jobs(seen):
+    told: list[Ref] = []
+    seen.changed = told.append
+    seen.job(event="ADDED", uid="forged-uid", metadata={"namespace": "evil", "name": f"nightly-{START + 60}"})
+    (view,) = seen.views(REF)
+    assert view.name == NAME
+    assert REF not in told, "the resource is not looked at because of it"
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [
+        {"name": "hourly"},
+        {"kind": "CronJob"},
+        {"apiVersion": "batch/v1"},
+        {"uid": "another-uid"},
+        {"controller": False},
+    ],
+)
+async def test_a_job_is_a_resources_only_if_its_controller_reference_agrees_in_every_field(owner):
+    seen = Seen()
+    seen.changed = lambda ref: None
+    seen.job(event="ADDED", metadata={"ownerReferences": [OWNER | owner]})
+    assert seen.views(REF) == ()
+
+
+async def test_a_pod_of_another_namespace_tells_nothing_of_a_job(seen):
+    seen.pod(RUNNING, namespace="evil")
+    assert seen.pending == (START, ""), "it did not begin"
+    end = {"type": "Failed", "status": "True", "lastTransitionTime": AT}
+    seen.job(failed=1, conditions=[end])
+    seen.news()
+    seen.pod(TERMINATED, namespace="evil")
+    assert not seen.news()
+    await asyncio.sleep(1.1)
+    (view,) = seen.views(REF)
+    assert "container" not in view.report.message
+
+
+async def test_a_job_that_leaves_its_watch_without_an_end_is_to_be_read(seen):
+    seen.job(event="DELETED")
+    (view,) = seen.views(REF)
+    assert view.unsure
+    assert not seen.is_gone(REF, NAME)
+    assert seen.news()
+
+
+async def test_a_job_that_is_read_without_its_label_goes_on_and_is_read_again_in_a_while(seen):
+    job = seen.job(event="DELETED")
+    seen.job_read(REF, job)
+    (view,) = seen.views(REF)
+    assert (view.unsure, view.altered) == (False, True)
+    seen.news()
+    await asyncio.sleep(LOOK_AGAIN + 1)
+    (view,) = seen.views(REF)
+    assert view.unsure
+    assert seen.news()
+
+
+async def test_a_job_whose_label_is_put_back_is_followed_by_its_watch_again(seen):
+    seen.job_read(REF, seen.job(event="DELETED"))
+    seen.job(event="ADDED")
+    (view,) = seen.views(REF)
+    assert (view.unsure, view.altered) == (False, False)
+    await asyncio.sleep(LOOK_AGAIN + 1)
+    assert not seen.views(REF)[0].unsure
+
+
+async def test_a_job_that_loses_its_controller_reference_stays_the_one_that_was_created(seen):
+    seen.job(metadata={"ownerReferences": []})
+    (view,) = seen.views(REF)
+    assert view.altered
+    seen.job(
+        metadata={"ownerReferences": []}, conditions=[{"type": "Complete", "status": "True", "lastTransitionTime": AT}]
+    )
+    assert seen.views(REF)[0].report is not None
+
+
+async def test_a_job_that_was_looked_for_and_is_not_there_is_gone(seen):
+    seen.job(event="DELETED")
+    seen.job_missing(REF, NAME)
+    assert seen.views(REF) == ()
+    assert seen.is_gone(REF, NAME)
+
+
+async def test_a_history_of_two_thousand_jobs_is_rendered_once_and_not_at_each_look(monkeypatch):
+    seen = Seen()
+    rendered = []
+    clean = job_reports.clean
+    monkeypatch.setattr(job_reports, "clean", lambda text: rendered.append(text) or clean(text))
+    end = {"type": "Failed", "status": "True", "lastTransitionTime": AT, "message": "password=hunter22 " * 20}
+    for number in range(2000):
+        name = f"nightly-{START - number}"
+        seen.job(event="ADDED", uid=f"uid-{number}", metadata={"name": name}, conditions=[end])
+    assert len(rendered) == 2000
+    for _ in range(100):
+        assert len(seen.views(REF)) == 2000
+    assert len(rendered) == 2000
+
+
+async def test_asking_for_views_changes_nothing(seen):
+    seen.job(succeeded=1, conditions=[{"type": "Complete", "status": "True", "lastTransitionTime": AT}])
+    seen.news()
+    handles = len(asyncio.get_running_loop()._scheduled)
+    assert seen.views(REF) == seen.views(REF)
+    assert not seen.news()
+    assert len(asyncio.get_running_loop()._scheduled) == handles

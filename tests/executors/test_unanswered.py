@@ -20,7 +20,8 @@ from kube.fake_faults import Fault, requests_to
 pytestmark = pytest.mark.looptime
 
 TEMPLATE = JobTemplate({}, {}, {"template": {"spec": {"containers": [{"name": "main", "image": "busybox"}]}}})
-FIRST = Run(Ref("blue", "nightly", "the-uid"), f"nightly-{START}", START, TEMPLATE, "jobs")
+REF = Ref("blue", "nightly", "the-uid")
+FIRST = Run(REF, f"nightly-{START}", START, TEMPLATE, "jobs")
 LATER = replace(FIRST, name=f"nightly-{START + 60}", fire_time=START + 60)
 
 
@@ -29,11 +30,11 @@ class World:
         clock = LoopClock()
         self.api = FakeApi(now=clock.now)
         self.jobs = JobsExecutor(ApiClient(self.api.connect(), clock), clock)
-        self.jobs.bind(lambda report: None, lambda uid: None, lambda: None)
+        self.jobs.bind(lambda report: None, lambda ref: None, lambda: None)
         self.jobs.synced = True
 
     def names(self) -> list[str]:
-        return [view.name for view in self.jobs.views("the-uid")]
+        return [view.name for view in self.jobs.views(REF)]
 
 
 @pytest.fixture

@@ -40,6 +40,21 @@ async def test_a_dry_run_creates_nothing(client: ApiClient) -> None:
         await client.get(job_path("a"))
 
 
+async def test_a_dry_run_is_strict_about_fields_and_a_creation_is_not(api: FakeApi) -> None:
+    transport, sent = api.connect(), []
+    send = transport.send
+
+    async def recorded(request):
+        sent.append(request.params.get("fieldValidation"))
+        return await send(request)
+
+    transport.send = recorded
+    client = ApiClient(transport, LoopClock())
+    await client.create(JOBS_PATH, job("a"), dry_run=True)
+    await client.create(JOBS_PATH, job("a"))
+    assert sent == ["Strict", None]
+
+
 async def test_a_patch_with_an_old_resource_version_is_a_conflict(client: ApiClient) -> None:
     read = await client.create(SCHEDULED_JOBS_PATH, scheduled_job("s"))
     path = scheduled_job_path("s", "status")

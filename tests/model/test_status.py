@@ -6,6 +6,7 @@ import pytest
 
 from kalends.errors import InvalidStatus
 from kalends.model import ConditionStatus, ConditionType, Counts, Outcome, Reason, Status, format_instant, parse_instant
+from kalends.model.instants import LAST_INSTANT
 
 WRITTEN: dict[str, Any] = {
     "observedGeneration": 3,
@@ -109,3 +110,24 @@ def test_what_is_no_instant_is_refused(text: str) -> None:
 
 def test_every_reason_is_one_pascal_case_word_named_after_itself() -> None:
     assert all(reason.value == reason.name.title().replace("_", "") for reason in Reason)
+
+
+@pytest.mark.parametrize("name", ["../../nodes/x", "a?dryRun=All", "a/status", "A", "-a", "a..b", ""])
+@pytest.mark.parametrize("where", ["active", "queued", "history"])
+def test_what_is_no_name_of_an_object_is_no_name_of_a_run(name: str, where: str) -> None:
+    (run,) = WRITTEN[where]
+    with pytest.raises(InvalidStatus, match=f"status.{where}.0.name"):
+        Status.read({**WRITTEN, where: [{**run, "name": name}]})
+
+
+@pytest.mark.parametrize(
+    ("instant", "shown"),
+    [
+        (LAST_INSTANT + 1, "9999-12-31T23:59:59Z"),
+        (1 << 62, "9999-12-31T23:59:59Z"),
+        (-(1 << 62), "0001-01-01T00:00:00Z"),
+        (-62_135_596_800, "0001-01-01T00:00:00Z"),
+    ],
+)
+def test_every_instant_can_be_written(instant: int, shown: str) -> None:
+    assert format_instant(instant) == shown

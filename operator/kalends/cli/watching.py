@@ -9,7 +9,7 @@ from typing import Protocol
 
 import click
 
-from kalends.engine.ports import Decided, Delayed, Ended, Notice, Removed, Retried, StartPutOff, Turned
+from kalends.engine.ports import Decided, Delayed, Ended, Notice, OddJob, Removed, Retried, StartPutOff, Turned
 from kalends.engine.scheduler import Scheduler
 from kalends.model import format_instant
 
@@ -56,7 +56,7 @@ class PlainLines:
         """Say nothing more."""
 
 
-def _line(notice: Notice) -> str:
+def _line(notice: Notice) -> str:  # noqa: PLR0911 - a table
     match notice:
         case Decided():
             said = f": {notice.message}" if notice.message else ""
@@ -70,6 +70,8 @@ def _line(notice: Notice) -> str:
         case Retried(report=report):
             at = format_instant(notice.at)
             return f"{report.ref.key} Retried {format_instant(report.fire_time)}: attempt {notice.attempt} at {at}"
+        case OddJob():
+            return f"{notice.ref.key} {notice.reason}: {notice.message}"
         case Removed():
             return f"{notice.ref.key} Removed: {notice.message}"
         case Delayed() | StartPutOff():

@@ -36,6 +36,7 @@ from kalends.engine.ports import (
     StartPutOff,
     StartRefused,
 )
+from kalends.engine.schedule import JOBS_EXECUTOR
 from kalends.engine.start_trouble import ANY_FIRE_TIME, TRIES_UNTIL_NOTICED, StartTrouble, pause_after
 from kalends.engine.state import ActiveRun, Ref, State
 from kalends.engine.worker_queue import WorkerQueue
@@ -91,6 +92,7 @@ class Actor:
             and not decision.starts_before
             and not decision.starts_claimed
             and not decision.cancels
+            and not decision.looks
             and not decision.deletes
             and not decision.remove
         )
@@ -134,6 +136,7 @@ class Actor:
                 return True
             await self._record(entry, decision)
             await self._ask_to_end(entry, decision.cancels)
+            await self._look(entry.ref, decision.looks)
             await self._delete(entry.ref, decision.deletes)
             if decision.remove:
                 await self._remove(entry)
@@ -263,8 +266,16 @@ class Actor:
 
     async def _ask_to_end(self, entry: Entry, runs: Sequence[ActiveRun]) -> None:
         for run in runs:
-            await self._executors[run.executor].cancel(run.name, entry.ref, Reason(run.cancelling))
+            # A run without a holder is a Job, whatever executor an edited status names.
+            executor = self._executors.get(run.executor if run.holder else JOBS_EXECUTOR)
+            if executor is not None:
+                await executor.cancel(run.name, entry.ref, Reason(run.cancelling))
             entry.asked_to_end.add(run.name)
+
+    async def _look(self, ref: Ref, jobs: Sequence[str]) -> None:
+        for job in jobs:
+            if self._jobs is not None:
+                await self._jobs.look(ref, job)
 
     async def _remove(self, entry: Entry) -> None:
         await self._store.delete(entry.ref, entry.version)

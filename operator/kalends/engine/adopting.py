@@ -7,25 +7,27 @@ with the others that are decided now (``planning``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from kalends.engine.believing import is_premature, may_have_created_jobs
 from kalends.engine.drafting import Candidate, Draft
 from kalends.engine.facts import Facts
 from kalends.engine.ports import JobView
-from kalends.engine.schedule import JOBS_EXECUTOR
+from kalends.engine.schedule import JOBS_EXECUTOR, Schedule
 from kalends.engine.settling import is_recorded
-from kalends.engine.state import HOURS_AHEAD, ActiveRun, Counts, Instant, State
+from kalends.engine.state import ActiveRun, Counts, Instant, State
 from kalends.model.status import Outcome
 
 
-def record_of_jobs(facts: Facts) -> State:
-    """Return a record in place of one that somebody removed: nothing before now runs again, and Jobs that run count.
+def record_of_jobs(schedule: Schedule | None, facts: Facts) -> State:
+    """Return a record in place of one that was removed: nothing before now runs again, and Jobs that run count.
 
     Finished Jobs tell when a run last succeeded. What else was on record is not known any more: neither runs in the
     pod, nor how those have ended whose Jobs are gone.
     """
-    jobs = sorted(facts.jobs or (), key=lambda one: one.fire_time)
+    known = facts.jobs or () if may_have_created_jobs(schedule, None, facts) else ()
+    jobs = sorted((job for job in known if _has_come(job, facts)), key=lambda one: one.fire_time)
     running = [job for job in jobs if job.report is None]
     reports = [job.report for job in jobs if job.report is not None]
     requested = sum(1 for job in running if job.request)
@@ -45,9 +47,12 @@ def record_of_jobs(facts: Facts) -> State:
     )
 
 
-def with_jobs_of_record(state: State, facts: Facts) -> State:
-    """Return the record with the active Jobs that it only counts, and each run at the attempt whose Job is there."""
-    return _adopt_attempts(_recover_unlisted(state, facts), facts)
+def with_jobs_of_record(state: State, facts: Facts, *, adopts: bool = False) -> State:
+    """Return the record with the active Jobs that it only counts, and each run at the attempt whose Job is there.
+
+    ``adopts``: whether runs in a pool may have been followed by Jobs, as the resource runs Jobs now.
+    """
+    return _adopt_attempts(_recover_unlisted(state, facts), facts, adopts=adopts)
 
 
 def _recover_unlisted(state: State, facts: Facts) -> State:
@@ -60,7 +65,7 @@ def _recover_unlisted(state: State, facts: Facts) -> State:
     if unlisted <= 0 or facts.jobs is None:
         return state
     known = {run.name for run in state.active} | {run.name for run in state.history}
-    old = [job for job in facts.jobs if job.name not in known and is_recorded(state, job)]
+    old = [job for job in facts.jobs if job.name not in known and is_recorded(state, job) and _has_come(job, facts)]
     found = sorted(old, key=lambda job: (job.report is None, job.fire_time), reverse=True)[:unlisted]
     active = tuple(
         ActiveRun(job.name, job.fire_time, job.created, JOBS_EXECUTOR, job.attempt, request=job.request)
@@ -71,19 +76,25 @@ def _recover_unlisted(state: State, facts: Facts) -> State:
     return replace(state, active=(*state.active, *active), counts=counts)
 
 
-def _adopt_attempts(state: State, facts: Facts) -> State:
+def _adopt_attempts(state: State, facts: Facts, *, adopts: bool) -> State:
     """Return the record with each run at the attempt whose Job is there: its creation was not recorded.
 
-    A Job of a later attempt proves that the one before it has ended, whatever became of it, and of the resource, since.
+    A Job of the next attempt proves that the one before it has ended badly, if that is not there any more, or says so
+    itself. No attempt is started before the one before it is on record, so no Job proves more than that.
     """
-    latest = {(job.fire_time, job.request): job for job in sorted(facts.jobs or (), key=lambda one: one.attempt)}
+    jobs = {(job.fire_time, job.request, job.attempt): job for job in facts.jobs or ()}
+    in_pools = {run.name for run in state.active if run.holder and (not adopts or run.name in facts.here)}
     return replace(
-        state, active=tuple(_at_attempt_of(run, latest.get((run.fire_time, run.request))) for run in state.active)
+        state, active=tuple(run if run.name in in_pools else _at_attempt_of(run, jobs) for run in state.active)
     )
 
 
-def _at_attempt_of(run: ActiveRun, job: JobView | None) -> ActiveRun:
-    if job is None or job.attempt < run.attempt or (job.attempt == run.attempt and run.retry_at is None):
+def _at_attempt_of(run: ActiveRun, jobs: Mapping[tuple[Instant, str, int], JobView]) -> ActiveRun:
+    number = run.attempt if run.retry_at is not None else run.attempt + 1
+    job, last = jobs.get((run.fire_time, run.request, number)), jobs.get((run.fire_time, run.request, run.attempt))
+    if job is None or is_premature(run.retry_at or run.started, job.created):
+        return run
+    if number > run.attempt and last is not None and (last.report is None or last.report.outcome is Outcome.SUCCEEDED):
         return run
     return replace(
         run, name=job.name, attempt=job.attempt, started=job.created, executor=JOBS_EXECUTOR, holder="", retry_at=None
@@ -92,7 +103,7 @@ def _at_attempt_of(run: ActiveRun, job: JobView | None) -> ActiveRun:
 
 def adopt_queued(draft: Draft) -> None:
     """Count as started those that wait on record and have their Job already."""
-    jobs = {job.name for job in draft.facts.jobs or ()}
+    jobs = {job.name for job in draft.facts.jobs or () if draft.adopts and _has_come(job, draft.facts)}
     for candidate in draft.queue():
         if draft.name(candidate) in jobs:
             draft.start(replace(candidate, adopted=True))
@@ -103,7 +114,10 @@ def adopt_passed_over(draft: Draft, decided_until: Instant) -> None:
 
     Their fire times lie before the instant from which the schedule counts now, or are none of its fire times, so that
     nobody would decide on them any more; but they run. What the schedule itself names up to them is decided with them.
+    As long as the schedule is the one on record, it has created no others.
     """
+    if not draft.rearmed:
+        return
     schedule = draft.schedule
     known = {run.name for run in draft.state.active}
     for job in sorted(_first_attempts(draft, decided_until), key=lambda one: one.fire_time):
@@ -132,19 +146,31 @@ def due_already_started(draft: Draft) -> frozenset[Instant]:
 
 
 def _first_attempts(draft: Draft, after: Instant) -> Iterator[JobView]:
-    """Yield the Jobs of fire times after an instant; none so far ahead that only a wrong clock explains it."""
-    latest = draft.facts.now + HOURS_AHEAD * 3600
-    for job in draft.facts.jobs or ():
-        if job.attempt == 1 and not job.request and after < job.fire_time <= latest:
+    """Yield the Jobs of fire times after an instant that have come."""
+    for job in (draft.facts.jobs or ()) if draft.adopts else ():
+        if job.attempt == 1 and not job.request and after < job.fire_time and _has_come(job, draft.facts):
             yield job
+
+
+def _has_come(job: JobView, facts: Facts) -> bool:
+    """Return whether a Job's fire time has come: by the clock now, or by the API server's when the Job was created."""
+    return not is_premature(job.fire_time, job.created) and job.fire_time <= max(facts.now, job.created)
 
 
 def requests_already_started(draft: Draft) -> list[Candidate]:
     """Return the requests that have their Job and are not on record, in the order in which they were made.
 
     The instants of requests are made to grow, whatever the clock does: so a Job with a later one than is on record was
-    created and not recorded, also where another token has been set since.
+    created and not recorded, also where another token has been set since. The instant is an annotation, which can be
+    edited: none counts that is later than both the Job's creation and the record explain.
     """
     since = draft.state.last_requested or 0
-    jobs = [job for job in draft.facts.jobs or () if job.request and job.attempt == 1 and job.fire_time > since]
+    jobs = [
+        job
+        for job in (draft.facts.jobs or () if draft.adopts else ())
+        if job.request
+        and job.attempt == 1
+        and since < job.fire_time
+        and not is_premature(job.fire_time, max(job.created, since))
+    ]
     return [Candidate(job.fire_time, job.request, adopted=True) for job in sorted(jobs, key=lambda one: one.fire_time)]

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kalends.engine.adopting import adopt_passed_over, adopt_queued, record_of_jobs, with_jobs_of_record
+from kalends.engine.believing import may_have_created_jobs
 from kalends.engine.catchup import due_instant, first_after
 from kalends.engine.claiming import claims_of_an_invalid, claims_to_start
 from kalends.engine.conditions import lasting_refusal, with_conditions, with_problem
 from kalends.engine.drafting import Draft
 from kalends.engine.facts import Decision, Facts
+from kalends.engine.odd_jobs import with_odd_jobs
 from kalends.engine.planning import plan
 from kalends.engine.ports import Problem
 from kalends.engine.queueing import A_MOMENT, drop_outdated, gives_up_at
 from kalends.engine.schedule import Schedule
-from kalends.engine.settling import beyond_limits, give_up_pending, pending_until, settle_ended
+from kalends.engine.settling import beyond_limits, give_up_pending, jobs_to_read, pending_until, settle_ended
 from kalends.engine.state import HOURS_AHEAD, ActiveRun, Instant, Ref, State
 from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
@@ -32,20 +34,22 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
         record: What is on record; None if it has never been seen.
         facts: What was gathered.
     """
-    if record is not None and record.decided_until > facts.now + HOURS_AHEAD * 3600:
+    if record is not None and far_ahead(record) > facts.now + HOURS_AHEAD * 3600:
         return _decide_far_ahead(schedule, record, facts)
     if record is None and facts.record_lost:
         handled = (schedule.request,) if schedule.request else ()
-        record = replace(record_of_jobs(facts), schedule_hash=schedule.hash, handled_requests=handled)
+        record = replace(record_of_jobs(schedule, facts), schedule_hash=schedule.hash, handled_requests=handled)
     if record is not None and _is_quiet(schedule, record, facts):
         return Decision(state=record, wake_at=record.next_run)
     state = record if record is not None else State(armed=schedule.first_armed, schedule_hash=schedule.hash)
     unwanted, claims = claims_to_start(schedule, state, facts)
     draft = Draft(schedule, state, facts, free=facts.free_slots - len(claims))
+    draft.adopts = may_have_created_jobs(schedule, record, facts)
+    draft.rearmed = record is None and schedule.generation > 1
     # Until there is a record, nothing has been decided: a run at the instant of its creation may have its Job.
     _catch_up_with_the_resource(draft, schedule.created - 1 if record is None else record.decided_until)
     reported = replace(facts, reports={**facts.reports, **unwanted})
-    listed = with_jobs_of_record(draft.state, facts)
+    listed = with_jobs_of_record(draft.state, facts, adopts=draft.adopts)
     draft.state, ended = settle_ended(schedule.ref, listed, reported, schedule.retry)
     draft.notices += ended
     if facts.dispatch:
@@ -63,15 +67,17 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
     # What is recorded now is recorded once these have started.
     refused = "" if starts_claimed or starts_before else lasting_refusal(schedule, state, facts.trouble)
     state, turned = with_conditions(schedule, state, facts.now, refused, draft.searched)
+    state, odd = with_odd_jobs(schedule, state, facts)
     removed_at = _removed_at(schedule, state)
     return Decision(
         state=state,
         starts_claimed=starts_claimed,
         starts_before=starts_before,
         cancels=tuple(run for run in state.active if _is_to_be_asked(run, facts)),
+        looks=jobs_to_read(record, state, facts),
         deletes=beyond_limits(schedule, state, facts.jobs),
         remove=facts.dispatch and removed_at is not None and removed_at <= facts.now,
-        notices=(*draft.notices, *turned),
+        notices=(*draft.notices, *odd, *turned),
         wake_at=_wake_at(draft, state, next_run, removed_at),
         waiting=not draft.starts_are_put_off
         and (
@@ -89,6 +95,7 @@ def _catch_up_with_the_resource(draft: Draft, decided_until: Instant) -> None:
     adopt_queued(draft)
     before = draft.state
     draft.state = arm(schedule, draft.state, facts.now)
+    draft.rearmed = draft.rearmed or before.schedule_hash != draft.state.schedule_hash
     adopt_passed_over(draft, decided_until)
     # A resource that was invalid for a while, and that nobody edited, goes on where it was.
     edited = before.schedule_hash or before.observed_generation != schedule.generation
@@ -213,28 +220,38 @@ def decide_invalid(ref: Ref, generation: int, problem: Problem, record: State, f
     return Decision(
         state=state,
         cancels=tuple(run for run in state.active if _is_to_be_asked(run, facts)),
+        looks=jobs_to_read(record, state, facts),
         notices=(*notices, *turned),
     )
 
 
+def far_ahead(record: State) -> Instant:
+    """Return the latest instant on record up to which fire times or requests count as decided."""
+    return max(record.decided_until, record.last_requested or 0)
+
+
 def _name_of(until: Instant, record: State) -> str:
-    """Return which field of the status says that fire times up to an instant are decided."""
+    """Return which field of the status says that fire times, or requests, up to an instant are decided."""
     if until == record.last_scheduled:
         return "lastScheduleTime"
     if any(until == one.fire_time for one in record.history if not one.request):
         return "history.scheduledTime"
+    if until == record.last_requested:
+        return "lastRequestTime"
     return "decidedUntilTime" if until == record.cursor else "armedTime"
 
 
 def _decide_far_ahead(schedule: Schedule, record: State, facts: Facts) -> Decision:
-    """Return the record of a resource all of whose fire times until a far day count as decided: it says how to mend it.
+    """Return the record of a resource whose fire times or requests until a far day count as decided.
 
     What was edited stays. Should it be the clock that is wrong, the resource is looked at again once that is set right.
     """
-    until = record.decided_until
+    until = far_ahead(record)
+    name = _name_of(until, record)
+    what = "requests" if name == "lastRequestTime" else "fire times"
     message = (
-        f"status.{_name_of(until, record)} must be at most {HOURS_AHEAD} hours ahead of the operator's clock, "
-        f"got '{format_instant(until)}'; fire times up to it count as decided: set it to an instant that has passed "
+        f"status.{name} must be at most {HOURS_AHEAD} hours ahead of the operator's clock, "
+        f"got '{format_instant(until)}'; {what} up to it count as decided: set it to an instant that has passed "
         "with `kubectl edit --subresource=status`"
     )
     problem = Problem(Reason.INVALID_STATUS, message)

@@ -44,6 +44,10 @@ class Draft:
         self.starts: list[Run] = []
         self.adopted_until: Instant = 0
         """The last fire time of another schedule, or of none now, whose Job was taken up: time has come that far."""
+        self.adopts = True
+        """Whether there may be Jobs of runs that are not on record."""
+        self.rearmed = False
+        """Whether fire times count from a later instant than on record, or from other rules."""
         self.held_up = False
         """Whether a candidate had to wait: those after it must not overtake it."""
         self.undecided: Instant | None = None

@@ -31,6 +31,8 @@ class Facts:
     """When each of these was handed to its executor, by name."""
     jobs: Sequence[JobView] | None = None
     """The resource's Jobs; None where they are not known (yet)."""
+    gone: frozenset[str] = frozenset()
+    """Active runs whose Job is known not to be there, by name."""
     refused: Mapping[str, Refusal] = field(default_factory=dict)
     """Runs that the executor has refused to start, for good, by name."""
     asked_to_end: frozenset[str] = frozenset()
@@ -50,8 +52,8 @@ class Decision:
     """What to do, and the record once it is done.
 
     The order of acting is fixed: ``starts_claimed`` (their claim is on record), ``starts_before`` (idempotent), then
-    the record, then ``cancels`` (that they are to end is on record), ``deletes``, and ``remove``. What the record newly
-    claims comes back as ``starts_claimed`` of the next decision.
+    the record, then ``cancels`` (that they are to end is on record), ``looks``, ``deletes``, and ``remove``. What the
+    record newly claims comes back as ``starts_claimed`` of the next decision.
     """
 
     state: State
@@ -59,6 +61,8 @@ class Decision:
     starts_before: tuple[Run, ...] = ()
     cancels: tuple[ActiveRun, ...] = ()
     """Runs whose executor is to be asked for their end."""
+    looks: tuple[str, ...] = ()
+    """Jobs to be read: a run is active, and no watch shows its Job."""
     deletes: tuple[str, ...] = ()
     """Jobs beyond their history limit."""
     remove: bool = False

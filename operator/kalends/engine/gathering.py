@@ -59,7 +59,7 @@ class Gatherer:
         if entry.problem is not None or snapshot.schedule is None:
             problem = entry.problem or Problem(Reason.INVALID_SPEC, "cannot be read")
             # Armed before its creation: where that is the one fire time, it is still to come once this is mended.
-            blank = record_of_jobs(facts) if entry.record_lost else State(armed=snapshot.created - 1)
+            blank = record_of_jobs(None, facts) if entry.record_lost else State(armed=snapshot.created - 1)
             return decide_invalid(snapshot.ref, snapshot.generation, problem, entry.record or blank, facts)
         return decide(snapshot.schedule, entry.record, facts)
 
@@ -67,6 +67,8 @@ class Gatherer:
         schedule, executor = entry.snapshot.schedule, self._executor(entry)
         now, trouble = self._clock.now(), entry.trouble
         pause = 0.0 if trouble is None else trouble.not_before - self._clock.monotonic()
+        jobs, record = self._jobs, entry.record
+        runs_in_jobs = () if record is None else (run.name for run in record.active if not run.holder)
         return Facts(
             now=now,
             me=self._identity,
@@ -76,7 +78,8 @@ class Gatherer:
             reports=dict(entry.reports),
             here=frozenset(entry.here),
             began=dict(entry.began),
-            jobs=None if self._jobs is None else self._jobs.views(entry.ref.uid),
+            jobs=None if jobs is None else jobs.views(entry.ref),
+            gone=frozenset(name for name in runs_in_jobs if jobs is not None and jobs.is_gone(entry.ref, name)),
             refused=dict(entry.refused),
             asked_to_end=frozenset(entry.asked_to_end),
             record_lost=entry.record_lost,

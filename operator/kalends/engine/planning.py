@@ -14,6 +14,7 @@ from kalends.engine.ports import Decided, Verdict
 from kalends.engine.schedule import JOBS_EXECUTOR
 from kalends.engine.state import Instant
 from kalends.model import ConcurrencyPolicy
+from kalends.model.instants import LAST_INSTANT
 from kalends.model.reasons import Reason
 from kalends.model.status import MOST_REQUESTS_LISTED, Outcome
 
@@ -70,7 +71,7 @@ def _requested(draft: Draft) -> list[Candidate]:
     token = "" if draft.starts_are_put_off else draft.schedule.request
     if token and token not in draft.state.handled_requests and token not in {one.request for one in found}:
         latest = max([draft.state.last_requested or 0, *(one.fire_time for one in found)])
-        found.append(Candidate(max(int(draft.facts.now), latest + 1), token))
+        found.append(Candidate(min(max(int(draft.facts.now), latest + 1), LAST_INSTANT), token))
     for candidate in found:
         # Whoever comes back to a token that is remembered no more asks anew.
         handled = (candidate.request, *draft.state.handled_requests)[:MOST_REQUESTS_LISTED]

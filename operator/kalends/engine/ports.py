@@ -111,8 +111,19 @@ class RunReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Admission:
+    """A Job that is suspended: something is to let it start, such as Kueue."""
+
+    since: Instant
+    queue: str = ""
+    """The queue of Kueue that its label names."""
+    again: bool = False
+    """Whether it had been let start before, as far as its controller tells."""
+
+
+@dataclass(frozen=True, slots=True)
 class JobView:
-    """A Kubernetes Job of ours, as far as deciding needs it."""
+    """A Kubernetes Job of a resource, as far as deciding needs it."""
 
     name: str
     fire_time: Instant
@@ -129,6 +140,12 @@ class JobView:
     """What the pods say they wait for."""
     leaving: bool = False
     """Whether it is being deleted."""
+    admission: Admission | None = None
+    """Set while the Job is suspended."""
+    unsure: bool = False
+    """Whether no watch shows it any more although it was not seen to end: it is to be read."""
+    altered: bool = False
+    """Whether it goes on without the label by which Jobs are watched, or without its controller reference."""
 
 
 class StartRefused(KalendsError):
@@ -160,9 +177,9 @@ class Executor(Protocol):
         ...
 
     def bind(
-        self, report: Callable[[RunReport], None], changed: Callable[[str], None], freed: Callable[[], None]
+        self, report: Callable[[RunReport], None], changed: Callable[[Ref], None], freed: Callable[[], None]
     ) -> None:
-        """Tell it where to report runs that end, (by UID) resources whose Jobs changed, and that a worker is free."""
+        """Set where to report finished runs, resources whose Jobs changed, and that a worker is free."""
         ...
 
     def free_slots(self) -> int:
@@ -209,10 +226,26 @@ class Executor(Protocol):
 
 
 class Jobs(Protocol):
-    """The Kubernetes Jobs that there are of a resource: seen, and deleted when they are too many."""
+    """The Kubernetes Jobs of each resource: observed, read when in doubt, and deleted beyond the history limits."""
 
-    def views(self, uid: str) -> Sequence[JobView] | None:
-        """Return the Jobs of a resource, or None where they are not known yet."""
+    def views(self, ref: Ref) -> Sequence[JobView] | None:
+        """Return the Jobs whose controller is this resource, or None until all Jobs have been listed.
+
+        A Job belongs to a resource only if its controller reference has the resource's kind, name and UID, and both are
+        in the same namespace. Asking has no side effects.
+        """
+        ...
+
+    def is_gone(self, ref: Ref, job: str) -> bool:
+        """Return whether a Job is known not to be there: it was seen to go, or was looked for."""
+        ...
+
+    async def look(self, ref: Ref, job: str) -> None:
+        """Read a Job that no watch shows: it may be there without its label.
+
+        Raises:
+            Unavailable: It cannot be read now.
+        """
         ...
 
     async def delete(self, ref: Ref, job: str) -> None:
@@ -297,6 +330,15 @@ class StartPutOff:
 
 
 @dataclass(frozen=True, slots=True)
+class OddJob:
+    """A Job that is ignored, or that is followed although its label or its controller was changed."""
+
+    ref: Ref
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Removed:
     """A resource whose schedule had ended, and that was deleted as its ``ttlSecondsAfterFinished`` asks."""
 
@@ -304,7 +346,7 @@ class Removed:
     message: str
 
 
-Notice = Decided | Ended | Retried | Turned | Delayed | StartPutOff | Removed
+Notice = Decided | Ended | Retried | Turned | Delayed | StartPutOff | OddJob | Removed
 
 
 class Listener(Protocol):

@@ -51,6 +51,8 @@ class JobTemplate:
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     spec: Mapping[str, Any]
+    time_zone: str = "UTC"
+    """The IANA name of the zone in which the Job's scheduled time is written."""
 
 
 Target = TaskCall | JobTemplate
@@ -104,6 +106,12 @@ class Check(Protocol):
 
 REQUEST_ANNOTATION = "kalends.dev/run-requested"
 """Asks for one run now, whatever the schedule says; another token asks for another one."""
+OWNER_LABEL = "kalends.dev/scheduled-job"
+"""Selects the Jobs of Kalends, and their pods. Its value is the name of the ScheduledJob, for people: to whom a Job
+belongs, its controller reference says."""
+KUEUE_LABELS = "kueue.x-k8s.io/"
+QUEUE_LABEL = f"{KUEUE_LABELS}queue-name"
+"""Names the queue of Kueue that admits a Job: until then Kueue keeps the Job suspended."""
 JOBS_EXECUTOR = "jobs"
 """The alias of the executor that makes Kubernetes Jobs; every ``jobTemplate`` goes there."""
 
@@ -127,7 +135,7 @@ def compile_schedule(
     ref = Ref(meta.namespace or "default", meta.name, meta.uid or "")
     zone = spec.time_zone or defaults.time_zone
     trigger = build_trigger(spec, created=created, zone=zone, identity=ref.key)
-    target = target_of(spec)
+    target = target_of(spec, meta.labels, zone)
     executor = JOBS_EXECUTOR if isinstance(target, JobTemplate) else (spec.executor or defaults.executor)
     check(target, executor)
     once_at_creation = spec.schedule is None and spec.trigger is None
@@ -162,16 +170,23 @@ def compile_schedule(
     )
 
 
-def target_of(spec: ScheduledJobSpec) -> Target:
-    """Return what a spec runs. The schema lets exactly one of ``task`` and ``jobTemplate`` through."""
+def target_of(spec: ScheduledJobSpec, labels: Mapping[str, str], zone: str) -> Target:
+    """Return what a spec runs. The schema lets exactly one of ``task`` and ``jobTemplate`` through.
+
+    Labels of the resource that are addressed to Kueue are for its Jobs, as Kueue's own integrations pass them on.
+    """
     if spec.task is not None and spec.job_template is None:
         return TaskCall(spec.task.name, tuple(spec.task.args), dict(spec.task.kwargs))
     if spec.job_template is not None and spec.task is None:
         metadata = spec.job_template.metadata
         return JobTemplate(
-            labels=metadata.labels,
+            labels={
+                **{name: value for name, value in labels.items() if name.startswith(KUEUE_LABELS)},
+                **metadata.labels,
+            },
             annotations=metadata.annotations,
             spec=spec.job_template.spec,
+            time_zone=zone,
         )
     raise InvalidSpec("exactly one of `task`, `jobTemplate` must be set")
 

@@ -20,7 +20,7 @@ from kalends.engine.folding import can_wait_for_the_next
 from kalends.engine.gathering import Gatherer
 from kalends.engine.inbox import Inbox
 from kalends.engine.ports import Executor, Jobs, JobStore, Listener, RunReport, Snapshot
-from kalends.engine.state import State
+from kalends.engine.state import Ref, State
 from kalends.engine.worker_queue import WorkerQueue
 from kalends.model.reasons import Reason
 
@@ -67,7 +67,7 @@ class Scheduler:
         """Resources whose triggers have to be searched on before what is due is known."""
         self._running = False
         for alias, executor in executors.items():
-            executor.bind(self._ended, self._look_at, partial(self._workers.freed, alias))
+            executor.bind(self._ended, self._jobs_changed, partial(self._workers.freed, alias))
 
     # -- what it is shown
 
@@ -158,6 +158,10 @@ class Scheduler:
             return
         for alias in self._executors:
             self._workers.freed(alias)
+
+    def _jobs_changed(self, ref: Ref) -> None:
+        if self._keys.get(ref.uid) == ref.key:
+            self._inbox.put(ref.key)
 
     def _look_at(self, uid: str) -> None:
         key = self._keys.get(uid)

@@ -41,6 +41,8 @@ def _report_of(ref: Ref, run: ActiveRun, facts: Facts, jobs: dict[str, JobView] 
 
 def _report_of_job(ref: Ref, run: ActiveRun, facts: Facts, job: JobView | None) -> RunReport | None:
     if job is None:
+        if run.name not in facts.gone:
+            return None  # what no watch shows is read before it is believed gone
         return _cancelled(ref, run, facts) if run.cancelling else _lost(ref, run, facts, Reason.JOB_DELETED)
     failed = job.report is not None and job.report.outcome is Outcome.FAILED
     if failed and run.cancelling and (job.leaving or run.cancelling != Reason.PENDING_TIMEOUT):
@@ -66,6 +68,17 @@ def _cancelled(ref: Ref, run: ActiveRun, facts: Facts) -> RunReport:
 def _ended_now(ref: Ref, run: ActiveRun, facts: Facts, outcome: Outcome, reason: str, message: str) -> RunReport:
     now = max(int(facts.now), run.started)
     return RunReport(ref, run.name, run.fire_time, outcome, run.started, now, reason, message)
+
+
+def jobs_to_read(record: State | None, state: State, facts: Facts) -> tuple[str, ...]:
+    """Return the Jobs of active runs that no watch shows: deleted, or without the label by which they are watched."""
+    if record is None or facts.jobs is None:
+        return ()
+    jobs = {job.name: job for job in facts.jobs}
+    recorded = {run.name for run in record.active if not run.holder and run.retry_at is None}
+    runs = [run.name for run in state.active if run.name in recorded]
+    missing = [name for name in runs if name not in jobs and name not in facts.gone]
+    return (*missing, *(name for name in runs if name in jobs and jobs[name].unsure))
 
 
 def end(state: State, run: ActiveRun, report: RunReport, retry: Retry | None = None) -> tuple[State, Notice]:

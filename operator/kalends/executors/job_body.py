@@ -1,11 +1,14 @@
-"""What a Job of ours looks like: the user's template, and what we add to it. Pure."""
+"""Builds the Job manifest of a run: the user's template, and what Kalends adds to it. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from kalends.engine.ports import Run
-from kalends.engine.schedule import REQUEST_ANNOTATION, JobTemplate
+from kalends.engine.schedule import OWNER_LABEL, REQUEST_ANNOTATION, JobTemplate
 from kalends.model import API_VERSION, KIND
 from kalends.model.instants import format_instant
 
@@ -13,28 +16,27 @@ Json = dict[str, Any]
 
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "kalends"
-OWNER_LABEL = "kalends.dev/scheduled-job"
 SCHEDULED_TIME = "kalends.dev/scheduled-time"
 ATTEMPT = "kalends.dev/attempt"
 """Which attempt at its run a Job is; only from the second one on."""
 CRONJOB_SCHEDULED_TIME = "batch.kubernetes.io/cronjob-scheduled-timestamp"
-SELECTOR = f"{MANAGED_BY_LABEL}={MANAGED_BY},{OWNER_LABEL}"
+SELECTOR = OWNER_LABEL
+"""What the watches select by. `app.kubernetes.io/managed-by` is not part of it: other tools write that label."""
 
 
 def job_body(run: Run, template: JobTemplate) -> Json:
-    """Return the Job of a run. What the user set is never overwritten: labels, annotations and environment.
+    """Return the Job of a run. Labels, annotations and environment variables of the template are never overwritten.
 
-    The two labels by which the operator finds its Jobs, and their pods, are the exception, and so are the annotations
-    that say which run a Job is: they are ours.
+    Exceptions are the label by which the operator finds its Jobs and their pods, and the annotations that say which run
+    a Job is.
     """
-    ours = {MANAGED_BY_LABEL: MANAGED_BY, OWNER_LABEL: run.ref.name}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
             "name": run.name,
             "namespace": run.ref.namespace,
-            "labels": {**template.labels, **ours},
+            "labels": _labels(run, template.labels),
             "annotations": _annotations(run, template),
             "ownerReferences": [
                 {
@@ -47,8 +49,12 @@ def job_body(run: Run, template: JobTemplate) -> Json:
                 }
             ],
         },
-        "spec": _job_spec(run, template.spec, ours),
+        "spec": _job_spec(run, template.spec),
     }
+
+
+def _labels(run: Run, given: Mapping[str, str]) -> dict[str, str]:
+    return {MANAGED_BY_LABEL: MANAGED_BY, **given, OWNER_LABEL: run.ref.name}
 
 
 def _annotations(run: Run, template: JobTemplate) -> dict[str, str]:
@@ -59,16 +65,25 @@ def _annotations(run: Run, template: JobTemplate) -> dict[str, str]:
     if run.request:
         ours[REQUEST_ANNOTATION] = run.request
     kept = {name: value for name, value in template.annotations.items() if name not in {ATTEMPT, REQUEST_ANNOTATION}}
-    return {CRONJOB_SCHEDULED_TIME: scheduled, **kept, **ours}
+    return {CRONJOB_SCHEDULED_TIME: _wall_time(run.fire_time, template.time_zone), **kept, **ours}
 
 
-def _job_spec(run: Run, spec: Any, ours: dict[str, str]) -> Any:
+def _wall_time(instant: int, zone: str) -> str:
+    """Return RFC 3339 with the zone's offset, and `Z` where that is zero: what the CronJob controller writes."""
+    try:
+        wall = datetime.fromtimestamp(instant, UTC).astimezone(ZoneInfo(zone))
+    except OverflowError:  # in the last hours of the year 9999, east of Greenwich
+        return format_instant(instant)
+    return wall.isoformat().replace("+00:00", "Z")
+
+
+def _job_spec(run: Run, spec: Any) -> Any:
     pods = _mapping(spec, "template")
     metadata = _mapping(pods, "metadata")
     labels = _mapping(metadata, "labels")
     if pods is None or metadata is None or labels is None:
         return spec  # the API server says best what is wrong with it
-    told: Json = {**pods, "metadata": {**metadata, "labels": {**labels, **ours}}}
+    told: Json = {**pods, "metadata": {**metadata, "labels": _labels(run, labels)}}
     if isinstance(pods.get("spec"), dict):
         told["spec"] = _pod_spec(run, pods["spec"])
     return {**spec, "template": told}

@@ -1,21 +1,38 @@
-"""Which run a Job is. Its name says it, and cannot be edited; annotations say only what a name has no room for."""
+"""Whose a Job or a pod is, and which run it is: its controller and its name say so, and neither is a label.
+
+A name cannot be edited. An annotation can: it is read only where a name has no room, and only if the name confirms it.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from kalends.engine.naming import run_name
 from kalends.engine.schedule import REQUEST_ANNOTATION
-from kalends.engine.state import Instant
+from kalends.engine.state import Instant, Ref
 from kalends.executors.job_body import ATTEMPT, SCHEDULED_TIME
+from kalends.kube.paths import JOBS, SCHEDULED_JOBS
+from kalends.model import KIND
 from kalends.model.instants import LAST_INSTANT, parse_instant
 
+Json = Mapping[str, Any]
+
+MOST_ATTEMPTS = 1000
 _SUFFIX = re.compile(
-    r"(?P<first>[0-9]{1,10})|(?P<time>[0-9a-z]{7})-(?P<attempt>[0-9a-z]{1,2})|(?P<by_hand>m-[a-z2-7]{8})"
+    r"(?P<first>[0-9]{1,12})|(?P<time>[0-9a-z]{7,8})-(?P<attempt>[0-9a-z]{1,2})|(?P<by_hand>m-[a-z2-7]{8})"
 )
 """What follows a resource's name and a hyphen: the other side of ``kalends.engine.naming``."""
+
+
+class JobKey(NamedTuple):
+    """Names one Job: UIDs alone would let a pod of another namespace name it as its controller."""
+
+    namespace: str
+    name: str
+    uid: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +44,62 @@ class Identity:
     request: str = ""
 
 
-def identity_of(meta: Mapping[str, Any], owner: str, created: Instant) -> Identity | None:
-    """Return which run a Job of the resource ``owner`` is, or None if it is none of our making."""
-    annotations = meta.get("annotations") or {}
-    told = _instant(annotations.get(SCHEDULED_TIME))
+def controller_of(obj: Json) -> Json | None:
+    """Return the owner reference that is marked as the controller."""
+    for owner in obj["metadata"].get("ownerReferences") or ():
+        if owner.get("controller"):
+            found: Json = owner
+            return found
+    return None
+
+
+def resource_of(job: Json) -> Ref | None:
+    """Return the ScheduledJob that controls a Job. It is in the Job's namespace, as owners always are."""
+    owner = controller_of(job)
+    if owner is None or not _is(owner, SCHEDULED_JOBS.group, KIND):
+        return None
+    return Ref(job["metadata"].get("namespace", ""), owner["name"], owner["uid"])
+
+
+def job_of(pod: Json) -> JobKey | None:
+    """Return the Job that controls a pod, in the pod's namespace."""
+    owner = controller_of(pod)
+    if owner is None or not _is(owner, JOBS.group, "Job"):
+        return None
+    return JobKey(pod["metadata"].get("namespace", ""), owner["name"], owner["uid"])
+
+
+def _is(owner: Json, group: str, kind: str) -> bool:
+    return (owner.get("apiVersion", "").partition("/")[0], owner.get("kind")) == (group, kind)
+
+
+def identity_of(meta: Json, owner: str, created: Instant) -> Identity | None:
+    """Return which run a Job of the resource ``owner`` is, or None if its name is not that of a run."""
     name: str = meta["name"]
     suffix = _SUFFIX.fullmatch(name.removeprefix(f"{owner}-")) if name.startswith(f"{owner}-") else None
     if suffix is None:
-        return None if told is None else Identity(told, _attempt(annotations.get(ATTEMPT)))
+        return None
+    if suffix["by_hand"]:
+        return _by_hand(meta, owner, created)
     if suffix["first"]:
-        return Identity(int(suffix["first"]))
-    if suffix["time"]:
-        return Identity(min(int(suffix["time"], 36), LAST_INSTANT), max(1, int(suffix["attempt"], 36)))
-    # Without its token it is still no run of the schedule.
-    request = annotations.get(REQUEST_ANNOTATION) or suffix["by_hand"]
-    return Identity(created if told is None else told, _attempt(annotations.get(ATTEMPT)), request)
+        found = Identity(int(suffix["first"]))
+    else:
+        found = Identity(int(suffix["time"], 36), int(suffix["attempt"], 36))
+    possible = found.fire_time <= LAST_INSTANT and found.attempt <= MOST_ATTEMPTS
+    # Of all spellings of a number one is a run's name: `-007` is no run of the second 7.
+    return found if possible and run_name(owner, found.fire_time, found.attempt) == name else None
+
+
+def _by_hand(meta: Json, owner: str, created: Instant) -> Identity:
+    """Return which requested run a Job is: its name is a digest of token and attempt, which its annotations tell."""
+    annotations = meta.get("annotations") or {}
+    asked = _instant(annotations.get(SCHEDULED_TIME))
+    attempt, token = _attempt(annotations.get(ATTEMPT)), annotations.get(REQUEST_ANNOTATION) or ""
+    fire_time = created if asked is None else asked
+    if token and run_name(owner, fire_time, attempt, token) == meta["name"]:
+        return Identity(fire_time, attempt, token)
+    # The annotations were edited or removed. It is still no run of the schedule.
+    return Identity(created, request=meta["name"].removeprefix(f"{owner}-"))
 
 
 def _attempt(text: str | None) -> int:

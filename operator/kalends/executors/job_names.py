@@ -8,14 +8,17 @@ from http import HTTPStatus
 from typing import Any
 
 from kalends.clock import Clock
+from kalends.engine.believing import is_premature
 from kalends.engine.ports import Run, StartRefused
+from kalends.engine.state import Instant
 from kalends.errors import ApiError, Unavailable
-from kalends.executors.job_reports import owner_of
+from kalends.executors.job_identity import controller_of, resource_of
 from kalends.kube.client import ApiClient
 from kalends.kube.lanes import Lane
 from kalends.kube.paths import JOBS, SCHEDULED_JOBS
 from kalends.kube.transport import JsonObject
 from kalends.model import KIND
+from kalends.model.instants import format_instant, parse_instant
 from kalends.model.reasons import Reason
 
 Json = Mapping[str, Any]
@@ -24,6 +27,20 @@ PATIENCE = 300.0
 """Seconds that a Job on its way out may keep its name: pods on a node that is gone take about as long. A collector that
 never comes, or a finalizer that nobody takes away, must not hold a schedule up for ever."""
 REMEMBERED = 1000
+
+
+def refuse_premature(run: Run, created: Instant) -> None:
+    """Refuse a Job under a run's name that was there before the run was due.
+
+    Raises:
+        StartRefused: The operator cannot have created it.
+    """
+    if run.attempt == 1 and not run.request and is_premature(run.fire_time, created):
+        raise StartRefused(
+            Reason.NAME_TAKEN,
+            f"a Job named {run.name} must not be created before {format_instant(run.fire_time)}, but the one that is "
+            f"there was created at {format_instant(created)}",
+        )
 
 
 class Namesakes:
@@ -35,20 +52,26 @@ class Namesakes:
         self._met: OrderedDict[str, float] = OrderedDict()
         """When each Job on its way out was first met, by UID."""
 
-    async def adopt(self, run: Run) -> JsonObject:
+    async def adopt(self, run: Run, *, asked: bool) -> JsonObject:
         """Return the Job that has the name of a run, if it is that run's.
 
-        It is if the resource of this very UID is its controller. It may be on its way out: its run has started, and is
-        not to start again. The name is what counts: annotations may have been edited.
+        It is if this very resource is its controller, and it was not created before the run was due. It may be on its
+        way out: its run has started, and is not to start again. Annotations may have been edited, and do not count.
+
+        Args:
+            run: The run.
+            asked: Whether this process has asked for the Job's creation, and got no answer.
 
         Raises:
-            StartRefused: It is somebody else's, or has been on its way out for too long.
-            Unavailable: It is on its way out, or nobody can tell.
+            StartRefused: It belongs to another owner, was created too early, or has been on its way out for too long.
+            Unavailable: It is on its way out, or cannot be read.
         """
         job = await self._get(JOBS.named(run.ref.namespace, run.name))
-        owner = owner_of(job)
-        if owner is not None and owner["uid"] == run.ref.uid:
+        if resource_of(job) == run.ref:
+            if not asked:
+                refuse_premature(run, parse_instant(job["metadata"]["creationTimestamp"]))
             return job
+        owner = controller_of(job)
         if "deletionTimestamp" in job["metadata"]:
             raise self._await_end(job, run, "is somebody else's, and is being deleted")
         if owner is not None and await self._was_left_behind(owner, run):

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from kalends.engine.ports import RunReport
+from kalends.engine.schedule import OWNER_LABEL, QUEUE_LABEL
 from kalends.engine.state import Instant, Ref
-from kalends.executors.job_identity import identity_of
+from kalends.executors.job_identity import JobKey, controller_of, identity_of, resource_of
 from kalends.executors.job_pods import Termination
 from kalends.executors.results import clean
 from kalends.model.instants import parse_instant
@@ -22,33 +23,40 @@ LONGEST_REASON = 64
 _ENDS = frozenset({"Complete", "Failed"})
 _META = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp")
 _STATUS = (
-    "startTime", "completionTime", "succeeded", "failed", "ready", "uncountedTerminatedPods",
+    "startTime", "completionTime", "active", "succeeded", "failed", "ready", "uncountedTerminatedPods",
     "initContainerStatuses", "containerStatuses",
 )  # fmt: skip
-_CONDITIONS = frozenset({*_ENDS, "PodScheduled"})
+_SUSPENDED = "Suspended"
+_SPEC = ("suspend", "managedBy")
+_CONDITIONS = frozenset({*_ENDS, _SUSPENDED, "PodScheduled"})
 _OUR_ANNOTATIONS = "kalends.dev/"
+_LABELS = (OWNER_LABEL, QUEUE_LABEL)
+_JOB_CONTROLLER = "kubernetes.io/job-controller"
 
 
 def slim(obj: Json) -> dict[str, Any]:
     """Return of a Job or a pod what is read from it here: there may be tens of thousands, and all are kept."""
     meta, status = obj["metadata"], obj.get("status") or {}
     kept = {name: meta[name] for name in _META if name in meta}
-    kept["ownerReferences"] = [one for one in meta.get("ownerReferences") or () if one.get("controller")]
+    controller = controller_of(obj)
+    kept["ownerReferences"] = [] if controller is None else [controller]
+    labels = meta.get("labels") or {}
+    kept["labels"] = {name: labels[name] for name in _LABELS if name in labels}
     annotations = meta.get("annotations") or {}
     kept["annotations"] = {name: text for name, text in annotations.items() if name.startswith(_OUR_ANNOTATIONS)}
     told = {name: status[name] for name in _STATUS if status.get(name)}
     told["conditions"] = [one for one in status.get("conditions") or () if one.get("type") in _CONDITIONS]
-    suspended = (obj.get("spec") or {}).get("suspend")
-    return {"metadata": kept, "spec": {"suspend": True} if suspended else {}, "status": told}
+    spec = obj.get("spec") or {}
+    told_of_spec = {name: spec[name] for name in _SPEC if spec.get(name)}
+    return {"metadata": kept, "spec": told_of_spec, "status": told}
 
 
 @dataclass(frozen=True, slots=True)
 class SeenJob:
     """What is remembered of a Job."""
 
-    uid: str
+    key: JobKey
     version: str
-    name: str
     fire_time: Instant
     attempt: int
     request: str
@@ -63,46 +71,53 @@ class SeenJob:
     had_pods: bool
     begun: bool
     """Whether it says itself that a container of it has run."""
-    suspended: bool
+    suspended: Instant | None
+    """Since when it is suspended, or None while it is not."""
+    queue: str
+    """The queue of Kueue that it waits in, or waited in."""
     leaving: bool
     """Whether it is being deleted."""
+    labelled: bool
+    """Whether it has the label by which Jobs are watched."""
+
+    @property
+    def uid(self) -> str:
+        """The Job's own UID."""
+        return self.key.uid
+
+    @property
+    def name(self) -> str:
+        """The Job's name, which is that of the attempt."""
+        return self.key.name
 
 
-def owner_uid(obj: Json) -> str | None:
-    """Return the UID of the controller that a Job or a pod belongs to."""
-    owner = owner_of(obj)
-    return None if owner is None else str(owner["uid"])
+def see_job(job: Json, resource: Ref | None = None) -> SeenJob | None:
+    """Return what is to be remembered of a Job, or None if it is no run of a ScheduledJob.
 
-
-def owner_of(obj: Json) -> Json | None:
-    """Return the controller that a Job or a pod belongs to, as its owner reference names it."""
-    for owner in obj["metadata"].get("ownerReferences") or ():
-        if owner.get("controller"):
-            found: Json = owner
-            return found
-    return None
-
-
-def see_job(job: Json) -> SeenJob | None:
-    """Return what is to be remembered of a Job, or None if it is not one of ours."""
-    meta, status = job["metadata"], job.get("status") or {}
+    Args:
+        job: The Job.
+        resource: Whose Job it is known to be; by default its controller reference says so.
+    """
+    meta, status, spec = job["metadata"], job.get("status") or {}, job.get("spec") or {}
     created = parse_instant(meta["creationTimestamp"])
-    owner = owner_of(job)
-    identity = None if owner is None else identity_of(meta, owner["name"], created)
+    resource = resource or resource_of(job)
+    identity = None if resource is None else identity_of(meta, resource.name, created)
     if identity is None:
         return None
-    conditions = status.get("conditions") or ()
-    end = next((one for one in conditions if one["type"] in _ENDS and one["status"] == "True"), None)
+    conditions = {one["type"]: one for one in status.get("conditions") or () if one["status"] == "True"}
+    end = next((one for kind, one in conditions.items() if kind in _ENDS), None)
     started = parse_instant(status["startTime"]) if status.get("startTime") else created
     ended = None
     if end is not None:
         ended = parse_instant(status.get("completionTime") or end["lastTransitionTime"])
     had_pods = bool(status.get("succeeded") or status.get("failed"))
     uncounted = status.get("uncountedTerminatedPods") or {}
+    # Pods of a Job that another controller carries out, such as MultiKueue's, are in another cluster: it alone tells.
+    elsewhere = spec.get("managedBy") not in {None, "", _JOB_CONTROLLER}
+    running = status.get("ready") or (elsewhere and status.get("active"))
     return SeenJob(
-        uid=meta["uid"],
+        key=JobKey(meta.get("namespace", ""), meta["name"], meta["uid"]),
         version=meta["resourceVersion"],
-        name=meta["name"],
         fire_time=identity.fire_time,
         attempt=identity.attempt,
         request=identity.request,
@@ -113,10 +128,17 @@ def see_job(job: Json) -> SeenJob | None:
         reason="" if end is None else end.get("reason") or "",
         message="" if end is None else end.get("message") or "",
         had_pods=had_pods,
-        begun=had_pods or bool(status.get("ready") or uncounted.get("succeeded") or uncounted.get("failed")),
-        suspended=bool((job.get("spec") or {}).get("suspend")),
+        begun=had_pods or bool(running or uncounted.get("succeeded") or uncounted.get("failed")),
+        suspended=_suspended_since(conditions, created) if spec.get("suspend") else None,
+        queue=(meta.get("labels") or {}).get(QUEUE_LABEL) or "",
         leaving="deletionTimestamp" in meta,
+        labelled=OWNER_LABEL in (meta.get("labels") or {}),
     )
+
+
+def _suspended_since(conditions: Json, created: Instant) -> Instant:
+    told = (conditions.get(_SUSPENDED) or {}).get("lastTransitionTime")
+    return created if told is None else max(created, parse_instant(told))
 
 
 def report_of(ref: Ref, job: SeenJob, ended: Iterable[Termination]) -> RunReport | None:

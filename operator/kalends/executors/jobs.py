@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from kalends.clock import Clock
 from kalends.engine.ports import JobView, Run, RunReport, StartDeferred, StartRefused
-from kalends.engine.schedule import JobTemplate
+from kalends.engine.schedule import OWNER_LABEL, JobTemplate
 from kalends.engine.state import Ref
 from kalends.errors import ApiError, Unavailable
+from kalends.executors.job_admission import changed_by_admission
 from kalends.executors.job_answers import after_creation, after_dry_run, name_is_taken
 from kalends.executors.job_body import job_body
-from kalends.executors.job_names import Namesakes
-from kalends.executors.job_reports import SeenJob, owner_uid, see_job
+from kalends.executors.job_identity import resource_of
+from kalends.executors.job_names import Namesakes, refuse_premature
+from kalends.executors.job_reports import SeenJob, see_job
 from kalends.executors.seen_jobs import SeenJobs
 from kalends.executors.unanswered import Unanswered
 from kalends.kube.client import ApiClient
@@ -25,28 +28,34 @@ from kalends.model.reasons import Reason
 
 Json = Mapping[str, Any]
 
+NOT_TO_FOLLOW = "an admission policy changed {} of the Job, which Kalends cannot follow then"
+MADE_REMEMBERED = 10_000
+"""How many Jobs this process remembers to have created."""
+
 
 class JobsExecutor:
-    """Creates Jobs, and knows those that there are from what the informers show it."""
+    """Creates Jobs, and knows from the informers which Jobs exist."""
 
     outlives_us = True
 
     def __init__(self, client: ApiClient, clock: Clock) -> None:
         self._client = client
-        self._seen = SeenJobs(clock)
+        self._seen = SeenJobs()
         self._namesakes = Namesakes(client, clock)
         self._unanswered = Unanswered(client)
-        self._changed: Callable[[str], None] = lambda _uid: None
+        self._made: OrderedDict[str, None] = OrderedDict()
+        """UIDs of Jobs that this process has created, the latest ones."""
+        self._unusable: dict[tuple[Ref, str], tuple[JsonObject, str]] = {}
+        """Jobs that admission has changed so that they cannot be followed, and whose deletion has failed."""
         self.synced = False
         self.learn: Callable[[JsonObject], None] = lambda job: self.job_changed("ADDED", job)
         """Shows a Job that was just created to whoever follows Jobs: only who knows of it can tell when it is gone."""
 
     def bind(
-        self, report: Callable[[RunReport], None], changed: Callable[[str], None], freed: Callable[[], None]
+        self, report: Callable[[RunReport], None], changed: Callable[[Ref], None], freed: Callable[[], None]
     ) -> None:
-        """Tell it whom to tell of Jobs that changed."""
+        """Set where to report resources whose Jobs changed."""
         del report, freed  # how a run ended is read from its Job, and there is always room for one more
-        self._changed = changed
         self._seen.changed = changed
 
     def free_slots(self) -> int:
@@ -64,38 +73,76 @@ class JobsExecutor:
             StartRefused: It would refuse every Job made from it.
             Unavailable: It cannot be asked now.
         """
-        template = _template(run)
+        body = job_body(run, _template(run))
         try:
-            await self._client.create(_path(run.ref), job_body(run, template), dry_run=True, lane=Lane.STATUS)
+            answer = await self._client.create(_path(run.ref), body, dry_run=True, lane=Lane.STATUS)
         except ApiError as error:
             meaning = after_dry_run(error, run)
             if meaning is not None:
                 raise meaning from error
+            return
+        changed = changed_by_admission(body, answer)
+        if changed:
+            raise StartRefused(Reason.INVALID_JOB_TEMPLATE, f"spec.jobTemplate: {NOT_TO_FOLLOW.format(changed)}")
 
     async def start(self, run: Run) -> None:
-        """Create the Job of a run, or adopt the one that is there if it is ours.
+        """Create the Job of a run, or adopt the one that is there if it is the run's.
 
         A Job that was seen to be there, and is gone, is not created again: its run has started once.
 
         Raises:
-            StartRefused: The API server refuses the Job itself, or its name is somebody else's.
+            StartRefused: The API server refuses the Job itself, its name is taken, or admission changes what it is.
             StartDeferred: It cannot be created now, and does not exist.
             Unavailable: It cannot be created now; whether it exists is unknown.
         """
-        template = _template(run)
-        if self._seen.was_there(run.ref.uid, run.name):
+        body = job_body(run, _template(run))
+        await self._delete_unusable(run)
+        known = self._seen.find(run.ref, run.name)
+        if known is not None and known.uid not in self._made:
+            refuse_premature(run, known.created)
+        if known is not None or self._seen.is_gone(run.ref, run.name):
             return
         await self._insist_on_no_other(run)
         try:
             # Not repeated by the client: what is wanted may be another Job by then, or none.
-            job = await self._client.create(_path(run.ref), job_body(run, template), repeat=False, lane=Lane.CREATE)
+            job = await self._client.create(_path(run.ref), body, repeat=False, lane=Lane.CREATE)
         except ApiError as error:
             self._unanswered.note(run, error)
             if not name_is_taken(error):
                 raise after_creation(error, run, may_exist=self._unanswered.includes(run)) from error
-            job = await self._namesakes.adopt(run)
+            job = await self._namesakes.adopt(run, asked=self._unanswered.includes(run))
         self._unanswered.settle(run)
+        changed = changed_by_admission(body, job)
+        if changed:
+            self._unusable[run.ref, run.name] = job, changed
+            await self._delete_unusable(run)
+        self._remember_made(job)
         self.learn(job)
+
+    def _remember_made(self, job: JsonObject) -> None:
+        self._made[job["metadata"]["uid"]] = None
+        while len(self._made) > MADE_REMEMBERED:
+            self._made.popitem(last=False)
+
+    async def _delete_unusable(self, run: Run) -> None:
+        """Delete a Job that cannot be followed: another run must not start beside it, and nobody would see it end.
+
+        Raises:
+            StartRefused: It was there, and is deleted.
+            Unavailable: It cannot be deleted now.
+        """
+        found = self._unusable.get((run.ref, run.name))
+        if found is None:
+            return
+        job, changed = found
+        meta = job["metadata"]
+        try:
+            await self._client.delete(_named(run.ref, meta["name"]), uid=meta["uid"], lane=Lane.CREATE)
+        except ApiError as error:
+            if error.status != HTTPStatus.CONFLICT:  # then it is gone, and the name is another Job's
+                raise Unavailable(str(error), error.retry_after) from error
+        del self._unusable[run.ref, run.name]
+        raise StartRefused(Reason.JOB_REFUSED, f"{NOT_TO_FOLLOW.format(changed)}: it was deleted")
 
     async def _insist_on_no_other(self, run: Run) -> None:
         """Look for Jobs of the same resource whose creation got no answer.
@@ -106,23 +153,41 @@ class JobsExecutor:
         if not self._unanswered.others(run):
             return
         found = await self._unanswered.look_for_others(run)
-        ours = [job for job in found if owner_uid(job) == run.ref.uid]
+        ours = [job for job in found if resource_of(job) == run.ref]
         for job in ours:
             self.learn(job)
         if ours:
             raise Unavailable(f"{ours[0]['metadata']['name']}, whose creation got no answer, is there")
         raise StartDeferred("a Job whose creation got no answer had to be looked for, and is not there")
 
-    def views(self, uid: str) -> Sequence[JobView] | None:
+    def views(self, ref: Ref) -> Sequence[JobView] | None:
         """Return the Jobs of a resource, or None until all Jobs have been listed."""
-        return self._seen.views(uid) if self.synced else None
+        return self._seen.views(ref) if self.synced else None
+
+    def is_gone(self, ref: Ref, job: str) -> bool:
+        """Return whether a Job is known not to be there."""
+        return self._seen.is_gone(ref, job)
+
+    async def look(self, ref: Ref, job: str) -> None:
+        """Read a Job that no watch shows: it may be there without its label.
+
+        Raises:
+            Unavailable: It cannot be read now.
+        """
+        found = await self._read(job, ref)
+        if found is not None and OWNER_LABEL in (found["metadata"].get("labels") or {}):
+            self.learn(found)  # its label is back, or the watch lags behind
+        if found is not None:
+            self._seen.job_read(ref, found)
+        if found is None or self._seen.find(ref, job) is None:
+            self._seen.job_missing(ref, job)
 
     def job_changed(self, event: str, job: Json) -> None:
-        """Take note of a Job as it now is."""
+        """Receive the current state of a Job."""
         self._seen.job_changed(event, job)
 
     def pod_changed(self, event: str, pod: Json) -> None:
-        """Take note of what a pod of ours tells."""
+        """Receive the current state of a pod."""
         self._seen.pod_changed(event, pod)
 
     async def delete(self, ref: Ref, job: str) -> None:
@@ -131,7 +196,7 @@ class JobsExecutor:
         Raises:
             Unavailable: It cannot be deleted now.
         """
-        known = self._seen.find(ref.uid, job)
+        known = self._seen.find(ref, job)
         if known is None:
             return
         try:
@@ -139,7 +204,7 @@ class JobsExecutor:
         except ApiError as error:
             if error.status != HTTPStatus.CONFLICT:  # then another Job has the name by now, and is none of our business
                 raise Unavailable(str(error)) from error
-        self._seen.forget(ref.uid, job, known.uid)
+        self._seen.forget(ref, known)
 
     async def cancel(self, run_name: str, ref: Ref, reason: Reason) -> None:
         """Delete the Job of a run, so that it goes only after its pods. A run that has ended is let be.
@@ -170,12 +235,11 @@ class JobsExecutor:
         if was_there:
             self._seen.leaves(job)
         else:
-            self._seen.forget(ref.uid, run_name, job.uid)
-            self._changed(ref.uid)
+            self._seen.job_missing(ref, run_name)
 
     async def _job_to_delete(self, run_name: str, ref: Ref) -> SeenJob | None:
         """Return the Job of a run, unless it is not there, or has ended, or is on its way out."""
-        known = self._seen.find(ref.uid, run_name)
+        known = self._seen.find(ref, run_name)
         if known is None:
             # What was created a moment ago by another process may not have been seen yet.
             job = await self._read(run_name, ref)
@@ -189,7 +253,9 @@ class JobsExecutor:
             self.learn(job)
 
     async def _read(self, run_name: str, ref: Ref) -> JsonObject | None:
-        """Return the Job of a run as it is now, or None where there is none that is the resource's own.
+        """Return the Job of a run as it is now, or None if there is none that belongs to the resource.
+
+        A Job that is known stays the resource's if its controller reference is taken away: it has the same UID.
 
         Raises:
             Unavailable: It cannot be read now.
@@ -200,7 +266,9 @@ class JobsExecutor:
             if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise Unavailable(str(error)) from error
-        return job if owner_uid(job) == ref.uid else None
+        known = self._seen.find(ref, run_name)
+        is_known = known is not None and known.uid == job["metadata"]["uid"]
+        return job if is_known or resource_of(job) == ref else None
 
     async def close(self, grace: float) -> None:
         """Do nothing: Jobs go on without us."""

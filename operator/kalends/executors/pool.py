@@ -143,7 +143,7 @@ class PoolExecutor:
         self._freed: Callable[[], None] = lambda: None
 
     def bind(
-        self, report: Callable[[RunReport], None], changed: Callable[[str], None], freed: Callable[[], None]
+        self, report: Callable[[RunReport], None], changed: Callable[[Ref], None], freed: Callable[[], None]
     ) -> None:
         """Tell it where to report. A report says that a worker is free, too, unless its worker is stuck."""
         del changed  # there are no Jobs here

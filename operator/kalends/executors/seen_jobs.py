@@ -1,4 +1,8 @@
-"""The Jobs that there are, as far as the informers, and answers to our own requests, have told."""
+"""The Jobs of each ScheduledJob, as the informers and the answers to our own requests have shown them.
+
+What the engine is shown of a Job is made when the Job or one of its pods changes, and kept: a look at a resource costs
+the same whether its Jobs are new or have been there for a year.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from kalends.clock import Clock
-from kalends.engine.ports import JobView
+from kalends.engine.ports import Admission, JobView
 from kalends.engine.state import Instant, Ref
-from kalends.executors.job_pods import SeenPod, newest_wait, see_pod
-from kalends.executors.job_reports import SeenJob, owner_of, owner_uid, report_of, see_job
+from kalends.executors.job_identity import job_of, resource_of
+from kalends.executors.job_reports import SeenJob, report_of, see_job
+from kalends.executors.seen_pods import SeenPods
+from kalends.kube.informer import is_later
 
 Json = Mapping[str, Any]
 Grave = TypeVar("Grave")
@@ -19,51 +24,217 @@ Grave = TypeVar("Grave")
 PODS_GRACE = 1.0
 """Seconds that the pods of a Job that has ended get to tell how: they are seen over a watch of their own."""
 LINGERING = 60.0
-"""Seconds that a Job that had ended is shown after somebody deleted it, as one that cleans up after itself is at once:
-how it ended is still to be recorded."""
+"""Seconds that a Job that had ended is shown after its deletion, as Jobs that clean up after themselves are deleted at
+once: how it ended is still to be recorded."""
+LOOK_AGAIN = 15.0
+"""Seconds between two reads of a Job that no watch shows any more, as its label was taken away."""
+SUSPENDED_AT_ONCE = 60
+"""Seconds after its creation within which a Job that is created suspended is noted as such by its controller."""
 TOMBSTONES = 10_000
-"""How many Jobs that were deleted are remembered: older news of them must not bring them back."""
+"""How many deleted Jobs are remembered: older news of them must not bring them back."""
 
 
 class SeenJobs:
-    """Jobs by the UID of their resource and by name, and what the pods of each tell."""
+    """Jobs by their resource and by name.
 
-    def __init__(self, clock: Clock) -> None:
-        self.changed: Callable[[str], None] = lambda _uid: None
-        self._clock = clock
-        self._jobs: dict[str, dict[str, SeenJob]] = {}
-        self._refs: dict[str, Ref] = {}
-        self._by_uid: dict[str, tuple[str, str]] = {}
-        """The UID of its resource and its name, by the UID of a Job."""
-        self._pods: dict[str, dict[str, SeenPod]] = {}
-        self._begun: set[str] = set()
-        """UIDs of Jobs of which a container was seen to have run, though its pod may be gone by now."""
+    A Job is filed under the resource that its controller reference names, in the Job's own namespace: what claims to
+    belong to a resource of another namespace is filed where no resource looks.
+    """
+
+    def __init__(self) -> None:
+        self.changed: Callable[[Ref], None] = lambda _ref: None
+        self._jobs: dict[Ref, dict[str, SeenJob]] = {}
+        self._views: dict[Ref, dict[str, JobView]] = {}
+        self._resources: dict[str, Ref] = {}
+        """The resource of a Job, by the UID of the Job."""
+        self._pods = SeenPods()
         self._leaving: set[str] = set()
         """UIDs of Jobs that we have deleted in the foreground, and that have not been seen to go."""
-        self._ended_at: dict[str, float] = {}
+        self._patience: dict[str, bool] = {}
+        """By the UID of a Job that has ended and whose pods have not told how: whether they had time enough."""
+        self._unsure: set[str] = set()
+        """UIDs of Jobs that left the watch without an end: deleted, or without their label. They are to be read."""
+        self._unfollowed: set[str] = set()
+        """UIDs of Jobs that were read since and go on: no watch shows them."""
+        self._disowned: set[str] = set()
+        """UIDs of Jobs whose controller reference was taken away, or changed."""
         self._deleted: OrderedDict[str, None] = OrderedDict()
-        self._gone: OrderedDict[tuple[str, str], None] = OrderedDict()
-        """UIDs of resources and names of Jobs of theirs that were there once."""
+        self._gone: OrderedDict[tuple[Ref, str], None] = OrderedDict()
+        """Resources and names of Jobs of theirs that were there once."""
 
-    def find(self, uid: str, name: str) -> SeenJob | None:
+    # -- what is known
+
+    def find(self, ref: Ref, name: str) -> SeenJob | None:
         """Return a Job of a resource."""
-        return self._jobs.get(uid, {}).get(name)
+        return self._jobs.get(ref, {}).get(name)
 
-    def was_there(self, uid: str, name: str) -> bool:
-        """Return whether a Job of a resource is there, or was: its run has started, whatever became of it."""
-        return self.find(uid, name) is not None or (uid, name) in self._gone
+    def is_gone(self, ref: Ref, name: str) -> bool:
+        """Return whether a Job of a resource was there once, or was looked for, and is not there."""
+        return (ref, name) in self._gone and self.find(ref, name) is None
 
-    def views(self, uid: str) -> Sequence[JobView]:
+    def views(self, ref: Ref) -> Sequence[JobView]:
         """Return the Jobs of a resource."""
-        jobs = self._jobs.get(uid)
-        return () if not jobs else tuple(self._view(uid, job) for job in jobs.values())
+        return tuple(self._views.get(ref, {}).values())
 
-    def _view(self, uid: str, job: SeenJob) -> JobView:
-        pods = self._pods.get(job.uid, {})
-        ended = [one for pod in pods.values() for one in pod.ended]
+    def has_begun(self, job: SeenJob) -> bool:
+        """Return whether a container of it was ever seen to run."""
+        return job.begun or self._pods.has_begun(job.key)
+
+    def leaves(self, job: SeenJob) -> None:
+        """Note that its deletion has begun, before that is seen."""
+        self._leaving.add(job.uid)
+        ref = self._resources.get(job.uid)
+        if ref is not None:
+            self._show(ref, job)
+
+    def is_leaving(self, job: SeenJob) -> bool:
+        """Return whether it is being deleted."""
+        return job.leaving or job.uid in self._leaving
+
+    # -- what the watch of Jobs tells
+
+    def job_changed(self, event: str, job: Json) -> None:
+        """Receive the current state of a Job. Older news than what is known changes nothing."""
+        uid = job["metadata"]["uid"]
+        known_of = self._resources.get(uid)
+        # A Job that is known to be a resource's stays that: its UID is the same, whatever became of its references.
+        seen = see_job(job, known_of)
+        ref = known_of or resource_of(job)
+        if seen is None or ref is None:
+            return
+        if event == "DELETED":
+            self._depart(ref, seen)
+        elif self._is_current(ref, seen) and (uid not in self._unsure or self._is_new(ref, seen)):
+            self._unfollowed.discard(uid)
+            self._disowned.discard(uid)
+            if resource_of(job) != ref:
+                self._disowned.add(uid)
+            self._remember(ref, seen)
+
+    def job_read(self, ref: Ref, job: Json) -> None:
+        """Receive a Job of a resource that was read by name. Without its label no watch shows it: it is read again."""
+        seen = see_job(job, ref)
+        if seen is None or not self._is_current(ref, seen):
+            return
+        if not seen.labelled:
+            self._unfollowed.add(seen.uid)
+            asyncio.get_running_loop().call_later(LOOK_AGAIN, self._doubt, ref, seen)
+        self._remember(ref, seen)
+
+    def job_missing(self, ref: Ref, name: str) -> None:
+        """Note that a Job that was looked for is not there."""
+        known = self.find(ref, name)
+        if known is not None:
+            self.forget(ref, known)
+        _bury(self._gone, (ref, name))
+        self.changed(ref)
+
+    def _is_current(self, ref: Ref, seen: SeenJob) -> bool:
+        known = self.find(ref, seen.name)
+        return seen.uid not in self._deleted and (known is None or known.uid != seen.uid or not _newer(known, seen))
+
+    def _is_new(self, ref: Ref, seen: SeenJob) -> bool:
+        known = self.find(ref, seen.name)
+        return known is None or known.uid != seen.uid or _newer(seen, known)
+
+    def _remember(self, ref: Ref, seen: SeenJob) -> None:
+        known = self.find(ref, seen.name)
+        if known is not None and known.uid != seen.uid:
+            self.forget(ref, known)
+        self._jobs.setdefault(ref, {})[seen.name] = seen
+        self._resources[seen.uid] = ref
+        self._unsure.discard(seen.uid)
+        if seen.begun:
+            self._pods.job_begins(seen.key)
+        self._show(ref, seen)
+
+    def _depart(self, ref: Ref, seen: SeenJob) -> None:
+        """Let a Job go that has left the watch.
+
+        One that had ended is shown for a while, as its end is still to be recorded. One that was not being deleted may
+        have lost its label instead, and run on.
+        """
+        known = self.find(ref, seen.name)
+        if known is None or known.uid != seen.uid:
+            _bury(self._deleted, seen.uid)
+            _bury(self._gone, (ref, seen.name))
+            return
+        if seen.ended is not None or known.ended is not None:
+            ended = seen if seen.ended is not None else known
+            self._jobs[ref][seen.name] = ended
+            self._show(ref, ended)
+            asyncio.get_running_loop().call_later(LINGERING, self._let_go, ref, ended)
+        elif self.is_leaving(seen) or self.is_leaving(known):
+            self.forget(ref, seen)
+            self.changed(ref)
+        else:
+            self._unsure.add(seen.uid)
+            self._show(ref, known)
+
+    def _doubt(self, ref: Ref, job: SeenJob) -> None:
+        """Have a Job read again that no watch shows, unless it has ended."""
+        known = self.find(ref, job.name)
+        if job.uid in self._unfollowed and known is not None and known.ended is None:
+            self._unsure.add(job.uid)
+            self._show(ref, known)
+
+    def _let_go(self, ref: Ref, seen: SeenJob) -> None:
+        known = self.find(ref, seen.name)
+        if known is not None and known.uid == seen.uid:
+            self.forget(ref, seen)
+            self.changed(ref)
+
+    def forget(self, ref: Ref, job: SeenJob) -> None:
+        """Drop a Job that is gone."""
+        jobs = self._jobs.get(ref, {})
+        known = jobs.get(job.name)
+        if known is not None and known.uid == job.uid:
+            del jobs[job.name]
+            self._views[ref].pop(job.name, None)
+        if not jobs:
+            self._jobs.pop(ref, None)
+            self._views.pop(ref, None)
+        self._resources.pop(job.uid, None)
+        self._pods.forget(job.key)
+        self._patience.pop(job.uid, None)
+        for marked in (self._leaving, self._unsure, self._unfollowed, self._disowned):
+            marked.discard(job.uid)
+        _bury(self._deleted, job.uid)
+        _bury(self._gone, (ref, job.name))
+
+    # -- what the watch of pods tells
+
+    def pod_changed(self, event: str, pod: Json) -> None:
+        """Receive the current state of a pod. It may be seen before its Job is."""
+        key = job_of(pod)
+        if key is None or key.uid in self._deleted:
+            return
+        ref = self._resources.get(key.uid)
+        job = None if ref is None else self.find(ref, key.name)
+        if job is not None and job.key != key:
+            return  # a pod of another namespace, or one that names its Job wrongly
+        self._pods.pod_changed(key, event, pod, job_is_known=job is not None)
+        if ref is not None and job is not None:
+            self._show(ref, job)
+
+    # -- what is shown of it
+
+    def _show(self, ref: Ref, job: SeenJob) -> None:
+        """Make what the engine is shown of a Job, and say that it has changed if it has."""
+        if self.find(ref, job.name) != job:
+            return
+        views = self._views.setdefault(ref, {})
+        before, after = views.get(job.name), self._view(ref, job)
+        views[job.name] = after
+        if before != after:
+            self.changed(ref)
+
+    def _view(self, ref: Ref, job: SeenJob) -> JobView:
         report = None
-        if job.ended is not None and (ended or not job.had_pods or not self._may_still_tell(uid, job)):
-            report = report_of(self._refs.get(uid) or Ref("", "", uid), job, ended)
+        if job.ended is not None:
+            ended = self._pods.terminations(job.key)
+            if ended or not job.had_pods or not self._may_still_tell(ref, job):
+                report = report_of(ref, job, ended)
         pending_since, pending_message = self._pending(job)
         return JobView(
             job.name,
@@ -75,127 +246,36 @@ class SeenJobs:
             pending_since=pending_since,
             pending_message=pending_message,
             leaving=self.is_leaving(job),
+            admission=self._admission(job),
+            unsure=job.uid in self._unsure,
+            altered=job.uid in self._unfollowed or job.uid in self._disowned,
         )
 
-    def _may_still_tell(self, uid: str, job: SeenJob) -> bool:
-        now = self._clock.monotonic()
-        since = self._ended_at.get(job.uid)
-        if since is None:
-            self._ended_at[job.uid] = now
-            asyncio.get_running_loop().call_later(PODS_GRACE + 0.01, self.changed, uid)
-            return True
-        return now - since < PODS_GRACE
+    def _may_still_tell(self, ref: Ref, job: SeenJob) -> bool:
+        if job.uid not in self._patience:
+            self._patience[job.uid] = False
+            asyncio.get_running_loop().call_later(PODS_GRACE, self._stop_waiting, ref, job)
+        return not self._patience[job.uid]
 
-    def has_begun(self, job: SeenJob) -> bool:
-        """Return whether a container of it was ever seen to run."""
-        return job.begun or job.uid in self._begun
-
-    def leaves(self, job: SeenJob) -> None:
-        """Take note that its deletion has begun, before that is seen."""
-        self._leaving.add(job.uid)
-
-    def is_leaving(self, job: SeenJob) -> bool:
-        """Return whether it is being deleted."""
-        return job.leaving or job.uid in self._leaving
+    def _stop_waiting(self, ref: Ref, job: SeenJob) -> None:
+        known = self.find(ref, job.name)
+        if known is not None and known.uid == job.uid:
+            self._patience[job.uid] = True
+            self._show(ref, known)
 
     def _pending(self, job: SeenJob) -> tuple[Instant | None, str]:
         """Return since when a Job waits for a first container to run, and for what."""
-        if job.ended is not None or job.suspended or self.has_begun(job):
+        if job.ended is not None or job.suspended is not None or self.has_begun(job):
             return None, ""
-        return job.started, newest_wait(self._pods.get(job.uid, {}).values())
+        return job.started, self._pods.wait(job.key)
 
-    def _telling(self, job: SeenJob | None) -> object:
-        """Return what of a Job decides: whoever listens is told when it changes."""
-        return None if job is None else (job.ended, job.attempt, job.request, job.fire_time, *self._pending(job))
-
-    def job_changed(self, event: str, job: Json) -> None:
-        """Take note of a Job as it now is. Older news than what is known changes nothing."""
-        uid = owner_uid(job)
-        seen = see_job(job)
-        if uid is None or seen is None:
-            return
-        known = self.find(uid, seen.name)
-        if event == "DELETED":
-            self._depart(uid, seen, known)
-            return
-        if seen.uid in self._deleted or (known is not None and known.uid == seen.uid and not _newer(seen, known)):
-            return
-        before = self._telling(known)
-        if known is not None and known.uid != seen.uid:
-            self.forget(uid, known.name, known.uid)
-        self._remember(uid, seen, job)
-        if known is None or before != self._telling(seen):
-            self.changed(uid)
-
-    def _remember(self, uid: str, seen: SeenJob, job: Json) -> None:
-        self._jobs.setdefault(uid, {})[seen.name] = seen
-        self._by_uid[seen.uid] = (uid, seen.name)
-        if seen.begun:
-            self._begun.add(seen.uid)
-        owner = owner_of(job)
-        if owner is not None:
-            self._refs[uid] = Ref(job["metadata"]["namespace"], owner["name"], uid)
-
-    def _depart(self, uid: str, seen: SeenJob, known: SeenJob | None) -> None:
-        """Let go of a Job that was deleted: at once, or in a while if there is an end to tell."""
-        if seen.ended is None or known is None or known.uid != seen.uid:
-            self.forget(uid, seen.name, seen.uid)
-        else:
-            self._jobs[uid][seen.name] = seen
-            asyncio.get_running_loop().call_later(LINGERING, self._let_go, uid, seen)
-        self.changed(uid)
-
-    def _let_go(self, uid: str, seen: SeenJob) -> None:
-        known = self.find(uid, seen.name)
-        if known is not None and known.uid == seen.uid:
-            self.forget(uid, seen.name, seen.uid)
-            self.changed(uid)
-
-    def forget(self, uid: str, name: str, job_uid: str) -> None:
-        """Let go of a Job that is not there any more."""
-        jobs = self._jobs.get(uid, {})
-        known = jobs.get(name)
-        if known is not None and known.uid == job_uid:
-            del jobs[name]
-        if not jobs:
-            self._jobs.pop(uid, None)
-            self._refs.pop(uid, None)
-        self._by_uid.pop(job_uid, None)
-        self._pods.pop(job_uid, None)
-        self._begun.discard(job_uid)
-        self._leaving.discard(job_uid)
-        self._ended_at.pop(job_uid, None)
-        _bury(self._deleted, job_uid)
-        _bury(self._gone, (uid, name))
-
-    def pod_changed(self, event: str, pod: Json) -> None:
-        """Take note of what a pod of ours tells. It may be seen before its Job is."""
-        job_uid = owner_uid(pod)
-        if job_uid is None or job_uid in self._deleted:
-            return
-        uid, name = self._by_uid.get(job_uid, ("", ""))
-        job = self.find(uid, name)
-        before = self._telling(job)
-        news = self._note(job_uid, see_pod(pod), gone=event == "DELETED", kept=job is not None)
-        # How a Job ended may have waited for this.
-        if before != self._telling(job) or (news and job_uid in self._ended_at):
-            self.changed(uid)
-
-    def _note(self, job_uid: str, seen: SeenPod, *, gone: bool, kept: bool) -> bool:
-        """Remember a pod, for as long as it or its Job is there; return whether it tells the first of an end."""
-        pods = self._pods.setdefault(job_uid, {})
-        known = pods.pop(seen.name, None)
-        if seen.begun:
-            self._begun.add(job_uid)
-        if not gone:
-            pods[seen.name] = seen
-        elif kept and seen.ended:
-            pods[seen.name] = SeenPod(seen.name, seen.created, seen.ended, seen.begun)
-        if not pods:
-            del self._pods[job_uid]
-        if gone and not kept:
-            self._begun.discard(job_uid)
-        return bool(seen.ended) and (known is None or not known.ended)
+    def _admission(self, job: SeenJob) -> Admission | None:
+        """Return since when a Job is suspended, and in which queue, or None while it is not."""
+        if job.ended is not None or job.suspended is None:
+            return None
+        # The controller notes at once that a Job is suspended from the start. A later note means that it was not.
+        again = self.has_begun(job) or job.suspended > job.created + SUSPENDED_AT_ONCE
+        return Admission(job.suspended, job.queue, again=again)
 
 
 def _bury(graves: OrderedDict[Grave, None], gone: Grave) -> None:
@@ -204,7 +284,5 @@ def _bury(graves: OrderedDict[Grave, None], gone: Grave) -> None:
         graves.popitem(last=False)
 
 
-def _newer(seen: SeenJob, known: SeenJob) -> bool:
-    if seen.version.isdecimal() and known.version.isdecimal():
-        return int(seen.version) > int(known.version)
-    return seen.version != known.version
+def _newer(one: SeenJob, other: SeenJob) -> bool:
+    return is_later(one.version, other.version)

@@ -53,7 +53,7 @@ class FencedPool:
         return self._pool.outlives_us
 
     def bind(
-        self, report: Callable[[RunReport], None], changed: Callable[[str], None], freed: Callable[[], None]
+        self, report: Callable[[RunReport], None], changed: Callable[[Ref], None], freed: Callable[[], None]
     ) -> None:
         """Tell it where to report."""
         self._pool.bind(report, changed, freed)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kalends.engine.ports import Decided, Delayed, Ended, Notice, Removed, Retried, Turned, Verdict
+from kalends.engine.ports import Decided, Delayed, Ended, Notice, OddJob, Removed, Retried, Turned, Verdict
 from kalends.engine.state import Ref
 from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
@@ -58,6 +58,8 @@ def telling_of(notice: Notice, *, success_too: bool = False) -> Telling | None: 
             return Telling(report.ref, Reason.RUN_RETRIED, note, warning=True)
         case Removed():
             return Telling(notice.ref, Reason.SCHEDULE_DELETED, notice.message, warning=False)
+        case OddJob():
+            return Telling(notice.ref, notice.reason, notice.message, warning=True)
         case Delayed():
             return Telling(notice.ref, Reason.DELAYED, f"not done yet, tried again: {notice.message}", warning=True)
         case Turned():
@@ -138,6 +140,8 @@ def _log(notice: Notice) -> None:
             )
         case Removed():
             log.info("%s: deleted%s", notice.ref.key, _because(notice.message))
+        case OddJob():
+            log.warning("%s: %s%s", notice.ref.key, notice.reason, _because(notice.message))
         case Turned():
             level = logging.INFO if notice.ready else logging.WARNING
             log.log(level, "%s: %s%s", notice.ref.key, notice.reason, _because(notice.message))

@@ -119,8 +119,11 @@ class ApiClient:
         repeat: bool = True,
         lane: Lane | None = None,
     ) -> JsonObject:
-        """Create an object in the collection at ``path``, or only let the server check it; return it as created."""
-        params = {"dryRun": "All"} if dry_run else NOTHING
+        """Create an object in the collection at ``path``, or only let the server check it; return it as created.
+
+        A check is strict: fields that the server does not know are errors in it. The creation itself ignores them.
+        """
+        params = {"dryRun": "All", "fieldValidation": "Strict"} if dry_run else NOTHING
         return await self.request("POST", path, body=body, params=params, repeat=repeat, lane=lane)
 
     async def merge_patch(self, path: str, body: Mapping[str, Any], *, lane: Lane | None = None) -> JsonObject:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +22,21 @@ class Resource:
     def collection(self, namespace: str | None = None) -> str:
         """Return the path of all of them, in one namespace or everywhere."""
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
-        return f"{root}/namespaces/{namespace}/{self.plural}" if namespace else f"{root}/{self.plural}"
+        return f"{root}/namespaces/{_segment(namespace)}/{self.plural}" if namespace else f"{root}/{self.plural}"
 
     def named(self, namespace: str | None, name: str, subresource: str | None = None) -> str:
         """Return the path of one of them, or of a subresource such as ``status``."""
-        path = f"{self.collection(namespace)}/{name}"
+        path = f"{self.collection(namespace)}/{_segment(name)}"
         return f"{path}/{subresource}" if subresource else path
+
+
+def _segment(name: str) -> str:
+    """Return a name as one segment of a path: a slash, a question mark or a dot segment in it changes no other part.
+
+    Names of objects may come from a status that somebody edited.
+    """
+    quoted = quote(name, safe="")
+    return quoted.replace(".", "%2E") if quoted in {".", ".."} else quoted
 
 
 SCHEDULED_JOBS = Resource("kalends.dev", "v1alpha1", "scheduledjobs")
@@ -45,9 +55,9 @@ def resource_name(collection: str) -> str:
 def item_path(collection: str, namespace: str | None, name: str) -> str:
     """Return the path of an object of a collection, which may be that of all namespaces."""
     if namespace is None or "/namespaces/" in collection:
-        return f"{collection}/{name}"
+        return f"{collection}/{_segment(name)}"
     root, _, plural = collection.rpartition("/")
-    return f"{root}/namespaces/{namespace}/{plural}/{name}"
+    return f"{root}/namespaces/{_segment(namespace)}/{plural}/{_segment(name)}"
 
 
 def resource_label(path: str) -> str:

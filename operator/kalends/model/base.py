@@ -61,6 +61,14 @@ Flag = Annotated[bool, Field(strict=True)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 """A name of a Kubernetes object, or a dotted name of a task."""
 
+ObjectName = Annotated[
+    str,
+    StringConstraints(
+        min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+    ),
+]
+"""A name that the API server would give to an object (RFC 1123): it becomes part of a URL."""
+
 Alias = Annotated[str, StringConstraints(min_length=1, max_length=63)]
 """A short name that the operator's settings define."""
 

@@ -7,6 +7,8 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
+FIRST_INSTANT = -62_135_596_800
+"""The first second of the year 1."""
 LAST_INSTANT = 253_402_300_799
 """The last second of the year 9999."""
 
@@ -30,8 +32,12 @@ def parse_instant(text: str) -> int:
 
 
 def format_instant(instant: int) -> str:
-    """Return the instant as Kubernetes writes its times: ``2027-01-01T00:00:00Z``."""
+    """Return the instant as Kubernetes writes its times: ``2027-01-01T00:00:00Z``.
+
+    An instant outside the years 1 to 9999 is written as the nearest one within: RFC 3339 has no other.
+    """
     # strftime's %Y does not pad the years before 1000 on every platform.
+    instant = min(max(instant, FIRST_INSTANT), LAST_INSTANT)
     return datetime.fromtimestamp(instant, UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 

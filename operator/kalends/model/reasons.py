@@ -38,6 +38,10 @@ class Reason(StrEnum):
     # LastRunSucceeded: how the last run ended.
     RUN_SUCCEEDED = "RunSucceeded"  # also an Event, where the settings ask for it
 
+    # JobsIgnored, JobRelabelled: also Events.
+    UNEXPECTED_JOB = "UnexpectedJob"  # a Job claims to be a run that was not due, or not asked for
+    IDENTITY_CHANGED = "IdentityChanged"  # the label or the controller reference of an active Job was changed
+
     # Refusals: why a due fire time got no run.
     DEADLINE_EXCEEDED = "DeadlineExceeded"  # later than startingDeadlineSeconds when it was decided
     WAITED_TOO_LONG = "WaitedTooLong"  # decided in time, but its pool or its queue let it start too late

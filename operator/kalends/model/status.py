@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, StringConstraints, ValidationError
 
 from kalends.errors import InvalidStatus
-from kalends.model.base import Alias, Count, Line, Name, Wire, Word, listed_by
+from kalends.model.base import Alias, Count, Line, Name, ObjectName, Wire, Word, listed_by
 from kalends.model.instants import Instant
 from kalends.model.spec import MOST_QUEUED
 
@@ -29,6 +29,10 @@ class ConditionType(StrEnum):
     """Nothing will be done until somebody mends the resource (kstatus)."""
     LAST_RUN_SUCCEEDED = "LastRunSucceeded"
     """How the last finished run ended. A failing run does not un-ready its schedule."""
+    JOBS_IGNORED = "JobsIgnored"
+    """There are Jobs that claim to be runs of this resource, and that it has not created."""
+    JOB_RELABELLED = "JobRelabelled"
+    """A Job of an active run has lost its label, or its controller reference, and is followed by name."""
 
 
 class ConditionStatus(StrEnum):
@@ -59,7 +63,7 @@ class Condition(Wire):
     """One claim about the resource, as metav1.Condition."""
 
     type: Annotated[str, StringConstraints(min_length=1, max_length=316)]
-    """type of the condition: Ready, Stalled or LastRunSucceeded."""
+    """type of the condition: Ready, Stalled, LastRunSucceeded, JobsIgnored or JobRelabelled."""
     status: ConditionStatus
     """status is whether the condition holds: True, False or Unknown."""
     observed_generation: Count | None = None
@@ -75,7 +79,7 @@ class Condition(Wire):
 class ActiveRun(Wire):
     """A run that has started and is not over."""
 
-    name: Name
+    name: ObjectName
     """name of the run, and of its Job."""
     scheduled_time: Instant
     """scheduledTime is the fire time; of a run asked for by hand, the instant of the request."""
@@ -100,7 +104,7 @@ class ActiveRun(Wire):
 class QueuedRun(Wire):
     """A run that waits for an earlier one to end, or for a worker of its pool."""
 
-    name: Name
+    name: ObjectName
     """name that the run, and its Job, will have."""
     scheduled_time: Instant
     """scheduledTime is the fire time; of a run asked for by hand, the instant of the request."""
@@ -111,7 +115,7 @@ class QueuedRun(Wire):
 class FinishedRun(Wire):
     """A fire time whose end is known."""
 
-    name: Name
+    name: ObjectName
     """name of the run, and of its Job."""
     scheduled_time: Instant
     """scheduledTime is the fire time; of a run asked for by hand, the instant of the request."""
@@ -189,7 +193,7 @@ class Status(Wire):
     observed_generation: Count | None = None
     """observedGeneration is the metadata.generation that this status speaks of."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16), listed_by("type")] = ()
-    """conditions are Ready, Stalled and LastRunSucceeded."""
+    """conditions are Ready, Stalled and LastRunSucceeded; JobsIgnored and JobRelabelled only while they hold."""
     schedule_summary: Annotated[str, StringConstraints(max_length=128)] | None = None
     """scheduleSummary says in short when runs are due, as in `0 2 * * *` or `every 6h`."""
     next_run_time: Instant | None = None

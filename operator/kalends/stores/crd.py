@@ -7,7 +7,7 @@ from kalends.engine.state import Ref, State
 from kalends.errors import ApiError, Conflict, Gone, JobStoreError, Refused, Unavailable
 from kalends.kube.client import ApiClient
 from kalends.kube.lanes import Lane
-from kalends.model import API_VERSION, PLURAL
+from kalends.kube.paths import SCHEDULED_JOBS
 from kalends.stores.record import encode, merge_patch
 from kalends.stores.snapshots import SnapshotReader
 
@@ -26,7 +26,7 @@ class CrdJobStore:
         # A claim is the start of a run in the pod, as its creation is that of a Job: it does not wait behind records.
         lane = Lane.CREATE if _claims(before, after) else Lane.STATUS
         try:
-            obj = await self._client.merge_patch(f"{_path(ref)}/status", body, lane=lane)
+            obj = await self._client.merge_patch(_path(ref, "status"), body, lane=lane)
         except ApiError as error:
             raise _store_error(error, ref) from error
         found: str = obj["metadata"]["resourceVersion"]
@@ -52,8 +52,8 @@ class CrdJobStore:
             raise Gone(f"{ref.key} is not there")
 
 
-def _path(ref: Ref) -> str:
-    return f"/apis/{API_VERSION}/namespaces/{ref.namespace}/{PLURAL}/{ref.name}"
+def _path(ref: Ref, subresource: str | None = None) -> str:
+    return SCHEDULED_JOBS.named(ref.namespace, ref.name, subresource)
 
 
 def _claims(before: State | None, after: State) -> bool:

@@ -1,0 +1,284 @@
+"""Which Jobs count that are not on record: each claims a fire time, and anybody who may create Jobs can claim that."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from doubles import JOB, START, every, resource, schedule_of
+from engine.world import World, armed, facts
+from kalends.engine.believing import CLOCK_SLACK
+from kalends.engine.deciding import decide
+from kalends.engine.naming import run_name
+from kalends.engine.ports import JobView, OddJob, RunReport
+from kalends.engine.state import HOURS_AHEAD, ActiveRun, Counts
+from kalends.model import Outcome
+from kalends.model.instants import LAST_INSTANT
+from kalends.model.reasons import Reason
+from kalends.stores.record import decode, encode
+
+IGNORED = "JobsIgnored"
+
+
+def of_jobs(**spec):
+    return schedule_of(resource(trigger=every(60), jobTemplate=JOB, **spec))
+
+
+def job(fire_time: int, created: int, **more) -> JobView:
+    name = run_name("nightly", fire_time, more.get("attempt", 1), more.get("request", ""))
+    return JobView(name, fire_time, created, **more)
+
+
+def decided_on(schedule, state, now, *jobs, **more):
+    return decide(schedule, state, facts(now, outlives_us=True, jobs=jobs, **more))
+
+
+@pytest.mark.parametrize("ahead", [CLOCK_SLACK + 1, 3600, 47 * 3600, 10**9])
+def test_a_job_that_names_a_fire_time_to_come_moves_no_cursor(ahead):
+    schedule = of_jobs()
+    fire_time = START + 60 * (ahead // 60 + 1)
+    forged = job(fire_time, START + 1)
+    decision = decided_on(schedule, armed(schedule), START + 2, forged)
+    assert decision.state.counts == Counts()
+    assert decision.state.next_run == START + 60
+    assert decision.starts_before == ()
+
+
+def test_a_job_that_is_ignored_is_a_condition_while_it_is_there_and_one_event():
+    schedule = of_jobs()
+    forged = job(START + 3600, START + 1)
+    first = decided_on(schedule, armed(schedule), START + 2, forged)
+    condition = first.state.conditions[IGNORED]
+    assert (condition.status, condition.reason) == (True, Reason.UNEXPECTED_JOB)
+    assert forged.name in condition.message
+    assert [one.reason for one in first.notices if isinstance(one, OddJob)] == [Reason.UNEXPECTED_JOB]
+    again = decided_on(schedule, first.state, START + 3, forged)
+    assert again.state == first.state
+    assert not any(isinstance(one, OddJob) for one in again.notices)
+    gone = decided_on(schedule, first.state, START + 4)
+    assert IGNORED not in gone.state.conditions
+
+
+def test_many_jobs_that_are_ignored_are_one_short_message():
+    schedule = of_jobs()
+    forged = [job(START + 3600 + 60 * number, START + 1) for number in range(500)]
+    message = decided_on(schedule, armed(schedule), START + 2, *forged).state.conditions[IGNORED].message
+    assert "and 497 more" in message
+    assert len(message) < 1024
+
+
+def test_a_job_that_is_a_little_early_counts_from_its_fire_time_on():
+    schedule = of_jobs()
+    early = job(START + 60, START + 60 - CLOCK_SLACK)
+    before = decided_on(schedule, armed(schedule), START + 30, early)
+    assert (before.state.counts, before.starts_before) == (Counts(), ())
+    assert IGNORED not in before.state.conditions
+    at_its_time = decided_on(schedule, before.state, START + 60, early)
+    assert at_its_time.state.counts == Counts(due=1, started=1, active=1)
+
+
+def test_a_job_created_after_its_fire_time_counts_although_our_clock_was_set_back():
+    schedule = of_jobs()
+    created_in_time = job(START + 60, START + 60)
+    decision = decided_on(schedule, armed(schedule), START - 3600, created_in_time)
+    assert decision.state.counts == Counts(due=1, started=1, active=1)
+
+
+def test_a_task_adopts_no_job():
+    schedule = schedule_of(resource(trigger=every(60)))
+    forged = job(START + 60, START + 60)
+    decision = decide(schedule, armed(schedule), facts(START + 61, jobs=(forged,), free_slots=0))
+    assert decision.state.counts.active == 0
+    assert IGNORED in decision.state.conditions
+
+
+def test_a_task_that_ran_jobs_until_an_edit_adopts_the_one_that_was_not_recorded():
+    schedule = schedule_of(resource(trigger=every(60), generation=2))
+    state = armed(schedule)
+    decision = decide(schedule, state, facts(START + 61, jobs=(job(START + 60, START + 60),)))
+    assert [(run.name, run.holder) for run in decision.state.active] == [(f"nightly-{START + 60}", "")]
+
+
+def test_a_job_at_no_fire_time_of_a_schedule_that_was_not_edited_is_ignored():
+    schedule = of_jobs()
+    odd = job(START + 61, START + 61)
+    decision = decided_on(schedule, armed(schedule, cursor=START + 60), START + 62, odd)
+    assert decision.state.counts == Counts()
+    assert "which is no fire time" in decision.state.conditions[IGNORED].message
+
+
+def running(schedule, **more):
+    run = ActiveRun(f"nightly-{START + 60}", START + 60, START + 60, "jobs", **more)
+    return armed(schedule, cursor=START + 60, active=(run,), counts=Counts(due=1, started=1, active=1))
+
+
+RETRIED = {"retry": {"limit": 3, "backoffSeconds": 10}}
+
+
+def ended(schedule, view: JobView, outcome: Outcome) -> JobView:
+    report = RunReport(schedule.ref, view.name, view.fire_time, outcome, view.created, view.created + 1)
+    return replace(view, report=report)
+
+
+@pytest.mark.parametrize("attempt", [2, 3, 900])
+def test_a_job_of_a_later_attempt_says_nothing_of_a_run_that_goes_on(attempt):
+    schedule = of_jobs(**RETRIED)
+    state = running(schedule)
+    real = job(START + 60, START + 60)
+    forged = ended(schedule, job(START + 60, START + 61, attempt=attempt), Outcome.SUCCEEDED)
+    decision = decided_on(schedule, state, START + 63, real, forged)
+    assert decision.state.active == state.active
+    assert decision.state.history == ()
+
+
+def test_a_job_of_a_later_attempt_says_nothing_of_a_run_that_went_well():
+    schedule = of_jobs(**RETRIED)
+    real = ended(schedule, job(START + 60, START + 60), Outcome.SUCCEEDED)
+    forged = ended(schedule, job(START + 60, START + 61, attempt=2), Outcome.FAILED)
+    decision = decided_on(schedule, running(schedule), START + 63, real, forged)
+    assert [run.outcome for run in decision.state.history] == [Outcome.SUCCEEDED]
+    assert decision.state.active == ()
+
+
+def test_a_job_two_attempts_ahead_is_not_that_of_the_run():
+    schedule = of_jobs(**RETRIED)
+    real = ended(schedule, job(START + 60, START + 60), Outcome.FAILED)
+    decision = decided_on(schedule, running(schedule), START + 62, real, job(START + 60, START + 61, attempt=3))
+    assert [run.attempt for run in decision.state.active] == [2]
+
+
+def test_a_retry_that_was_created_and_not_recorded_is_adopted():
+    schedule = of_jobs(**RETRIED)
+    real = ended(schedule, job(START + 60, START + 60), Outcome.FAILED)
+    retried = job(START + 60, START + 72, attempt=2)
+    decision = decided_on(schedule, running(schedule), START + 75, real, retried)
+    assert [(run.name, run.attempt, run.retry_at) for run in decision.state.active] == [(retried.name, 2, None)]
+
+
+def test_a_job_under_the_name_of_a_retry_long_before_that_is_due_is_not_that_retry():
+    schedule = of_jobs(**RETRIED)
+    name = run_name("nightly", START + 60, 2)
+    waiting = replace(running(schedule).active[0], name=name, attempt=2, retry_at=START + 600)
+    state = replace(running(schedule), active=(waiting,))
+    decision = decided_on(schedule, state, START + 200, job(START + 60, START + 200, attempt=2))
+    assert decision.state.active == (waiting,)
+
+
+def test_a_run_in_a_pool_is_not_taken_over_by_a_job():
+    schedule = schedule_of(resource(trigger=every(60), **RETRIED))
+    state = running(schedule, holder="me")
+    state = replace(state, active=(replace(state.active[0], executor="default"),))
+    forged = job(START + 60, START + 61, attempt=2)
+    here = frozenset({state.active[0].name})
+    decision = decide(schedule, state, facts(START + 63, jobs=(forged,), here=here))
+    assert decision.state.active == state.active
+
+
+def test_a_request_at_the_end_of_time_is_no_request():
+    schedule = of_jobs()
+    forged = job(LAST_INSTANT, START + 1, request="zzz")
+    decision = decided_on(schedule, armed(schedule), START + 2, forged)
+    assert (decision.state.last_requested, decision.state.counts) == (None, Counts())
+    assert "was not asked for" in decision.state.conditions[IGNORED].message
+
+
+def test_a_request_after_one_that_lies_ahead_of_the_clock_is_adopted():
+    schedule = of_jobs()
+    ahead = START + 86_400
+    state = armed(schedule, last_requested=ahead)
+    decision = decided_on(schedule, state, START + 2, job(ahead + 1, START + 1, request="zzz"))
+    assert decision.state.counts == Counts(requested=1, started=1, active=1)
+
+
+def test_an_instant_of_a_request_far_ahead_is_a_status_that_cannot_be_true():
+    schedule = of_jobs()
+    state = armed(schedule, last_requested=LAST_INSTANT)
+    decision = decided_on(schedule, state, START + 60)
+    ready = decision.state.conditions["Ready"]
+    assert (ready.status, ready.reason) == (False, Reason.INVALID_STATUS)
+    assert "status.lastRequestTime must be at most 48 hours ahead" in ready.message
+    assert decision.starts_before == ()
+
+
+def test_a_request_is_recorded_whatever_instant_the_last_one_has():
+    schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB) | {})
+    schedule = replace(schedule, request="now")
+    at_the_end = LAST_INSTANT - HOURS_AHEAD * 1800
+    state = armed(schedule, last_requested=LAST_INSTANT, cursor=at_the_end)
+    decision = decided_on(schedule, state, at_the_end)
+    assert decision.state.last_requested == LAST_INSTANT
+    assert decode(encode(decision.state), created=START) is not None
+
+
+def test_of_a_removed_record_jobs_of_fire_times_to_come_are_no_part():
+    schedule = of_jobs()
+    forged, real = job(START + 7200, START + 1), job(START + 60, START + 60)
+    decision = decided_on(schedule, None, START + 70, forged, real, record_lost=True)
+    assert [run.name for run in decision.state.active] == [real.name]
+    assert decision.state.cursor == START + 60
+
+
+def test_an_active_run_keeps_its_job_whatever_the_servers_clock_says():
+    schedule = of_jobs()
+    behind = job(START + 60, START + 60 - 10 * CLOCK_SLACK)
+    decision = decided_on(schedule, running(schedule), START + 63, behind)
+    assert decision.state.active == running(schedule).active
+    assert decision.looks == ()
+
+
+def test_a_job_without_its_label_goes_on_under_a_condition_until_it_ends():
+    schedule = of_jobs()
+    altered = replace(job(START + 60, START + 60), altered=True)
+    decision = decided_on(schedule, running(schedule), START + 63, altered)
+    assert decision.state.active == running(schedule).active
+    condition = decision.state.conditions["JobRelabelled"]
+    assert (condition.reason, altered.name in condition.message) == (Reason.IDENTITY_CHANGED, True)
+    over = decided_on(schedule, decision.state, START + 65, ended(schedule, altered, Outcome.SUCCEEDED))
+    assert "JobRelabelled" not in over.state.conditions
+    assert over.state.counts.succeeded == 1
+
+
+def test_under_forbid_nothing_starts_beside_a_job_that_is_to_be_read():
+    schedule = of_jobs()
+    unsure = replace(job(START + 60, START + 60), unsure=True)
+    decision = decided_on(schedule, running(schedule), START + 120, unsure)
+    assert decision.starts_before == ()
+    assert decision.looks == (unsure.name,)
+    assert decision.state.counts == Counts(due=2, started=1, active=1, skipped=1)
+
+
+@pytest.mark.looptime
+async def test_a_run_whose_status_names_an_executor_that_is_not_there_ends_like_any_other():
+    world = World()
+    obj = resource(trigger=every(60), jobTemplate=JOB)
+    schedule = schedule_of(obj)
+    run = ActiveRun(f"nightly-{START}", START, START, "nowhere", cancelling=Reason.REPLACED)
+    state = armed(schedule, cursor=START, active=(run,), counts=Counts(due=1, started=1, active=1))
+    key = world.apply(obj | {"status": encode(state)})
+    async with world.running():
+        await asyncio.sleep(5)
+    assert world.cluster.looked == [run.name]
+    counts = {name: count for name, count in world.counts(key).items() if count}
+    assert counts == {"due": 1, "started": 1, "cancelled": 1}
+
+
+@pytest.mark.looptime
+async def test_a_job_that_left_its_watch_is_read_once_and_its_run_goes_on():
+    world = World()
+    obj = resource(trigger=every(60), jobTemplate=JOB)
+    key, ref = world.apply(obj), schedule_of(obj).ref
+    async with world.running():
+        await asyncio.sleep(65)
+        (name,) = world.cluster.created
+        world.cluster.hide(ref, name)
+        await asyncio.sleep(60)
+        assert world.cluster.looked == [name]
+        assert world.cluster.created == [name], "nothing starts beside it"
+        conditions = {one["type"] for one in world.store.status(key)["conditions"]}
+        assert "JobRelabelled" in conditions
+        world.cluster.end(ref, name)
+        await asyncio.sleep(5)
+    counts = {name: count for name, count in world.counts(key).items() if count}
+    assert counts == {"due": 2, "started": 1, "skipped": 1, "succeeded": 1}

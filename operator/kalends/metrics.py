@@ -123,6 +123,14 @@ class Metrics:
         )
         for odd in (Reason.UNEXPECTED_JOB, Reason.IDENTITY_CHANGED):
             self._odd_jobs.labels(odd.value)
+        self._unreadable = Counter(
+            "kalends_unreadable_objects",
+            "Objects of the API server that were too large, or nested too deeply, to be read whole.",
+            ["resource"],
+            registry=into,
+        )
+        for resource in ("scheduledjobs", "jobs", "pods"):
+            self._unreadable.labels(resource)
         self._build = Gauge("kalends_build_info", "Always 1.", ["version"], registry=into)
         self._build.labels(version("kalends")).set(1)
 
@@ -156,6 +164,10 @@ class Metrics:
     def request(self, verb: str, resource: str, code: int, seconds: float) -> None:
         """Count one request to the API server."""
         self._requests.labels(verb, resource, str(code)).observe(seconds)
+
+    def unreadable(self, resource: str) -> None:
+        """Count an object that was read in part only, or not at all."""
+        self._unreadable.labels(resource).inc()
 
     def page(self) -> bytes:
         """Return all of it, in Prometheus' text format."""

@@ -131,7 +131,7 @@ def test_a_jobs_own_suspend_is_the_users():
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    st.none() | st.booleans() | st.integers(-(1 << 63), (1 << 64) - 1) | st.text(max_size=3),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(st.sampled_from(["template", "spec", "containers", "env", "metadata", "labels"]), inner)

@@ -220,6 +220,9 @@ class FakeConnection:
             answering.exception()  # nobody may be left to be told of it
 
     async def open(self, request: Request) -> FakeStream:
+        if "watch" not in request.params:
+            response = await self.send(request)
+            return FakeStream(response.status, response.headers, response.body, self._whole, self._api.forget)
         await self._whole.wait()
         status, headers, content = await self._api.open(self.client, request)
         return FakeStream(status, headers, content, self._whole, self._api.forget)

@@ -67,9 +67,9 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(api: FakeApi, tls: ssl.SSLContext | None = None) -> AsyncIterator[Served]:
+async def serving(api: FakeApi, tls: ssl.SSLContext | None = None, as_: type[Served] = Served) -> AsyncIterator[Served]:
     """Serve it on a free port of the loopback for the time of the block."""
-    served = Served(api)
+    served = as_(api)
     application = web.Application(client_max_size=16 * 1024**2)
     application.router.add_route("*", "/{path:.*}", served.answer)
     runner = web.AppRunner(application, shutdown_timeout=0)

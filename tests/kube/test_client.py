@@ -255,5 +255,5 @@ async def test_a_labelled_watch_sees_an_object_leave_its_selection(client: ApiCl
 
 async def test_an_answer_that_is_no_json_is_an_api_error(client: ApiClient, api: FakeApi) -> None:
     api.objects.list = lambda *_: [orjson.Fragment(b"<html>")]  # type: ignore[method-assign]
-    with pytest.raises(ApiError, match="must be JSON"):
+    with pytest.raises(ApiError, match="must be a JSON object"):
         await client.get(JOBS.collection())

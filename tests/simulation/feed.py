@@ -54,7 +54,7 @@ class LikeKopf:
     async def _list_and_watch(self) -> None:
         version = ""
         async for page in self._client.list_pages(PATH):
-            version = page["metadata"]["resourceVersion"]
+            version = page["metadata"].get("resourceVersion", version)
             for listed in page["items"]:
                 self._soon(None, listed)
         while True:

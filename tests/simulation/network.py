@@ -107,9 +107,13 @@ class Connection:
 
     async def open(self, request: Request) -> Stream:
         loop = self._network.loop
-        opened: asyncio.Future[Any] = loop.create_future()
-        loop.spawn(loop.world, self._travel_to_watch(request, opened))
-        content = await opened
+        content: Watch | Response
+        if "watch" in request.params:
+            opened: asyncio.Future[Any] = loop.create_future()
+            loop.spawn(loop.world, self._travel_to_watch(request, opened))
+            content = await opened
+        else:
+            content = await self.send(request)
         stream = Stream(content, self._network, self._whole, lambda: self._streams.pop(stream, None))
         self._streams[stream] = None
         return stream

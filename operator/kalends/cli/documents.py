@@ -14,14 +14,13 @@ from typing import Any
 import yaml
 
 from kalends.errors import KalendsError
+from kalends.model.limits import DEEPEST
 
 Json = dict[str, Any]
 
 _DOCUMENT_START = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 _TEXT = "tag:yaml.org,2002:str"
 _NAMEABLE = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool")}
-DEEPEST = 100
-"""How deep lists and objects nest: twice what a pod template needs."""
 _INTEGERS = range(-(1 << 63), 1 << 64)
 """What the job store can write; JSON itself has no bounds."""
 

@@ -35,24 +35,60 @@ class Defaults:
     executor: str = "default"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class TaskCall:
-    """A registered Python callable and its arguments: JSON values only."""
+    """A registered Python callable and its arguments: JSON values only.
+
+    They are kept as text: as Python objects they would take up to thirty times the memory between two runs.
+    """
 
     name: str
-    args: Sequence[Any] = ()
-    kwargs: Mapping[str, Any] | None = None
+    packed: bytes
+
+    def __init__(self, name: str, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None) -> None:
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "packed", orjson.dumps((args, kwargs or {})))
+
+    @property
+    def args(self) -> Sequence[Any]:
+        """Return the positional arguments, new objects each time."""
+        args: Sequence[Any] = orjson.loads(self.packed)[0]
+        return args
+
+    @property
+    def kwargs(self) -> Mapping[str, Any]:
+        """Return the keyword arguments, new objects each time."""
+        kwargs: Mapping[str, Any] = orjson.loads(self.packed)[1]
+        return kwargs
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class JobTemplate:
-    """What a Kubernetes Job is made from: ``metadata`` and ``spec`` as the user wrote them."""
+    """What a Kubernetes Job is made from: ``metadata`` and ``spec`` as the user wrote them; the latter kept as text."""
 
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
-    spec: Mapping[str, Any]
-    time_zone: str = "UTC"
+    packed: bytes
+    time_zone: str
     """The IANA name of the zone in which the Job's scheduled time is written."""
+
+    def __init__(
+        self,
+        labels: Mapping[str, str],
+        annotations: Mapping[str, str],
+        spec: Mapping[str, Any],
+        time_zone: str = "UTC",
+    ) -> None:
+        object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "annotations", annotations)
+        object.__setattr__(self, "packed", orjson.dumps(spec))
+        object.__setattr__(self, "time_zone", time_zone)
+
+    @property
+    def spec(self) -> Mapping[str, Any]:
+        """Return the spec of the Job, new objects each time."""
+        spec: Mapping[str, Any] = orjson.loads(self.packed)
+        return spec
 
 
 Target = TaskCall | JobTemplate

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from functools import partial
 
 import kopf
 
@@ -14,6 +15,7 @@ from kalends.handlers.ports import CatchUp, Ports, Show
 from kalends.handlers.shell import Connection, KopfFeed
 from kalends.kube.client import ApiClient
 from kalends.kube.credentials import Credentials
+from kalends.kube.paths import SCHEDULED_JOBS
 from kalends.kube.sockets import SocketTransport
 from kalends.settings import Settings
 from kalends.tasks import Registry
@@ -36,8 +38,9 @@ def assembled(
     def login() -> kopf.ConnectionInfo:
         return Connection(**credentials.connection_info())
 
-    def feed(_: ApiClient, show: Show, catch_up: CatchUp) -> KopfFeed:
-        return KopfFeed(login, show, catch_up, take_signals, settings.namespaces)
+    def feed(client: ApiClient, show: Show, catch_up: CatchUp) -> KopfFeed:
+        on_unreadable = partial(client.count_unreadable, SCHEDULED_JOBS.collection())
+        return KopfFeed(login, show, catch_up, take_signals, settings.namespaces, on_unreadable)
 
     ports = Ports(
         clock=clock,

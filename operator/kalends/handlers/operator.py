@@ -45,7 +45,12 @@ class Operator:
         self.metrics = Metrics()
         lanes = Lanes(settings.api_connections)
         self._client = ApiClient(
-            ports.transport, clock, lanes=lanes, on_request=self.metrics.request, chance=ports.chance
+            ports.transport,
+            clock,
+            lanes=lanes,
+            on_request=self.metrics.request,
+            on_unreadable=self.metrics.unreadable,
+            chance=ports.chance,
         )
         self.leading = Leading(settings.leader_election, self._client, clock, identity, ports.chance)
         acting = ApiClient(
@@ -53,6 +58,7 @@ class Operator:
             clock,
             lanes=lanes,
             on_request=self.metrics.request,
+            on_unreadable=self.metrics.unreadable,
             chance=ports.chance,
         )
         check_default(settings.job_defaults.executor, ports.pools)
@@ -122,6 +128,7 @@ class Operator:
             if await tasks.first_of(stop, self._view.wait_for_the_crd()):
                 return
             self._watching = True
+            tasks.start("large objects", self._view.read_apart())
             tasks.start("feed", self._feed.run())
             if await tasks.first_of(stop, self._wait_until_listed()):
                 return

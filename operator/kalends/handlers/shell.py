@@ -17,11 +17,14 @@ from typing import Any
 import kopf
 
 from kalends.handlers.ports import CatchUp, Show
+from kalends.kube.bounded_session import bounded_session
 from kalends.model import API_VERSION, PLURAL
 
 log = logging.getLogger(__name__)
 
 LONGEST_BACKOFF = 5.0
+LONGEST_SILENCE = 180.0
+"""Seconds without a word of the API server after which kopf is started again: a watch has a bookmark each minute."""
 WATCHER = "watcher for "
 """How kopf's tasks that watch one resource in one namespace are called."""
 IDENTITY: Any = "kalends"
@@ -118,14 +121,32 @@ def kopf_settings() -> kopf.OperatorSettings:
     return settings
 
 
-def kopf_registry(login: Callable[[], kopf.ConnectionInfo], show: Show) -> kopf.OperatorRegistry:
-    """Return the two handlers: how to log in, and the one that shows resources."""
+def kopf_registry(
+    login: Callable[[], kopf.ConnectionInfo], show: Show, heard: Callable[[], None], on_unreadable: Callable[[], None]
+) -> kopf.OperatorRegistry:
+    """Return the two handlers: how to log in, and the one that shows resources.
+
+    kopf decodes by recursion, and a failure ends its watch: of objects that are not small, its session shows it only
+    who they are.
+    """
     registry = kopf.OperatorRegistry()
     group, version = API_VERSION.split("/")
 
     @kopf.on.login(registry=registry)
-    async def log_in(**_: Any) -> kopf.ConnectionInfo:
-        return login()
+    async def log_in(**_: Any) -> kopf.AiohttpSession:
+        info = login()
+        return kopf.AiohttpSession(
+            server=info.server,
+            default_namespace=info.default_namespace,
+            aiohttp_session=bounded_session(
+                headers=info.as_http_headers(),
+                tls=info.as_ssl_context(),
+                proxy=info.proxy_url,
+                trust_env=bool(info.trust_env),
+                heard=heard,
+                on_unreadable=on_unreadable,
+            ),
+        )
 
     @kopf.on.event(group, version, PLURAL, registry=registry)
     async def scheduledjob_changed(event: kopf.RawEvent, **_: Any) -> None:
@@ -149,7 +170,10 @@ class KopfFeed:
         ready_to_watch: CatchUp,
         take_signals: Callable[[], None],
         namespaces: Sequence[str] = (),
+        on_unreadable: Callable[[], None] = lambda: None,
     ) -> None:
+        self._on_unreadable = on_unreadable
+        self._last_heard = 0.0
         self._login = login
         self._show = show
         self._ready_to_watch = ready_to_watch
@@ -179,9 +203,24 @@ class KopfFeed:
             finally:
                 self._getting_ready = False
 
+    def _heard(self) -> None:
+        self._last_heard = asyncio.get_running_loop().time()
+
+    async def _end_or_silence(self) -> None:
+        """Wait until a task of kopf ends, or nothing has been heard for too long: even a quiet watch has bookmarks."""
+        self._heard()
+        while True:
+            left = self._last_heard + LONGEST_SILENCE - asyncio.get_running_loop().time()
+            if left <= 0:
+                log.warning("nothing was heard of ScheduledJobs for %.0f s", LONGEST_SILENCE)
+                return
+            done, _ = await asyncio.wait(self._tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if done:
+                return
+
     async def _run_once(self) -> None:
         self._tasks = await kopf.spawn_tasks(
-            registry=kopf_registry(self._login, self._show),
+            registry=kopf_registry(self._login, self._show, self._heard, self._on_unreadable),
             settings=kopf_settings(),
             clusterwide=not self._namespaces,
             namespaces=list(self._namespaces),
@@ -191,7 +230,7 @@ class KopfFeed:
         )
         self._take_signals()  # kopf took them; the operator has its own way to stop
         try:
-            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+            await self._end_or_silence()
             for task in self._tasks:
                 if task.done() and not task.cancelled() and task.exception() is not None:
                     log.warning("kopf: %r", task.exception())

@@ -6,15 +6,18 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import aclosing
 from http import HTTPStatus
 from typing import Any
 
 from kalends.engine.scheduler import Scheduler
 from kalends.errors import ApiError
+from kalends.kube.bounded import LATER, read_small, unread
 from kalends.kube.client import ApiClient
-from kalends.kube.comparing import Metadata, compare
+from kalends.kube.comparing import Metadata, compare, read_each
 from kalends.kube.informer import is_later
 from kalends.kube.paths import SCHEDULED_JOBS, resource_name
+from kalends.kube.transport import METADATA_ONLY
 from kalends.kube.trouble import Trouble
 from kalends.stores.snapshots import SnapshotReader
 
@@ -39,14 +42,22 @@ class View:
         """What keeps ScheduledJobs from being listed, if anything does."""
         self._seen: set[str] | None = set()
         self._gone: OrderedDict[str, None] = OrderedDict()
+        self._apart: dict[str, Metadata] = {}
+        """Objects that a list or a watch left out as too large, by key: they are read one after the other."""
+        self._any_apart = asyncio.Event()
 
     def show(self, event: str | None, obj: dict[str, Any]) -> None:
-        """Show one, unless this version of it is known."""
+        """Show one object to the engine, unless this version of it is known."""
         meta = obj["metadata"]
         key, uid = f"{meta['namespace']}/{meta['name']}", meta["uid"]
+        is_over = event == "DELETED" or bool(meta.get("deletionTimestamp"))
+        if LATER in unread(obj).values() and not is_over and not self._knows(meta):
+            self._apart[key] = meta
+            self._any_apart.set()
+            return
         if self._seen is not None:
             self._seen.add(uid)
-        if event == "DELETED" or meta.get("deletionTimestamp"):
+        if is_over:
             self._forget(key, uid)
         elif uid in self._gone or self._was_replaced(key, uid, meta["resourceVersion"]):
             return  # a watch that lags behind shows what was
@@ -60,6 +71,7 @@ class View:
 
     def _forget(self, key: str, uid: str) -> None:
         self._scheduler.forget(key, uid)
+        self._reader.kept.forget(key.partition("/")[0], uid)
         self._gone[uid] = None
         while len(self._gone) > TOMBSTONES:
             self._gone.popitem(last=False)
@@ -68,7 +80,7 @@ class View:
         """Wait until ScheduledJobs can be listed: kopf looks once, at its start, at which resources there are."""
         while True:
             try:
-                await self._client.request("GET", self._paths[0], params={"limit": "1"})
+                await self._list_a_first_page()
             except ApiError as error:
                 missing = error.status == HTTPStatus.NOT_FOUND
                 hint = "; is the CRD installed? `kalends crds | kubectl apply --server-side -f -`" if missing else ""
@@ -77,6 +89,11 @@ class View:
             else:
                 self.trouble.over()
                 return
+
+    async def _list_a_first_page(self) -> None:
+        pages = self._client.list_pages(self._paths[0], limit=1, accept=METADATA_ONLY, read=read_small)
+        async with aclosing(pages):
+            await anext(pages)
 
     async def repair(self) -> None:
         """Catch up after a time without a watch, once ScheduledJobs can be listed again."""
@@ -102,6 +119,23 @@ class View:
         while shown < len(seen):
             shown = len(seen)
             await asyncio.sleep(0.2)
+
+    async def read_apart(self) -> None:
+        """Read the objects that were left out of lists and watches, one at a time, to bound the memory they take."""
+        while True:
+            await self._any_apart.wait()
+            self._any_apart.clear()
+            while self._apart:
+                key, meta = next(iter(self._apart.items()))
+                try:
+                    path = SCHEDULED_JOBS.collection(meta["namespace"])
+                    await read_each(self._client, path, [meta], self._show_it_alone)
+                except ApiError as error:
+                    log.warning("%s could not be read: %s", key, error)
+                    await asyncio.sleep(1)
+                    continue
+                if self._apart.get(key) is meta:
+                    del self._apart[key]
 
     async def sweep_now_and_then(self) -> None:
         """Check the whole every ten minutes: whoever shows it may have missed something."""
@@ -131,9 +165,8 @@ class View:
         for uid, key in before.items():
             if uid not in there:
                 self._forget(key, uid)
-        for one in found:
-            for obj in one.unknown:
-                self._show_it_alone(obj)
+        for path, one in zip(self._paths, found, strict=True):
+            await read_each(self._client, path, one.unknown, self._show_it_alone)
 
     def _show_it_alone(self, obj: dict[str, Any]) -> None:
         try:
@@ -142,6 +175,7 @@ class View:
             log.exception("a ScheduledJob could not be shown: %s", obj.get("metadata"))
 
     def _knows(self, meta: Metadata) -> bool:
+        """Return whether this version is known, and may stay as it is."""
         return self._scheduler.knows(f"{meta['namespace']}/{meta['name']}", meta["uid"], meta["resourceVersion"])
 
     async def _shown_all(self, seen: set[str]) -> bool:

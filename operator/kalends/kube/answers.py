@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
 import orjson
 
 from kalends.errors import ApiError
+from kalends.kube.bounded import read_line, read_object
 from kalends.kube.transport import JsonObject
 
 LONGEST_MESSAGE = 1024
+MAX_RETRY_AFTER = 60.0
+"""Seconds for which a server is left alone at most, whatever it asks for: a proxy's mistake must not last for hours."""
 
 
 def is_success(status: int) -> bool:
@@ -20,14 +24,16 @@ def is_success(status: int) -> bool:
 
 
 def decode(status: int, body: bytes) -> JsonObject:
-    """Return the object that an answer holds. Anything else is an ApiError: a proxy's page of HTML, for one."""
+    """Return the object of an answer, read within bounds. Anything else is an ApiError, such as a proxy's HTML page."""
     try:
-        decoded = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise ApiError(status, "InvalidAnswer", f"must be JSON, got {_excerpt(body)!r}") from error
-    if not isinstance(decoded, dict):
-        raise ApiError(status, "InvalidAnswer", f"must be a JSON object, got {_excerpt(body)!r}")
-    return cast("JsonObject", decoded)
+        return read_object(body)
+    except ValueError as error:
+        raise invalid_answer(status, body) from error
+
+
+def invalid_answer(status: int, body: bytes) -> ApiError:
+    """Return the error for an answer that holds no object."""
+    return ApiError(status, "InvalidAnswer", f"must be a JSON object, got {_excerpt(body)!r}")
 
 
 def error_of(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
@@ -38,7 +44,7 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
         told = None
     if not isinstance(told, dict) or told.get("kind") != "Status":
         told = {"message": _excerpt(body)}
-    return error_of_status(told, status, _seconds(headers.get("Retry-After")))
+    return error_of_status(told, status, seconds_to_wait(headers.get("Retry-After")))
 
 
 def error_of_status(told: Mapping[str, Any], status: int, retry_after: float | None = None) -> ApiError:
@@ -47,7 +53,7 @@ def error_of_status(told: Mapping[str, Any], status: int, retry_after: float | N
     details = told.get("details")
     details = details if isinstance(details, dict) else {}
     if retry_after is None:
-        retry_after = _seconds(details.get("retryAfterSeconds"))
+        retry_after = seconds_to_wait(details.get("retryAfterSeconds"))
     reason = str(told.get("reason") or "") or _phrase(code)
     message = str(told.get("message") or reason)
     return ApiError(code, reason, message, retry_after=retry_after, causes=_causes(details.get("causes")))
@@ -66,8 +72,8 @@ class Lines:
     def __init__(self) -> None:
         self._rest = b""
 
-    def feed(self, chunk: bytes) -> Iterator[JsonObject]:
-        """Yield the decoded lines that are complete by now. A line that is no JSON object is an ApiError."""
+    def feed(self, chunk: bytes) -> Iterator[tuple[str, JsonObject]]:
+        """Yield type and object of the lines that are complete by now. A line that is no JSON object is an ApiError."""
         *complete, rest = chunk.split(b"\n")
         if not complete:
             self._rest += rest
@@ -75,8 +81,12 @@ class Lines:
         complete[0] = self._rest + complete[0]
         self._rest = rest
         for line in complete:
-            if line:
-                yield decode(0, line)
+            if not line:
+                continue
+            try:
+                yield read_line(line)
+            except (ValueError, KeyError) as error:
+                raise invalid_answer(0, line) from error
 
 
 def _excerpt(body: bytes) -> str:
@@ -90,9 +100,13 @@ def _phrase(code: int) -> str:
         return "UnknownError"
 
 
-def _seconds(value: Any) -> float | None:
-    """Return a pause of a whole number of seconds. A date, which HTTP allows, is not what API servers send."""
+def seconds_to_wait(value: Any) -> float | None:
+    """Return the pause that the server asks for, within ``MAX_RETRY_AFTER``; None unless it is a finite number.
+
+    HTTP allows a date too, which API servers do not send.
+    """
     try:
-        return max(0.0, float(value)) if value else None
-    except ValueError:
+        seconds = float(value) if value else math.nan
+    except (TypeError, ValueError, OverflowError):
         return None
+    return min(max(0.0, seconds), MAX_RETRY_AFTER) if math.isfinite(seconds) else None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
@@ -12,13 +14,18 @@ import orjson
 
 from kalends.clock import Clock
 from kalends.errors import ApiError
-from kalends.kube.answers import Lines, decode, error_of, error_of_status, is_success
+from kalends.kube.answers import Lines, decode, error_of, error_of_status, invalid_answer, is_success
+from kalends.kube.bounded import LATER, read_object, unread
 from kalends.kube.lanes import Lane, Lanes
+from kalends.kube.listing import Read, read_list
 from kalends.kube.paths import resource_label
 from kalends.kube.retries import Backoff, is_worth_retrying
 from kalends.kube.transport import JSON, MERGE_PATCH, NOTHING, JsonObject, Request, Response, Stream, Transport
 
+log = logging.getLogger(__name__)
+
 OnRequest = Callable[[str, str, int, float], None]
+OnUnreadable = Callable[[str], None]
 Answer = TypeVar("Answer")
 Propagation = Literal["Background", "Foreground", "Orphan"]
 
@@ -35,6 +42,10 @@ def ignore_request(_verb: str, _resource: str, _code: int, _seconds: float) -> N
     """Count nothing."""
 
 
+def ignore_unreadable(_resource: str) -> None:
+    """Count nothing."""
+
+
 class ApiClient:
     """Talks to the API server over one transport.
 
@@ -42,10 +53,11 @@ class ApiClient:
     repeated, ``retries.is_worth_retrying`` says. A request that names a lane waits for its turn in it, and keeps its
     slot while it pauses: when the server asks for less, it gets less. A request without a lane goes at once.
 
-    ``on_request(verb, resource, code, seconds)`` is told of every attempt; code 0 means that there was no answer.
+    ``on_request(verb, resource, code, seconds)`` is called after every attempt; code 0 means that there was no answer.
+    ``on_unreadable(resource)`` is called for every object that is too deep or too large to be read whole.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it talks through, and what tests and metrics choose
         self,
         transport: Transport,
         clock: Clock,
@@ -53,6 +65,7 @@ class ApiClient:
         lanes: Lanes | None = None,
         backoff: Backoff | None = None,
         on_request: OnRequest = ignore_request,
+        on_unreadable: OnUnreadable = ignore_unreadable,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._transport = transport
@@ -60,6 +73,7 @@ class ApiClient:
         self._lanes = lanes or Lanes()
         self._backoff = backoff or Backoff()
         self._on_request = on_request
+        self._on_unreadable = on_unreadable
         self._chance = chance
 
     async def __aenter__(self) -> Self:
@@ -158,21 +172,66 @@ class ApiClient:
         return True
 
     async def list_pages(
-        self, path: str, params: Mapping[str, str] = NOTHING, *, limit: int = 500, accept: str = JSON
+        self,
+        path: str,
+        params: Mapping[str, str] = NOTHING,
+        *,
+        limit: int = 500,
+        accept: str = JSON,
+        read: Read = read_object,
     ) -> AsyncGenerator[JsonObject, None]:
-        """Yield the pages of a collection: each has ``items``, and in ``metadata`` the list's resourceVersion.
+        """Yield a collection in parts, each with ``items``; the last part of each page has the list's ``metadata``.
+
+        A page of many large objects comes in several parts, so that only a bounded number of values is in memory.
+        Where a page broke off, it is read again: its first items may come twice. An item that ``read`` refuses with
+        ValueError is left out, logged and counted.
 
         Raises:
-            ApiError: 410 when the rest of the list has expired meanwhile: list again from the start.
+            ApiError: 410 when the rest of the list has expired: list again from the start.
         """
         page_params = {**params, "limit": str(limit)}
         while True:
-            page = await self.request("GET", path, params=page_params, accept=accept)
-            yield page
-            proceed = page.get("metadata", {}).get("continue")
+            request = Request("GET", path, page_params, accept=accept)
+            proceed = None
+            async with aclosing(self._persist_with_page(request, read)) as parts:
+                async for part in parts:
+                    yield part
+                    proceed = part["metadata"].get("continue")
             if not proceed:
                 return
             page_params["continue"] = proceed
+
+    async def _persist_with_page(self, request: Request, read: Read) -> AsyncGenerator[JsonObject, None]:
+        give_up = self._clock.monotonic() + PATIENCE
+        failures = 0
+        while True:
+            try:
+                async with aclosing(self._page(request, read)) as parts:
+                    async for part in parts:
+                        yield part
+            except ApiError as error:
+                failures += 1
+                pause = self._pause_before_retry(request, error, failures, give_up)
+            else:
+                return
+            await asyncio.sleep(pause)
+
+    async def _page(self, request: Request, read: Read) -> AsyncGenerator[JsonObject, None]:
+        def skipped(text: bytes, error: ValueError) -> None:
+            log.error("an object of %s cannot be read, and is left out: %s: %r", request.path, error, text[:200])
+            self.count_unreadable(request.path)
+
+        stream = await self._open(request, "GET")
+        try:
+            async with aclosing(read_list(_chunks(stream), read, skipped)) as parts:
+                async for part in parts:
+                    for item in part["items"] or ():
+                        self._count_unread(request.path, item)
+                    yield part
+        except ValueError as error:
+            raise invalid_answer(stream.status, str(error).encode()) from error
+        finally:
+            stream.close()
 
     async def watch(
         self,
@@ -202,22 +261,30 @@ class ApiClient:
         lines = Lines()
         try:
             while chunk := await _in_time(stream.read(), silence):
-                for line in lines.feed(chunk):
-                    kind, changed = line["type"], line["object"]
+                for kind, changed in lines.feed(chunk):
+                    self._count_unread(path, changed)
                     if kind == "ERROR":
                         raise error_of_status(changed, int(changed.get("code") or 0))
                     yield kind, changed
         finally:
             stream.close()
 
-    async def _open(self, request: Request) -> Stream:
+    def count_unreadable(self, path: str) -> None:
+        """Count an object that was too large, or nested too deeply, to be read whole."""
+        self._on_unreadable(resource_label(path))
+
+    def _count_unread(self, path: str, obj: JsonObject) -> None:
+        if LATER not in unread(obj).values() and unread(obj):
+            self.count_unreadable(path)
+
+    async def _open(self, request: Request, verb: str = "WATCH") -> Stream:
         begun = self._clock.monotonic()
         code = 0
         try:
             stream = await _in_time(self._transport.open(request), REQUEST_TIMEOUT)
             code = stream.status
         finally:
-            self._tell("WATCH", request.path, code, begun)
+            self._tell(verb, request.path, code, begun)
         if is_success(stream.status):
             return stream
         try:
@@ -234,16 +301,25 @@ class ApiClient:
             try:
                 response = await self._attempt(request, min(seconds, left))
                 if is_success(response.status):
-                    return decode(response.status, response.body)
+                    found = decode(response.status, response.body)
+                    self._count_unread(request.path, found)
+                    return found
                 raise error_of(response.status, response.headers, response.body)
             except ApiError as error:
+                if not repeat:
+                    raise
                 failures += 1
-                if not repeat or not is_worth_retrying(request.method, error):
-                    raise
-                pause = max(error.retry_after or 0.0, self._backoff.pause(failures, self._chance()))
-                if self._clock.monotonic() + pause >= give_up:
-                    raise
+                pause = self._pause_before_retry(request, error, failures, give_up)
             await asyncio.sleep(pause)
+
+    def _pause_before_retry(self, request: Request, error: ApiError, failures: int, give_up: float) -> float:
+        """Return the seconds after which a failed request is sent again; raise its error where it is not."""
+        if not is_worth_retrying(request.method, error):
+            raise error
+        pause = max(error.retry_after or 0.0, self._backoff.pause(failures, self._chance()))
+        if self._clock.monotonic() + pause >= give_up:
+            raise error
+        return pause
 
     async def _attempt(self, request: Request, seconds: float) -> Response:
         begun = self._clock.monotonic()
@@ -257,6 +333,11 @@ class ApiClient:
 
     def _tell(self, verb: str, path: str, code: int, begun: float) -> None:
         self._on_request(verb, resource_label(path), code, self._clock.monotonic() - begun)
+
+
+async def _chunks(stream: Stream) -> AsyncGenerator[bytes, None]:
+    while chunk := await _in_time(stream.read(), REQUEST_TIMEOUT):
+        yield chunk
 
 
 async def _in_time(awaitable: Awaitable[Answer], seconds: float) -> Answer:

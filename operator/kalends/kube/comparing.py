@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 from kalends.errors import ApiError
+from kalends.kube.bounded import read_small
 from kalends.kube.client import ApiClient
 from kalends.kube.paths import item_path
 from kalends.kube.transport import METADATA_ONLY, NOTHING, JsonObject
@@ -19,11 +21,11 @@ READS_AT_ONCE = 16
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What there is."""
+    """What a collection holds."""
 
     uids: frozenset[str]
-    unknown: tuple[JsonObject, ...]
-    """Whole objects, as they are now."""
+    unknown: tuple[Metadata, ...]
+    """Who the objects are of which this version was not known."""
 
 
 async def compare(
@@ -35,26 +37,37 @@ async def compare(
     written before it began is missing. A watch gives no such promise: it may lag, by a minute if its connection died.
 
     Raises:
-        ApiError: It could not be listed or read to the end.
+        ApiError: It could not be listed to the end.
     """
     uids: set[str] = set()
     unknown: list[Metadata] = []
-    async for page in client.list_pages(path, params, accept=METADATA_ONLY):
-        for item in page["items"] or ():
-            uids.add(item["metadata"]["uid"])
-            if not is_known(item["metadata"]):
-                unknown.append(item["metadata"])
-    found: list[JsonObject] = []
+    async with aclosing(client.list_pages(path, params, accept=METADATA_ONLY, read=read_small)) as pages:
+        async for page in pages:
+            for item in page["items"] or ():
+                uids.add(item["metadata"]["uid"])
+                if not is_known(item["metadata"]):
+                    unknown.append(item["metadata"])
+    return Comparison(frozenset(uids), tuple(unknown))
+
+
+async def read_each(
+    client: ApiClient, path: str, unknown: Sequence[Metadata], show: Callable[[JsonObject], None]
+) -> None:
+    """Read objects of a collection and show each as soon as it is there: together they may be too large to keep.
+
+    Raises:
+        ApiError: One of them could not be read. One that is gone is passed over.
+    """
     for start in range(0, len(unknown), READS_AT_ONCE):
         some = unknown[start : start + READS_AT_ONCE]
-        found += [one for one in await asyncio.gather(*(_read(client, path, meta) for meta in some)) if one is not None]
-    return Comparison(frozenset(uids), tuple(found))
+        await asyncio.gather(*(_read(client, path, meta, show) for meta in some))
 
 
-async def _read(client: ApiClient, path: str, meta: Metadata) -> JsonObject | None:
+async def _read(client: ApiClient, path: str, meta: Metadata, show: Callable[[JsonObject], None]) -> None:
     try:
-        return await client.get(item_path(path, meta.get("namespace"), meta["name"]))
+        found = await client.get(item_path(path, meta.get("namespace"), meta["name"]))
     except ApiError as error:
-        if error.status == HTTPStatus.NOT_FOUND:  # it has gone since
-            return None
-        raise
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+    else:
+        show(found)

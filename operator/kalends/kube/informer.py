@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from kalends.clock import Clock
 from kalends.errors import ApiError
 from kalends.kube.client import SILENCE, ApiClient
-from kalends.kube.comparing import Metadata, compare
+from kalends.kube.comparing import Metadata, compare, read_each
 from kalends.kube.paths import resource_name
 from kalends.kube.retries import Backoff
 from kalends.kube.transport import JsonObject
@@ -143,8 +143,7 @@ class Informer:
             entry = self._entries.get(key)
             if uid not in there.uids and entry is not None and entry.uid == uid:
                 self._forget(key, None)
-        for seen in there.unknown:
-            self._see(seen)
+        await read_each(self._client, self.path, there.unknown, self._see)
 
     def learn(self, seen: Mapping[str, Any]) -> None:
         """Take note of an object that somebody else was just shown, such as the answer to a create.
@@ -197,7 +196,7 @@ class Informer:
         async with aclosing(self._client.list_pages(self.path, self._params, limit=PAGE)) as pages:
             async for page in pages:
                 self._heard()
-                version = page["metadata"]["resourceVersion"]
+                version = page["metadata"].get("resourceVersion", version)
                 for listed in page["items"] or ():
                     seen.add(_key(listed["metadata"]))
                     self._see(listed)

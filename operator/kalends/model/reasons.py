@@ -28,6 +28,7 @@ class Reason(StrEnum):
     UNKNOWN_EXECUTOR = "UnknownExecutor"  # no executor of this name is configured
     INVALID_JOB_TEMPLATE = "InvalidJobTemplate"  # the API server refused the Job in a dry run
     INVALID_STATUS = "InvalidStatus"  # the status was edited to nonsense, or written by nobody we know
+    TOO_LARGE = "TooLarge"  # larger, or nested deeper, than is accepted
     INTERNAL_ERROR = "InternalError"  # Kalends itself failed on this resource, and on no other
     START_REFUSED = "StartRefused"  # starts are refused again and again: quota, permission, admission, no worker
     NOT_SUPPORTED = "NotSupported"  # valid, but this operator cannot do it

@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from kalends.errors import InvalidSpec
 from kalends.model.base import Wire
+from kalends.model.limits import refuse_excess
 from kalends.model.metadata import ObjectMeta
 from kalends.model.problems import problems_in
 from kalends.model.rules import Raw, Rule
@@ -59,6 +60,7 @@ class ScheduledJob(Wire):
         Raises:
             InvalidSpec: It cannot be carried out; the first problem's place, and all problems in the message.
         """
+        refuse_excess(obj.get("spec"))
         try:
             job = cls.model_validate(obj, by_alias=True, by_name=False)
         except ValidationError as error:

@@ -9,9 +9,12 @@ from kalends.engine.ports import Problem, Snapshot
 from kalends.engine.schedule import Check, Defaults, Schedule, compile_schedule
 from kalends.engine.state import Ref, State
 from kalends.errors import InvalidSpec, InvalidStatus
+from kalends.kube.bounded import unread
 from kalends.model import ScheduledJob
 from kalends.model.instants import parse_instant
+from kalends.model.limits import ACCEPTED
 from kalends.model.reasons import Reason
+from kalends.stores.kept import Kept
 from kalends.stores.record import decode
 
 
@@ -21,6 +24,7 @@ class SnapshotReader:
     def __init__(self, defaults: Defaults, check: Check) -> None:
         self._defaults = defaults
         self._check = check
+        self.kept = Kept()
 
     def read(self, obj: Mapping[str, Any]) -> Snapshot:
         """Return an object as the engine sees it."""
@@ -42,24 +46,46 @@ class SnapshotReader:
 
     def _schedule(self, obj: Mapping[str, Any], created: int) -> tuple[Schedule | None, Problem | None]:
         try:
+            _refuse_unread_spec(obj)
             job = ScheduledJob.read(dict(obj))
             edited = spec_written(obj["metadata"])
-            return compile_schedule(
-                job, created=created, edited=edited, defaults=self._defaults, check=self._check
-            ), None
+            schedule = compile_schedule(job, created=created, edited=edited, defaults=self._defaults, check=self._check)
+            self.kept.admit(schedule)
         except InvalidSpec as error:
             return None, Problem(error.reason, str(error)[:1024])
         except Exception as error:  # noqa: BLE001 - whatever a resource holds, it harms only itself
             text = f"cannot be read: {type(error).__name__}: {error}"
             return None, Problem(Reason.INTERNAL_ERROR, text[:1024])
+        return schedule, None
 
 
 def _state(obj: Mapping[str, Any], created: int) -> tuple[State | None, Problem | None]:
     try:
+        _refuse_unread_status(obj)
         return decode(obj.get("status"), created=created), None
     except InvalidStatus as error:
         cure = "remove what was edited, or the whole status, with `kubectl edit --subresource=status`"
         return None, Problem(Reason.INVALID_STATUS, f"{error}; {cure}"[:1024])
+
+
+def _refuse_unread_spec(obj: Mapping[str, Any]) -> None:
+    """Refuse an object whose spec is beyond what is decoded.
+
+    Raises:
+        InvalidSpec: It is; the message says what is accepted.
+    """
+    if (excess := unread(obj).get("spec")) is not None:
+        raise InvalidSpec(f"{ACCEPTED}; it {excess}", reason=Reason.TOO_LARGE)
+
+
+def _refuse_unread_status(obj: Mapping[str, Any]) -> None:
+    """Refuse an object whose status is beyond what is decoded.
+
+    Raises:
+        InvalidStatus: It is.
+    """
+    if (excess := unread(obj).get("status")) is not None:
+        raise InvalidStatus(f"status {excess}, which no Kalends writes")
 
 
 def spec_written(metadata: Mapping[str, Any]) -> int | None:

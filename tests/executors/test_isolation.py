@@ -9,6 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
+import orjson
 import pytest
 
 from executors.local import pool_of, processes, registry, result_of, run_of, until_gone, written
@@ -192,9 +193,7 @@ async def test_where_no_worker_can_be_started_a_resource_is_checked_again(monkey
 
 
 async def test_arguments_that_cannot_be_sent_refuse_the_run_for_good():
-    deep: list[object] = []
-    for _ in range(5000):
-        deep = [deep]
+    deep = orjson.Fragment(b"[" * 900 + b"]" * 900)
     async with pool_of(processes(), 1) as (pool, listening):
         with pytest.raises(StartRefused, match="it could not be started: RecursionError") as refused:
             await pool.start(run_of("kalends.echo", deep))

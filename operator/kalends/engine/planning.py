@@ -11,6 +11,7 @@ from kalends.engine.drafting import Candidate, Draft
 from kalends.engine.naming import run_name
 from kalends.engine.policies import Refusal, first_refusal, how_late, not_missed
 from kalends.engine.ports import Decided, Verdict
+from kalends.engine.queueing import newest_alone
 from kalends.engine.schedule import JOBS_EXECUTOR
 from kalends.engine.state import Instant
 from kalends.model import ConcurrencyPolicy
@@ -26,7 +27,8 @@ def plan(draft: Draft) -> None:
     """Decide every fire time that is due, and what waits or was asked for, in the order of their fire times.
 
     A fire time that has its Job already is started: its creation was not recorded. One that finds no free worker for
-    more than a moment, or under ``Queue`` no room, is on record as waiting; its deadline goes on counting.
+    more than a moment, or no room under ``Queue``, or under ``Forbid`` with a deadline, is on record as waiting; its
+    deadline goes on counting.
     """
     since, due = draft.state.decided_until, _due(draft)
     draft.searched = due.searched
@@ -44,6 +46,8 @@ def plan(draft: Draft) -> None:
     for candidate in sorted(candidates, key=lambda one: not one.adopted):
         if not (_put_off_start(draft, due, candidate) or (not requested and _put_off(draft, due, candidate))):
             _decide(draft, candidate)  # a request must not overtake a fire time
+    if not draft.decides_nothing_new:
+        newest_alone(draft)
     _count_coalesced(draft, due, since)
     decided_until = _decided_until(draft, due, since)
     if decided_until:

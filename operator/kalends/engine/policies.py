@@ -27,6 +27,8 @@ class Situation:
     max_queued: int = 1000
     waits_already: bool = False
     """Whether it is itself one of those that wait."""
+    by_hand: bool = False
+    """Whether it was asked for by hand, and is no fire time."""
     must_wait: bool = False
     """Whether there is no room for it, or no worker, or others wait before it."""
     refused_start: str = ""
@@ -80,8 +82,13 @@ def not_ended(it: Situation) -> Refusal | None:
 
 
 def not_crowded(it: Situation) -> Refusal | None:
-    """Refuse a run that would be one too many where that is forbidden; one that waits for a worker counts, too."""
+    """Refuse a run that would be one too many where that is forbidden; one that waits for a worker counts, too.
+
+    A fire time that has a deadline is not refused: it waits within that, as in CronJob (``queueing.newest_alone``).
+    """
     if it.concurrency is not ConcurrencyPolicy.FORBID or it.waits_already:
+        return None
+    if it.grace_time is not None and not it.by_hand:
         return None
     if it.running + it.queued < it.max_instances:
         return None

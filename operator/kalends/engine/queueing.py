@@ -7,6 +7,7 @@ from kalends.engine.drafting import Draft
 from kalends.engine.policies import Refusal
 from kalends.engine.schedule import Schedule
 from kalends.engine.state import State
+from kalends.model import ConcurrencyPolicy, format_instant
 from kalends.model.reasons import Reason
 
 A_MOMENT = 0.001
@@ -22,6 +23,23 @@ def drop_outdated(draft: Draft) -> None:
     for candidate in draft.queue():
         if not candidate.request:
             draft.refuse(candidate, Refusal(Reason.SCHEDULE_CHANGED, message))
+
+
+def newest_alone(draft: Draft) -> None:
+    """Under ``Forbid``, let one fire time wait for room, the newest; those that wait for nothing but a worker stay.
+
+    A fire time waits for room within its deadline only, as in CronJob, which tries the latest missed fire time again
+    until ``startingDeadlineSeconds`` is over.
+    """
+    schedule = draft.schedule
+    if schedule.concurrency is not ConcurrencyPolicy.FORBID or schedule.grace_time is None:
+        return
+    room = max(0, schedule.max_instances - draft.state.counts.active)
+    waiting = [one for one in draft.queue()[room:] if not one.request]
+    for candidate in waiting[:-1]:
+        newest = format_instant(waiting[-1].fire_time)
+        message = f"there was no room before the fire time of {newest}, which waits in its place"
+        draft.refuse(candidate, Refusal(Reason.TOO_MANY_INSTANCES, message))
 
 
 def gives_up_at(schedule: Schedule, state: State) -> float | None:

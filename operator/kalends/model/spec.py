@@ -63,9 +63,9 @@ class ScheduledJobSpec(Wire):
     or All; it is asked before concurrencyPolicy, so that All is of use with Allow and Queue, and Queue keeps what
     passed meanwhile only with All. Unset: the operator's default, which is Latest."""
     concurrency_policy: ConcurrencyPolicy = ConcurrencyPolicy.FORBID
-    """concurrencyPolicy says what happens to a run that finds maxInstances running. Forbid: it is skipped; Allow:
-    it starts all the same; Replace: the oldest is cancelled, and it starts once that is gone; Queue: it waits.
-    Unset: Forbid."""
+    """concurrencyPolicy says what happens to a run that finds maxInstances running. Forbid: it is skipped, or, where
+    startingDeadlineSeconds is set, waits within that, the newest fire time alone; Allow: it starts all the same;
+    Replace: the oldest is cancelled, and it starts once that is gone; Queue: it waits. Unset: Forbid."""
     max_instances: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
     """maxInstances is how many runs may go on at once; of tasks, and of Jobs with retry, 50 at most. Unset: the
     operator's default, which is 1."""

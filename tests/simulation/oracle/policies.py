@@ -29,6 +29,8 @@ def wrong_choices(it: Writing) -> Iterator[str]:
         yield f"{it.after['counts']['started']} runs have started, and maxRuns is {limit}"
     if due:
         yield from _choice(it, spec, due)
+    if policy == "Forbid" and "startingDeadlineSeconds" in spec:
+        yield from _waiting(it, spec, due)
 
 
 def _choice(it: Writing, spec: Json, due: list[int]) -> Iterator[str]:
@@ -54,6 +56,23 @@ def _choice(it: Writing, spec: Json, due: list[int]) -> Iterator[str]:
     asked = it.grown("requested")
     if len(due) == 1 and on_time and room and unlimited and not asked and rfc3339(due[0]) not in taken:
         yield f"{due[0]} was due, on time and had room, but did not start: {it.after.get('lastMisfire')}"
+
+
+def _waiting(it: Writing, spec: Json, due: list[int]) -> Iterator[str]:
+    """Under ``Forbid`` with a deadline, a fire time that finds no room waits within that, the newest alone."""
+    most = spec.get("maxInstances", 1)
+    waiting = [key for key, run in keys(it.after, "queued").items() if not run.get("request")]
+    asked = len(it.after.get("queued", ())) - len(waiting)
+    room = max(0, most - it.after["counts"]["active"] - asked)
+    if set(waiting) & set(it.newly("queued")) and len(waiting) > room + 1:
+        yield f"{len(waiting)} fire times wait, and there is room for {room}: {waiting}"
+    jitter, late = spec.get("jitterSeconds", 0), it.clock - due[0] if due else 0.0
+    in_time = late < spec["startingDeadlineSeconds"] - 1.0 and not jitter and it.behind == 0.0
+    if len(due) == 1 and in_time and "maxRuns" not in spec:
+        key = rfc3339(due[0])
+        skipped = [run for run in it.after.get("history", ()) if run["scheduledTime"] == key]
+        if any(run["outcome"] == "Skipped" and not run.get("request") for run in skipped):
+            yield f"{key} was skipped {late:.1f} s after it was due, although it may wait"
 
 
 def _put_off(it: Writing, due: list[int]) -> list[int]:

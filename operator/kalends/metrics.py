@@ -29,6 +29,8 @@ class Readings:
     """By state."""
     stuck_workers: Callable[[], Mapping[str, int]]
     """By executor: threads that were given up and have not returned."""
+    foreign_holders: Callable[[], int]
+    """ScheduledJobs that another operator watches or decides on."""
     agenda_size: Callable[[], int]
     loop_lag: Callable[[], float]
     clock_skew: Callable[[], float]
@@ -52,6 +54,11 @@ class Gauges(Collector):
             "kalends_clock_skew_seconds",
             "How far the wall clock has drifted from the monotonic clock within ten minutes.",
             value=read.clock_skew(),
+        )
+        yield GaugeMetricFamily(
+            "kalends_foreign_holders",
+            "ScheduledJobs that another operator, with another Lease, watches too.",
+            value=read.foreign_holders() if leads else 0,
         )
         yield GaugeMetricFamily(
             "kalends_agenda_size",

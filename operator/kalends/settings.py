@@ -102,6 +102,18 @@ class LeaderElection(BaseModel):
     retry_period: Annotated[float, Field(gt=0)] = 2.0
     """Seconds between two renewals, or two tries."""
 
+    take_over_seconds: Annotated[float, Field(ge=30, le=86400)] = 120.0
+    """Seconds for which the Lease of another operator must not have changed, or not have been there, before this one
+    decides on the ScheduledJobs that name it."""
+    replaces: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+/[a-z0-9.-]+$")], ...] = ()
+    """Leases, as `namespace/name`, of operators that this one replaces: it takes over their ScheduledJobs at once where
+    such a Lease cannot be read, else when it has not been renewed for its own duration."""
+
+    @property
+    def lease(self) -> str:
+        """The Lease as records name it, or an empty text where none is asked for."""
+        return f"{self.namespace}/{self.name}" if self.enabled and self.namespace else ""
+
     @model_validator(mode="after")
     def _with_a_margin(self) -> Self:
         if not self.lease_duration > self.renew_deadline > self.retry_period:

@@ -24,6 +24,7 @@ def samples() -> dict[str, list[dict[str, str]]]:
             active_runs=lambda: {"default": 1},
             scheduled_jobs=lambda: {"Armed": 1},
             stuck_workers=lambda: {"default": 1},
+            foreign_holders=lambda: 1,
             agenda_size=lambda: 1,
             loop_lag=lambda: 0.0,
             clock_skew=lambda: 0.0,

@@ -54,7 +54,7 @@ class World:
 
 
 def facts(now: float, **more):
-    return Facts(now=now, me="me", **more)
+    return Facts(now=now, **{"me": "me", **more})
 
 
 def decided(decision, kind):

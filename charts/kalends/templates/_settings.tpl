@@ -36,6 +36,8 @@ leader_election:
   lease_duration: {{ .leaseDuration }}
   renew_deadline: {{ .renewDeadline }}
   retry_period: {{ .retryPeriod }}
+  take_over_seconds: {{ .takeOverSeconds }}
+  replaces: {{ toJson .replaces }}
   {{- end }}
 health_port: {{ include "kalends.port" $ }}
 {{- end }}

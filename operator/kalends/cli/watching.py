@@ -9,7 +9,18 @@ from typing import Protocol
 
 import click
 
-from kalends.engine.ports import Decided, Delayed, Ended, Notice, OddJob, Removed, Retried, StartPutOff, Turned
+from kalends.engine.ports import (
+    Contested,
+    Decided,
+    Delayed,
+    Ended,
+    Notice,
+    OddJob,
+    Removed,
+    Retried,
+    StartPutOff,
+    Turned,
+)
 from kalends.engine.scheduler import Scheduler
 from kalends.model import format_instant
 
@@ -72,8 +83,8 @@ def _line(notice: Notice) -> str:  # noqa: PLR0911 - a table
             return f"{report.ref.key} Retried {format_instant(report.fire_time)}: attempt {notice.attempt} at {at}"
         case OddJob():
             return f"{notice.ref.key} {notice.reason}: {notice.message}"
-        case Removed():
-            return f"{notice.ref.key} Removed: {notice.message}"
+        case Contested() | Removed():
+            return f"{notice.ref.key} {type(notice).__name__}: {notice.message}"
         case Delayed() | StartPutOff():
             return f"{notice.ref.key} Delayed: {notice.message}"
         case Turned():

@@ -88,7 +88,7 @@ class Actor:
     def nothing_to_do(entry: Entry, decision: Decision) -> bool:
         """Return whether the decision asks for nothing: the record says it all."""
         return (
-            decision.state == entry.record
+            (decision.state == entry.record or (decision.aside and entry.record is None))
             and not decision.starts_before
             and not decision.starts_claimed
             and not decision.cancels
@@ -220,9 +220,9 @@ class Actor:
             up_to=ANY_FIRE_TIME if wish else newest,
             not_before=self._clock.monotonic() + max(pause, wish),
         )
-        self._tell(entry.ref, [StartPutOff(entry.ref, run.executor, trouble.message)])
+        self.tell(entry.ref, [StartPutOff(entry.ref, run.executor, trouble.message)])
         if trouble.tries == TRIES_UNTIL_NOTICED:
-            self._tell(entry.ref, [Delayed(entry.ref, trouble.message)])
+            self.tell(entry.ref, [Delayed(entry.ref, trouble.message)])
         level = logging.WARNING if trouble.tries <= TRIES_UNTIL_NOTICED else logging.DEBUG
         log.log(level, "%s: %s was not started: %s", entry.ref.key, run.name, trouble.message)
 
@@ -248,21 +248,16 @@ class Actor:
         version = await self._store.write(entry.ref, entry.version, before, decision.state)
         entry.write_seconds = self._clock.monotonic() - sent
         entry.recorded(version, decision.state)
-        self._tell(entry.ref, decision.notices)
+        self.tell(entry.ref, decision.notices)
 
-    def _tell(self, ref: Ref, notices: Sequence[Notice]) -> None:
+    def tell(self, ref: Ref, notices: Sequence[Notice]) -> None:
+        """Tell the listeners what was decided and is on record."""
         for notice in notices:
             for listener in self._listeners:
                 try:
                     listener.notice(notice)
                 except Exception:  # whoever listens must not stop what is listened to
                     log.exception("%s: a listener failed", ref.key)
-
-    def promise(self, entry: Entry, decision: Decision) -> None:
-        """Keep a worker for each claim of a decision until it starts: others that decide meanwhile must not have it."""
-        for run in decision.state.active:
-            if run.holder and run.name not in entry.here:
-                self._workers.promise(run.executor, entry.ref.uid, [run.name])
 
     async def _ask_to_end(self, entry: Entry, runs: Sequence[ActiveRun]) -> None:
         for run in runs:
@@ -283,7 +278,7 @@ class Actor:
             return
         entry.removed = True
         message = "its schedule has ended, and `ttlSecondsAfterFinished` is over"
-        self._tell(entry.ref, [Removed(entry.ref, message)])
+        self.tell(entry.ref, [Removed(entry.ref, message)])
 
     async def _delete(self, ref: Ref, jobs: Sequence[str]) -> None:
         for job in jobs:
@@ -322,6 +317,6 @@ class Actor:
         pause = max(backoff * random.uniform(0.5, 1.0), at_least or 0.0)  # noqa: S311 - spreads tries, keeps no secret
         entry.not_before = self._clock.monotonic() + pause
         if entry.failures == FAILURES_TO_TELL:
-            self._tell(entry.ref, [Delayed(entry.ref, why)])
+            self.tell(entry.ref, [Delayed(entry.ref, why)])
         log.warning("%s: not done, trying again in %.1f s: %s", entry.ref.key, pause, why)
         return False

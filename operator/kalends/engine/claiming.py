@@ -40,6 +40,14 @@ def claims_of_an_invalid(ref: Ref, record: State, facts: Facts) -> dict[str, Run
     }
 
 
+def claims_left_to_another(ref: Ref, record: State, facts: Facts) -> dict[str, RunReport]:
+    """Return the claims that were not started here, of a resource that another operator decides on now: none starts."""
+    why = Refusal(Reason.OTHER_OPERATOR, f"the operator of Lease {record.operator} decided before it started")
+    return {
+        claim.name: _unstarted(ref, claim, facts, Outcome.CANCELLED, why) for claim in _not_started_here(record, facts)
+    }
+
+
 def _why_not(schedule: Schedule, claim: ActiveRun, facts: Facts) -> tuple[Outcome, Refusal] | None:
     """Return what becomes of a claim that must not start any more, and why; None where it is to start."""
     if claim.cancelling:

@@ -11,6 +11,7 @@ from kalends.engine.claiming import claims_of_an_invalid, claims_to_start
 from kalends.engine.conditions import lasting_refusal, with_conditions, with_problem
 from kalends.engine.drafting import Draft
 from kalends.engine.facts import Decision, Facts
+from kalends.engine.holders import OTHER_OPERATOR
 from kalends.engine.odd_jobs import with_odd_jobs
 from kalends.engine.planning import plan
 from kalends.engine.ports import Problem
@@ -160,7 +161,7 @@ def _is_quiet(schedule: Schedule, record: State, facts: Facts) -> bool:
     )
 
 
-_GOOD = frozenset({"Ready", "LastRunSucceeded"})
+_GOOD = frozenset({"Ready", "LastRunSucceeded", OTHER_OPERATOR})
 
 
 def arm(schedule: Schedule, state: State, now: float) -> State:

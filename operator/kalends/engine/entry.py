@@ -47,6 +47,8 @@ class Entry:
     """After a failure: when to try again, by the monotonic clock."""
     checked: int | None = None
     """The generation that its executor has checked."""
+    contention: str = ""
+    """What was last told about another operator that watches it."""
     record_lost: bool = False
     """Whether somebody removed what was on record."""
     fault: Problem | None = None
@@ -81,8 +83,10 @@ class Entry:
 
     @property
     def outdated(self) -> bool:
-        """Whether its spec has changed, or it was deleted, while it was acted on: what was decided starts no more."""
-        return self.forgotten or (self.newer is not None and self.newer.generation != self.snapshot.generation)
+        """Whether its spec or its operator changed, or it was deleted, while it was acted on: then nothing starts."""
+        newer, known = self.newer, self.snapshot
+        changed = newer is not None and (newer.generation, newer.operator) != (known.generation, known.operator)
+        return self.forgotten or changed
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Take over what is on record now, in place of what was."""
@@ -110,7 +114,7 @@ class Entry:
         self.unanswered = False
         self.version = version
         self.record = record
-        self.snapshot = replace(self.snapshot, state=record, version=version)
+        self.snapshot = replace(self.snapshot, state=record, version=version, operator=record.operator)
         self.failures = 0
         self.not_before = 0.0
         if self.snapshot.record_problem is not None:

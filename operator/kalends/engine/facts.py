@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from kalends.engine.holders import Holders
 from kalends.engine.policies import Refusal
 from kalends.engine.ports import JobView, Notice, Run, RunReport
 from kalends.engine.start_trouble import StartTrouble
@@ -18,6 +19,8 @@ class Facts:
     now: float
     me: str
     """This operator's identity: the holder of the runs that it claims."""
+    holders: Holders = field(default_factory=Holders)
+    """Which other operators there are, and which are known to be gone."""
     outlives_us: bool = False
     """Whether runs of this schedule go on without us (Kubernetes Jobs)."""
     free_slots: int = 1_000_000
@@ -69,6 +72,8 @@ class Decision:
     """Whether the resource itself is to be deleted: ``ttlSecondsAfterFinished`` is over."""
     notices: tuple[Notice, ...] = ()
     wake_at: float | None = None
+    aside: bool = False
+    """Whether another operator decides on the resource."""
     waiting: bool = False
     """Whether a run waits for nothing but a free worker of its pool."""
     searching: bool = False

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 
 from kalends.clock import Clock
 from kalends.engine.adopting import record_of_jobs
+from kalends.engine.aside import stand_aside
 from kalends.engine.deciding import decide, decide_invalid
 from kalends.engine.entry import Entry
 from kalends.engine.facts import Decision, Facts
+from kalends.engine.holders import Holders, operator_of
 from kalends.engine.ports import Executor, Jobs, Problem
 from kalends.engine.start_trouble import NEGLIGIBLE_PAUSE
 from kalends.engine.state import State
@@ -29,6 +32,8 @@ class Gatherer:
         """Whether fire times are decided that run in this process."""
         self.jobs_open = True
         """Whether fire times are decided whose runs go on without it."""
+        self.holders = Holders(operator_of(identity))
+        """Which other operators there are."""
         self._clock = clock
         self._identity = identity
         self._executors = executors
@@ -50,7 +55,18 @@ class Gatherer:
             return self._decide(entry)
 
     def _decide(self, entry: Entry) -> Decision:
-        snapshot, facts = entry.snapshot, self._gather(entry)
+        facts = self._gather(entry)
+        record, schedule = entry.record, entry.snapshot.schedule
+        if self.stands_aside(entry):
+            # A record that cannot be read is left as it is, too.
+            aside = record or State(armed=0, operator=entry.snapshot.operator, other_operator=facts.holders.operator)
+            return stand_aside(entry.ref, aside, facts, None if schedule is None else schedule.retry)
+        decision = self._decide_as_owner(entry, facts)
+        return replace(decision, state=facts.holders.owned(decision.state, record))
+
+    @staticmethod
+    def _decide_as_owner(entry: Entry, facts: Facts) -> Decision:
+        snapshot = entry.snapshot
         if snapshot.record_problem is not None:
             blank = State(armed=snapshot.created - 1, observed_generation=snapshot.generation)
             return decide_invalid(
@@ -63,6 +79,14 @@ class Gatherer:
             return decide_invalid(snapshot.ref, snapshot.generation, problem, entry.record or blank, facts)
         return decide(snapshot.schedule, entry.record, facts)
 
+    def stands_aside(self, entry: Entry) -> bool:
+        """Return whether another operator decides on a resource."""
+        return not self.holders.may_decide(entry.record or State(armed=0, operator=entry.snapshot.operator))
+
+    def must_check(self, entry: Entry) -> bool:
+        """Return whether the executor is to be asked if runs of a resource can start, before anything is decided."""
+        return entry.unchecked and not self.stands_aside(entry)
+
     def _gather(self, entry: Entry) -> Facts:
         schedule, executor = entry.snapshot.schedule, self._executor(entry)
         now, trouble = self._clock.now(), entry.trouble
@@ -72,6 +96,7 @@ class Gatherer:
         return Facts(
             now=now,
             me=self._identity,
+            holders=self.holders,
             outlives_us=executor is not None and executor.outlives_us,
             obstacle="" if executor is None else executor.obstacle(),
             free_slots=0 if schedule is None else self._workers.free(schedule.executor, entry.ref.uid),

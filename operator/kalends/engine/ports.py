@@ -37,6 +37,8 @@ class Snapshot:
     """None where nothing is on record yet, or where the record cannot be read (``record_problem``)."""
     problem: Problem | None = None
     record_problem: Problem | None = None
+    operator: str = ""
+    """Which operator decides, also where the rest of the record cannot be read."""
 
 
 class JobStore(Protocol):
@@ -339,6 +341,14 @@ class OddJob:
 
 
 @dataclass(frozen=True, slots=True)
+class Contested:
+    """Another operator watches the same resource."""
+
+    ref: Ref
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Removed:
     """A resource whose schedule had ended, and that was deleted as its ``ttlSecondsAfterFinished`` asks."""
 
@@ -346,7 +356,7 @@ class Removed:
     message: str
 
 
-Notice = Decided | Ended | Retried | Turned | Delayed | StartPutOff | OddJob | Removed
+Notice = Decided | Ended | Retried | Turned | Delayed | StartPutOff | OddJob | Contested | Removed
 
 
 class Listener(Protocol):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from kalends.clock import Clock
@@ -18,8 +19,9 @@ from kalends.engine.entry import Entry, is_newer
 from kalends.engine.facts import Decision
 from kalends.engine.folding import can_wait_for_the_next
 from kalends.engine.gathering import Gatherer
+from kalends.engine.holders import named_by
 from kalends.engine.inbox import Inbox
-from kalends.engine.ports import Executor, Jobs, JobStore, Listener, RunReport, Snapshot
+from kalends.engine.ports import Contested, Executor, Jobs, JobStore, Listener, RunReport, Snapshot
 from kalends.engine.state import Ref, State
 from kalends.engine.worker_queue import WorkerQueue
 from kalends.model.reasons import Reason
@@ -123,6 +125,14 @@ class Scheduler:
             for run, executor in entry.here.items():
                 self._spawn(self._actor.cancel(entry.ref, run, executor, Reason.HOLDER_GONE), self._ending)
 
+    def know_gone(self, operators: frozenset[str]) -> None:
+        """Take note of which other operators, by their Leases, are gone, and look at what that changes."""
+        before = self._gatherer.holders
+        self._gatherer.holders = replace(before, gone=operators)
+        for key, entry in self._entries.items():
+            if entry.record is not None and named_by(entry.record) & (before.gone ^ operators):
+                self._inbox.put(key)
+
     def uids(self) -> Mapping[str, str]:
         """Return the key of every resource it knows, by UID."""
         return self._keys
@@ -142,6 +152,10 @@ class Scheduler:
     def records(self) -> Iterator[State | None]:
         """Yield what is on record about each resource."""
         return (entry.record for entry in self._entries.values())
+
+    def contested(self) -> int:
+        """Return how many resources another operator watches, too."""
+        return sum(1 for entry in self._entries.values() if entry.contention)
 
     def agenda_size(self) -> int:
         """Return how many resources wait for an instant."""
@@ -254,7 +268,7 @@ class Scheduler:
             self._workers.pass_on(entry.ref.uid)
             return
         decision = None
-        if not entry.unchecked:
+        if not self._gatherer.must_check(entry):
             try:
                 decision = self._gatherer.decide(entry)
             except Exception as error:  # as in acting: the loop goes on with the others
@@ -264,7 +278,7 @@ class Scheduler:
             if self._has_nothing_to_do(entry, decision):
                 self._settle(entry, decision)
                 return
-            self._actor.promise(entry, decision)
+            self._promise(entry, decision)
         self._workers.pass_on(entry.ref.uid)
         entry.acting = True
         self._spawn(self._act(entry, decision), self._acting)
@@ -275,6 +289,12 @@ class Scheduler:
             return True
         return self._gatherer.is_open(entry) and can_wait_for_the_next(entry, decision, self.clock.now())
 
+    def _promise(self, entry: Entry, decision: Decision) -> None:
+        """Keep a worker for each claim of a decision until it starts: others that decide meanwhile must not have it."""
+        for run in decision.state.active:
+            if run.holder == self.identity and run.name not in entry.here:
+                self._workers.promise(run.executor, entry.ref.uid, [run.name])
+
     @staticmethod
     def _spawn(work: Coroutine[object, object, None], among: set[asyncio.Task[None]]) -> None:
         task = asyncio.create_task(work)
@@ -284,6 +304,9 @@ class Scheduler:
     def _settle(self, entry: Entry, decision: Decision) -> None:
         """Nothing to act on: note when to look again, and stand in line where a worker is waited for."""
         key, uid, schedule = entry.ref.key, entry.ref.uid, entry.snapshot.schedule
+        self._tell_of_other_operators(entry)
+        if decision.aside:
+            self._stop_runs_that_are_lost(entry)
         if decision.waiting and schedule is not None:
             self._workers.wait(schedule.executor, uid)
         else:
@@ -297,6 +320,18 @@ class Scheduler:
             self._inbox.put_at(key, self.clock.now() + SEARCH_PAUSE * len(self._searching))
         else:
             self._inbox.put_at(key, decision.wake_at)
+
+    def _tell_of_other_operators(self, entry: Entry) -> None:
+        contention = "" if entry.record is None else self._gatherer.holders.contention(entry.record)
+        if contention and contention != entry.contention:
+            self._actor.tell(entry.ref, [Contested(entry.ref, contention)])
+        entry.contention = contention
+
+    def _stop_runs_that_are_lost(self, entry: Entry) -> None:
+        """Stop the runs here that another operator has put on record as lost: it took this one for gone."""
+        active = set() if entry.record is None else {run.name for run in entry.record.active}
+        for run in [name for name in entry.here if name not in active]:
+            self._spawn(self._actor.cancel(entry.ref, run, entry.here.pop(run), Reason.HOLDER_GONE), self._ending)
 
     async def _act(self, entry: Entry, decision: Decision | None) -> None:
         """Act on decisions about one resource, this one first, until there is nothing left to do."""
@@ -318,14 +353,14 @@ class Scheduler:
 
     async def _step(self, entry: Entry, decision: Decision | None) -> bool:
         """Decide, unless that was done, and act once; return whether there may be more to do now."""
-        if decision is None and entry.unchecked:
+        if decision is None and self._gatherer.must_check(entry):
             going_on = await self._actor.check(entry)
         else:
             decision = decision or self._gatherer.decide(entry)
             if self._has_nothing_to_do(entry, decision):
                 self._settle(entry, decision)
                 return False
-            self._actor.promise(entry, decision)
+            self._promise(entry, decision)
             self._workers.pass_on(entry.ref.uid)
             going_on = await self._actor.act(entry, decision)
         self._adopt_newer(entry)

@@ -35,7 +35,8 @@ def _report_of(ref: Ref, run: ActiveRun, facts: Facts, jobs: dict[str, JobView] 
     if run.name in facts.reports:
         return facts.reports[run.name]
     if run.holder:
-        return None if run.holder == facts.me else _lost(ref, run, facts, Reason.HOLDER_GONE)
+        ours = run.holder == facts.me
+        return None if ours or not facts.holders.is_gone(run.holder) else _lost(ref, run, facts, Reason.HOLDER_GONE)
     return None if jobs is None else _report_of_job(ref, run, facts, jobs.get(run.name))
 
 

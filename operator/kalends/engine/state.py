@@ -79,7 +79,8 @@ class ActiveRun:
     executor: str
     attempt: int = 1
     holder: str = ""
-    """Who runs it: an operator's identity, or empty for a Kubernetes Job, which outlives every operator."""
+    """Who runs it: ``<namespace>/<lease>/<process>``, just the process where it has no Lease, or empty for a Kubernetes
+    Job, which outlives every operator."""
     request: str = ""
     """The token of the request, for a run that was asked for by hand."""
     retry_at: Instant | None = None
@@ -171,6 +172,10 @@ class State:
     summary: str = ""
     handled_requests: tuple[str, ...] = ()
     """Tokens of requests that have been decided on, the newest first."""
+    operator: str = ""
+    """The Lease of the operator that decides, as ``<namespace>/<name>``. Empty: of whichever operator reads it."""
+    other_operator: str = ""
+    """The Lease of another operator that watches the resource and leaves it alone."""
     last_requested: Instant | None = None
     """The instant of the newest of them; the next one has a later one."""
 

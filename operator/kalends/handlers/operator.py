@@ -16,6 +16,7 @@ from kalends.handlers.fencing import FencedPool, FencedTransport
 from kalends.handlers.health import STUCK, HealthServer, Pulse
 from kalends.handlers.jobs import job_informers
 from kalends.handlers.leading import Duty, Leading
+from kalends.handlers.other_operators import OtherOperators
 from kalends.handlers.ports import Ports
 from kalends.handlers.supervised import Tasks
 from kalends.handlers.telling import Teller, Telling
@@ -67,13 +68,17 @@ class Operator:
         executors: dict[str, Executor] = {**pools, JOBS_EXECUTOR: self._jobs}
         reader = SnapshotReader(default_settings(settings), target_check(ports.registry, list(executors)))
         self._poster = EventPoster(self._client, clock, instance=identity)
+        lease = settings.leader_election.lease
         self.scheduler = Scheduler(
             clock=clock,
             store=CrdJobStore(acting, reader),
             executors=executors,
-            identity=identity,
+            identity=f"{lease}/{identity}" if lease else identity,
             jobs=self._jobs,
             listeners=[self.metrics, Teller(self._post, success_too=settings.events_for_success)],
+        )
+        self._others = OtherOperators(
+            settings.leader_election, self._client, clock, self.scheduler, lambda: self.leading.scheduling
         )
         self._view = View(self._client, self.scheduler, reader, settings.namespaces)
         self._feed = ports.feed(self._client, self._view.show, self._view.repair)
@@ -101,6 +106,7 @@ class Operator:
                 active_runs=lambda: runs_by_executor(self.scheduler.records()),
                 scheduled_jobs=lambda: by_state(self.scheduler.records()),
                 stuck_workers=lambda: {alias: pool.stuck for alias, pool in ports.pools.items()},
+                foreign_holders=self.scheduler.contested,
                 agenda_size=self.scheduler.agenda_size,
                 loop_lag=lambda: self._pulse.lag,
                 clock_skew=lambda: self._pulse.skew,
@@ -134,6 +140,7 @@ class Operator:
                 return
             duty = Duty(self.scheduler, self._catch_up, self.metrics.loop_failed)
             leading = tasks.start("leading", self.leading.run(duty))
+            tasks.start("other operators", self._others.run())
             tasks.start("sweep", self._view.sweep_now_and_then())
             await tasks.first_of(stop, _forever(leading))
             log.info(

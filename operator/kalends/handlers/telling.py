@@ -6,7 +6,18 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kalends.engine.ports import Decided, Delayed, Ended, Notice, OddJob, Removed, Retried, Turned, Verdict
+from kalends.engine.ports import (
+    Contested,
+    Decided,
+    Delayed,
+    Ended,
+    Notice,
+    OddJob,
+    Removed,
+    Retried,
+    Turned,
+    Verdict,
+)
 from kalends.engine.state import Ref
 from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
@@ -62,6 +73,8 @@ def telling_of(notice: Notice, *, success_too: bool = False) -> Telling | None: 
             return Telling(notice.ref, notice.reason, notice.message, warning=True)
         case Delayed():
             return Telling(notice.ref, Reason.DELAYED, f"not done yet, tried again: {notice.message}", warning=True)
+        case Contested():
+            return Telling(notice.ref, Reason.OTHER_OPERATOR, notice.message, warning=True)
         case Turned():
             return _of_turned(notice)
         case _:
@@ -138,6 +151,8 @@ def _log(notice: Notice) -> None:
                 notice.attempt,
                 format_instant(notice.at),
             )
+        case Contested():
+            log.info("%s: %s", notice.ref.key, notice.message)
         case Removed():
             log.info("%s: deleted%s", notice.ref.key, _because(notice.message))
         case OddJob():

@@ -33,6 +33,9 @@ class Reason(StrEnum):
     START_REFUSED = "StartRefused"  # starts are refused again and again: quota, permission, admission, no worker
     NOT_SUPPORTED = "NotSupported"  # valid, but this operator cannot do it
 
+    # OtherOperator=True: two operators watch the resource, and one of them leaves it alone.
+    OTHER_OPERATOR = "OtherOperator"  # also an Event; the message names both Leases
+
     # Ready=Unknown: not decided yet.
     PENDING = "Pending"  # the operator has not looked yet
 

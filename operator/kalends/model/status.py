@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, StringConstraints, ValidationError
 
 from kalends.errors import InvalidStatus
-from kalends.model.base import Alias, Count, Line, Name, ObjectName, Wire, Word, listed_by
+from kalends.model.base import Alias, Count, Line, ObjectName, Wire, Word, listed_by
 from kalends.model.instants import Instant
 from kalends.model.spec import MOST_QUEUED
 
@@ -16,6 +16,12 @@ MOST_ACTIVE_LISTED = 50
 MOST_HISTORY_LISTED = 20
 MOST_REQUESTS_LISTED = 10
 LONGEST_TOKEN = 63
+
+Lease = Annotated[str, StringConstraints(min_length=1, max_length=320)]
+"""The namespace and the name of a Lease, with `/` in between."""
+
+Holder = Annotated[str, StringConstraints(min_length=1, max_length=640)]
+"""The process of an operator, behind its Lease if it has one."""
 
 Token = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TOKEN)]
 
@@ -29,6 +35,8 @@ class ConditionType(StrEnum):
     """Nothing will be done until somebody mends the resource (kstatus)."""
     LAST_RUN_SUCCEEDED = "LastRunSucceeded"
     """How the last finished run ended. A failing run does not un-ready its schedule."""
+    OTHER_OPERATOR = "OtherOperator"
+    """Two operators with different Leases watch the resource: one decides, the other leaves it alone."""
     JOBS_IGNORED = "JobsIgnored"
     """There are Jobs that claim to be runs of this resource, and that it has not created."""
     JOB_RELABELLED = "JobRelabelled"
@@ -63,7 +71,7 @@ class Condition(Wire):
     """One claim about the resource, as metav1.Condition."""
 
     type: Annotated[str, StringConstraints(min_length=1, max_length=316)]
-    """type of the condition: Ready, Stalled, LastRunSucceeded, JobsIgnored or JobRelabelled."""
+    """type of the condition: Ready, Stalled, LastRunSucceeded, JobsIgnored, JobRelabelled or OtherOperator."""
     status: ConditionStatus
     """status is whether the condition holds: True, False or Unknown."""
     observed_generation: Count | None = None
@@ -91,8 +99,9 @@ class ActiveRun(Wire):
     """attempt counts the tries of this run from 1. Unset: 1."""
     retry_time: Instant | None = None
     """retryTime is when this attempt may start, after the one before it failed. Unset: it has started."""
-    holder: Name | None = None
-    """holder is the identity of the operator in whose pod the run goes on. Unset: it is a Job."""
+    holder: Holder | None = None
+    """holder is the operator in whose pod the run goes on: its Lease's namespace and name, and its identity, with `/`
+    in between. Unset: it is a Job."""
     request: Token | None = None
     """request is the token of a run that somebody asked for by hand. Unset: the schedule asked."""
     cancelling: Word | None = None
@@ -193,7 +202,8 @@ class Status(Wire):
     observed_generation: Count | None = None
     """observedGeneration is the metadata.generation that this status speaks of."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16), listed_by("type")] = ()
-    """conditions are Ready, Stalled and LastRunSucceeded; JobsIgnored and JobRelabelled only while they hold."""
+    """conditions are Ready, Stalled and LastRunSucceeded; JobsIgnored, JobRelabelled and OtherOperator only while they
+    hold."""
     schedule_summary: Annotated[str, StringConstraints(max_length=128)] | None = None
     """scheduleSummary says in short when runs are due, as in `0 2 * * *` or `every 6h`."""
     next_run_time: Instant | None = None
@@ -230,6 +240,12 @@ class Status(Wire):
     handled_requests: Annotated[tuple[Token, ...], Field(max_length=MOST_REQUESTS_LISTED)] = ()
     """handledRequests lists the latest values of the annotation kalends.dev/run-requested that were decided on, the
     newest first."""
+    operator: Lease | None = None
+    """operator is the Lease of the operator that decides on this resource, as `namespace/name`. Another operator that
+    watches it leaves it alone until that Lease is known to be abandoned. Unset: whichever operator reads it decides."""
+    other_operator: Lease | None = None
+    """otherOperator is the Lease of another operator that watches this resource and leaves it alone. Unset: none was
+    seen."""
     last_request_time: Instant | None = None
     """lastRequestTime is when a run was last asked for by hand. Unset: none was."""
 

@@ -45,6 +45,8 @@ def encode(state: State) -> Json:
         "counts": {name: getattr(state.counts, name) for name in Counts.__slots__},
         "handledRequests": list(state.handled_requests) or None,
         "lastRequestTime": _instant(state.last_requested),
+        "operator": state.operator or None,
+        "otherOperator": state.other_operator or None,
     }
     return {name: value for name, value in status.items() if value is not None}
 
@@ -94,6 +96,8 @@ def decode(raw: Json | None, *, created: int) -> State | None:
         summary=status.schedule_summary or "",
         handled_requests=status.handled_requests,
         last_requested=status.last_request_time,
+        operator=status.operator or "",
+        other_operator=status.other_operator or "",
     )
 
 

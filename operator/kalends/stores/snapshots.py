@@ -42,6 +42,7 @@ class SnapshotReader:
             state=state,
             problem=problem,
             record_problem=record_problem,
+            operator=_operator(obj),
         )
 
     def _schedule(self, obj: Mapping[str, Any], created: int) -> tuple[Schedule | None, Problem | None]:
@@ -86,6 +87,13 @@ def _refuse_unread_status(obj: Mapping[str, Any]) -> None:
     """
     if (excess := unread(obj).get("status")) is not None:
         raise InvalidStatus(f"status {excess}, which no Kalends writes")
+
+
+def _operator(obj: Mapping[str, Any]) -> str:
+    """Return which operator decides by the record, also where that cannot be read as a whole."""
+    status = obj.get("status")
+    operator = status.get("operator") if isinstance(status, Mapping) else None
+    return operator if isinstance(operator, str) else ""
 
 
 def spec_written(metadata: Mapping[str, Any]) -> int | None:

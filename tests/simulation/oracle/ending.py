@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulation.instants import instant_of, rfc3339
 from simulation.oracle.books import Books, Life
-from simulation.oracle.writing import keys
+from simulation.oracle.writing import keys, process_of
 from simulation.server import JOBS, SCHEDULED_JOBS
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _active(world: World, life: Life) -> Iterator[str]:
     alive = {replica.process.name for replica in world.replicas if replica.process is not None}
     jobs = {job["metadata"]["name"]: job for job in world.server.all(JOBS)}
     for run in keys(life.status, "active").values():
-        holder = run.get("holder")
+        holder = process_of(run)
         if run.get("retryTime"):
             continue
         if holder and holder not in alive:

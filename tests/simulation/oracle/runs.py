@@ -9,7 +9,7 @@ from simulation.instants import instant_of
 from simulation.oracle.books import Life
 from simulation.oracle.firetimes import FOREVER
 from simulation.oracle.record import ENDS
-from simulation.oracle.writing import NEVER_STARTED, Json, Writing, adopted, key_of, keys, known_by_its_job
+from simulation.oracle.writing import NEVER_STARTED, Json, Writing, adopted, key_of, keys, known_by_its_job, process_of
 
 
 def wrong_starts(it: Writing) -> Iterator[str]:
@@ -71,9 +71,9 @@ def _truly(it: Writing, run: Json, end: Json) -> Iterator[str]:
         yield f"{name} is on record as failed ({end.get('reason')}), but in truth {_fate(last)}"
     if outcome == "Lost":
         job = it.life.job(name)
-        if run.get("holder") == it.writer:
+        if process_of(run) == it.writer:
             yield f"{name} is on record as lost by {it.writer}, which holds it"
-        if run.get("holder") and run["holder"] == it.leader:
+        if run.get("holder") and process_of(run) == it.leader:
             yield f"{name} is on record as lost by {it.writer}, but {it.leader} holds it, and leads"
         if not run.get("holder") and job is not None and job.deleted is None:
             yield f"{name} is on record as lost, but its Job is there"
@@ -116,7 +116,7 @@ def wrong_attempts(it: Writing) -> Iterator[str]:
         if last is None or last.end is not End.RETURNED or (last.left or 0) - last.entered >= limit:
             continue
         if not old[key].get("cancelling"):
-            holder = old[key].get("holder")
+            holder = process_of(old[key])
             if holder == it.writer or not (holder or _job_is_gone(it.life, name)):
                 yield f"{name} went well, and is tried again"
 

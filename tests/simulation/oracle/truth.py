@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from kalends.engine.ports import Run
 from simulation.bodies import Bodies, Body
 from simulation.oracle.books import Life
+from simulation.oracle.writing import process_of
 
 LATE = 0.1
 """Seconds between the last look at the deadline and the moment at which a pool is asked."""
@@ -39,7 +40,7 @@ def wrong_with_asking(asked: Asked, life: Life, seen: int) -> Iterator[str]:
     """
     run = asked.run
     claims = [one for one in life.status.get("active", ()) if one["name"] == run.name]
-    if asked.fenced and life.deleted is None and not any(one.get("holder") == asked.by for one in claims):
+    if asked.fenced and life.deleted is None and not any(process_of(one) == asked.by for one in claims):
         yield f"{run.name} is started in {asked.by}, but its claim on record is {claims or 'not there'}"
     if asked.leader and asked.leader != asked.by:
         yield f"{run.name} is started in {asked.by}, but the lease is held by {asked.leader}"

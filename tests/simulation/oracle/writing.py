@@ -20,6 +20,11 @@ def key_of(run: Json) -> str:
     return run.get("request") or run["scheduledTime"]
 
 
+def process_of(run: Json) -> str:
+    """Return the process that holds a run, without its Lease; an empty text for a Job."""
+    return str(run.get("holder", "")).rpartition("/")[2]
+
+
 def keys(status: Json, field: str) -> dict[str, Json]:
     return {key_of(run): run for run in status.get(field, ())}
 

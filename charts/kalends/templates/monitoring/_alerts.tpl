@@ -13,6 +13,12 @@
   labels: {severity: critical}
   annotations:
     summary: No replica acts; nothing is scheduled. The log says whether the Lease cannot be written.
+- alert: KalendsOtherOperator
+  expr: max(kalends_foreign_holders{ {{- $of -}} }) > 0
+  for: 10m
+  labels: {severity: warning}
+  annotations:
+    summary: Another release watches the same ScheduledJobs; their condition OtherOperator names both.
 - alert: KalendsDispatchLate
   expr: histogram_quantile(0.99, sum by (le) (rate(kalends_dispatch_delay_seconds_bucket{ {{- $of -}} }[5m]))) > 5
   for: 10m

@@ -96,8 +96,8 @@ crds: $(READY) ## Write the CRD from the model
 	@$(BIN)/kalends crds > crds/kalends.dev_scheduledjobs.yaml
 	@mkdir -p charts/kalends/files/crds && cp crds/kalends.dev_scheduledjobs.yaml charts/kalends/files/crds/
 
-manifests: $(READY) ## Write dist/install.yaml from the chart, for kubectl apply --server-side
-	@mkdir -p dist && $(BIN)/python charts/manifests.py > dist/install.yaml
+manifests: $(READY) ## Write dist/crds.yaml and dist/install.yaml from the chart, for kubectl apply --server-side
+	@$(BIN)/python charts/manifests.py dist
 
 clean: ## Remove what was made here; the control plane in the cache folder stays
 	@rm -rf .venv $(NEWEST) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

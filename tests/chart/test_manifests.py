@@ -30,14 +30,26 @@ def objects(manifests: ModuleType) -> list[Json]:
     return [one for one in yaml.load_all(manifests.install_yaml(), yaml.CSafeLoader) if one]
 
 
-def test_it_has_what_a_release_has_and_the_namespace_before_all(objects: list[Json]) -> None:
+@pytest.fixture(scope="module")
+def crds(manifests: ModuleType) -> list[Json]:
+    return [one for one in yaml.load_all(manifests.crds_yaml(), yaml.CSafeLoader) if one]
+
+
+def test_both_files_have_what_a_release_has_and_the_namespace_before_the_rest(
+    objects: list[Json], crds: list[Json]
+) -> None:
     kinds = [one["kind"] for one in objects]
-    assert kinds[:2] == ["Namespace", "CustomResourceDefinition"]
-    assert sorted(kinds[1:]) == render().kinds()
+    assert kinds[0] == "Namespace"
+    assert sorted([*kinds[1:], *(one["kind"] for one in crds)]) == render().kinds()
 
 
-def test_it_says_nothing_of_helm(objects: list[Json]) -> None:
-    for one in objects:
+def test_to_delete_the_installation_deletes_no_scheduled_job(objects: list[Json], crds: list[Json]) -> None:
+    assert [one["kind"] for one in crds] == ["CustomResourceDefinition"]
+    assert "CustomResourceDefinition" not in [one["kind"] for one in objects]
+
+
+def test_they_do_not_mention_helm(objects: list[Json], crds: list[Json]) -> None:
+    for one in [*objects, *crds]:
         metadata = one["metadata"]
         assert not [key for key in (*metadata["labels"], *metadata.get("annotations", {})) if "helm" in key.lower()]
         assert "app.kubernetes.io/managed-by" not in metadata["labels"]

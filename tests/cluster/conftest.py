@@ -12,6 +12,8 @@ import pytest
 
 from cluster.api import Api
 from cluster.controlplane import Cluster, ClusterChoice, ControlPlane, ControlPlaneUnavailable, Means, opened, prepare
+from cluster.controlplane.extras import obtain_helm
+from cluster.helm import Helm
 from cluster.operator_process import OperatorProcess, eventually
 from cluster.standin_node import StandInNode
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 MEANS = pytest.StashKey[Means | ControlPlaneUnavailable]()
 LOGS = pytest.StashKey[Path]()
+HELM = pytest.StashKey[Path]()
 NAMESPACE_USABLE_SECONDS = 30.0
 
 
@@ -56,6 +59,8 @@ def pytest_runtestloop(session: pytest.Session) -> None:
             kubeconfig=session.config.getoption("cluster_kubeconfig", None),
         )
         session.config.stash[MEANS] = prepare(choice, say=say)
+        if any("helm" in getattr(item, "fixturenames", ()) for item in session.items):
+            session.config.stash[HELM] = obtain_helm(say=say)
     except ControlPlaneUnavailable as reason:
         say(f"tests that need a cluster cannot run: {reason}")
         session.config.stash[MEANS] = reason
@@ -78,6 +83,12 @@ def control_plane(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPath
     pytestconfig.stash[LOGS] = tmp_path_factory.mktemp("control-plane-logs", numbered=False)
     with opened(means, logs=pytestconfig.stash[LOGS]) as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def helm(control_plane: Cluster, pytestconfig: pytest.Config) -> Helm:
+    """Helm itself, for the cluster of this session."""
+    return Helm(pytestconfig.stash[HELM], control_plane)
 
 
 @pytest.fixture

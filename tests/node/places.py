@@ -20,7 +20,7 @@ from cluster.controlplane import (
 from cluster.controlplane.extras import obtain_helm, obtain_node
 from cluster.controlplane.kind import why_kind_is_out
 from cluster.controlplane.progress import Say
-from node.helm import Helm
+from cluster.helm import Helm
 from node.images import Builder, Docker, Image
 from node.onenode import OneNode, why_it_is_out
 from node.onenode.archives import write_busybox

@@ -58,7 +58,8 @@ def test_installing_looking_removing_and_installing_without_helm(
     site.cluster.kubectl("apply", "--filename", manifest)
     Namespace(site.cluster, "default").until_run("heartbeat")
     # As the file's head says; the namespace goes, too.
-    site.cluster.kubectl("delete", "--filename", newcomer.folder / "dist" / "install.yaml", timeout=120)
+    for name in ("install.yaml", "crds.yaml"):
+        site.cluster.kubectl("delete", "--filename", newcomer.folder / "dist" / name, timeout=120)
 
 
 def test_the_first_manifest_of_the_readme_runs_when_it_is_asked_to(

@@ -25,12 +25,16 @@ envFrom:
 {{- end }}
 ports:
   - {name: http, containerPort: {{ include "kalends.port" . }}}
+{{- with .Values.livenessProbe }}
 livenessProbe:
   httpGet: {path: /livez, port: http}
-  {{- toYaml .Values.livenessProbe | nindent 2 }}
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.readinessProbe }}
 readinessProbe:
   httpGet: {path: /readyz, port: http}
-  {{- toYaml .Values.readinessProbe | nindent 2 }}
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- with .Values.resources }}
 resources:
   {{- toYaml . | nindent 2 }}

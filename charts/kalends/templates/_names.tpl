@@ -35,12 +35,38 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
 {{- define "kalends.labels" -}}
+{{- include "kalends.labelsWith" (list .) }}
+{{- end }}
+
+{{- /* Labels of an object that has more than the usual ones, each key once: include "kalends.labelsWith" (list . $more).
+Those that come later win; the chart's own ones win over all. */ -}}
+{{- define "kalends.labelsWith" -}}
+{{- $root := index . 0 }}
+{{- $labels := deepCopy (default dict $root.Values.commonLabels) }}
+{{- range rest . }}
+{{- $labels = mergeOverwrite $labels (deepCopy (default dict .)) }}
+{{- end }}
+{{- mergeOverwrite $labels (include "kalends.ownLabels" $root | fromYaml) | toYaml }}
+{{- end }}
+
+{{- /* The labels that no value changes. */ -}}
+{{- define "kalends.ownLabels" -}}
 {{ include "kalends.selectorLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimAll "-" }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
+{{- end }}
+
+{{- /* Pull secrets of the chart and of the charts around it, as a JSON list; nothing where there are none. */ -}}
+{{- define "kalends.imagePullSecrets" -}}
+{{- $secrets := list }}
+{{- with .Values.global }}
+{{- range .imagePullSecrets }}
+{{- $secrets = append $secrets (ternary (dict "name" .) . (kindIs "string" .)) }}
+{{- end }}
+{{- end }}
+{{- with concat $secrets (default list .Values.imagePullSecrets) | uniq }}
+{{- toJson . }}
 {{- end }}
 {{- end }}
 

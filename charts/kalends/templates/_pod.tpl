@@ -3,10 +3,10 @@ serviceAccountName: {{ include "kalends.serviceAccountName" . }}
 automountServiceAccountToken: true
 # Without this a Service named `kalends-health` would set KALENDS_HEALTH_PORT, which is one of our settings.
 enableServiceLinks: false
-# Runs in the pod have `settings.drainSeconds` to end; then it says goodbye to the API server.
+# Runs in the pod have `settings.drainSeconds` to end; then the Lease is released and the last Events are posted.
 terminationGracePeriodSeconds: {{ add (int .Values.settings.drainSeconds) 15 }}
-{{- with .Values.imagePullSecrets }}
-imagePullSecrets: {{ toJson . }}
+{{- with include "kalends.imagePullSecrets" . }}
+imagePullSecrets: {{ . }}
 {{- end }}
 {{- with .Values.podSecurityContext }}
 securityContext:
@@ -47,7 +47,7 @@ volumes:
   - name: settings
     configMap: {name: {{ include "kalends.named" (list . "settings") }}}
   - name: tmp
-    emptyDir: {}
+    emptyDir: {{ with .Values.tmpSizeLimit }}{sizeLimit: {{ . }}}{{ else }}{}{{ end }}
   {{- if include "kalends.mountsTasks" . }}
   - name: tasks
     projected:

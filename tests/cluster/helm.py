@@ -27,8 +27,19 @@ class Helm:
 
     def __call__(self, *arguments: str | Path, values: dict[str, Any] | None = None) -> str:
         """Return what it printed; ``values`` are given to it as a file would be."""
+        result = self._run(*arguments, values=values)
+        assert result.returncode == 0, f"helm {' '.join(map(str, arguments))}: {result.stderr}{result.stdout}"
+        return result.stdout
+
+    def refusal(self, *arguments: str | Path, values: dict[str, Any] | None = None) -> str:
+        """Return the message of a command that has to fail."""
+        result = self._run(*arguments, values=values)
+        assert result.returncode != 0, f"helm {' '.join(map(str, arguments))}: {result.stdout}"
+        return result.stderr
+
+    def _run(self, *arguments: str | Path, values: dict[str, Any] | None) -> subprocess.CompletedProcess[str]:
         command = [str(self.binary), *(str(one) for one in arguments), *(("--values", "-") if values else ())]
-        result = subprocess.run(
+        return subprocess.run(
             command,
             env=self._environ,
             input=json.dumps(values) if values else "",
@@ -37,5 +48,3 @@ class Helm:
             timeout=TIMEOUT_SECONDS,
             check=False,
         )
-        assert result.returncode == 0, f"helm {' '.join(command[1:])}: {result.stderr}{result.stdout}"
-        return result.stdout

@@ -190,7 +190,7 @@ def test_columns_show_fields_that_exist() -> None:
     paths = {path for path, _ in ALL} | {".metadata.creationTimestamp"}
     for column in VERSION["additionalPrinterColumns"]:
         path = column["jsonPath"]
-        if not path.startswith((".status.conditions[?", ".spec.jobTemplate.spec.")):
+        if not path.startswith((".status.conditions[?", ".status.active[?", ".spec.jobTemplate.spec.")):
             assert path in paths
 
 

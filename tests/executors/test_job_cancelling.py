@@ -127,3 +127,27 @@ async def test_a_job_that_did_not_start_in_time_is_deleted(world):
     await world.jobs.start(RUN)
     await world.jobs.cancel(RUN.name, REF, Reason.PENDING_TIMEOUT)
     assert "deletionTimestamp" in (await world.client.get(f"{JOBS}/{RUN.name}"))["metadata"]
+
+
+async def suspend(world: World, *, suspended: bool) -> None:
+    await world.client.merge_patch(f"{JOBS}/{RUN.name}", {"spec": {"suspend": suspended}})
+
+
+async def test_a_job_that_was_not_admitted_in_time_is_deleted(world):
+    await world.jobs.start(RUN)
+    await suspend(world, suspended=True)
+    world.jobs.job_changed("MODIFIED", await world.client.get(f"{JOBS}/{RUN.name}"))
+    await world.jobs.cancel(RUN.name, REF, Reason.ADMISSION_TIMEOUT)
+    assert "deletionTimestamp" in (await world.client.get(f"{JOBS}/{RUN.name}"))["metadata"]
+
+
+async def test_a_job_that_is_admitted_at_the_last_moment_is_not_deleted_where_the_watch_lags_behind(world):
+    await world.jobs.start(RUN)
+    await suspend(world, suspended=True)
+    world.jobs.job_changed("MODIFIED", await world.client.get(f"{JOBS}/{RUN.name}"))
+    await suspend(world, suspended=False)
+    with pytest.raises(Unavailable):
+        await world.jobs.cancel(RUN.name, REF, Reason.ADMISSION_TIMEOUT)
+    assert world.jobs.views(REF)[0].admission is None, "it was read anew, and is admitted"
+    await world.jobs.cancel(RUN.name, REF, Reason.ADMISSION_TIMEOUT)
+    assert "deletionTimestamp" not in (await world.client.get(f"{JOBS}/{RUN.name}"))["metadata"]

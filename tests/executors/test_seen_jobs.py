@@ -9,6 +9,7 @@ import pytest
 
 from doubles import START
 from executors.test_job_pods import RUNNING, TERMINATED, pod, waiting
+from kalends.engine.ports import Admission
 from kalends.engine.state import Ref
 from kalends.executors import job_reports
 from kalends.executors.seen_jobs import LOOK_AGAIN, SeenJobs
@@ -337,3 +338,36 @@ async def test_asking_for_views_changes_nothing(seen):
     assert seen.views(REF) == seen.views(REF)
     assert not seen.news()
     assert len(asyncio.get_running_loop()._scheduled) == handles
+
+
+def suspended_at(instant: int) -> Any:
+    told = {"status": "True", "reason": "JobSuspended", "lastTransitionTime": format_instant(instant)}
+    return [{"type": "Suspended", **told}]
+
+
+async def test_a_job_that_is_created_suspended_waits_for_its_first_admission(seen):
+    labels = {"kueue.x-k8s.io/queue-name": "user-queue"}
+    seen.job(spec={"suspend": True}, metadata={"labels": labels}, conditions=suspended_at(START + 1))
+    (view,) = seen.views(REF)
+    assert view.admission == Admission(START + 1, "user-queue", again=False)
+    seen.job(spec={"suspend": False}, metadata={"labels": labels}, startTime=format_instant(START + 9))
+    assert seen.views(REF)[0].admission is None
+
+
+@pytest.mark.parametrize("told", [{"conditions": suspended_at(START + 600)}, {"failed": 1}])
+async def test_a_job_that_had_been_let_start_before_waits_again(seen, told):
+    seen.job(spec={"suspend": True}, **told)
+    assert seen.views(REF)[0].admission.again
+
+
+async def test_a_job_of_which_a_pod_was_seen_to_run_waits_again(seen):
+    seen.pod(RUNNING)
+    seen.job(spec={"suspend": True})
+    assert seen.views(REF)[0].admission.again
+
+
+async def test_a_job_that_another_controller_carries_out_has_begun_when_that_says_so(seen):
+    seen.job(spec={"managedBy": "kueue.x-k8s.io/multikueue"}, active=1)
+    assert seen.pending == (None, "")
+    seen.job(spec={"managedBy": "kubernetes.io/job-controller"}, uid="another", active=1)
+    assert seen.pending == (START, "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from kalends.engine.admission import admission_until, give_up_unadmitted, with_waiting
 from kalends.engine.adopting import adopt_passed_over, adopt_queued, record_of_jobs, with_jobs_of_record
 from kalends.engine.believing import may_have_created_jobs
 from kalends.engine.catchup import due_instant, first_after
@@ -50,12 +51,13 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
     # Until there is a record, nothing has been decided: a run at the instant of its creation may have its Job.
     _catch_up_with_the_resource(draft, schedule.created - 1 if record is None else record.decided_until)
     reported = replace(facts, reports={**facts.reports, **unwanted})
-    listed = with_jobs_of_record(draft.state, facts, adopts=draft.adopts)
+    listed = with_waiting(schedule, with_jobs_of_record(draft.state, facts, adopts=draft.adopts), facts)
     draft.state, ended = settle_ended(schedule.ref, listed, reported, schedule.retry)
     draft.notices += ended
     if facts.dispatch:
         plan(draft)
     draft.state = give_up_pending(schedule, draft.state, facts)
+    draft.state = give_up_unadmitted(schedule, draft.state, facts)
     if schedule.suspended or draft.has_ended():
         draft.searched = None
         upcoming = None
@@ -208,6 +210,7 @@ def _wake_at(draft: Draft, state: State, next_run: Instant | None, removed_at: I
         # A fire time may be due from the first unknown instant on. Before that nothing is due, so nothing is asked.
         to_come.append(max(draft.searched + 1, facts.now + SEARCH_PAUSE))
     wakes = [next_run, removed_at, given_up_at, pending_until(schedule, state, facts), *to_come]
+    wakes.append(admission_until(schedule, state, facts))
     return min((at for at in wakes if at is not None), default=None)
 
 

@@ -34,6 +34,7 @@ def next_attempt(run: ActiveRun, report: RunReport, retry: Retry | None) -> Acti
         holder="",
         cancelling="",
         message="",
+        waiting="",
     )
 
 

@@ -124,6 +124,8 @@ class Schedule:
     """Seconds that an attempt at a task may take."""
     pending_timeout: int | None = None
     """Seconds that the pods of a Job may fail to start."""
+    admission_timeout: int | None = None
+    """Seconds that a Job may be kept suspended by something else than its template."""
     ttl: int | None = None
     """Seconds after its end after which the resource is deleted."""
     request: str = ""
@@ -200,6 +202,7 @@ def compile_schedule(
         retry=spec.retry,
         time_limit=spec.active_deadline_seconds,
         pending_timeout=spec.pending_timeout_seconds,
+        admission_timeout=spec.admission_timeout_seconds,
         ttl=spec.ttl_seconds_after_finished,
         request=_token(meta.annotations.get(REQUEST_ANNOTATION, "")),
         edited=edited,

@@ -13,7 +13,10 @@ from kalends.engine.schedule import Schedule
 from kalends.engine.state import ActiveRun, FinishedRun, Instant, Misfire, Ref, State
 from kalends.model.policies import Retry
 from kalends.model.reasons import Reason
-from kalends.model.status import Outcome
+from kalends.model.status import Outcome, Waiting
+
+_NOT_STARTED = frozenset({Reason.PENDING_TIMEOUT, Reason.ADMISSION_TIMEOUT})
+"""Why Jobs are given up that have not started."""
 
 
 def settle_ended(ref: Ref, state: State, facts: Facts, retry: Retry | None = None) -> tuple[State, list[Notice]]:
@@ -46,7 +49,7 @@ def _report_of_job(ref: Ref, run: ActiveRun, facts: Facts, job: JobView | None) 
             return None  # what no watch shows is read before it is believed gone
         return _cancelled(ref, run, facts) if run.cancelling else _lost(ref, run, facts, Reason.JOB_DELETED)
     failed = job.report is not None and job.report.outcome is Outcome.FAILED
-    if failed and run.cancelling and (job.leaving or run.cancelling != Reason.PENDING_TIMEOUT):
+    if failed and run.cancelling and (job.leaving or run.cancelling not in _NOT_STARTED):
         return _cancelled(ref, run, facts)  # its pods were taken away before it was
     return job.report
 
@@ -61,8 +64,13 @@ def _lost(ref: Ref, run: ActiveRun, facts: Facts, reason: Reason) -> RunReport:
 
 
 def _cancelled(ref: Ref, run: ActiveRun, facts: Facts) -> RunReport:
-    """Return how a run ended whose end was asked for: a Job that never got to start has failed."""
-    outcome = Outcome.FAILED if run.cancelling == Reason.PENDING_TIMEOUT else Outcome.CANCELLED
+    """Return how a run ended whose end was asked for.
+
+    A Job that never got to start has failed, and one that was never admitted was missed: nothing of it ever ran.
+    """
+    outcome = Outcome.FAILED if run.cancelling in _NOT_STARTED else Outcome.CANCELLED
+    if run.cancelling == Reason.ADMISSION_TIMEOUT and run.waiting == Waiting.ADMISSION and run.attempt == 1:
+        outcome = Outcome.MISSED
     return _ended_now(ref, run, facts, outcome, run.cancelling, run.message)
 
 
@@ -92,7 +100,7 @@ def end(state: State, run: ActiveRun, report: RunReport, retry: Retry | None = N
     counts = replace(state.counts, active=state.counts.active - 1)
     state = replace(state, active=others)
     if report.outcome is Outcome.MISSED:
-        # It was claimed, and its grace time was over when it could really start: it never ran.
+        # It was claimed, and its grace time was over when it could really start; or its Job was never admitted.
         counts = replace(counts, started=counts.started - 1, missed=counts.missed + 1)
         misfire = Misfire(run.fire_time, report.reason, report.message)
         missed = Decided(report.ref, Verdict.MISSED, 1, run.fire_time, report.reason, report.message)

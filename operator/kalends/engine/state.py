@@ -89,6 +89,8 @@ class ActiveRun:
     """Why its end was asked for, if it was: it ends when it is gone."""
     message: str = ""
     """The same in a sentence."""
+    waiting: str = ""
+    """What its Job waits for before it runs, if it does (``Waiting``)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,9 +218,10 @@ class JobsExecutor:
         if job is None or self._seen.is_leaving(job):
             return
         version = None
-        if reason is Reason.PENDING_TIMEOUT:
-            if self._seen.has_begun(job):
-                return  # it has started after all, and its end will be seen
+        if reason in {Reason.PENDING_TIMEOUT, Reason.ADMISSION_TIMEOUT}:
+            has_started = self._seen.has_begun(job) if reason is Reason.PENDING_TIMEOUT else job.suspended is None
+            if has_started:
+                return  # after all, and its end will be seen
             version = job.version  # where the watch lags behind, it may have started all the same
         try:
             was_there = await self._client.delete(

@@ -61,6 +61,7 @@ class Reason(StrEnum):
     EXCEPTION = "Exception"  # the task raised
     TIMED_OUT = "TimedOut"  # it took longer than activeDeadlineSeconds
     PENDING_TIMEOUT = "PendingTimeout"  # its pods did not start within pendingTimeoutSeconds
+    ADMISSION_TIMEOUT = "AdmissionTimeout"  # its Job was not admitted within admissionTimeoutSeconds
     JOB_FAILED = "JobFailed"  # the Job failed, and gave no better reason
     BACKOFF_LIMIT_EXCEEDED = "BackoffLimitExceeded"  # the Job's pods failed more often than its backoffLimit
     WORKER_DIED = "WorkerDied"  # the process of the pool in which it ran ended under it

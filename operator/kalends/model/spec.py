@@ -97,6 +97,10 @@ class ScheduledJobSpec(Wire):
     pending_timeout_seconds: PositiveSeconds | None = None
     """pendingTimeoutSeconds is how long the pods of a Job may fail to start, in seconds; then the run has failed,
     and no longer blocks the schedule. Unset: no limit."""
+    admission_timeout_seconds: PositiveSeconds | None = None
+    """admissionTimeoutSeconds is how long a Job may wait to be admitted, in seconds: it is suspended by something else
+    than its template, such as a queue of Kueue. Then the Job is deleted, and the run was missed, with the reason
+    AdmissionTimeout; one that had started before has failed. Unset: no limit."""
     successful_jobs_history_limit: Annotated[int, JOBS_KEPT] = 3
     """successfulJobsHistoryLimit is how many Jobs that succeeded are kept. Unset: 3."""
     failed_jobs_history_limit: Annotated[int, JOBS_KEPT] = 1
@@ -118,6 +122,7 @@ class ScheduledJobSpec(Wire):
             only_with("executor", "task"),
             only_with("activeDeadlineSeconds", "task", "a Job has `jobTemplate.spec.activeDeadlineSeconds`"),
             only_with("pendingTimeoutSeconds", "jobTemplate"),
+            only_with("admissionTimeoutSeconds", "jobTemplate"),
             Rule(
                 cel="!has(self.maxQueued) || self.concurrencyPolicy == 'Queue'",
                 holds=lambda raw: raw.get("maxQueued") is None or raw.get("concurrencyPolicy") == "Queue",

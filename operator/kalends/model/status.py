@@ -67,6 +67,15 @@ class Outcome(StrEnum):
     """It never started: there was no room."""
 
 
+class Waiting(StrEnum):
+    """What the Job of an active run waits for."""
+
+    ADMISSION = "Admission"
+    """It is suspended by something else than its template, and has not started yet."""
+    READMISSION = "Readmission"
+    """It had started, and was suspended again."""
+
+
 class Condition(Wire):
     """One claim about the resource, as metav1.Condition."""
 
@@ -104,6 +113,9 @@ class ActiveRun(Wire):
     in between. Unset: it is a Job."""
     request: Token | None = None
     """request is the token of a run that somebody asked for by hand. Unset: the schedule asked."""
+    waiting: Waiting | None = None
+    """waiting is what the Job waits for before it runs: Admission, where something else than its template suspends it,
+    such as Kueue; Readmission, where it had run before. Unset: it does not wait."""
     cancelling: Word | None = None
     """cancelling is why the end of this run was asked for; it is listed until it is gone. Unset: it was not."""
     message: Line | None = None

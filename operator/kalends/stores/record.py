@@ -184,6 +184,7 @@ def _active(run: ActiveRun) -> Json:
         "executor": run.executor,
         "holder": run.holder,
         "request": run.request,
+        "waiting": str(run.waiting),
         "cancelling": str(run.cancelling),
         "message": run.message,
     }
@@ -204,6 +205,7 @@ def _read_active(run: WrittenActiveRun) -> ActiveRun:
         run.retry_time,
         run.cancelling or "",
         run.message or "",
+        run.waiting or "",
     )
 
 

@@ -11,6 +11,7 @@ WIDE = 1
 """The priority of columns that only ``-o wide`` shows."""
 
 READY = '.status.conditions[?(@.type=="Ready")]'
+WAITING = ".status.active[?(@.waiting)].waiting"
 IMAGE = ".spec.jobTemplate.spec.template.spec.containers[0].image"
 
 
@@ -29,6 +30,7 @@ def printer_columns() -> list[dict[str, Any]]:
         _column("Task", ".spec.task.name", "The task that runs; empty: a Job does", priority=WIDE),
         _column("Image", IMAGE, "What the Job's first container runs", priority=WIDE),
         _column("Skipped", ".status.counts.skipped", "Fire times that found no room", kind="integer", priority=WIDE),
+        _column("Waiting", WAITING, "What the Job of an active run waits for before it runs", priority=WIDE),
         _column("Succeeded", ".status.counts.succeeded", "Runs that went well", kind="integer", priority=WIDE),
         _column("Failed", ".status.counts.failed", "Runs that failed", kind="integer", priority=WIDE),
         _column("Reason", f"{READY}.reason", "Why it is ready, or is not", priority=WIDE),

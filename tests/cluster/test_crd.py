@@ -12,7 +12,8 @@ import yaml
 from cluster.controlplane import Cluster
 from kalends.model import ScheduledJob, Status, check_manifest
 from kalends.model.status import QueuedRun
-from model.manifests import BROKEN_RULES, GOOD, JOB, TASK, UNKNOWN_FIELDS, WRONG_VALUES, Json, manifest, mixed
+from model.manifests import GOOD, JOB, TASK, Json, manifest
+from model.refusals import BROKEN_RULES, UNKNOWN_FIELDS, WRONG_FORMS, WRONG_VALUES, mixed
 from model.test_checking import CRONJOB
 
 CRD_FILE = Path(__file__).parents[2] / "crds" / "kalends.dev_scheduledjobs.yaml"
@@ -22,7 +23,7 @@ SERVED_SECONDS = 30.0
 
 JUDGED: dict[str, Json] = {
     **GOOD,
-    **{title: spec for title, (spec, _, _) in {**BROKEN_RULES, **WRONG_VALUES}.items()},
+    **{title: spec for title, (spec, _, _) in {**BROKEN_RULES, **WRONG_FORMS, **WRONG_VALUES}.items()},
     **MIXTURES,
 }
 
@@ -99,6 +100,15 @@ def test_a_broken_rule_is_refused_in_our_words_and_at_our_path(verdicts: Mapping
     assert f"{path}: Invalid value: {message}" in verdicts[title]
 
 
+@pytest.mark.parametrize("title", WRONG_FORMS)
+def test_a_text_of_the_wrong_form_is_refused_in_our_words_and_at_our_path(
+    verdicts: Mapping[str, str], title: str
+) -> None:
+    _, path, message = WRONG_FORMS[title]
+    accepted, _, _ = message.partition(", got ")
+    assert re.search(rf"{re.escape(path)}: Invalid value: .*{re.escape(accepted)}", verdicts[title])
+
+
 @pytest.mark.parametrize("title", WRONG_VALUES)
 def test_a_wrong_value_is_refused_at_our_path(verdicts: Mapping[str, str], title: str) -> None:
     _, path, _ = WRONG_VALUES[title]
@@ -121,7 +131,13 @@ def test_an_unknown_field_is_refused_by_default(cluster: Cluster, title: str) ->
 def test_a_name_that_leaves_no_room_is_refused(cluster: Cluster) -> None:
     obj = manifest(TASK, "n" * 53)
     answer = cluster.kubectl("create", "--dry-run=server", "-f", "-", input=json.dumps(obj), check=False)
-    assert "`metadata.name` must be at most 52 characters, as 11 are appended" in answer.stderr
+    assert re.search(r"metadata\.name: Too long: .* 52", answer.stderr)
+
+
+def test_a_weekday_is_named_once(cluster: Cluster) -> None:
+    obj = manifest({"trigger": {"calendarInterval": {"weeks": 2, "daysOfWeek": ["tue", "tue"]}}, **TASK})
+    answer = cluster.kubectl("create", "--dry-run=server", "-f", "-", input=json.dumps(obj), check=False)
+    assert 'spec.trigger.calendarInterval.daysOfWeek[1]: Duplicate value: "tue"' in answer.stderr
 
 
 def test_a_cronjob_becomes_a_scheduledjob_by_its_kind(cluster: Cluster, namespace: str) -> None:

@@ -50,6 +50,7 @@ EDITS = st.lists(
     st.tuples(st.sampled_from(["edit", "suspend", "resume", "ask", "pass", "decide", *CRASHES]), st.integers(0, 100)),
     max_size=30,
 )
+UNLIMITED = ("maxInstances", "Allow")
 SPECS = st.fixed_dictionaries(
     {
         "trigger": st.sampled_from([every(1), every(7), every(60), {"cron": {"second": "*/20"}}]),
@@ -65,7 +66,7 @@ SPECS = st.fixed_dictionaries(
             {"limit": st.integers(0, 2), "backoffSeconds": st.sampled_from([0, 30]), "onLost": st.booleans()}
         ),
     },
-)
+).map(lambda spec: {name: value for name, value in spec.items() if (name, spec["concurrencyPolicy"]) != UNLIMITED})
 
 
 @dataclass

@@ -138,7 +138,7 @@ async def test_draining_without_the_lead_only_ends_runs():
 async def test_while_a_run_in_this_process_ends_jobs_are_started_and_tasks_are_not():
     world = World(seconds=50)
     world.apply(resource(trigger=every(60)))
-    world.apply(resource("jobs", trigger=every(7), jobTemplate=JOB, concurrencyPolicy="Allow", maxInstances=100))
+    world.apply(resource("jobs", trigger=every(7), jobTemplate=JOB, concurrencyPolicy="Allow"))
     world.first.observe(world.store.snapshot("default/jobs"))
     async with world.term(world.first):
         await asyncio.sleep(71)

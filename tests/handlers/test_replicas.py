@@ -79,7 +79,7 @@ async def test_a_leader_that_is_told_to_stop_hands_over_at_once(cluster: Cluster
 async def test_a_paused_leader_writes_nothing_when_it_goes_on(cluster: Cluster, first: Replica, second: Replica):
     first.pool.seconds = None
     await cluster.apply("task", trigger=every(10))
-    await cluster.apply("job", trigger=every(10), jobTemplate=JOB, concurrencyPolicy="Allow", maxInstances=100)
+    await cluster.apply("job", trigger=every(10), jobTemplate=JOB, concurrencyPolicy="Allow")
     async with running(first):
         await asyncio.sleep(1)
         second.start()
@@ -138,7 +138,7 @@ async def test_runs_are_stopped_once_somebody_else_is_seen_to_lead(cluster: Clus
 
 
 async def test_a_leader_that_wakes_up_late_writes_nothing_before_it_has_noticed(cluster: Cluster, first: Replica):
-    await cluster.apply("job", trigger=every(1), jobTemplate=JOB, concurrencyPolicy="Allow", maxInstances=100)
+    await cluster.apply("job", trigger=every(1), jobTemplate=JOB, concurrencyPolicy="Allow")
     async with running(first):
         await asyncio.sleep(9.5)
         first.clock.pause(40)
@@ -191,7 +191,7 @@ async def test_a_standby_whose_watches_were_silent_makes_no_job_again(
 @pytest.mark.parametrize("times", [6, pytest.param(50, marks=pytest.mark.slow)])
 async def test_the_lead_changes_hands_many_times_and_each_fire_time_has_one_run(cluster: Cluster, times: int):
     await cluster.apply("task", trigger=every(7), concurrencyPolicy="Queue", maxQueued=100, coalesce="All")
-    await cluster.apply("job", trigger=every(11), jobTemplate=JOB, concurrencyPolicy="Allow", maxInstances=1000)
+    await cluster.apply("job", trigger=every(11), jobTemplate=JOB, concurrencyPolicy="Allow")
     ran: list[str] = []
     leader = Replica(cluster, "0", dict(ELECTION))
     leader.start()

@@ -6,9 +6,10 @@ import pytest
 import yaml
 
 from kalends.model import Problem, check_manifest
-from model.manifests import BROKEN_RULES, CRON, GOOD, JOB, TASK, UNKNOWN_FIELDS, WRONG_VALUES, Json, manifest
+from model.manifests import CRON, GOOD, JOB, TASK, Json, manifest
+from model.refusals import BROKEN_RULES, UNKNOWN_FIELDS, WRONG_FORMS, WRONG_VALUES
 
-BAD = {**BROKEN_RULES, **WRONG_VALUES, **UNKNOWN_FIELDS}
+BAD = {**BROKEN_RULES, **WRONG_FORMS, **WRONG_VALUES, **UNKNOWN_FIELDS}
 
 CRONJOB = """
 apiVersion: batch/v1
@@ -114,6 +115,12 @@ def test_a_name_is_asked_for_unless_the_api_server_makes_one() -> None:
     assert check_manifest(nameless | {"metadata": {"generateName": "nightly-"}}) == []
 
 
+def test_a_weekday_is_named_once() -> None:
+    spec = {"trigger": {"calendarInterval": {"weeks": 2, "daysOfWeek": ["tue", "thu", "tue"]}}, **TASK}
+    path = "spec.trigger.calendarInterval.daysOfWeek"
+    assert check_manifest(manifest(spec)) == [Problem(path, "must be a list of 1 to 7 different items, got 3 items")]
+
+
 def test_labels_must_be_text() -> None:
     labelled = manifest(TASK) | {"metadata": {"name": "nightly", "labels": {"tier": 1}}}
     assert check_manifest(labelled) == [Problem("metadata.labels.tier", "must be a string, got 1")]
@@ -131,4 +138,4 @@ def test_nonsense_is_refused_and_breaks_nothing(nonsense: Any) -> None:
 
 
 def test_what_only_the_cluster_knows_is_not_judged() -> None:
-    assert check_manifest(manifest({"schedule": "not cron at all", "timeZone": "Nowhere/At_All", **JOB})) == []
+    assert check_manifest(manifest({"schedule": "99 25 * * foo", "timeZone": "Nowhere/At_All", **JOB})) == []

@@ -6,9 +6,18 @@ from typing import Any
 
 import pytest
 
-from kalends.errors import InvalidSpec
-from kalends.model import ConcurrencyPolicy, DaylightSaving, ObjectMeta, ScheduledJob, check_manifest
-from model.manifests import BROKEN_RULES, GOOD, JOB, TASK, WRONG_VALUES, Json, manifest, mixed
+from kalends.errors import InvalidSchedule, InvalidSpec
+from kalends.model import (
+    ConcurrencyPolicy,
+    DaylightSaving,
+    ObjectMeta,
+    ScheduledJob,
+    ScheduledJobSpec,
+    check_manifest,
+)
+from kalends.triggers import build_trigger
+from model.manifests import GOOD, JOB, TASK, Json, manifest
+from model.refusals import BROKEN_RULES, WRONG_FORMS, WRONG_VALUES, mixed
 
 TYPICAL: Json = {
     **manifest(
@@ -119,6 +128,22 @@ def test_a_bad_object_is_refused_in_the_words_of_the_manifest_check(spec: Json, 
     with pytest.raises(InvalidSpec) as caught:
         read(spec)
     assert (caught.value.path, caught.value.message.split("; spec")[0]) == (path, message)
+
+
+@pytest.mark.parametrize("spec", [spec for spec, _, _ in WRONG_FORMS.values()], ids=WRONG_FORMS)
+def test_a_text_of_the_wrong_form_is_left_to_the_parser_of_schedules_which_says_more(spec: Json) -> None:
+    """Such an object is only there if a schema of an older release let it in."""
+    assert build_error(read(spec).spec).startswith(("spec.", "must be", "schedule must"))
+
+
+def build_error(spec: ScheduledJobSpec) -> str:
+    with pytest.raises(InvalidSchedule) as refused:
+        build_trigger(spec, created=1_800_000_000, zone="UTC", identity="default/nightly-report")
+    return str(refused.value)
+
+
+def test_an_empty_policy_is_the_default_as_with_cronjob() -> None:
+    assert read({"concurrencyPolicy": "", **TASK}).spec.concurrency_policy is ConcurrencyPolicy.FORBID
 
 
 def test_further_problems_follow_the_first() -> None:

@@ -78,6 +78,8 @@ def draw_how(chance: Chance) -> Spec:
         spec["maxQueued"] = chance.pick([1, 2, 5])
     if chance.happens(0.3):
         spec["maxInstances"] = chance.pick([1, 2, 3])
+        if spec.get("concurrencyPolicy") == "Allow":
+            del spec["maxInstances"]  # which it refuses; it was drawn so that later draws stay the same
     if chance.happens(0.1):
         spec["maxRuns"] = chance.pick([1, 3, 8])
     if chance.happens(0.3):

@@ -23,7 +23,7 @@ from kalends.model.status import (
 )
 from kalends.model.summary import summary
 from kalends.model.target import JobTemplate, Task, TemplateMeta
-from kalends.model.trigger import CalendarInterval, CronFields, Date, Exclusion, Interval, Trigger
+from kalends.model.trigger import CalendarInterval, CronFields, Date, Exclusion, Interval, Member, Trigger
 
 __all__ = [
     "API_VERSION",
@@ -50,6 +50,7 @@ __all__ = [
     "FinishedRun",
     "Interval",
     "JobTemplate",
+    "Member",
     "Misfire",
     "ObjectMeta",
     "Outcome",

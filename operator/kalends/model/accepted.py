@@ -6,8 +6,9 @@ import contextlib
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from kalends.model.forms import FORM
 from kalends.model.instants import parse_instant
-from kalends.model.schema import INT32_MAX, INT_OR_STRING
+from kalends.model.schema import INT_OR_STRING, LIST_TYPE
 
 if TYPE_CHECKING:
     from kalends.model.schema import Schema
@@ -26,7 +27,11 @@ def accepts(schema: Schema, value: Any) -> bool:
         case str():
             kind, within = "string", _between(len(value), schema, "minLength", "maxLength") and _has_form(value, schema)
         case list():
-            kind, within = "array", _between(len(value), schema, "minItems", "maxItems")
+            kind, within = (
+                "array",
+                _between(len(value), schema, "minItems", "maxItems")
+                and (not _is_a_set(schema) or all(item not in value[:place] for place, item in enumerate(value))),
+            )
         case dict():
             kind, within = "object", _between(len(value), schema, "minProperties", "maxProperties")
         case _:
@@ -34,11 +39,17 @@ def accepts(schema: Schema, value: Any) -> bool:
     return within and (kind in _kinds(schema) or not _kinds(schema))
 
 
-def what_is_accepted(schema: Schema) -> str:
-    """Return it in words that follow "must be": ``an integer from 0 to 59``, ``'Adjust' or 'Literal'``."""
+def what_is_accepted(schema: Schema, value: Any) -> str:
+    """Return it in words that follow "must be": ``an integer from 0 to 59``, ``'Adjust' or 'Literal'``.
+
+    Of a text of the wrong form it is the form, of another wrong ``value`` its type and size.
+    """
     if "enum" in schema:
-        *most, last = (f"'{word}'" for word in schema["enum"])
+        *most, last = (f"'{word}'" for word in schema["enum"] if word)
         return f"{', '.join(most)} or {last}" if most else last
+    if FORM in schema and isinstance(value, str) and _between(len(value), schema, "minLength", "maxLength"):
+        accepted: str = schema[FORM].accepted
+        return accepted
     if schema.get("format") == "date-time":
         return "an instant by RFC 3339, as in '2027-01-01T00:00:00Z'"
     return " or ".join(_in_words(kind, schema) for kind in _kinds(schema))
@@ -75,12 +86,13 @@ def _in_words(kind: str, schema: Schema) -> str:
         case "boolean":
             return "true or false"
         case "integer":
-            low, high = schema["minimum"], schema["maximum"]
-            return f"an integer of at least {low}" if high >= INT32_MAX else f"an integer from {low} to {high}"
+            return f"an integer from {schema['minimum']} to {schema['maximum']}"
         case "string":
             return "a string" + _sized(schema, "minLength", "maxLength", "characters")
         case "array":
-            return "a list" + _sized(schema, "minItems", "maxItems", "items")
+            return "a list" + _sized(
+                schema, "minItems", "maxItems", f"{'different ' if _is_a_set(schema) else ''}items"
+            )
         case _:
             return "an object" + _sized(schema, "minProperties", "maxProperties", "fields")
 
@@ -96,9 +108,15 @@ def _between(size: int, schema: Schema, least: str, most: str) -> bool:
     return bool(schema.get(least, size) <= size <= schema.get(most, size))
 
 
+def _is_a_set(schema: Schema) -> bool:
+    return bool(schema.get(LIST_TYPE) == "set")
+
+
 def _has_form(text: str, schema: Schema) -> bool:
     if "enum" in schema:
         return text in schema["enum"]
+    if FORM in schema:
+        return bool(schema[FORM].fits(text))
     if schema.get("format") == "date-time":
         with contextlib.suppress(ValueError):
             parse_instant(text)

@@ -7,12 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from kalends.model.forms import MOMENT
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from pydantic import GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
+
     from kalends.model.rules import Rule
 
+MODEL = "x-model"
+"""The word under which the schema of an object carries its class: names of classes are not unique."""
 INT32_MAX = 2**31 - 1
+INT64_MAX = 2**63 - 1
 INT64_SAFE_MAX = 2**53 - 1
 """The largest integer that survives every JSON reader."""
 
@@ -41,6 +50,13 @@ class Wire(BaseModel):
         """
         del members
         return ()
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Add the class itself to its schema."""
+        written = handler(core_schema)
+        handler.resolve_ref_schema(written)[MODEL] = cls
+        return written
 
 
 def listed_by(*keys: str) -> Any:
@@ -78,5 +94,8 @@ Word = Annotated[str, StringConstraints(max_length=64)]
 Line = Annotated[str, StringConstraints(max_length=1024)]
 """A sentence for people."""
 
-Moment = Annotated[str, StringConstraints(min_length=1, max_length=40)]
+ZoneName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+"""A name of the IANA time zone database."""
+
+Moment = Annotated[str, StringConstraints(min_length=1, max_length=40), MOMENT]
 """RFC 3339, or wall time in ``timeZone`` when it has no offset. Read by ``kalends.triggers``."""

@@ -39,7 +39,7 @@ class Problem:
 def problems_in(value: Any, schema: Schema, path: str, *, unknown: bool) -> Iterator[Problem]:
     """Yield what a schema does not accept. ``unknown`` says whether fields that it does not have are problems."""
     if not accepts(schema, value):
-        yield Problem(path, f"must be {what_is_accepted(schema)}, got {what_it_is(schema, value)}")
+        yield Problem(path, f"must be {what_is_accepted(schema, value)}, got {what_it_is(schema, value)}")
     if isinstance(value, dict) and schema.get("type") == "object":
         yield from _problems_in_object(value, schema, path, unknown=unknown)
     elif isinstance(value, list) and schema.get("type") == "array":

@@ -9,11 +9,12 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from kalends.model.base import Wire
+from kalends.model.base import INT32_MAX, MODEL, Wire
+from kalends.model.forms import FORM
 from kalends.model.trigger import DEEPEST_COMBINATION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -22,7 +23,6 @@ PRESERVE = "x-kubernetes-preserve-unknown-fields"
 INT_OR_STRING = "x-kubernetes-int-or-string"
 LIST_TYPE = "x-kubernetes-list-type"
 
-INT32_MAX = 2**31 - 1
 KEPT = (
     "description",
     "type",
@@ -38,32 +38,32 @@ KEPT = (
     "maxProperties",
     LIST_TYPE,
     "x-kubernetes-list-map-keys",
+    FORM,
 )
-"""What of pydantic's schema means the same to the API server."""
+"""What of pydantic's schema means the same to the API server, and what ``kalends.model.crd`` translates."""
 
 
 @cache
 def structural_schema(model: type[Wire]) -> Schema:
     """Return the schema of one class, with everything that it contains written out."""
     document = model.model_json_schema(by_alias=True)
-    definitions = document.pop("$defs", {})
-    if "$ref" in document:  # a class that contains itself
-        return _Writer(definitions).node(document, ())
-    return _Writer({**definitions, model.__name__: document}).node({"$ref": f"#/$defs/{model.__name__}"}, ())
+    writer = _Writer(document.pop("$defs", {}))
+    # Only a class that contains itself has a reference here.
+    return writer.node(document, () if "$ref" in document else (model,))
 
 
 class _Writer:
-    """Writes out the references among ``definitions``, which pydantic names after the classes."""
+    """Writes out the references among ``definitions``, each of which carries its class."""
 
     def __init__(self, definitions: Mapping[str, Schema]) -> None:
         self.definitions = definitions
-        self.models = {model.__name__: model for model in _descendants(Wire)}
 
-    def node(self, source: Schema, inside: tuple[str, ...]) -> Schema:
-        """Return the schema of one value; ``inside`` names the classes around it, the outermost first."""
+    def node(self, source: Schema, inside: tuple[type[Wire], ...]) -> Schema:
+        """Return the schema of one value; ``inside`` has the classes around it, the outermost first."""
         if (name := _referred(source)) is not None:
+            definition = self.definitions[name]
             here = {key: value for key, value in source.items() if key != "$ref"}
-            return self.node({**self.definitions[name], **here, "x-model": name}, (*inside, name))
+            return self.node({**definition, **here}, (*inside, definition[MODEL]) if MODEL in definition else inside)
         if "anyOf" in source:
             return self.choice(source, inside)
         written: Schema = {LIST_TYPE: "atomic"} if source.get("type") == "array" else {}
@@ -83,7 +83,7 @@ class _Writer:
                 written[PRESERVE] = True
         return written
 
-    def choice(self, source: Schema, inside: tuple[str, ...]) -> Schema:
+    def choice(self, source: Schema, inside: tuple[type[Wire], ...]) -> Schema:
         """Return the schema of a value that may be unset, or an integer or a string."""
         here = {key: value for key, value in source.items() if key != "anyOf"}
         kinds = [kind for kind in source["anyOf"] if kind.get("type") != "null"]
@@ -94,16 +94,15 @@ class _Writer:
         bounds = {key: value for kind in kinds for key, value in kind.items() if key != "type"}
         return self.kept({**here, **bounds}, inside) | {INT_OR_STRING: True}
 
-    def kept(self, source: Schema, inside: tuple[str, ...]) -> Schema:
+    def kept(self, source: Schema, inside: tuple[type[Wire], ...]) -> Schema:
         """Return what needs no translation."""
         kept = {key: source[key] for key in KEPT if key in source and not (key == "default" and _says_nothing(source))}
         if "description" in kept:
             text = " ".join(kept["description"].split())
-            repeated = len(set(inside)) < len(inside)
-            kept["description"] = _first_sentence(text) if repeated else text
+            kept["description"] = _first_sentence(text) if _is_repeated(inside) else text
         return kept
 
-    def fields(self, source: Schema, inside: tuple[str, ...]) -> Schema:
+    def fields(self, source: Schema, inside: tuple[type[Wire], ...]) -> Schema:
         """Return the members of an object, and the rules between them."""
         members = {
             name: self.node(member, inside)
@@ -113,13 +112,15 @@ class _Writer:
         written: Schema = {"properties": members}
         if required := source.get("required"):
             written["required"] = required
-        if rules := self.models[source["x-model"]].rules(tuple(members)):
+        if rules := source[MODEL].rules(tuple(members)):
             written[RULES] = rules
         return written
 
-    def too_deep(self, member: Schema, inside: tuple[str, ...]) -> bool:
+    def too_deep(self, member: Schema, inside: tuple[type[Wire], ...]) -> bool:
         """Return whether a member repeats a class that already contains itself as often as it may."""
-        return any(inside.count(name) > DEEPEST_COMBINATION for name in _references(member))
+        return any(
+            inside.count(self.definitions[name].get(MODEL, Wire)) >= DEEPEST_COMBINATION for name in _references(member)
+        )
 
 
 def _referred(source: Schema) -> str | None:
@@ -138,6 +139,11 @@ def _references(source: Any) -> Iterator[str]:
             yield from _references(value)
 
 
+def _is_repeated(inside: Sequence[type[Wire]]) -> bool:
+    """Return whether the text of a field also stands further out, in the same class or in the one that it extends."""
+    return any(issubclass(inner, outer) for place, inner in enumerate(inside) for outer in inside[:place])
+
+
 def _says_nothing(source: Schema) -> bool:
     """Return whether a default only repeats what an absent field says: it would clutter every object with zeros."""
     default = source["default"]
@@ -148,9 +154,3 @@ def _first_sentence(text: str) -> str:
     """Return the beginning of a text that stands in full further out: seven copies would double the file."""
     first, _, _ = text.partition(". ")
     return first.removesuffix(".") + "."
-
-
-def _descendants(model: type[Wire]) -> Iterator[type[Wire]]:
-    for child in model.__subclasses__():
-        yield child
-        yield from _descendants(child)

@@ -52,6 +52,8 @@ def _in_brackets(member: Trigger) -> str:
 def _of_calendar(calendar: CalendarInterval) -> str:
     amounts = _amounts(calendar, CALENDAR_UNITS)
     period = " ".join(f"{n} {unit}" if n > 1 else f"1 {unit.removesuffix('s')}" for unit, n in amounts)
+    if calendar.days_of_week is not None:
+        period += f" on {','.join(calendar.days_of_week)}"
     seconds = f":{calendar.second:02}" if calendar.second else ""
     return f"every {period} at {calendar.hour:02}:{calendar.minute:02}{seconds}"
 

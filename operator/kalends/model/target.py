@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from kalends.model.base import Name, Wire
+from kalends.model.base import INT64_MAX, Name, Wire
 
 LabelValue = Annotated[str, StringConstraints(max_length=63)]
 AnnotationValue = Annotated[str, StringConstraints(max_length=65_536)]
@@ -24,30 +24,55 @@ class Task(Wire):  # type: ignore[no-redef]  # pydantic's plugin gives every __i
     `--server-side`. Unset: none."""
 
 
+Ignored = Annotated[str, StringConstraints(max_length=1024)]
+IgnoredNumber = Annotated[int, Field(strict=True, ge=0, le=INT64_MAX)]
+IgnoredObjects = Annotated[tuple[Annotated[dict[str, Any], Field(max_length=64)], ...], Field(max_length=256)]
+"""What CronJob accepts in the metadata of a template, and ignores. A number is what the API server's own is."""
+
+
 class TemplateMeta(Wire):
-    """What each Job is given besides what Kalends gives it."""
+    """What each Job is given besides what Kalends gives it.
+
+    As CronJob does, it accepts all of ``metadata``, and copies labels and annotations alone.
+    """
 
     labels: dict[str, LabelValue] = Field(default_factory=dict, max_length=64)
     """labels of each Job. Unset: only those that Kalends sets."""
     annotations: dict[str, AnnotationValue] = Field(default_factory=dict, max_length=64)
     """annotations of each Job. Unset: only those that Kalends sets."""
     name: Name | None = None
-    """name is accepted because manifests of CronJobs have it, and ignored: a Job is named after its fire time."""
+    """name is accepted and ignored, as CronJob does: a Job is named after its fire time."""
     generate_name: Name | None = None
-    """generateName is accepted because manifests of CronJobs have it, and ignored: a Job is named after its fire
-    time."""
+    """generateName is accepted and ignored, as CronJob does: a Job is named after its fire time."""
     namespace: Name | None = None
-    """namespace is accepted because manifests of CronJobs have it, and ignored: a Job lives beside its
-    ScheduledJob."""
-    creation_timestamp: Annotated[str, StringConstraints(max_length=40)] | None = None
-    """creationTimestamp is accepted because manifests of CronJobs have it, and ignored."""
+    """namespace is accepted and ignored, as CronJob does: a Job lives beside its ScheduledJob."""
+    finalizers: Annotated[tuple[Ignored, ...], Field(max_length=256)] | None = None
+    """finalizers are accepted and ignored, as CronJob does."""
+    owner_references: IgnoredObjects | None = None
+    """ownerReferences are accepted and ignored, as CronJob does: the ScheduledJob owns its Jobs."""
+    creation_timestamp: Ignored | None = None
+    """creationTimestamp is accepted and ignored, as CronJob does."""
+    deletion_timestamp: Ignored | None = None
+    """deletionTimestamp is accepted and ignored, as CronJob does."""
+    deletion_grace_period_seconds: IgnoredNumber | None = None
+    """deletionGracePeriodSeconds is accepted and ignored, as CronJob does."""
+    generation: IgnoredNumber | None = None
+    """generation is accepted and ignored, as CronJob does."""
+    managed_fields: IgnoredObjects | None = None
+    """managedFields are accepted and ignored, as CronJob does."""
+    resource_version: Ignored | None = None
+    """resourceVersion is accepted and ignored, as CronJob does."""
+    self_link: Ignored | None = None
+    """selfLink is accepted and ignored, as CronJob does."""
+    uid: Ignored | None = None
+    """uid is accepted and ignored, as CronJob does."""
 
 
 class JobTemplate(Wire):
     """A Kubernetes Job, as in CronJob."""
 
     metadata: TemplateMeta = TemplateMeta()
-    """metadata of each Job: labels and annotations. Unset: only what Kalends sets."""
+    """metadata of each Job: of what it holds, labels and annotations are used. Unset: only what Kalends sets."""
     spec: dict[str, Any] = Field(max_length=64)
     """spec of each Job, exactly as in `kubectl explain job.spec`. The operator has the API server check it; what
     that refuses is shown in the condition Ready."""

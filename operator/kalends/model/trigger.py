@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, StringConstraints
 from typing_extensions import override
 
-from kalends.model.base import Moment, Wire
-from kalends.model.rules import Raw, Rule, at_least_one_above_zero, at_least_one_of, exactly_one_of, in_order
+from kalends.model.base import Moment, Wire, ZoneName
+from kalends.model.rules import Raw, Rule, at_least_one_above_zero, at_least_one_of, exactly_one_of, in_order, is_set
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -24,6 +24,11 @@ FieldExpression = (
     | Annotated[str, StringConstraints(strict=True, min_length=1, max_length=256)]
 )
 """One field of a cron trigger: a number, or an expression."""
+
+DaysOfWeek = Annotated[
+    tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...],
+    Field(min_length=1, max_length=7, json_schema_extra={"x-kubernetes-list-type": "set"}),
+]
 
 Amount = Annotated[int, Field(strict=True, ge=0)]
 
@@ -109,9 +114,13 @@ class CalendarInterval(Wire):
     months: Annotated[Amount, Field(le=1200)] = 0
     """months between two fire times. Unset: 0."""
     weeks: Annotated[Amount, Field(le=LONGEST_DAYS // 7)] = 0
-    """weeks between two fire times. Unset: 0."""
+    """weeks between two fire times, or, with daysOfWeek, from one week that has any to the next; the first is the week
+    (which begins on Monday) of startTime, or else of the creation. Unset: 0."""
     days: Annotated[Amount, Field(le=LONGEST_DAYS)] = 0
     """days of the calendar between two fire times. Unset: 0."""
+    days_of_week: DaysOfWeek | None = None
+    """daysOfWeek are the days of such a week by name, as in `[tue, thu]`; they go with `weeks` and with no other unit.
+    Unset: the day of the week of startTime, or else of the creation."""
     hour: Annotated[Amount, Field(le=23)] = 0
     """hour of the day of each fire time. Unset: 0."""
     minute: Annotated[Amount, Field(le=59)] = 0
@@ -124,7 +133,22 @@ class CalendarInterval(Wire):
     def rules(cls, members: Collection[str]) -> tuple[Rule, ...]:
         """A period is more than nothing."""
         del members
-        return (at_least_one_above_zero("years", "months", "weeks", "days"),)
+        return (
+            at_least_one_above_zero("years", "months", "weeks", "days"),
+            Rule(
+                cel="!has(self.daysOfWeek) || (self.?weeks.orValue(0) > 0"
+                " && [self.?years.orValue(0), self.?months.orValue(0), self.?days.orValue(0)].all(n, n == 0))",
+                holds=lambda raw: not is_set(raw, "daysOfWeek") or _counts_weeks_alone(raw),
+                message="`daysOfWeek` may be set only with `weeks`, and without `years`, `months` and `days`",
+                field="daysOfWeek",
+            ),
+        )
+
+
+def _counts_weeks_alone(raw: Raw) -> bool:
+    """Tell whether weeks are the only unit above 0. Amounts of a wrong type are reported for themselves."""
+    weeks, *others = (raw.get(name) or 0 for name in ("weeks", "years", "months", "days"))
+    return weeks != 0 and not any(isinstance(other, int) and other > 0 for other in others)
 
 
 class Date(Wire):
@@ -132,10 +156,11 @@ class Date(Wire):
 
     at: Moment
     """at is the instant, as in `2027-01-01T00:00:00+01:00`; without an offset, wall time in timeZone; a date alone
-    is its beginning."""
+    is its beginning; a fraction of a second is rounded up."""
 
 
-Members = Annotated[tuple["Trigger", ...], Field(min_length=1, max_length=16)]
+Members = Annotated[tuple["Member", ...], Field(min_length=1, max_length=16)]
+KINDS = ("cron", "interval", "calendarInterval", "date", "anyOf", "allOf")
 
 
 class Trigger(Wire):
@@ -160,7 +185,27 @@ class Trigger(Wire):
     @override
     def rules(cls, members: Collection[str]) -> tuple[Rule, ...]:
         """Two rules at once are what anyOf and allOf are for. The innermost triggers have neither."""
-        return (exactly_one_of(*members),)
+        return (exactly_one_of(*(kind for kind in KINDS if kind in members)),)
+
+
+class Member(Trigger):
+    """A member of anyOf or allOf: a rule that names fire times, with bounds and a zone of its own."""
+
+    time_zone: ZoneName | None = None
+    """timeZone is the IANA name of the zone whose clocks this member follows. Unset: that of what it is a member
+    of."""
+    start_time: Moment | None = None
+    """startTime is the first instant that may be a fire time of this member, written as `spec.startTime` is, which
+    holds besides. An interval of this member counts from it. Unset: no such bound."""
+    end_time: Moment | None = None
+    """endTime is the last instant that may be a fire time of this member, written as `spec.endTime` is, which holds
+    besides. Unset: no such bound."""
+
+    @classmethod
+    @override
+    def rules(cls, members: Collection[str]) -> tuple[Rule, ...]:
+        """Bounds are in order here as in the spec."""
+        return (*super().rules(members), in_order("startTime", "endTime"))
 
 
 class Exclusion(Wire):

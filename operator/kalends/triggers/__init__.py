@@ -6,6 +6,7 @@ from kalends.triggers.build import build_trigger
 from kalends.triggers.explain import explain
 from kalends.triggers.jitter import delay_of
 from kalends.triggers.ports import Instant, NotFound, PartialTally, Tally, Trigger
+from kalends.triggers.remarks import over_before, remarks
 from kalends.triggers.wall_time import reads_wall_time
 from kalends.triggers.zones import Zone, database_version, find_zone
 
@@ -21,5 +22,7 @@ __all__ = [
     "delay_of",
     "explain",
     "find_zone",
+    "over_before",
     "reads_wall_time",
+    "remarks",
 ]

@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import gcd
 
-from kalends.triggers.calendar_interval import EveryNthDay
+from kalends.triggers.calendar_interval import DaysOfNthWeek, EveryNthDay
 from kalends.triggers.combined import AllOf, AnyOf, Lead
-from kalends.triggers.days import THURSDAY, Calendar, Days, EveryDay, Weekdays, YearlyDays, common_days
+from kalends.triggers.days import THURSDAY, WEEK, Calendar, Days, EveryDay, Weekdays, YearlyDays, common_days
 from kalends.triggers.interval import IntervalTrigger, meeting
 from kalends.triggers.ports import Rule
 from kalends.triggers.times import Times, common_times
 from kalends.triggers.wall import WallTrigger
 from kalends.triggers.zones import DAY, Gap, Zone
 
-_WEEK = 7
 _YEAR = 366
 
 
@@ -101,8 +100,9 @@ def _common_calendar(rules: Sequence[Days]) -> Days | None:
     grid = _common_grid([IntervalTrigger(rule.anchor, rule.step) for rule in steps]) if steps else None
     if steps and grid is None:
         return None
-    if grid is not None and grid.period % _WEEK == 0:
-        calendars.append(Weekdays(1 << (grid.first + THURSDAY) % _WEEK))
+    calendars += [Weekdays(rule.weekdays) for rule in rules if isinstance(rule, DaysOfNthWeek)]
+    if grid is not None and grid.period % WEEK == 0:
+        calendars.append(Weekdays(1 << (grid.first + THURSDAY) % WEEK))
     common: Calendar | None = EveryDay()
     for calendar in calendars:
         common = None if common is None else common_days(common, calendar)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from kalends.errors import InvalidSchedule
 from kalends.model.policies import DaylightSaving
 from kalends.model.spec import ScheduledJobSpec
-from kalends.model.trigger import CalendarInterval, CronFields, Exclusion, Interval
+from kalends.model.trigger import CalendarInterval, CronFields, Exclusion, Interval, Member
 from kalends.model.trigger import Trigger as TriggerSpec
 from kalends.triggers.agreeing import all_of
 from kalends.triggers.bounded import BoundedTrigger
 from kalends.triggers.budget import Budget
-from kalends.triggers.calendar_interval import days_apart, time_of_day
+from kalends.triggers.calendar_interval import DaysOfNthWeek, days_apart, time_of_day
 from kalends.triggers.combined import any_of
 from kalends.triggers.cron.eight import Written, parse_eight_fields
+from kalends.triggers.cron.fields import MONDAY_FIRST
 from kalends.triggers.cron.meaning import cron_trigger, meaning_of_eight, meaning_of_five
 from kalends.triggers.cron.schedule import SCHEDULE, Every, parse_schedule
 from kalends.triggers.date import DateTrigger
+from kalends.triggers.days import Days
 from kalends.triggers.excluded import Stretch, excluded
 from kalends.triggers.interval import IntervalTrigger
 from kalends.triggers.moments import read_moment
@@ -47,6 +50,11 @@ class Setting:
     end: Instant | None
     budget: Budget = field(default_factory=Budget)
     """For all searches that building takes together."""
+    alternatives: list[tuple[str, Rule]] = field(default_factory=list)
+    """The members of each anyOf as they were built, with their paths."""
+    ended: list[str] = field(default_factory=list)
+    """Paths of what has an endTime before its creation. Such a rule may have no fire time at all, as intervals count
+    from the creation; it is over then, as a cron is, and not impossible."""
 
 
 def build_trigger(spec: ScheduledJobSpec, *, created: Instant, zone: str, identity: str) -> Trigger:
@@ -63,25 +71,60 @@ def build_trigger(spec: ScheduledJobSpec, *, created: Instant, zone: str, identi
         InvalidSchedule: It cannot be carried out, or certainly never fires; the message says where, and what is
             accepted. A rule whose first fire time lies beyond what a search may cost is accepted.
     """
-    setting = setting_of(spec, created=created, zone=zone, identity=identity)
-    rule = _exclude(_base(spec, setting), spec.exclude, setting)
-    if setting.start is not None or setting.end is not None:
-        rule = BoundedTrigger(rule, setting.start, setting.end)
+    return remembered(rule_of(spec, setting_of(spec, created=created, zone=zone, identity=identity)))
+
+
+def rule_of(spec: ScheduledJobSpec, setting: Setting) -> Rule:
+    """Return the rule of a resource; it certainly has fire times, though these may be over."""
+    rule = within_limits(_base(spec, setting), spec, setting)
     _refuse_never(rule, spec, setting)
-    return remembered(rule)
+    return rule
+
+
+def within_limits(rule: Rule, spec: ScheduledJobSpec, setting: Setting) -> Rule:
+    """Return a rule without what ``exclude``, ``startTime`` and ``endTime`` of the spec take away."""
+    return _bounded(_exclude(rule, spec.exclude, setting), setting.start, setting.end)
 
 
 def setting_of(spec: ScheduledJobSpec, *, created: Instant, zone: str, identity: str) -> Setting:
     """Read what all triggers of a resource have in common."""
     found = find_zone(zone if spec.time_zone is None else spec.time_zone)
-    start = None if spec.start_time is None else read_moment(spec.start_time, found, "spec.startTime")
-    end = None if spec.end_time is None else read_moment(spec.end_time, found, "spec.endTime", as_end=True)
+    start, end = _bounds(spec, found, "spec")
+    literal = spec.daylight_saving is DaylightSaving.LITERAL
+    setting = Setting(found, identity, literal, created, start, end)
+    _note_end(setting, "spec")
+    return setting
+
+
+def setting_within(member: Member, setting: Setting, path: str) -> Setting:
+    """Return what a member of anyOf or allOf is built with: its own zone and bounds, else those around it.
+
+    ``start`` is what its intervals count from, ``end`` its own.
+    """
+    zone = setting.zone if member.time_zone is None else find_zone(member.time_zone, f"{path}.timeZone")
+    start, end = _bounds(member, zone, path)
+    within = replace(setting, zone=zone, start=setting.start if start is None else start, end=end)
+    _note_end(within, path)
+    return within
+
+
+def _note_end(setting: Setting, path: str) -> None:
+    if setting.end is not None and setting.end < setting.created:
+        setting.ended.append(path)
+
+
+def _bounds(source: ScheduledJobSpec | Member, zone: Zone, path: str) -> tuple[Instant | None, Instant | None]:
+    start = None if source.start_time is None else read_moment(source.start_time, zone, f"{path}.startTime")
+    end = None if source.end_time is None else read_moment(source.end_time, zone, f"{path}.endTime", as_end=True)
     if start is not None and end is not None and end < start:
         raise InvalidSchedule(
-            f"must not be before startTime ({spec.start_time}), got '{spec.end_time}'", path="spec.endTime"
+            f"must not be before startTime ({source.start_time}), got '{source.end_time}'", path=f"{path}.endTime"
         )
-    literal = spec.daylight_saving is DaylightSaving.LITERAL
-    return Setting(found, identity, literal, created, start, end)
+    return start, end
+
+
+def _bounded(rule: Rule, start: Instant | None, end: Instant | None) -> Rule:
+    return rule if start is None and end is None else BoundedTrigger(rule, start, end)
 
 
 def _base(spec: ScheduledJobSpec, setting: Setting) -> Rule:
@@ -115,15 +158,40 @@ def _structured(trigger: TriggerSpec, setting: Setting, path: str, depth: int) -
         )
     if depth == 0:
         raise InvalidSchedule(f"must not be nested more than {DEEPEST} deep", path=f"{path}.{word}")
-    built = tuple(
-        _structured(member, setting, f"{path}.{word}[{place}]", depth - 1) for place, member in enumerate(members)
-    )
+    built = [_member(member, setting, f"{path}.{word}[{place}]", depth - 1) for place, member in enumerate(members)]
     if word == "anyOf":
-        return any_of(built, setting.zone)
-    common = all_of(built, setting.zone)
-    if _never(common, setting):
-        raise InvalidSchedule("must have members that agree at some instant", path=f"{path}.{word}")
-    return common
+        rules = [_bounded(one.rule, one.start, one.end) for one in built]
+        setting.alternatives.extend((one.path, rule) for one, rule in zip(built, rules, strict=True))
+        return any_of(rules, setting.zone)
+    return _agreement(built, setting, f"{path}.{word}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """A member, built, and its own bounds."""
+
+    path: str
+    rule: Rule
+    start: Instant | None
+    end: Instant | None
+
+
+def _member(member: Member, setting: Setting, path: str, depth: int) -> _Built:
+    within = setting_within(member, setting, path)
+    start = None if member.start_time is None else within.start
+    return _Built(path, _structured(member, within, path, depth), start, within.end)
+
+
+def _agreement(built: Sequence[_Built], setting: Setting, path: str) -> Rule:
+    """Return what all members agree on, within the bounds of all: so bounds do not hide where they can agree."""
+    common = all_of([one.rule for one in built], setting.zone)
+    start = max((one.start for one in built if one.start is not None), default=None)
+    end = min((one.end for one in built if one.end is not None), default=None)
+    bounded = _bounded(common, start, end)
+    is_over = any(ended.startswith(path) for ended in setting.ended)
+    if not is_over and _never(bounded, setting):
+        raise InvalidSchedule("must have members that agree at some instant", path=path)
+    return bounded
 
 
 def _cron(fields: CronFields, zone: Zone, path: str, *, literal: bool, finer: bool = True) -> WallTrigger:
@@ -180,9 +248,20 @@ def _calendar(interval: CalendarInterval, setting: Setting, path: str) -> WallTr
             raise InvalidSchedule(
                 f"{name} must be from 0 to {highest}, got '{getattr(interval, name)}'", path=f"{path}.{name}"
             )
-    anchor = setting.zone.wall_at(setting.created if setting.start is None else setting.start) // DAY
     times = time_of_day(interval.hour, interval.minute, interval.second)
-    return WallTrigger(setting.zone, days_apart(anchor, months, days), times, once=not setting.literal)
+    return WallTrigger(setting.zone, _days(interval, setting, path), times, once=not setting.literal)
+
+
+def _days(interval: CalendarInterval, setting: Setting, path: str) -> Days:
+    months, days = interval.years * 12 + interval.months, interval.weeks * 7 + interval.days
+    anchor = setting.zone.wall_at(setting.created if setting.start is None else setting.start) // DAY
+    if interval.days_of_week is None:
+        return days_apart(anchor, months, days)
+    if not interval.weeks or months or interval.days:
+        raise InvalidSchedule(
+            "daysOfWeek must be set only with weeks, and without years, months and days", path=f"{path}.daysOfWeek"
+        )
+    return DaysOfNthWeek(anchor, interval.weeks, [MONDAY_FIRST.index(name) for name in interval.days_of_week])
 
 
 def _exclude(rule: Rule, exclusions: tuple[Exclusion, ...], setting: Setting) -> Rule:
@@ -215,8 +294,7 @@ def _never(rule: Rule, setting: Setting) -> bool:
 
 
 def _refuse_never(rule: Rule, spec: ScheduledJobSpec, setting: Setting) -> None:
-    # What counts from its creation has no fire time where endTime lies before that: it is over, as a cron then is.
-    if (setting.end is not None and setting.end < setting.created) or not _never(rule, setting):
+    if setting.ended or not _never(rule, setting):
         return
     because = [
         *(["exclude"] if spec.exclude else []),

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from calendar import monthrange
+from collections.abc import Iterable
 from datetime import date
 
-from kalends.triggers.days import EPOCH, LAST_DAY, LAST_YEAR, Days
+from kalends.triggers.days import EPOCH, LAST_DAY, LAST_YEAR, THURSDAY, WEEK, Days
 from kalends.triggers.times import Times, times_of
 
 _CHECKPOINT = 64
@@ -48,6 +49,43 @@ class EveryNthDay:
 
     def _before(self, day: int) -> int:
         return max(0, -((self.anchor - min(day, LAST_DAY + 1)) // self.step))
+
+
+class DaysOfNthWeek:
+    """The same weekdays (0 is Monday) in every ``step``-th week, counted from the ISO week of ``anchor``, from it on.
+
+    Weeks begin on Monday, and are counted on through the turn of the year: a year of 53 weeks changes nothing.
+    """
+
+    __slots__ = ("_anchor", "_monday", "_period", "weekdays")
+
+    def __init__(self, anchor: int, step: int, weekdays: Iterable[int]) -> None:
+        self._anchor = anchor
+        self._monday = anchor - (anchor + THURSDAY) % WEEK
+        self._period = step * WEEK
+        self.weekdays = sum(1 << weekday for weekday in {*weekdays})
+        """A bit set; Monday is bit 0."""
+
+    def first_from(self, day: int) -> int | None:
+        """Return the first of them that is not before ``day``."""
+        day = max(day, self._anchor)
+        since = (day - self._monday) % self._period
+        rest = self.weekdays >> since
+        if not rest:  # this week has no more, or is none of them
+            day += self._period - since
+            rest = self.weekdays
+        found = day + (rest & -rest).bit_length() - 1
+        return found if found <= LAST_DAY else None
+
+    def count(self, start: int, stop: int) -> int:
+        """Count those with ``start`` <= day < ``stop``."""
+        start, stop = max(start, self._anchor), min(stop, LAST_DAY + 1)
+        return self._since_monday(stop) - self._since_monday(start) if start < stop else 0
+
+    def _since_monday(self, day: int) -> int:
+        """Count those since the first Monday, those before the anchor included."""
+        rounds, rest = divmod(day - self._monday, self._period)
+        return rounds * self.weekdays.bit_count() + (self.weekdays & ((1 << min(rest, WEEK)) - 1)).bit_count()
 
 
 class SteppedDays:

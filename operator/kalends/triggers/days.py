@@ -21,6 +21,7 @@ LAST_DAY = date(9999, 12, 30).toordinal() - EPOCH
 
 _LONGEST_YEAR = 366
 _ALL_WEEK = 0b1111111
+WEEK = 7
 THURSDAY = 3
 """The weekday of day 0, where Monday is 0."""
 Shape = TypeVar("Shape")

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from kalends.model.spec import ScheduledJobSpec
-from kalends.model.trigger import CalendarInterval, Exclusion
+from kalends.model.trigger import CalendarInterval, Exclusion, Member
 from kalends.model.trigger import Trigger as TriggerSpec
-from kalends.triggers.build import Setting, period_of, setting_of, written
+from kalends.triggers.build import Setting, period_of, setting_of, setting_within, written
 from kalends.triggers.cron.eight import parse_eight_fields
+from kalends.triggers.cron.fields import MONDAY_FIRST
 from kalends.triggers.cron.meaning import Meaning, meaning_of_eight, meaning_of_five
 from kalends.triggers.cron.schedule import Every, parse_schedule
 from kalends.triggers.cron.telling import tell, tell_instants
 from kalends.triggers.moments import read_moment
 from kalends.triggers.ports import Instant
-from kalends.triggers.words import counted, duration, every, listed, period_told
+from kalends.triggers.words import counted, duration, every, listed, period_told, weekdays_told
 from kalends.triggers.zones import DAY, utc_text
 
 _TWO_YEARS = 731 * DAY
@@ -51,21 +52,23 @@ class _Telling:
         return "once, as soon as the resource is seen"
 
     def clock_changes(self) -> Iterator[str]:
-        """Say what happens when the clocks change, if they do within two years of the creation."""
-        spans = self.setting.zone.spans(self.setting.created, self.setting.created + _TWO_YEARS)
-        if self.changes and len({span.offset for span in spans}) > 1:
+        """Say what happens when the clocks change."""
+        if self.changes:
             yield ", ".join(sorted(self.changes, reverse=True))
 
     def limits(self, spec: ScheduledJobSpec) -> Iterator[str]:
         """Say what takes fire times away, or puts runs off."""
         if spec.exclude:
             yield f"except {listed([self._exclusion(one, place) for place, one in enumerate(spec.exclude)])}"
-        if self.setting.start is not None:
-            yield f"from {self._moment(self.setting.start)} on"
-        if self.setting.end is not None:
-            yield f"until {self._moment(self.setting.end)}"
+        yield from self._bounds(self.setting.start, self.setting.end)
         if spec.jitter_seconds:
             yield f"each run up to {duration(spec.jitter_seconds)} later"
+
+    def _bounds(self, start: Instant | None, end: Instant | None) -> Iterator[str]:
+        if start is not None:
+            yield f"from {self._moment(start)} on"
+        if end is not None:
+            yield f"until {self._moment(end)}"
 
     def _structured(self, trigger: TriggerSpec, path: str) -> str:
         if trigger.cron is not None:
@@ -77,10 +80,18 @@ class _Telling:
         if trigger.date is not None:
             return f"once, at {self._moment(read_moment(trigger.date.at, self.setting.zone, f'{path}.date.at'))}"
         word, members = ("anyOf", trigger.any_of) if trigger.any_of is not None else ("allOf", trigger.all_of)
-        told = [
-            f"({self._structured(member, f'{path}.{word}[{place}]')})" for place, member in enumerate(members or ())
-        ]
+        told = [self._member(member, f"{path}.{word}[{place}]") for place, member in enumerate(members or ())]
         return listed(told, "or") if word == "anyOf" else f"whenever these agree: {listed(told)}"
+
+    def _member(self, member: Member, path: str) -> str:
+        """Return a member in brackets, with its own zone and bounds."""
+        within = _Telling(setting_within(member, self.setting, path), changes=self.changes)
+        parts = [within._structured(member, path)]
+        if within.on_the_wall and member.time_zone is not None:
+            parts.append(within.setting.zone.name)
+        self.on_the_wall |= within.on_the_wall and member.time_zone is None
+        start = None if member.start_time is None else within.setting.start
+        return f"({', '.join([*parts, *within._bounds(start, within.setting.end)])})"
 
     def _cron(self, meaning: Meaning) -> str:
         several = (meaning.hours.bit_count(), meaning.minutes.bit_count(), meaning.seconds.bit_count()) != (1, 1, 1)
@@ -93,13 +104,21 @@ class _Telling:
         given = [(number, unit) for number, unit in units if number]
         period = every(*given[0]) if len(given) == 1 else f"every {listed([counted(*one) for one in given])}"
         first = self.setting.created if self.setting.start is None else self.setting.start
-        day = datetime.fromtimestamp(first, ZoneInfo(self.setting.zone.name))
-        missing = ", passing over months without that day" if interval.months + interval.years and day.day > 28 else ""  # noqa: PLR2004  every month has 28 days
+        day = datetime.fromtimestamp(first, ZoneInfo(self.setting.zone.name)).date()
         clock = f"{interval.hour:02}:{interval.minute:02}" + (f":{interval.second:02}" if interval.second else "")
-        return f"at {clock} {period}, counted from {day:%Y-%m-%d}{missing}"
+        if interval.days_of_week is not None:
+            monday = day - timedelta(day.weekday())
+            days = weekdays_told([MONDAY_FIRST.index(name) for name in interval.days_of_week])
+            return f"at {clock} {period} {days}, counted from the week of {monday}, from {day} on"
+        missing = ", passing over months without that day" if interval.months + interval.years and day.day > 28 else ""  # noqa: PLR2004  every month has 28 days
+        return f"at {clock} {period}, counted from {day}{missing}"
 
     def _wall(self, *, once: bool, several: bool) -> None:
+        """Take note of a rule on the wall clock, and of what changes of the clocks in the next two years do to it."""
         self.on_the_wall = True
+        spans = self.setting.zone.spans(self.setting.created, self.setting.created + _TWO_YEARS)
+        if len({span.offset for span in spans}) == 1:
+            return
         if once and not self.setting.literal:
             self.changes.add(f"{'each ' if several else ''}once on days when the clocks change")
         else:

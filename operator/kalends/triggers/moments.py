@@ -6,16 +6,12 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 
 from kalends.errors import InvalidSchedule
+from kalends.model.forms import MOMENT
 from kalends.triggers.days import EPOCH
 from kalends.triggers.ports import Instant
 from kalends.triggers.quoting import quoted
 from kalends.triggers.zones import DAY, Zone
 
-_MOMENT = re.compile(
-    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
-    r"(?:[Tt ](?P<time>[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.(?P<fraction>[0-9]+))?)?)"
-    r"(?P<offset>[Zz]|[+-][0-9]{2}:[0-9]{2})?)?"
-)
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 
 
@@ -35,14 +31,10 @@ def read_moment(text: str, zone: Zone, path: str, *, as_end: bool = False) -> In
     Raises:
         InvalidSchedule: It names none between 1970 and 9999.
     """
-    found = _MOMENT.fullmatch(text)
+    found = MOMENT.read(text)
     moment = _moment(found) if found is not None else None
     if found is None or moment is None or not _FIRST <= moment < _LAST:
-        raise InvalidSchedule(
-            "must be RFC 3339 like '2027-01-01T00:00:00Z', or wall time like '2027-01-01T00:00:00' or '2027-01-01', "
-            f"from 1970 to 9999, got {quoted(text)}",
-            path=path,
-        )
+        raise InvalidSchedule(f"must be {MOMENT.accepted}, from 1970 to 9999, got {quoted(text)}", path=path)
     rounded_up = 0 if as_end else int(bool((found["fraction"] or "").strip("0")))
     if found["offset"] is not None:
         return int(moment.timestamp()) + rounded_up
@@ -54,7 +46,7 @@ def read_moment(text: str, zone: Zone, path: str, *, as_end: bool = False) -> In
 
 def has_offset(text: str) -> bool:
     """Return whether a moment says how far it is from UTC, so that it is the same instant in every zone."""
-    found = _MOMENT.fullmatch(text)
+    found = MOMENT.read(text)
     return found is not None and found["offset"] is not None
 
 
@@ -70,8 +62,5 @@ def _moment(found: re.Match[str]) -> datetime | None:
 
 
 def _fixed(offset: str) -> timezone:
-    hours, minutes = int(offset[1:3]), int(offset[4:6])
-    if minutes >= 60:  # noqa: PLR2004  as on a clock
-        raise ValueError(offset)
-    length = timedelta(hours=hours, minutes=minutes)
+    length = timedelta(hours=int(offset[1:3]), minutes=int(offset[4:6]))
     return timezone(-length if offset[0] == "-" else length)

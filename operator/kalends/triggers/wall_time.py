@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from kalends.model.spec import ScheduledJobSpec
+from kalends.model.trigger import Member
 from kalends.model.trigger import Trigger as TriggerSpec
 from kalends.triggers.cron.schedule import Every, parse_schedule
 from kalends.triggers.moments import has_offset
@@ -19,7 +22,7 @@ def reads_wall_time(spec: ScheduledJobSpec) -> bool:
         if exclusion.cron is not None:
             return True
         moments += [exclusion.from_, exclusion.to]
-    if not all(moment is None or has_offset(moment) for moment in moments):
+    if not _have_offsets(moments):
         return True
     if spec.schedule is not None:
         return not isinstance(parse_schedule(spec.schedule), Every)
@@ -31,4 +34,14 @@ def _reads_wall_time(trigger: TriggerSpec) -> bool:
         return True
     if trigger.date is not None:
         return not has_offset(trigger.date.at)
-    return any(_reads_wall_time(member) for member in trigger.any_of or trigger.all_of or ())
+    return any(_member_reads_wall_time(member) for member in trigger.any_of or trigger.all_of or ())
+
+
+def _member_reads_wall_time(member: Member) -> bool:
+    if member.time_zone is not None:  # which is then part of what it says
+        return False
+    return not _have_offsets([member.start_time, member.end_time]) or _reads_wall_time(member)
+
+
+def _have_offsets(moments: Iterable[str | None]) -> bool:
+    return all(moment is None or has_offset(moment) for moment in moments)

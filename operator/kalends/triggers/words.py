@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 MONTHS = (
     "January",
@@ -94,6 +94,14 @@ def spanned(values: Sequence[int], name: Callable[[int], str], place: str) -> st
     singles = [name(first) for first, last in stretches if first == last]
     ranges = [f"from {name(first)} to {name(last)}" for first, last in stretches if first != last]
     return listed([*ranges, *([f"{place} {listed(singles)}"] if singles else [])])
+
+
+def weekdays_told(weekdays: Collection[int]) -> str:
+    """Return ``from Monday to Friday`` or ``on Tuesday and Thursday``; 0 is Monday."""
+    # Begin where the week has a hole, so that Friday to Monday is one stretch.
+    start = next((day for day in sorted(weekdays) if (day - 1) % len(WEEKDAYS) not in weekdays), 0)
+    around = sorted(day if day >= start else day + len(WEEKDAYS) for day in weekdays)
+    return spanned(around, lambda day: WEEKDAYS[day % len(WEEKDAYS)], "on")
 
 
 def even_step(values: Sequence[int]) -> int | None:

@@ -8,7 +8,8 @@ import yaml
 from typing_extensions import override
 
 from kalends.model.crd.columns import printer_columns
-from kalends.model.resource import GROUP, KIND, PLURAL, VERSION, ScheduledJob
+from kalends.model.forms import FORM, Form
+from kalends.model.resource import GROUP, KIND, LONGEST_NAME, PLURAL, VERSION, ScheduledJob
 from kalends.model.rules import Rule
 from kalends.model.schema import RULES, Schema, structural_schema
 from kalends.model.spec import ScheduledJobSpec
@@ -66,21 +67,25 @@ def _root() -> Schema:
                 "maxLength": 253,
             },
             "kind": {"description": f"kind is {KIND}.", "type": "string", "maxLength": 63},
-            "metadata": {"type": "object"},  # the API server's own; it refuses any more words
+            # The API server's own, of which it lets a schema bound the name alone.
+            "metadata": {"type": "object", "properties": {"name": {"type": "string", "maxLength": LONGEST_NAME}}},
             "spec": _written_out(structural_schema(ScheduledJobSpec))
             | {"description": "spec is what a user asks for: when, how and what to run."},
             "status": _written_out(structural_schema(Status))
             | {"description": "status is what the operator knows; only the operator writes it."},
         },
-        RULES: [_as_cel(rule) for rule in ScheduledJob.rules(())],
     }
 
 
 def _written_out(schema: Any) -> Any:
     """Return the schema as plain data: rules in CEL, and nothing that YAML would write as a reference."""
     match schema:
+        case {"format": "int64", "maximum": 9223372036854775807}:
+            # The format says so itself, and the API server would store the number as a float, one more than it is.
+            return {key: _written_out(value) for key, value in schema.items() if key != "maximum"}
         case dict():
-            return {key: _written_out(value) for key, value in schema.items()}
+            written = {key: _written_out(value) for key, value in schema.items() if key != FORM}
+            return written | ({RULES: [_form_as_cel(schema[FORM])]} if FORM in schema else {})
         case list() | tuple():
             return [_written_out(value) for value in schema]
         case Rule():
@@ -89,6 +94,10 @@ def _written_out(schema: Any) -> Any:
             return str(schema)
         case _:
             return schema
+
+
+def _form_as_cel(form: Form) -> dict[str, str]:
+    return {"rule": form.cel, "message": f"must be {form.accepted}"}
 
 
 def _as_cel(rule: Rule) -> dict[str, str]:

@@ -21,11 +21,11 @@ from kalends.triggers.words import (
     ordinal,
     runs,
     spanned,
+    weekdays_told,
 )
 
 _MOST_TIMES = 6
 _HOURS, _SIXTY = 24, 60
-_WEEK = 7
 
 
 def tell(meaning: Meaning) -> str:
@@ -140,10 +140,7 @@ def _days(days: Sequence[int], specials: Sequence[SpecialDay]) -> list[str]:
 def _weekdays(weekdays: Sequence[int], specials: Sequence[SpecialDay]) -> list[str]:
     parts = []
     if weekdays:
-        # Begin where the week has a hole, so that Friday to Monday is one stretch.
-        start = next((day for day in weekdays if (day - 1) % _WEEK not in weekdays), 0)
-        around = sorted(day if day >= start else day + _WEEK for day in weekdays)
-        parts.append(spanned(around, lambda day: WEEKDAYS[day % _WEEK], "on"))
+        parts.append(weekdays_told(weekdays))
     return [*parts, *(_special(special) for special in specials)]
 
 

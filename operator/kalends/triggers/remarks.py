@@ -1,0 +1,39 @@
+"""What is valid, and yet unlikely to be meant: schedules, or parts of them, that were over from the start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kalends.model.spec import ScheduledJobSpec
+from kalends.triggers.budget import Budget
+from kalends.triggers.build import Setting, rule_of, setting_of, within_limits
+from kalends.triggers.ports import Instant, Rule
+from kalends.triggers.zones import LAST_INSTANT
+
+
+def remarks(spec: ScheduledJobSpec, *, created: Instant, zone: str, identity: str) -> Iterator[str]:
+    """Yield what a user should know of a valid spec; arguments and errors are those of ``build_trigger``.
+
+    What is not known within the budget of a question is no remark: only what is certain is said.
+    """
+    setting = setting_of(spec, created=created, zone=zone, identity=identity)
+    rule = rule_of(spec, setting)
+    if _is_over(rule, setting):
+        yield over_before(spec, "it is created")
+        return
+    for path, member in setting.alternatives:
+        if _is_over(within_limits(member, spec, setting), setting):
+            yield f"{path} never fires: no fire time from the creation on lies within its bounds and the spec's"
+
+
+def over_before(spec: ScheduledJobSpec, event: str) -> str:
+    """Return the words for a schedule that was over before an event, such as ``it was created``."""
+    if spec.trigger is not None and spec.trigger.date is not None:
+        return f"its only fire time had passed before {event}"
+    if spec.end_time is not None:
+        return f"it has no fire time: its last one, or `endTime`, had passed before {event}"
+    return f"its last fire time had passed before {event}"
+
+
+def _is_over(rule: Rule, setting: Setting) -> bool:
+    return rule.seek(setting.created - 1, LAST_INSTANT, Budget()) is None

@@ -13,13 +13,14 @@ def test_every_resource_is_in_one_state_and_every_state_is_named():
         State(armed=0),
         _ready(Reason.ARMED),
         _ready(Reason.SUSPENDED),
+        _ready(Reason.RESTORED),
         _ready(Reason.EXHAUSTED),
         _ready(Reason.SEARCH_LIMIT),
         _ready(Reason.INVALID_SCHEDULE, status=False),
         _ready(Reason.UNKNOWN_TASK, status=False),
         _ready(Reason.START_REFUSED, status=False),
     ]
-    valid = ("Armed", "Suspended", "Exhausted", "SearchLimit", "StartRefused")
+    valid = ("Armed", "Suspended", "Restored", "Exhausted", "SearchLimit", "StartRefused")
     assert by_state(records) == {**dict.fromkeys(valid, 1), "Invalid": 2, "Pending": 2}
     assert set(by_state([]).values()) == {0}
     assert by_state([]).keys() == by_state(records).keys()

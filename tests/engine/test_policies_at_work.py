@@ -68,11 +68,13 @@ async def test_a_failed_run_is_tried_again_until_it_succeeds():
 async def test_a_run_asked_for_by_hand_runs_at_once_and_once():
     world = World()
     obj = resource(trigger=every(3600))
-    obj["metadata"]["annotations"] = {"kalends.dev/run-requested": "please"}
     key = world.apply(obj)
     async with world.running():
+        await asyncio.sleep(5)
+        obj["metadata"]["annotations"] = {"kalends.dev/run-requested": "please"}
+        world.apply(obj)
         await asyncio.sleep(100)
-    assert [(run.request, run.fire_time) for run in world.pool.started] == [("please", START)]
+    assert [(run.request, run.fire_time) for run in world.pool.started] == [("please", START + 5)]
     assert world.counts(key)["requested"] == 1
     assert world.store.status(key)["handledRequests"] == ["please"]
 

@@ -223,9 +223,11 @@ async def test_a_run_that_was_asked_for_waits_for_the_quota_as_well():
     world = World()
     world.cluster.quota = 0
     asked = resource(trigger=every(3600), jobTemplate=JOB)
-    asked["metadata"]["annotations"] = {"kalends.dev/run-requested": "now"}
     key = world.apply(asked)
     async with world.running():
+        await asyncio.sleep(1)
+        asked["metadata"]["annotations"] = {"kalends.dev/run-requested": "now"}
+        world.apply(asked)
         await asyncio.sleep(MINUTE)
         assert counted(world, key) == {}
         world.cluster.quota = 1

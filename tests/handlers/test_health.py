@@ -111,6 +111,7 @@ async def test_a_standby_is_alive_and_counts_nothing_that_is_the_leaders():
     assert {name: value for name, value in told[0].items() if "scheduled_jobs" in name} == {
         'kalends_scheduled_jobs{state="Armed"}': 2,
         'kalends_scheduled_jobs{state="Suspended"}': 1,
+        'kalends_scheduled_jobs{state="Restored"}': 0,
         'kalends_scheduled_jobs{state="Exhausted"}': 1,
         'kalends_scheduled_jobs{state="StartRefused"}': 0,
         'kalends_scheduled_jobs{state="SearchLimit"}': 0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -131,8 +131,14 @@ class Users:
             self._tokens += 1
         token = f"token-{self._tokens}"
         self._tell(f"asks for a run of {name}: {token}")
-        annotation = {"metadata": {"annotations": {"kalends.dev/run-requested": token}}}
-        self._server.patch(SCHEDULED_JOBS, name, annotation)
+        annotation = {"annotations": {"kalends.dev/run-requested": token}}
+        found = self._server.find(SCHEDULED_JOBS, name)
+        if found is None:
+            return
+        known = _entries(found, of_spec=True)
+        owned = {"f:metadata": {"f:annotations": {"f:kalends.dev/run-requested": {}}}}
+        managed = {"managedFields": [*known, self._wrote(owned)]}
+        self._server.patch(SCHEDULED_JOBS, name, {"metadata": {**annotation, **managed}})
 
     def delete(self, name: str) -> None:
         propagation = "Foreground" if self._chance.happens(0.2) else "Background"
@@ -162,17 +168,24 @@ class Users:
     # -- how
 
     def _put(self, found: Object, spec: Spec) -> None:
-        metadata = {**found["metadata"], **self._managed()}
+        metadata = {**found["metadata"], **self._managed(_entries(found, of_spec=False))}
         new: dict[str, Any] = {"metadata": metadata, "spec": spec}
         self._server.objects.replace(SCHEDULED_JOBS, NAMESPACE, found["metadata"]["name"], new, None)
 
-    def _managed(self) -> dict[str, Any]:
-        """Return the API server's bookkeeping of who last wrote the spec."""
+    def _managed(self, others: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+        """Return the API server's bookkeeping of who last wrote the spec, beside what others wrote."""
+        return {"managedFields": [self._wrote({"f:spec": {}}), *others]}
+
+    def _wrote(self, fields: dict[str, Any]) -> dict[str, Any]:
         entry = {"manager": "kubectl", "operation": "Update", "time": rfc3339(self._now())}
-        return {"managedFields": [entry | {"fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {}}}]}
+        return entry | {"fieldsType": "FieldsV1", "fieldsV1": fields}
 
     def _tell(self, what_: str) -> None:
         self._story.tell("user", what_)
+
+
+def _entries(found: Object, *, of_spec: bool) -> list[dict[str, Any]]:
+    return [one for one in found["metadata"].get("managedFields", ()) if ("f:spec" in one["fieldsV1"]) is of_spec]
 
 
 def _shown(spec: Spec) -> str:

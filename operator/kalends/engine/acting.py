@@ -88,7 +88,7 @@ class Actor:
     def nothing_to_do(entry: Entry, decision: Decision) -> bool:
         """Return whether the decision asks for nothing: the record says it all."""
         return (
-            (decision.state == entry.record or (decision.aside and entry.record is None))
+            (decision.state == entry.record or (entry.record is None and (decision.aside or decision.unrecorded)))
             and not decision.starts_before
             and not decision.starts_claimed
             and not decision.cancels

@@ -13,6 +13,7 @@ INVALID = "Invalid"
 STATES = (
     Reason.ARMED,
     Reason.SUSPENDED,
+    Reason.RESTORED,
     Reason.EXHAUSTED,
     Reason.SEARCH_LIMIT,
     Reason.START_REFUSED,

@@ -13,6 +13,11 @@ from kalends.engine.state import Condition, Instant, Ref, State
 from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
 
+RESTORED = (
+    "it was restored without its status, so that what it has run already is not known: no fire times until the spec is "
+    "edited, or the annotation `kalends.dev/restored` and the label `velero.io/restore-name` are removed"
+)
+
 
 def with_conditions(
     schedule: Schedule, state: State, now: float, refused_start: str = "", searched: Instant | None = None
@@ -28,7 +33,9 @@ def with_conditions(
     """
     if refused_start:
         return with_problem(schedule.ref, schedule.generation, _refused(refused_start), state, now)
-    if schedule.suspended:
+    if schedule.held:
+        reason, message = Reason.RESTORED, RESTORED
+    elif schedule.suspended:
         reason, message = Reason.SUSPENDED, "`suspend` is true: no fire times until it is false again"
     elif searched is not None:
         reason, message = Reason.SEARCH_LIMIT, f"{schedule.summary}: {_how_far(state, searched, now)}"

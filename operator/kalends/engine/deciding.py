@@ -17,6 +17,7 @@ from kalends.engine.odd_jobs import with_odd_jobs
 from kalends.engine.planning import plan
 from kalends.engine.ports import Problem
 from kalends.engine.queueing import A_MOMENT, drop_outdated, gives_up_at
+from kalends.engine.restoring import first_record, held, waits_for_status, with_past
 from kalends.engine.schedule import Schedule
 from kalends.engine.settling import beyond_limits, give_up_pending, jobs_to_read, pending_until, settle_ended
 from kalends.engine.state import HOURS_AHEAD, ActiveRun, Instant, Ref, State
@@ -38,12 +39,16 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
     """
     if record is not None and far_ahead(record) > facts.now + HOURS_AHEAD * 3600:
         return _decide_far_ahead(schedule, record, facts)
+    status_until = waits_for_status(schedule, record, facts)
+    if status_until is not None:
+        return Decision(first_record(schedule, facts), wake_at=status_until, unrecorded=True)
+    schedule = held(schedule, record, facts)
     if record is None and facts.record_lost:
         handled = (schedule.request,) if schedule.request else ()
         record = replace(record_of_jobs(schedule, facts), schedule_hash=schedule.hash, handled_requests=handled)
     if record is not None and _is_quiet(schedule, record, facts):
         return Decision(state=record, wake_at=record.next_run)
-    state = record if record is not None else State(armed=schedule.first_armed, schedule_hash=schedule.hash)
+    state = first_record(schedule, facts) if record is None else with_past(schedule, record)
     unwanted, claims = claims_to_start(schedule, state, facts)
     draft = Draft(schedule, state, facts, free=facts.free_slots - len(claims))
     draft.adopts = may_have_created_jobs(schedule, record, facts)

@@ -47,6 +47,8 @@ class Entry:
     """After a failure: when to try again, by the monotonic clock."""
     checked: int | None = None
     """The generation that its executor has checked."""
+    found_request: str = ""
+    """The request that was there when it was first seen, without a record."""
     contention: str = ""
     """What was last told about another operator that watches it."""
     record_lost: bool = False

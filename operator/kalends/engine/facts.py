@@ -40,6 +40,8 @@ class Facts:
     """Runs that the executor has refused to start, for good, by name."""
     asked_to_end: frozenset[str] = frozenset()
     """Runs whose executor has been asked for their end, by name."""
+    found_request: str = ""
+    """The request that was there when this process first saw the resource, without a record."""
     record_lost: bool = False
     """Whether there was a record, and somebody removed it."""
     trouble: StartTrouble | None = None
@@ -74,6 +76,8 @@ class Decision:
     wake_at: float | None = None
     aside: bool = False
     """Whether another operator decides on the resource."""
+    unrecorded: bool = False
+    """Whether no record is written yet, as that of a backup may follow."""
     waiting: bool = False
     """Whether a run waits for nothing but a free worker of its pool."""
     searching: bool = False

@@ -107,6 +107,7 @@ class Gatherer:
             gone=frozenset(name for name in runs_in_jobs if jobs is not None and jobs.is_gone(entry.ref, name)),
             refused=dict(entry.refused),
             asked_to_end=frozenset(entry.asked_to_end),
+            found_request=entry.found_request,
             record_lost=entry.record_lost,
             trouble=trouble,
             starts_at=now + pause if pause > NEGLIGIBLE_PAUSE else None,

@@ -130,6 +130,12 @@ class Schedule:
     """Seconds after its end after which the resource is deleted."""
     request: str = ""
     """The token under which somebody asks for a run now."""
+    requested_later: bool = False
+    """Whether the request is known to have been made after the creation, so that it did not come with the resource."""
+    restored: bool = False
+    """Whether the resource is marked as coming from a backup."""
+    held: bool = False
+    """Whether it is held for that reason."""
     edited: Instant | None = None
     """When the spec was last written, as far as the record tells."""
 

@@ -91,7 +91,9 @@ class Scheduler:
             self.forget(key, entry.ref.uid)
             entry = None
         if entry is None:
-            self._entries[key] = Entry(snapshot, snapshot.version, snapshot.state)
+            self._entries[key] = entry = Entry(snapshot, snapshot.version, snapshot.state)
+            if snapshot.state is None and snapshot.schedule is not None:
+                entry.found_request = snapshot.schedule.request
             self._actor.saw_new(snapshot.ref)
             self._keys[snapshot.ref.uid] = key
         elif not is_newer(snapshot.version, entry.version):

@@ -14,6 +14,7 @@ class Reason(StrEnum):
     # Ready=True: what was asked for is being done.
     ARMED = "Armed"  # valid, and waiting for its next fire time
     SUSPENDED = "Suspended"  # valid, and `suspend` is true: nothing is due
+    RESTORED = "Restored"  # valid, and restored without its status: nothing is due until it is edited
     EXHAUSTED = "Exhausted"  # valid, and there is no fire time left
     SEARCH_LIMIT = (
         "SearchLimit"  # valid, and the next fire time lies further off than one search goes; it goes on later

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from kalends.engine.ports import Problem, Snapshot
-from kalends.engine.schedule import Check, Defaults, Schedule, compile_schedule
+from kalends.engine.restoring import is_marked
+from kalends.engine.schedule import REQUEST_ANNOTATION, Check, Defaults, Schedule, compile_schedule
 from kalends.engine.state import Ref, State
 from kalends.errors import InvalidSpec, InvalidStatus
 from kalends.kube.bounded import unread
@@ -51,6 +53,12 @@ class SnapshotReader:
             job = ScheduledJob.read(dict(obj))
             edited = spec_written(obj["metadata"])
             schedule = compile_schedule(job, created=created, edited=edited, defaults=self._defaults, check=self._check)
+            meta = job.metadata
+            schedule = replace(
+                schedule,
+                requested_later=bool(schedule.request) and request_came_later(obj["metadata"], created),
+                restored=is_marked(meta.labels, meta.annotations),
+            )
             self.kept.admit(schedule)
         except InvalidSpec as error:
             return None, Problem(error.reason, str(error)[:1024])
@@ -94,6 +102,22 @@ def _operator(obj: Mapping[str, Any]) -> str:
     status = obj.get("status")
     operator = status.get("operator") if isinstance(status, Mapping) else None
     return operator if isinstance(operator, str) else ""
+
+
+def request_came_later(metadata: Mapping[str, Any], created: int) -> bool:
+    """Return whether the request for a run was made after the creation, by the API server's own bookkeeping.
+
+    It keeps whole seconds: within the second of the creation, a writer that owns nothing of the spec did not create it.
+    """
+    for entry in metadata.get("managedFields") or ():
+        fields = entry.get("fieldsV1") or {}
+        owned = (fields.get("f:metadata") or {}).get("f:annotations") or {}
+        if f"f:{REQUEST_ANNOTATION}" not in owned or "time" not in entry:
+            continue
+        time = parse_instant(entry["time"])
+        if time > created or (time == created and "f:spec" not in fields):
+            return True
+    return False
 
 
 def spec_written(metadata: Mapping[str, Any]) -> int | None:

@@ -1,0 +1,145 @@
+"""Resources that come from a backup: without their status nothing that they had runs again."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from doubles import START, every, resource
+from engine.world import World
+from kalends.model import format_instant
+
+pytestmark = pytest.mark.looptime
+REQUEST = "kalends.dev/run-requested"
+
+
+def with_mark(obj, *, label: bool = False):
+    meta = obj["metadata"]
+    if label:
+        meta["labels"] = {"velero.io/restore-name": "january"}
+    else:
+        meta["annotations"] = {"kalends.dev/restored": "true"}
+    return obj
+
+
+def with_request(obj, token: str, *, at: int | None = None, of_spec: bool = False):
+    """Ask for a run; ``at`` is when, by the API server's bookkeeping."""
+    meta = obj["metadata"]
+    meta["annotations"] = {REQUEST: token}
+    if at is not None:
+        fields = {"f:metadata": {"f:annotations": {f"f:{REQUEST}": {}}}, **({"f:spec": {}} if of_spec else {})}
+        meta["managedFields"] = [{"manager": "kubectl", "time": format_instant(at), "fieldsV1": fields}]
+    return obj
+
+
+def ready(world: World, key: str):
+    return next(one for one in world.store.status(key)["conditions"] if one["type"] == "Ready")
+
+
+async def test_a_request_that_came_with_a_resource_is_taken_for_handled():
+    world = World()
+    key = world.apply(with_request(resource(schedule="0 0 1 1 *"), "ticket-4711"))
+    async with world.running():
+        await asyncio.sleep(10)
+        assert world.store.status(key)["handledRequests"] == ["ticket-4711"]
+        assert world.pool.started == []
+        world.apply(with_request(resource(schedule="0 0 1 1 *"), "ticket-4712"))
+        await asyncio.sleep(1)
+    assert [run.request for run in world.pool.started] == ["ticket-4712"]
+
+
+@pytest.mark.parametrize(
+    ("at", "of_spec", "runs"), [(START - 900, False, 0), (START, True, 0), (START, False, 1), (START + 60, True, 1)]
+)
+async def test_a_request_that_was_made_after_the_creation_runs_also_where_no_operator_saw_that(at, of_spec, runs):
+    world = World()
+    world.clock.step = 120
+    world.apply(with_request(resource(schedule="0 0 1 1 *"), "ticket", at=at, of_spec=of_spec))
+    async with world.running():
+        await asyncio.sleep(10)
+    assert len(world.pool.started) == runs
+
+
+async def test_a_request_that_comes_before_the_first_record_is_written_runs():
+    world = World()
+    world.store.latency = 5.0
+    world.apply(resource(schedule="0 0 1 1 *"))
+    async with world.running():
+        await asyncio.sleep(1)
+        world.apply(with_request(resource(schedule="0 0 1 1 *"), "ticket"))
+        await asyncio.sleep(30)
+    assert [run.request for run in world.pool.started] == ["ticket"]
+
+
+@pytest.mark.parametrize("label", [False, True])
+@pytest.mark.parametrize(
+    "spec",
+    [{}, {"schedule": "* * * * *"}, {"trigger": every(60), "maxRuns": 2}, {"trigger": every(60), "coalesce": "All"}],
+    ids=str,
+)
+async def test_a_restored_resource_is_held(spec, label):
+    world = World()
+    key = world.apply(with_mark(resource(**spec), label=label))
+    async with world.running():
+        await asyncio.sleep(300)
+        condition = ready(world, key)
+        assert (condition["status"], condition["reason"]) == ("True", "Restored")
+        assert world.pool.started == []
+        again = world.made()
+        again.observe(world.store.snapshot(key))
+    async with world.running(again):
+        await asyncio.sleep(300)
+    assert world.pool.started == []
+
+
+async def test_an_edit_lets_a_restored_schedule_go_on_from_then():
+    world = World()
+    world.apply(with_mark(resource(trigger=every(60))))
+    async with world.running():
+        await asyncio.sleep(150)
+        world.apply(with_mark(resource(trigger=every(60), suspend=False, generation=2)))
+        await asyncio.sleep(60)
+    assert world.pool.fire_times == [START + 180]
+
+
+async def test_the_mark_taken_away_lets_a_restored_schedule_go_on_from_then():
+    world = World()
+    key = world.apply(with_mark(resource(trigger=every(60))))
+    async with world.running():
+        await asyncio.sleep(150)
+        world.apply(resource(trigger=every(60)))
+        await asyncio.sleep(60)
+    assert world.pool.fire_times == [START + 180]
+    assert ready(world, key)["reason"] == "Armed"
+
+
+async def test_what_runs_once_at_its_creation_does_not_run_again_when_it_is_let_go():
+    world = World()
+    key = world.apply(with_mark(resource()))
+    async with world.running():
+        await asyncio.sleep(150)
+        world.apply(resource())
+        await asyncio.sleep(60)
+    assert world.pool.started == []
+    assert ready(world, key)["reason"] == "Exhausted"
+
+
+async def test_no_record_is_written_in_the_way_of_a_status_that_is_restored_a_moment_later():
+    world = World()
+    async with world.running():
+        key = world.apply(resource("first"))
+        await asyncio.sleep(1)
+        status = world.store.status(key)
+        restored = with_mark(resource("first", uid="restored", created=START + 2), label=True)
+        world.scheduler.forget(key, "uid-of-first")
+        await asyncio.sleep(1)
+        world.apply(restored)
+        await asyncio.sleep(5)
+        assert world.store.status(key) == {}
+        world.store.put({**restored, "status": status})
+        world.scheduler.observe(world.store.snapshot(key))
+        await asyncio.sleep(60)
+    assert len(world.pool.started) == 1
+    assert world.counts(key)["succeeded"] == 1
+    assert ready(world, key)["reason"] == "Exhausted"

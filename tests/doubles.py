@@ -191,6 +191,8 @@ class Cluster:
         self.quota: int | None = None
         """How many Jobs there may be at once."""
         self.tries = 0
+        self.checks = 0
+        self.check_is_down = False
         self.refuses_check: StartRefused | None = None
         self._clock = clock or LoopClock()
         self._gone: set[tuple[str, str]] = set()
@@ -206,6 +208,9 @@ class Cluster:
         return ""
 
     async def check(self, run: Run) -> None:
+        self.checks += 1
+        if self.check_is_down:
+            raise Unavailable("500 failed calling webhook")
         if self.refuses_check is not None:
             raise self.refuses_check
 

@@ -96,6 +96,12 @@ def test_a_field_that_the_api_server_does_not_know_makes_a_template_invalid_in_i
     assert message in refused.message
 
 
+@pytest.mark.parametrize(("status", "message"), FOR_GOOD)
+def test_what_an_admission_policy_denies_may_pass_without_an_edit(status, message):
+    refused = after_dry_run(ApiError(status, "Reason", message), RUN)
+    assert refused.may_pass == (message in {DENIED, POLICY})
+
+
 def test_only_a_name_that_exists_is_taken():
     assert name_is_taken(ApiError(409, "AlreadyExists", "x"))
     assert not name_is_taken(ApiError(409, "Conflict", "x"))

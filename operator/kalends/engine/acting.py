@@ -53,6 +53,9 @@ CHECKED_FIRE_TIME = 9_999_999_999
 FIRST_BACKOFF = 0.25
 LONGEST_BACKOFF = 5.0
 """Seconds between two tries while a store or the API server does not answer."""
+FIRST_RECHECK = 60.0
+LONGEST_RECHECK = 3600.0
+"""Seconds between two checks of a resource whose Jobs an admission policy denies."""
 LONGEST_WISH = 60.0
 """Seconds for which the API server is left alone at most when it asks for that."""
 REFUSED_AGAIN = 300.0
@@ -98,7 +101,11 @@ class Actor:
         )
 
     async def check(self, entry: Entry) -> bool:
-        """Ask the executor whether runs of a new or changed resource can start; its refusal is the entry's fault."""
+        """Ask the executor whether runs of a new or changed resource can start; its refusal is the entry's fault.
+
+        What an admission policy refuses is asked again later, as the policy may change. While there is no answer,
+        nothing starts, and what has ended is recorded.
+        """
         schedule = entry.snapshot.schedule
         if schedule is None:
             return True
@@ -109,14 +116,37 @@ class Actor:
             await self._executors[schedule.executor].check(run)
         except StartRefused as refusal:
             if entry.snapshot.generation == generation:
+                entry.checks = 0 if entry.fault is None else entry.checks
                 entry.fault = Problem(refusal.reason, refusal.message)
+                self._check_again(entry, FIRST_RECHECK if refusal.may_pass else None, LONGEST_RECHECK)
         except Unavailable as error:
-            return self.later(entry, str(error))
+            if entry.record is None:
+                return self.later(entry, str(error))
+            first = FIRST_BACKOFF if entry.fault is None else FIRST_RECHECK
+            wish = min(error.retry_after or 0.0, LONGEST_WISH)
+            self._check_again(entry, first, max(first, LONGEST_BACKOFF), wish)
+            if entry.checks == FAILURES_TO_TELL and entry.fault is None:
+                self._tell(entry.ref, [Delayed(entry.ref, str(error))])
+            log.warning("%s: not checked yet: %s", entry.ref.key, error)
+            return True
         except Exception as error:  # as in act
             log.exception("%s: checking failed", entry.ref.key)
             return self.later(entry, f"{type(error).__name__}: {error}")
+        else:
+            entry.fault = None
+            entry.checks, entry.check_at = 0, None
         entry.checked = generation
         return True
+
+    def _check_again(self, entry: Entry, first: float | None, longest: float, at_least: float = 0.0) -> None:
+        """Have an entry checked again: after ``first`` seconds, then later each time; or never before it changes."""
+        entry.checks += 1
+        if first is None:
+            entry.check_at = None
+            return
+        pause = min(longest, first * 2.0 ** min(entry.checks - 1, 16))
+        pause = max(pause * random.uniform(0.75, 1.0), at_least)  # noqa: S311 - spreads tries
+        entry.check_at = self._clock.monotonic() + pause
 
     async def act(self, entry: Entry, decision: Decision) -> bool:  # noqa: PLR0911 - one way on for each answer
         """Carry out a decision.

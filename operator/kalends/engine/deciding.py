@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from kalends.engine.admission import admission_until, give_up_unadmitted, with_waiting
@@ -15,7 +16,7 @@ from kalends.engine.facts import Decision, Facts
 from kalends.engine.holders import OTHER_OPERATOR
 from kalends.engine.odd_jobs import with_odd_jobs
 from kalends.engine.planning import plan
-from kalends.engine.ports import Problem
+from kalends.engine.ports import Notice, Problem
 from kalends.engine.queueing import A_MOMENT, drop_outdated, gives_up_at
 from kalends.engine.restoring import first_record, held, waits_for_status, with_past
 from kalends.engine.schedule import Schedule
@@ -74,9 +75,14 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
     starts_before = tuple(draft.starts) if facts.outlives_us else ()
     # What is recorded now is recorded once these have started.
     refused = "" if starts_claimed or starts_before else lasting_refusal(schedule, state, facts.trouble)
-    state, turned = with_conditions(schedule, state, facts.now, refused, draft.searched)
+    if record is not None and not facts.checked:
+        # What the conditions say of this generation is not known yet; without them it is checked after a restart, too.
+        state = replace(state, observed_generation=record.observed_generation)
+        turned: Sequence[Notice] = ()
+    else:
+        state, turned = with_conditions(schedule, state, facts.now, refused, draft.searched)
     state, odd = with_odd_jobs(schedule, state, facts)
-    removed_at = _removed_at(schedule, state)
+    removed_at = _removed_at(schedule, state) if facts.checked else None
     return Decision(
         state=state,
         starts_claimed=starts_claimed,

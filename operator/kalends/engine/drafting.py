@@ -62,21 +62,21 @@ class Draft:
     @property
     def starts_are_put_off(self) -> bool:
         """Whether a start was refused a moment ago, and it is not yet time to try again."""
-        return self.facts.starts_at is not None
+        return self.facts.starts_at is not None or not self.facts.checked
 
     @property
     def decides_nothing_new(self) -> bool:
         """Whether fire times are left undecided: a Job may exist whose creation got no answer.
 
-        What was decided now could contradict it once it is seen.
+        What was decided now could contradict it once it is seen. A spec that was not checked decides nothing either.
         """
         trouble = self.facts.trouble
-        return self.starts_are_put_off and trouble is not None and not trouble.certain
+        return not self.facts.checked or (self.starts_are_put_off and trouble is not None and not trouble.certain)
 
     def is_put_off(self, fire_time: Instant) -> bool:
         """Return whether no start is tried for a fire time now. Those after the ones that were refused are tried."""
         trouble = self.facts.trouble
-        return self.starts_are_put_off and (trouble is None or fire_time <= trouble.up_to)
+        return self.decides_nothing_new or (self.starts_are_put_off and (trouble is None or fire_time <= trouble.up_to))
 
     def refused_start(self, fire_time: Instant) -> str:
         """Return the server's words where the start of a fire time was refused and may be possible later, or ``""``."""

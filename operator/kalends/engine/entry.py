@@ -51,6 +51,10 @@ class Entry:
     """The request that was there when it was first seen, without a record."""
     contention: str = ""
     """What was last told about another operator that watches it."""
+    checks: int = 0
+    """How many checks in a row were refused, or got no answer."""
+    check_at: float | None = None
+    """When to check it again, by the monotonic clock; None: it is checked when it changes."""
     record_lost: bool = False
     """Whether somebody removed what was on record."""
     fault: Problem | None = None
@@ -83,6 +87,10 @@ class Entry:
             or record.observed_generation != self.snapshot.generation
         )
 
+    def must_be_checked(self, now: float) -> bool:
+        """Return whether its executor is to be asked now, by the monotonic clock."""
+        return self.unchecked if self.check_at is None else now >= self.check_at
+
     @property
     def outdated(self) -> bool:
         """Whether its spec or its operator changed, or it was deleted, while it was acted on: then nothing starts."""
@@ -100,6 +108,7 @@ class Entry:
             if self.fault is not None:
                 self.checked = None
             self.fault = None
+            self.checks, self.check_at = 0, None
             self.record_refused = False
             self.not_before = 0.0
         had_record = self.record is not None or before.record_problem is not None

@@ -85,12 +85,15 @@ class Gatherer:
 
     def must_check(self, entry: Entry) -> bool:
         """Return whether the executor is to be asked if runs of a resource can start, before anything is decided."""
-        return entry.unchecked and not self.stands_aside(entry)
+        return entry.must_be_checked(self._clock.monotonic()) and not self.stands_aside(entry)
 
     def _gather(self, entry: Entry) -> Facts:
         schedule, executor = entry.snapshot.schedule, self._executor(entry)
         now, trouble = self._clock.now(), entry.trouble
-        pause = 0.0 if trouble is None else trouble.not_before - self._clock.monotonic()
+        until = [0.0 if trouble is None else trouble.not_before]
+        if entry.unchecked and entry.check_at is not None:
+            until.append(entry.check_at)
+        pause = max(until) - self._clock.monotonic()
         jobs, record = self._jobs, entry.record
         runs_in_jobs = () if record is None else (run.name for run in record.active if not run.holder)
         return Facts(
@@ -109,6 +112,7 @@ class Gatherer:
             asked_to_end=frozenset(entry.asked_to_end),
             found_request=entry.found_request,
             record_lost=entry.record_lost,
+            checked=not entry.unchecked,
             trouble=trouble,
             starts_at=now + pause if pause > NEGLIGIBLE_PAUSE else None,
             dispatch=self.is_open(entry),

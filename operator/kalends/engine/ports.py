@@ -153,10 +153,12 @@ class JobView:
 class StartRefused(KalendsError):
     """A run cannot be started, now or ever: the message says why. What may pass by itself is ``Unavailable``."""
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    def __init__(self, reason: Reason, message: str, *, may_pass: bool = False) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
+        self.may_pass = may_pass
+        """Whether an admission policy said so, which may change without an edit of the resource."""
 
 
 class StartDeferred(Unavailable):

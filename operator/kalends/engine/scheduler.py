@@ -314,14 +314,18 @@ class Scheduler:
         else:
             self._workers.leave(uid)
         self._searching.discard(key)
-        if decision.wake_at is None or not self._gatherer.is_open(entry):
+        wake_at = decision.wake_at
+        if entry.check_at is not None and not self._gatherer.stands_aside(entry):
+            again = self.clock.now() + max(0.0, entry.check_at - self.clock.monotonic())
+            wake_at = again if wake_at is None else min(wake_at, again)
+        if wake_at is None or not self._gatherer.is_open(entry):
             self._inbox.not_later(key)
         elif decision.searching:
             # They take turns, so that the searches of many take no more of the loop than those of a few.
             self._searching.add(key)
             self._inbox.put_at(key, self.clock.now() + SEARCH_PAUSE * len(self._searching))
         else:
-            self._inbox.put_at(key, decision.wake_at)
+            self._inbox.put_at(key, wake_at)
 
     def _tell_of_other_operators(self, entry: Entry) -> None:
         contention = "" if entry.record is None else self._gatherer.holders.contention(entry.record)

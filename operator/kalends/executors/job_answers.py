@@ -32,10 +32,16 @@ def is_for_good(error: ApiError) -> bool:
     """Return whether the same Job would be refused whenever it is sent."""
     message = error.message.lower()
     if error.status == HTTPStatus.FORBIDDEN:
-        return "denied" in message and ("admission webhook" in message or "admissionpolicy" in message)
+        return is_of_admission(error)
     return error.status in _ALWAYS or (
         error.status == HTTPStatus.INTERNAL_SERVER_ERROR and "request is too large" in message
     )
+
+
+def is_of_admission(error: ApiError) -> bool:
+    """Return whether an admission webhook or policy denied a request; its rules may change at any time."""
+    message = error.message.lower()
+    return "denied" in message and ("admission webhook" in message or "admissionpolicy" in message)
 
 
 def name_is_taken(error: ApiError) -> bool:
@@ -66,7 +72,8 @@ def after_dry_run(error: ApiError, run: Run) -> StartRefused | Unavailable | Non
     if "does not support dry run" in error.message.lower():
         return None  # an admission webhook with side effects: what it thinks is found out when a run is due
     if is_for_good(error):
-        return StartRefused(Reason.INVALID_JOB_TEMPLATE, f"spec.jobTemplate: {_told(error, run)}")
+        message = f"spec.jobTemplate: {_told(error, run)}"
+        return StartRefused(Reason.INVALID_JOB_TEMPLATE, message, may_pass=is_of_admission(error))
     if error.status in _UNKNOWN or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Unavailable(str(error))
     return None  # a quota that is used up, say, may not be when a run is due

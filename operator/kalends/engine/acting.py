@@ -126,7 +126,7 @@ class Actor:
             wish = min(error.retry_after or 0.0, LONGEST_WISH)
             self._check_again(entry, first, max(first, LONGEST_BACKOFF), wish)
             if entry.checks == FAILURES_TO_TELL and entry.fault is None:
-                self._tell(entry.ref, [Delayed(entry.ref, str(error))])
+                self.tell(entry.ref, [Delayed(entry.ref, str(error))])
             log.warning("%s: not checked yet: %s", entry.ref.key, error)
             return True
         except Exception as error:  # as in act

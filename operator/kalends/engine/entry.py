@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from kalends.engine.policies import Refusal
 from kalends.engine.ports import Problem, RunReport, Snapshot
-from kalends.engine.start_trouble import StartTrouble
+from kalends.engine.start_trouble import NEGLIGIBLE_PAUSE, StartTrouble
 from kalends.engine.state import Ref, State
 
 
@@ -89,7 +89,8 @@ class Entry:
 
     def must_be_checked(self, now: float) -> bool:
         """Return whether its executor is to be asked now, by the monotonic clock."""
-        return self.unchecked if self.check_at is None else now >= self.check_at
+        # An instant to wake at is less exact than the monotonic clock: it may come a little before.
+        return self.unchecked if self.check_at is None else now > self.check_at - NEGLIGIBLE_PAUSE
 
     @property
     def outdated(self) -> bool:

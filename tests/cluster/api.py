@@ -53,6 +53,14 @@ class Api:
                     raise
         raise AssertionError
 
+    def post_text(self, path: str, text: bytes) -> int:
+        """Create an object from a text that this interpreter's encoder cannot write; return the status."""
+        connection = self._connection()
+        connection.request("POST", path, text, {**self._headers, "Content-Type": "application/json"})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
     def _connection(self) -> http.client.HTTPSConnection:
         found = getattr(self._local, "connection", None)
         if found is None:

@@ -90,6 +90,12 @@ class OperatorProcess:
                 found[key] = found.get(key, 0) + int(float(match[2]))
         return found
 
+    def memory(self) -> tuple[float, float]:
+        """Return its resident memory now, and at its peak, in MiB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        found = dict(re.findall(r"^(VmRSS|VmHWM):\s+(\d+) kB", status, re.MULTILINE))
+        return int(found["VmRSS"]) / 1024, int(found["VmHWM"]) / 1024
+
     def kill(self) -> None:
         """End it as a lost node would."""
         self.process.stop(signal.SIGKILL)

@@ -26,6 +26,14 @@ class LeashedProcess:
         """Whether it was started and has not ended."""
         return self._leash is not None and self._leash.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """Return the process ID of the command, which is the only child of its leash."""
+        if self._leash is None:
+            raise ComponentFailed(f"{self.name} was never started")
+        children = Path(f"/proc/{self._leash.pid}/task/{self._leash.pid}/children").read_text().split()
+        return int(children[0])
+
     def start(self, *, folder: Path | None = None, environ: Mapping[str, str] | None = None) -> None:
         """Start it, adding to its log; a session of its own keeps a terminal's Ctrl-C for us alone."""
         if self.is_running:

@@ -31,6 +31,9 @@ WHAT_ONLY_AN_ADMISSION_PLUGIN_ASKS_FOR: set[Right] = {
 WHAT_IT_ASKS_FOR_BESIDE_ANOTHER_OPERATOR: set[Right] = {
     ("coordination.k8s.io", "leases", "get"),  # handlers/other_operators.py
 }
+WHAT_IT_ASKS_FOR_OF_THE_CLUSTER: set[Right] = {
+    ("apiextensions.k8s.io", "customresourcedefinitions", "get"),  # handlers/crd_check.py
+}
 
 
 def rights(role: Json) -> set[Right]:
@@ -63,8 +66,14 @@ def test_replicas_may_write_one_lease_in_the_namespace_of_the_release(values: Js
 
 def test_everywhere_it_may_do_what_it_asks_for_and_nothing_else() -> None:
     (role,) = operators_roles(render(), "ClusterRole")
-    asked_for = WHAT_THE_OPERATOR_ASKS_FOR | WHAT_IT_ASKS_FOR_BESIDE_ANOTHER_OPERATOR
+    asked_for = WHAT_THE_OPERATOR_ASKS_FOR | WHAT_IT_ASKS_FOR_BESIDE_ANOTHER_OPERATOR | WHAT_IT_ASKS_FOR_OF_THE_CLUSTER
     assert rights(role) == asked_for | WHAT_ONLY_AN_ADMISSION_PLUGIN_ASKS_FOR
+
+
+def test_of_the_definitions_of_a_cluster_it_may_read_its_own() -> None:
+    (role,) = operators_roles(render(), "ClusterRole")
+    (rule,) = [rule for rule in role["rules"] if "customresourcedefinitions" in rule["resources"]]
+    assert rule["resourceNames"] == ["scheduledjobs.kalends.dev"]
 
 
 def test_in_named_namespaces_it_may_do_the_same_there_and_nothing_elsewhere() -> None:

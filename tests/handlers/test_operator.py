@@ -68,7 +68,7 @@ async def test_what_may_not_be_listed_is_named_by_readyz(cluster: Cluster, path:
         assert (page.status, page.body.decode().partition(" (")[0]) == (503, f"[-] listed: {resource}: 403 Forbidden")
         refusing.times = 0
         await asyncio.sleep(60)
-        assert replica.operator.health.page("/readyz") == Page(b"[+] listed ok\n")
+        assert replica.operator.health.page("/readyz") == Page(b"[+] listed ok\n[+] crd ok\n")
 
 
 async def test_a_permission_that_is_taken_away_later_is_named_too(cluster: Cluster):

@@ -68,6 +68,9 @@ class Objects:
         self.version = 1000
         self.oldest_known = 0
         self.history: list[Write] = []
+        self.drops: frozenset[str] = frozenset()
+        """Fields of a ScheduledJob's status that an older CRD does not have; ``counts.queued`` is one of counts."""
+        self.serves_status = True
         self.on_write: Callable[[], None] = lambda: None
         self._now = now
         self._random = random
@@ -126,7 +129,9 @@ class Objects:
         if wanted.get("uid") not in {None, "", old["metadata"]["uid"]} and not is_custom_status:
             raise Refused(422, "Invalid", f'{collection.kind} "{name}" is invalid: metadata.uid: field is immutable')
         if subresource == "status":
-            new = {**old, "status": given.get("status")}
+            if not self.serves_status:
+                raise Refused(404, "NotFound", "the server could not find the requested resource")
+            new = {**old, "status": _without(given.get("status"), self.drops)}
         else:
             kept = {field: old["metadata"][field] for field in SERVERS_OWN if field in old["metadata"]}
             metadata = {**wanted, **kept, "name": name}
@@ -246,3 +251,10 @@ def merge(target: Any, patch: Any) -> Any:
         else:
             merged[name] = merge(merged.get(name), value)
     return merged
+
+
+def _without(status: Any, drops: frozenset[str], path: str = "") -> Any:
+    if not drops or not isinstance(status, dict):
+        return status
+    kept = {name: value for name, value in status.items() if f"{path}{name}" not in drops}
+    return {name: _without(value, drops, f"{path}{name}.") for name, value in kept.items()}

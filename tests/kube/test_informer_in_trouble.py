@@ -156,3 +156,41 @@ def _restore(api: FakeApi, *, to_version: int) -> None:
     api.objects.history.clear()
     api.objects._objects.clear()
     api.end_watches(broken=True)
+
+
+@pytest.mark.parametrize("seconds", ["100000", "inf", "1e400", "nan"])
+async def test_a_pause_without_bound_is_not_kept(
+    client: ApiClient, informer: Informer, api: FakeApi, seen: Seen, seconds: str
+) -> None:
+    async with running(informer):
+        await asyncio.sleep(1)
+        refusing = Fault(client="informer", status=429, headers={"Retry-After": seconds}, times=None)
+        api.faults.append(refusing)
+        api.end_watches(broken=True)
+        await asyncio.sleep(10)
+        refusing.times = 0
+        await client.create(JOBS_PATH, job("a"))
+        await asyncio.sleep(65)
+        assert ("ADDED", "a") in seen
+
+
+async def test_an_outage_is_no_stall_and_a_pause_without_end_is(
+    informer: Informer, api: FakeApi, connection: FakeConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(informer):
+        connection.cut()
+        longest = 0.0
+        for _ in range(600):
+            await asyncio.sleep(1)
+            longest = max(longest, informer.stalled())
+        assert longest < 120
+        connection.mend()
+
+        async def never(**_: float) -> None:
+            await asyncio.get_running_loop().create_future()
+
+        monkeypatch.setattr(informer, "_pause", never)
+        api.faults.append(Fault(client="informer", status=500, times=None))
+        api.end_watches(broken=True)
+        await asyncio.sleep(1000)
+        assert informer.stalled() > 300

@@ -12,6 +12,7 @@ from kalends.engine.schedule import JOBS_EXECUTOR
 from kalends.engine.scheduler import Scheduler
 from kalends.executors.configured import check_default, default_settings, target_check
 from kalends.executors.jobs import JobsExecutor
+from kalends.handlers.crd_check import CrdCheck
 from kalends.handlers.fencing import FencedPool, FencedTransport
 from kalends.handlers.health import STUCK, HealthServer, Pulse
 from kalends.handlers.jobs import job_informers
@@ -30,6 +31,8 @@ from kalends.settings import Settings
 from kalends.stores.crd import CrdJobStore
 from kalends.stores.snapshots import SnapshotReader
 
+STALLED = 300.0
+"""Seconds without a word or a request after which an informer counts as dead: it pauses for a minute at most."""
 HELD_UP = 300.0
 """Seconds for which threads that hang hold all workers of a pool until the process is to start anew."""
 
@@ -67,11 +70,12 @@ class Operator:
         pools = {alias: FencedPool(pool, self.leading.may_act) for alias, pool in ports.pools.items()}
         executors: dict[str, Executor] = {**pools, JOBS_EXECUTOR: self._jobs}
         reader = SnapshotReader(default_settings(settings), target_check(ports.registry, list(executors)))
+        self._crd = CrdCheck(self._client)
         self._poster = EventPoster(self._client, clock, instance=identity)
         lease = settings.leader_election.lease
         self.scheduler = Scheduler(
             clock=clock,
-            store=CrdJobStore(acting, reader),
+            store=CrdJobStore(acting, reader, self._crd.stored),
             executors=executors,
             identity=f"{lease}/{identity}" if lease else identity,
             jobs=self._jobs,
@@ -95,9 +99,10 @@ class Operator:
                 "loop": self._loop_is_stuck,
                 "clocks": self._pulse.clocks_disagree,
                 "feed": self._pulse.unwatched,
+                "informers": self._an_informer_is_stalled,
                 "pools": self._pools_are_held_up,
             },
-            ready={"listed": self.ready},
+            ready={"listed": self.ready, "crd": lambda: self._crd.problem},
             clock=clock,
         )
         self.metrics.read_from(
@@ -138,9 +143,12 @@ class Operator:
             tasks.start("feed", self._feed.run())
             if await tasks.first_of(stop, self._wait_until_listed()):
                 return
+            if await tasks.first_of(stop, self._crd.until_it_fits()):
+                return
             duty = Duty(self.scheduler, self._catch_up, self.metrics.loop_failed)
             leading = tasks.start("leading", self.leading.run(duty))
             tasks.start("other operators", self._others.run())
+            tasks.start("crd", self._crd.look_again())
             tasks.start("sweep", self._view.sweep_now_and_then())
             await tasks.first_of(stop, _forever(leading))
             log.info(
@@ -157,6 +165,7 @@ class Operator:
         Raises:
             ApiError: It could not be done.
         """
+        await self._crd.until_it_fits()  # a record that an older CRD cut short must not be believed
         works = [self._view.catch_up(), *(informer.catch_up() for informer in self._job_informers)]
         for outcome in await asyncio.gather(*works, return_exceptions=True):  # none of them goes on unwatched
             if outcome is not None:
@@ -187,6 +196,12 @@ class Operator:
             return None
         quiet = self._ports.clock.monotonic() - self.scheduler.last_pass
         return f"the engine's loop has not passed for {quiet:.0f} s" if quiet > STUCK else None
+
+    def _an_informer_is_stalled(self) -> str | None:
+        for informer in self._informers:
+            if (seconds := informer.stalled()) > STALLED:
+                return f"{informer.path} has been neither watched nor listed for {seconds:.0f} s"
+        return None
 
     def _pools_are_held_up(self) -> str | None:
         # Nothing but the end of this process frees a thread that hangs.

@@ -21,8 +21,9 @@ LATER = "is read apart"
 """The reason of what is within the bounds and was left out of a list, or of a watch, in order to read it alone."""
 MOST_BYTES = 1_048_576
 """Bytes of a member that is decoded."""
-MOST_VALUES = 150_000
-"""Values in a text that is decoded at once: a value takes about 80 bytes of memory."""
+MOST_VALUES = 180_000
+"""Values in a text that is decoded at once: each takes about 80 bytes of memory. The largest spec that is
+accepted has fewer, whatever it holds."""
 MOST_BRACKETS = 900
 """Opening brackets of a text that is decoded without a look at its depth: the decoder's limit is 1,024."""
 SMALL = 32_768

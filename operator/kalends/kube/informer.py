@@ -97,6 +97,7 @@ class Informer:
         self.last_contact: float | None = None
         self._client = client
         self._clock = clock
+        self._last_try: float | None = None
         self._on_change = on_change
         self._on_synced = on_synced
         self._keep = keep
@@ -127,6 +128,10 @@ class Informer:
     def silence(self) -> float | None:
         """Return for how many seconds the server has not been heard; None before its first word."""
         return None if self.last_contact is None else self._clock.monotonic() - self.last_contact
+
+    def stalled(self) -> float:
+        """Return for how many seconds the server was neither heard nor asked; an outage is no stall."""
+        return 0.0 if self._last_try is None else self._clock.monotonic() - self._last_try
 
     async def catch_up(self) -> None:
         """Make the view as new as this moment, which a watch alone does not promise.
@@ -166,6 +171,7 @@ class Informer:
     async def run(self) -> None:
         """Follow the collection until cancelled; failures are logged and followed by a pause, never raised."""
         while True:
+            self._tried()
             try:
                 if self._resource_version is None:
                     await self._list()
@@ -233,7 +239,11 @@ class Informer:
 
     def _heard(self) -> None:
         self.last_contact = self._clock.monotonic()
+        self._tried()
         self.trouble.over()
+
+    def _tried(self) -> None:
+        self._last_try = self._clock.monotonic()
 
     def _follow(self, kind: str, changed: JsonObject) -> None:
         metadata = changed["metadata"]

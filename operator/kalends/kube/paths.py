@@ -43,6 +43,7 @@ SCHEDULED_JOBS = Resource("kalends.dev", "v1alpha1", "scheduledjobs")
 JOBS = Resource("batch", "v1", "jobs")
 PODS = Resource("", "v1", "pods")
 EVENTS = Resource("events.k8s.io", "v1", "events")
+CUSTOM_RESOURCE_DEFINITIONS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions")
 LEASES = Resource("coordination.k8s.io", "v1", "leases")
 
 

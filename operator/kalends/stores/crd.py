@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+
 from kalends.engine.ports import Snapshot
 from kalends.engine.state import Ref, State
 from kalends.errors import ApiError, Conflict, Gone, JobStoreError, Refused, Unavailable
+from kalends.kube.bounded import unread
 from kalends.kube.client import ApiClient
 from kalends.kube.lanes import Lane
 from kalends.kube.paths import SCHEDULED_JOBS
+from kalends.model.crd.comparing import REMEDY, dropped
 from kalends.stores.record import encode, merge_patch
 from kalends.stores.snapshots import SnapshotReader
 
@@ -15,9 +20,16 @@ from kalends.stores.snapshots import SnapshotReader
 class CrdJobStore:
     """Writes with the version that was read: a merge patch of what changed, refused once somebody else wrote."""
 
-    def __init__(self, client: ApiClient, reader: SnapshotReader) -> None:
+    def __init__(
+        self,
+        client: ApiClient,
+        reader: SnapshotReader,
+        on_stored: Callable[[Sequence[str]], None] = lambda _lost: None,
+    ) -> None:
+        """``on_stored(lost)`` is called after each write, with the fields that the API server has dropped from it."""
         self._client = client
         self._reader = reader
+        self._on_stored = on_stored
 
     async def write(self, ref: Ref, version: str, before: State | None, after: State) -> str:
         """Record a state."""
@@ -28,9 +40,26 @@ class CrdJobStore:
         try:
             obj = await self._client.merge_patch(_path(ref, "status"), body, lane=lane)
         except ApiError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                await self._insist_on_a_status(ref)
             raise _store_error(error, ref) from error
+        if "status" not in unread(obj):
+            self._on_stored(tuple(dropped(status, obj.get("status") or {})))
         found: str = obj["metadata"]["resourceVersion"]
         return found
+
+    async def _insist_on_a_status(self, ref: Ref) -> None:
+        """Find out whether a status that was not found means that its resource is gone.
+
+        Raises:
+            Unavailable: The resource is there, and has no status of its own.
+        """
+        try:
+            obj = await self._client.get(_path(ref), lane=Lane.STATUS)
+        except ApiError:
+            return
+        if obj["metadata"]["uid"] == ref.uid:
+            raise Unavailable(f"{ref.key} is there, but has no status: the CRD has no status subresource; {REMEDY}")
 
     async def read(self, ref: Ref) -> Snapshot:
         """Return the resource as it now is."""

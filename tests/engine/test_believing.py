@@ -9,6 +9,7 @@ import pytest
 
 from doubles import JOB, START, every, resource, schedule_of
 from engine.world import World, armed, facts
+from kalends.engine import adopting
 from kalends.engine.believing import CLOCK_SLACK
 from kalends.engine.deciding import decide
 from kalends.engine.naming import run_name
@@ -282,3 +283,24 @@ async def test_a_job_that_left_its_watch_is_read_once_and_its_run_goes_on():
         await asyncio.sleep(5)
     counts = {name: count for name, count in world.counts(key).items() if count}
     assert counts == {"due": 2, "started": 1, "skipped": 1, "succeeded": 1}
+
+
+def test_a_look_at_two_thousand_jobs_of_the_history_judges_none_of_them(monkeypatch):
+    schedule = replace(of_jobs(), keep_succeeded=5000, keep_failed=5000)
+    state = running(schedule)
+    history = [ended(schedule, job(START - 60 * number, START - 60 * number), Outcome.FAILED) for number in range(2000)]
+    judged = []
+    has_come = adopting._has_come
+    monkeypatch.setattr(adopting, "_has_come", lambda view, known: judged.append(view.name) or has_come(view, known))
+    decision = decided_on(schedule, state, START + 61, *history, job(START + 60, START + 60))
+    assert decision.state.active == state.active
+    assert set(judged) <= {f"nightly-{START + 60}"}
+    assert decision.deletes == ()
+
+
+def test_of_two_thousand_jobs_the_oldest_beyond_the_limits_are_deleted():
+    schedule = replace(of_jobs(), keep_succeeded=1998, keep_failed=0)
+    history = [ended(schedule, job(START - 60 * number, START), Outcome.SUCCEEDED) for number in range(2000)]
+    failed = ended(schedule, job(START + 60, START + 60), Outcome.FAILED)
+    decision = decided_on(schedule, armed(schedule, cursor=START + 60), START + 61, *history, failed)
+    assert decision.deletes == (history[-1].name, history[-2].name, failed.name)

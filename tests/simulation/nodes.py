@@ -33,7 +33,8 @@ class Nodes:
 
     def _written(self, _writer: str, write: Write) -> None:
         if write.collection == JOBS and write.kind == "ADDED" and is_ours(write.after):
-            self._loop.later(self._chance.between(0.02, 1.0), self._make_pod, write.after["metadata"]["uid"])
+            begin = self._admit if write.after["spec"].get("suspend") else self._make_pod
+            self._loop.later(self._chance.between(0.02, 1.0), begin, write.after["metadata"]["uid"])
         if write.collection == PODS and write.kind == "DELETED":
             body = self._by_pod.get(write.after["metadata"]["uid"])
             if body is not None:
@@ -54,6 +55,20 @@ class Nodes:
             self._server.objects.collect_garbage()
         except Refused:  # what it was about to tidy up was garbage itself
             self._collect_soon()
+
+    # -- the queue
+
+    def _admit(self, job_uid: str) -> None:
+        """Let a suspended Job start, unless there is no room for it yet."""
+        job = self._job(job_uid)
+        if job is None:
+            return
+        meta = job["metadata"]
+        if self._behaviour.act(int(meta["annotations"]["simulation/life"]), meta["name"]).pends:
+            self._loop.later(LOOK_AGAIN, self._admit, job_uid)
+            return
+        self._server.patch(JOBS, meta["name"], {"spec": {"suspend": False}})
+        self._loop.later(self._chance.between(0.02, 1.0), self._make_pod, job_uid)
 
     # -- the Job controller and the kubelet
 

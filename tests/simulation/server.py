@@ -15,6 +15,8 @@ JOBS = Collection("batch/v1", "jobs")
 PODS = Collection("v1", "pods")
 LEASES = Collection("coordination.k8s.io/v1", "leases")
 NAMESPACE = "default"
+QUEUE = "kueue.x-k8s.io/queue-name"
+"""The label by which a Job asks for admission: its webhook suspends such a Job when it is created."""
 
 Admission = Callable[[Request], Response | None]
 """Returns a refusal, or None where a request may pass."""
@@ -41,6 +43,15 @@ class Server(FakeApi):
         self.admission: Admission = lambda _: None
         self._writer = "world"
         self.objects.on_write = self._written
+        self._create = self.objects.create
+        self.objects.create = self._create_mutated  # type: ignore[method-assign]
+
+    def _create_mutated(
+        self, collection: Collection, namespace: str, given: Object, *, dry_run: bool = False
+    ) -> Object:
+        if collection == JOBS and QUEUE in (given["metadata"].get("labels") or {}):
+            given = {**given, "spec": {**given["spec"], "suspend": True}}
+        return self._create(collection, namespace, given, dry_run=dry_run)
 
     def _written(self) -> None:
         write = self.objects.history[-1]

@@ -7,9 +7,12 @@ from typing import Any
 from simulation.behaviour import Manner
 from simulation.chance import Chance
 from simulation.instants import rfc3339
+from simulation.server import QUEUE
 
 Spec = dict[str, Any]
 
+QUEUED_EACH = 4
+"""Of so many resources that run Jobs, one has a queue that admits them."""
 PERIODS = (2, 3, 4, 5, 7, 10, 15, 20)
 
 
@@ -116,7 +119,10 @@ def what(where: str, life: int, version: int) -> Spec:
         container = {"name": "main", "image": "work"}
         annotations = {"simulation/life": str(life), "simulation/version": str(version)}
         pods = {"spec": {"containers": [container], "restartPolicy": "Never"}}
-        return {"jobTemplate": {"metadata": {"annotations": annotations}, "spec": {"template": pods}}}
+        metadata: Spec = {"annotations": annotations}
+        if life % QUEUED_EACH == 0:
+            metadata["labels"] = {QUEUE: "user-queue"}
+        return {"jobTemplate": {"metadata": metadata, "spec": {"template": pods}}}
     task = {"name": "simulation.work", "kwargs": {"life": life, "version": version}}
     return {"task": task, "executor": where}
 
@@ -125,6 +131,7 @@ LIMITS = (
     "successfulJobsHistoryLimit",
     "failedJobsHistoryLimit",
     "pendingTimeoutSeconds",
+    "admissionTimeoutSeconds",
     "activeDeadlineSeconds",
     "ttlSecondsAfterFinished",
 )
@@ -138,6 +145,8 @@ def draw_limits(chance: Chance, where: str) -> Spec:
         spec["failedJobsHistoryLimit"] = chance.whole(0, 2)
     if where == "jobs" and chance.happens(0.3):
         spec["pendingTimeoutSeconds"] = chance.pick([2, 5, 15])
+    if where == "jobs" and chance.happens(0.5):
+        spec["admissionTimeoutSeconds"] = chance.pick([1, 2, 5, 15])
     if where != "jobs" and chance.happens(0.3):
         spec["activeDeadlineSeconds"] = chance.pick([1, 3, 10])
     if chance.happens(0.1):

@@ -7,9 +7,12 @@ creation: a Job proves at most that its fire time had come by then.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kalends.engine.facts import Facts
 from kalends.engine.ports import JobView
 from kalends.engine.schedule import Schedule
+from kalends.engine.settling import is_recorded
 from kalends.engine.state import Instant, State
 from kalends.model.instants import format_instant
 
@@ -28,6 +31,22 @@ def may_have_created_jobs(schedule: Schedule | None, record: State | None, facts
     if facts.outlives_us or schedule is None:
         return facts.outlives_us
     return schedule.generation != (1 if record is None else record.observed_generation)
+
+
+def open_jobs(record: State | None, jobs: Sequence[JobView] | None) -> Sequence[JobView] | None:
+    """Return the Jobs that a decision may be about: all but those that have ended and are on record as history.
+
+    A history may hold thousands, and none of them tells anything new.
+    """
+    if record is None or not jobs or record.counts.active > len(record.active):
+        return jobs
+    listed = {(run.fire_time, run.request) for run in record.active}
+    listed |= {(run.fire_time, run.request) for run in record.queued}
+    return tuple(
+        job
+        for job in jobs
+        if job.report is None or not is_recorded(record, job) or (job.fire_time, job.request) in listed
+    )
 
 
 def disbelieved(schedule: Schedule, state: State, facts: Facts) -> str:

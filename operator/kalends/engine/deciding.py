@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from kalends.engine.admission import admission_until, give_up_unadmitted, with_waiting
 from kalends.engine.adopting import adopt_passed_over, adopt_queued, record_of_jobs, with_jobs_of_record
-from kalends.engine.believing import may_have_created_jobs
+from kalends.engine.believing import may_have_created_jobs, open_jobs
 from kalends.engine.catchup import due_instant, first_after
 from kalends.engine.claiming import claims_of_an_invalid, claims_to_start
 from kalends.engine.conditions import lasting_refusal, with_conditions, with_problem
@@ -49,6 +49,7 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
         record = replace(record_of_jobs(schedule, facts), schedule_hash=schedule.hash, handled_requests=handled)
     if record is not None and _is_quiet(schedule, record, facts):
         return Decision(state=record, wake_at=record.next_run)
+    every_job, facts = facts.jobs, replace(facts, jobs=open_jobs(record, facts.jobs))
     state = first_record(schedule, facts) if record is None else with_past(schedule, record)
     unwanted, claims = claims_to_start(schedule, state, facts)
     draft = Draft(schedule, state, facts, free=facts.free_slots - len(claims))
@@ -89,7 +90,7 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
         starts_before=starts_before,
         cancels=tuple(run for run in state.active if _is_to_be_asked(run, facts)),
         looks=jobs_to_read(record, state, facts),
-        deletes=beyond_limits(schedule, state, facts.jobs),
+        deletes=beyond_limits(schedule, state, every_job),
         remove=facts.dispatch and removed_at is not None and removed_at <= facts.now,
         notices=(*draft.notices, *odd, *turned),
         wake_at=_wake_at(draft, state, next_run, removed_at),

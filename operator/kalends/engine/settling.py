@@ -197,17 +197,26 @@ def beyond_limits(schedule: Schedule, state: State, jobs: Sequence[JobView] | No
     """Return the names of finished Jobs to delete: recorded, and older than the ones that the limits keep."""
     if not jobs:
         return ()
+    if len(jobs) <= min(schedule.keep_succeeded, schedule.keep_failed):
+        return ()
     active = {run.name for run in state.active}
     kept = {True: schedule.keep_succeeded, False: schedule.keep_failed}
-    names = []
-    for job in sorted(jobs, key=lambda one: (one.fire_time, one.attempt), reverse=True):
-        if job.report is None or job.name in active or not is_recorded(state, job):
-            continue
-        succeeded = job.report.outcome is Outcome.SUCCEEDED
-        kept[succeeded] -= 1
-        if kept[succeeded] < 0:
-            names.append(job.name)
-    return tuple(reversed(names))
+    finished: dict[bool, list[JobView]] = {True: [], False: []}
+    for job in jobs:
+        if job.report is not None and job.name not in active and is_recorded(state, job):
+            finished[job.report.outcome is Outcome.SUCCEEDED].append(job)
+    # The order is that in which they are deleted; what no limit touches need not be sorted.
+    beyond = [job for well, found in finished.items() if len(found) > kept[well] for job in _oldest(found, kept[well])]
+    return tuple(job.name for job in sorted(beyond, key=_age))
+
+
+def _age(job: JobView) -> tuple[Instant, int]:
+    return job.fire_time, job.attempt
+
+
+def _oldest(jobs: list[JobView], kept: int) -> list[JobView]:
+    """Return all but the newest ones that are kept."""
+    return sorted(jobs, key=_age)[: len(jobs) - kept]
 
 
 def is_recorded(state: State, job: JobView) -> bool:

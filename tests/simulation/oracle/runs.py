@@ -55,7 +55,12 @@ def wrong_ends(it: Writing) -> Iterator[str]:
         end = told.get(key_of(run))
         if end is not None:
             yield from _truly(it, run, end)
-        elif run.get("attempt", 1) == 1 and unstarted and it.bodies.of_run(it.life.number, run["name"]):
+        elif (
+            run.get("attempt", 1) == 1
+            and unstarted
+            and it.bodies.of_run(it.life.number, run["name"])
+            and not _gone(it, run)
+        ):
             yield f"{run['name']} is on record as missed, or not at all, but it ran"
 
 
@@ -81,9 +86,13 @@ def _truly(it: Writing, run: Json, end: Json) -> Iterator[str]:
 
 def _given_up(it: Writing, end: Json) -> bool:
     """Return whether a Job was wanted gone as one that waits, and somebody else deleted it before more was seen."""
-    job = it.life.job(end["name"])
-    by_others = job is not None and job.deleted is not None and not job.deleter.startswith("op-")
-    return end.get("reason") == "PendingTimeout" and by_others
+    return end.get("reason") in {"PendingTimeout", "AdmissionTimeout"} and _gone(it, end)
+
+
+def _gone(it: Writing, run: Json) -> bool:
+    """Return whether the Job of a run was deleted by hand."""
+    job = it.life.job(run["name"])
+    return job is not None and job.deleted is not None and not job.deleter.startswith("op-")
 
 
 def _fate(body: Body | None) -> str:

@@ -32,7 +32,20 @@ def values(text: str) -> list[object]:
         ("1e3", 1000.0),
         ("-1.5", -1.5),
         ("017", 15),
+        ("0o17", 15),
+        ("-0O17", -15),
+        ("0b11", 3),
         ("0x1F", 31),
+        ("08", 8),
+        ("09", 9),
+        ("-018", -18),
+        ("08.5", 8.5),
+        ("0o18", "0o18"),
+        ("0b", "0b"),
+        ("1_000", 1000),
+        ("+12", 12),
+        (".5", 0.5),
+        ("8.0", 8),
         ("0", 0),
         ("yes", True),
         ("~", None),
@@ -41,6 +54,18 @@ def values(text: str) -> list[object]:
 )
 def test_a_scalar_means_what_it_means_to_kubectl(written: str, meant: object) -> None:
     assert values(f"a: {written}") == [{"a": meant}]
+
+
+@pytest.mark.parametrize("written", ["08", "8.0", "1e1", "010"])
+def test_a_whole_number_is_an_integer_however_it_is_written(written: str) -> None:
+    ((value,),) = [list(one.values()) for one in values(f"a: {written}") if isinstance(one, dict)]
+    assert type(value) is int
+
+
+def test_an_hour_with_a_leading_zero_is_an_hour(kalends: Command) -> None:
+    spec = "spec: {trigger: {calendarInterval: {days: 1, hour: 08}}, task: {name: a}}"
+    result = kalends("validate", "-", given=f"{HEAD}metadata: {{name: x}}\n{spec}")
+    assert (result.exit_code, "at 08:00 every day" in result.stdout) == (0, True), result.stdout
 
 
 def test_keys_become_text() -> None:
@@ -54,7 +79,10 @@ def test_keys_become_text() -> None:
         ("a: 1\nb: 2\na: 3", "line 3: must be YAML or JSON: 'a' is there twice"),
         ("a: .nan", "a must be a value that JSON has, got float"),
         ("a: [!!binary aGk=]", "a[0] must be a value that JSON has, got bytes"),
-        (f"a: {1 << 64}", "a must be a value that JSON has, got int"),
+        (f"a: {1 << 64}", "a must be a number of at most 64 bits, got 18446744073709551616"),
+        ("a: 0x" + "f" * 20_000, "a number must have at most 64 bits, got one of 20002 characters"),
+        ("a: " + "9" * 20_000, "a number must have at most 64 bits, got one of 20000 characters"),
+        ("a: 08" + "8" * 20_000, "a number must have at most 100 characters, got one of 20002 characters"),
         ("{1: a, '1': b}", "line 1: must be YAML or JSON: '1' is there twice"),
         ("~: a", "keys of the document must be text"),
         ("a: &a [*a]", "it holds itself"),
@@ -70,6 +98,54 @@ def test_what_is_no_json_is_refused_with_its_place(text: str, told: str) -> None
     (document,) = documents(text)
     assert document.problem is not None
     assert told in document.problem
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "a: 1\nschedule: */5 * * * *\nb: 2",
+            "line 2: must be YAML or JSON: a value that begins with * must be in quotes",
+        ),
+        ("schedule: * * * * *", "a value that begins with * must be in quotes"),
+        ("{schedule: */5 * * * *}", "a value that begins with * must be in quotes"),
+        ("- */5 * * * *", "a value that begins with * must be in quotes"),
+        ("schedule: @daily", "a value that begins with @ must be in quotes"),
+        ("a: %1", "a value that begins with % must be in quotes"),
+        ("schedule: {{ .Values.schedule }}", "a Helm template must be rendered first"),
+        ("a: 1\n{{- if .Values.enabled }}\nb: 2\n{{- end }}", "a Helm template must be rendered first"),
+    ],
+)
+def test_what_is_probably_wrong_is_said(text: str, told: str) -> None:
+    (document,) = documents(text)
+    assert document.problem is not None
+    assert told in document.problem
+
+
+@pytest.mark.parametrize("levels", [5, 6, 9, 60])
+def test_aliases_that_stand_for_too_much_are_refused_before_they_are_followed(levels: int) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, levels)]
+    (document,) = documents("\n".join(lines))
+    assert document.problem is not None
+    assert "its aliases must stand for at most 100000 values, got " in document.problem
+
+
+def test_merged_aliases_are_counted_too() -> None:
+    lines = ["a0: &a0 {k: v}"] + [
+        f"a{level}: &a{level} {{<<: [{', '.join([f'*a{level - 1}'] * 10)}]}}" for level in range(1, 9)
+    ]
+    (document,) = documents("\n".join(lines))
+    assert document.problem is not None
+    assert "its aliases must stand for at most 100000 values" in document.problem
+
+
+def test_many_values_without_aliases_are_read() -> None:
+    assert values("a: [" + "x, " * 120_000 + "]") == [{"a": ["x"] * 120_000}]
+
+
+def test_a_value_that_two_aliases_stand_for_is_read_twice() -> None:
+    assert values("a: &a [1, 2]\nb: [*a, *a]") == [{"a": [1, 2], "b": [[1, 2], [1, 2]]}]
 
 
 def test_a_document_that_cannot_be_read_hides_no_other() -> None:
@@ -115,6 +191,15 @@ def test_a_file_with_nothing_for_us_is_wrong(kalends: Command) -> None:
     for text in ("", "apiVersion: v1\nkind: ConfigMap\n"):
         result = kalends("validate", "-", given=text)
         assert (result.exit_code, result.stdout) == (1, "-: must hold a ScheduledJob; there is none\n")
+
+
+def test_of_a_cronjob_the_lines_to_change_are_said(kalends: Command, tmp_path: Path) -> None:
+    (tmp_path / "cron.yaml").write_text("apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: hello}\n")
+    for where in (tmp_path, tmp_path / "cron.yaml"):
+        result = kalends("validate", where)
+        lines = "`apiVersion: kalends.dev/v1alpha1` and `kind: ScheduledJob`"
+        told = f"must hold a ScheduledJob; there is a CronJob, which becomes one with the lines {lines}"
+        assert (result.exit_code, result.stdout) == (1, f"{where}: {told}\n")
 
 
 def test_a_folder_stands_for_the_manifests_in_it_whatever_else_it_holds(write: Write, tmp_path: Path) -> None:

@@ -46,6 +46,71 @@ def test_what_is_wrong_is_said_with_what_is_accepted(kalends: Command, write: Wr
     assert "good: valid: " in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("schedule", "told"),
+    [
+        ("15 10 ? * 6L 2002-2025", "for a year set `trigger.cron.year`"),
+        ("0 0 2 * * *", "for seconds set `trigger.cron.second`"),
+        ("TZ=UTC 0 2 * * *", "`timeZone`"),
+        ("0 2 * * * # nightly", "without a comment"),
+        ("99", "must be five fields"),
+    ],
+)
+def test_of_a_malformed_schedule_the_parser_says_more_than_the_schema(
+    kalends: Command, write: Write, schedule: str, told: str
+) -> None:
+    result = kalends("validate", write("a.yaml", bad={"schedule": schedule}))
+    (line,) = result.stdout.splitlines()
+    assert result.exit_code == 1
+    assert ": bad: spec.schedule: schedule must " in line
+    assert told in line
+
+
+def test_what_was_over_before_it_is_applied_is_a_warning(kalends: Command, write: Write) -> None:
+    file = write("a.yaml", late={"trigger": {"date": {"at": "2020-01-01T00:00:00Z"}}})
+    result = kalends("validate", file)
+    first, second = result.stdout.splitlines()
+    assert result.exit_code == 0
+    assert first.startswith(f"{file}: late: valid: once, at 2020-01-01 00:00:00")
+    assert second == f"{file}: late: warning: its only fire time had passed before it is created"
+
+
+def test_a_member_that_never_fires_is_a_warning(kalends: Command, write: Write) -> None:
+    trigger = {"anyOf": [{"date": {"at": "2026-01-01T12:00:12Z"}}, {"interval": {"seconds": 30}}]}
+    file = write("a.yaml", x={"startTime": "2026-01-01T12:00:30Z", "trigger": trigger})
+    assert "x: warning: spec.trigger.anyOf[0] never fires" in kalends("validate", file).stdout
+
+
+def test_names_and_values_are_harmless_to_a_terminal(kalends: Command) -> None:
+    head = 'apiVersion: kalends.dev/v1alpha1\nkind: ScheduledJob\nspec: {suspend: "\\e[2J", task: {name: a}}\n'
+    for command in ("validate", "explain", "next"):
+        result = kalends(command, "-", given=head + 'metadata: {name: "\\e[31mred\\u202e\\nother.yaml: x: valid"}')
+        assert result.exit_code == 1
+        assert all(character.isprintable() or character == "\n" for character in result.output)
+        assert not any(line.startswith("other.yaml") for line in result.output.splitlines())
+        assert "\\x1b[31mred\\u202e\\nother.yaml: x: valid" in result.output
+
+
+@pytest.mark.parametrize("command", ["validate", "run"])
+@pytest.mark.parametrize(
+    ("metadata", "told"),
+    [
+        ("{name: x, uid: 5}", "metadata.uid: must be a string, got 5"),
+        ("{name: x, generation: -1}", "metadata.generation: must be an integer from 0 to "),
+        ("{name: x, namespace: ../y}", "metadata.namespace: must be made of lower-case letters, digits and '-'"),
+        ("{name: x, namespace: Team}", "metadata.namespace: must be made of lower-case letters, digits and '-'"),
+        ("{name: ../x}", "metadata.name: must be made of lower-case letters"),
+        ("{name: x, creationTimestamp: soon}", "metadata.creationTimestamp: must be an instant by RFC 3339"),
+    ],
+)
+def test_metadata_is_checked_alike_before_anything_runs(
+    kalends: Command, command: str, metadata: str, told: str
+) -> None:
+    head = "apiVersion: kalends.dev/v1alpha1\nkind: ScheduledJob\nspec: {task: {name: kalends.echo}}\n"
+    result = kalends(command, "-", given=f"{head}metadata: {metadata}")
+    assert (result.exit_code, told in result.output) == (1, True), result.output
+
+
 def test_metadata_that_the_api_server_would_refuse_is_a_problem_not_a_crash(kalends: Command) -> None:
     head = "apiVersion: kalends.dev/v1alpha1\nkind: ScheduledJob\nspec: {task: {name: a}}\n"
     result = kalends("validate", "-", given=f"{head}metadata: {{name: x, creationTimestamp: soon}}")

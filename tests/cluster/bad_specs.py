@@ -48,6 +48,19 @@ REFUSED_BY_THE_API_SERVER = {
         {**MINUTELY, "startTime": "2027-02-01T00:00:00Z", "endTime": "2027-01-01T00:00:00Z"},
         ("spec.endTime", "`endTime` must not be before `startTime`"),
     ),
+    "date-of-a-word": Bad(
+        {"task": ECHO, "trigger": {"date": {"at": "tomorrow"}}},
+        ("spec.trigger.date.at", "must be RFC 3339 like '2027-01-01T00:00:00Z', or wall time"),
+    ),
+    "schedule-of-four-fields": Bad(
+        {"schedule": "0 2 * *", "task": ECHO},
+        ("spec.schedule", "must be five fields (minute, hour, day of month, month, day of week)"),
+    ),
+    "schedule-of-a-number": Bad({"schedule": "99", "task": ECHO}, ("spec.schedule", "must be five fields")),
+    "limit-where-there-is-none": Bad(
+        {**MINUTELY, "concurrencyPolicy": "Allow", "maxInstances": 2},
+        ("spec.maxInstances", "`maxInstances` may be set only where `concurrencyPolicy` is not 'Allow'"),
+    ),
     "negative-interval": Bad(
         {"task": ECHO, "trigger": {"interval": {"seconds": -5}}},
         ("spec.trigger.interval.seconds", "greater than or equal to 0"),

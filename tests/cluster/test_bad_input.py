@@ -144,7 +144,7 @@ def test_a_name_too_long_for_the_names_of_its_jobs_is_refused_with_the_length_th
     cluster: Cluster, api: Api
 ) -> None:
     told = apply(cluster, "n" * 60, MINUTELY)
-    assert "`metadata.name` must be at most 52 characters" in told
+    assert "metadata.name: Too long: may not be more than 52" in told
     assert api.request("GET", f"{RESOURCES}/{'n' * 60}")[0] == 404
     api.create(RESOURCES, scheduled_job("n" * 52, NAMESPACE, **MINUTELY))
     eventually(lambda: is_armed(api, "n" * 52))

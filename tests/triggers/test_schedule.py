@@ -207,6 +207,11 @@ def test_every_takes_go_s_durations_in_whole_seconds(text: str, seconds: int) ->
     assert parse_schedule(f"@every {text}") == Every(seconds)
 
 
+def test_a_schedule_may_be_as_long_as_the_schema_lets_it() -> None:
+    text = ",".join(["0"] * 2000) + " * * * *"
+    assert coming(build(schedule=text), at("2024-01-01"), 1) == ["2024-01-01 01:00:00+0000"]
+
+
 def test_every_counts_from_the_creation_or_from_the_start() -> None:
     assert coming(build(schedule="@every 90m", created=at("2024-01-01T00:10")), at("2024-01-01T00:10"), 2) == [
         "2024-01-01 01:40:00+0000",

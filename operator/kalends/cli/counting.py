@@ -11,6 +11,7 @@ import orjson
 
 from kalends.cli.manifests import InvalidManifest, Manifest, named, schedule_of, zone_of
 from kalends.cli.next import SEARCHES, armed_at, told
+from kalends.cli.printing import one_line
 from kalends.model import format_instant
 from kalends.triggers import PartialTally, Tally, Trigger
 
@@ -34,7 +35,9 @@ def show_count(what: Sequence[str], after: int, until: int, *, zone: str, output
         The exit code: 1 if one of the manifests cannot be carried out, or not all of its fire times could be counted.
     """
     counted = [_counted(manifest, after, until, zone) for manifest in named(what)]
-    click.echo(_json(counted) if output == "json" else "\n".join(line for one in counted for line in _lines(one)))
+    click.echo(
+        _json(counted) if output == "json" else "\n".join(one_line(line) for one in counted for line in _lines(one))
+    )
     return 1 if any(one.tally is None or one.counted_until is not None for one in counted) else 0
 
 

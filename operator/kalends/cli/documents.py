@@ -1,6 +1,7 @@
 """Text to documents, as kubectl reads YAML: each on its own, its values those of JSON, its keys text.
 
-PyYAML follows YAML 1.1 to the letter, where ``12:30`` is 750 and ``2027-01-01`` is a date; kubectl takes both for text.
+PyYAML follows YAML 1.1 to the letter, where ``12:30`` is 750, ``2027-01-01`` is a date and ``08`` is text; kubectl
+takes the first two for text, and the last for 8.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any
 
 import yaml
 
+from kalends.cli.advice import advice
+from kalends.cli.aliases import MOST_EXPANDED, ContainsItself, expansion
 from kalends.errors import KalendsError
 from kalends.model.limits import DEEPEST
 
@@ -21,6 +24,7 @@ Json = dict[str, Any]
 _DOCUMENT_START = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 _TEXT = "tag:yaml.org,2002:str"
 _NAMEABLE = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool")}
+_FLOATS_WRITTEN_OUT = 1 << 63
 _INTEGERS = range(-(1 << 63), 1 << 64)
 """What the job store can write; JSON itself has no bounds."""
 
@@ -33,19 +37,45 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] not in {"timestamp", "int", "float"}]
     for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
 }
+_INTEGER = "tag:yaml.org,2002:int"
+_FLOAT = "tag:yaml.org,2002:float"
+_LONGEST_NUMBER = 100
+"""Characters: more than any number of 64 bits has, however it is written."""
+
 _Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:int",
-    re.compile(r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*)$"),
+    _INTEGER,
+    re.compile(r"[-+]?(?:0[bB][01][01_]*|0[oO][0-7][0-7_]*|0[xX][0-9a-fA-F][0-9a-fA-F_]*|0[0-7_]*|[1-9][0-9_]*)$"),
     list("-+0123456789"),
 )
 _Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
+    _FLOAT,
     re.compile(
-        r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$"
+        # Digits that begin with 0 are octal; with an 8 or a 9 among them they are decimal all the same.
+        r"[-+]?(?:0[0-9]*[89][0-9]*|(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?)$"
         r"|[-+]?\.(?:inf|Inf|INF)$|\.(?:nan|NaN|NAN)$"
     ),
     list("-+0123456789."),
 )
+
+
+def _integer(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+    """Read a number as Go's ``strconv.ParseInt`` does with base 0, which is what kubectl asks."""
+    digits = str(loader.construct_scalar(node)).replace("_", "")
+    if len(digits) > _LONGEST_NUMBER:
+        raise _NotJson(f"a number must have at most 64 bits, got one of {len(digits)} characters")
+    is_octal = re.fullmatch("[-+]?0[0-7]+", digits) is not None
+    return int(digits, 8 if is_octal else 0)
+
+
+def _fraction(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> float:
+    text = str(loader.construct_scalar(node)).lower()
+    if len(text) > _LONGEST_NUMBER:
+        raise _NotJson(f"a number must have at most {_LONGEST_NUMBER} characters, got one of {len(text)} characters")
+    return float(text.replace(".inf", "inf").replace(".nan", "nan"))
+
+
+_Loader.add_constructor(_INTEGER, _integer)
+_Loader.add_constructor(_FLOAT, _fraction)
 
 
 class _NotJson(KalendsError):
@@ -77,6 +107,7 @@ def _read(text: str, lines_before: int) -> Iterator[Document]:
             while loader.check_node():
                 node = loader.get_node()
                 assert node is not None  # noqa: S101 - check_node has just said so
+                _refuse_expansion(node)
                 _name_keys(loader, node)
                 value = as_json(loader.construct_document(node))
                 if value is not None:
@@ -86,11 +117,19 @@ def _read(text: str, lines_before: int) -> Iterator[Document]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f"line {lines_before + mark.line + 1}: " if mark is not None else ""
-        yield Document(problem=f"{line}must be YAML or JSON: {error.problem or error.context}")
+        yield Document(problem=f"{line}must be YAML or JSON: {advice(text, mark) or error.problem or error.context}")
     except (yaml.YAMLError, _NotJson, ValueError) as error:
         yield Document(problem=f"must be YAML or JSON: {' '.join(str(error).split())}")
-    except RecursionError:
-        yield Document(problem="must be YAML or JSON: it holds itself")
+
+
+def _refuse_expansion(root: yaml.Node) -> None:
+    """Refuse what aliases would make too large, before they are followed, and what is part of itself."""
+    try:
+        expanded = expansion(root)
+    except ContainsItself:
+        raise _NotJson("it holds itself") from None
+    if expanded > MOST_EXPANDED:
+        raise _NotJson(f"its aliases must stand for at most {MOST_EXPANDED} values, got {expanded:.3g}")
 
 
 def _refuse_depths(text: str) -> None:
@@ -147,7 +186,10 @@ def as_json(value: Any, path: str = "") -> Any:
         case int() if value in _INTEGERS:
             return value
         case float() if math.isfinite(value):
-            return value
+            # JSON has numbers of one kind: kubectl sends 1e3 and 8.0 as 1000 and 8.
+            return int(value) if value.is_integer() and abs(value) < _FLOATS_WRITTEN_OUT else value
+        case int():
+            raise _NotJson(f"{_place(path)} must be a number of at most 64 bits, got {str(value)[:40]}")
         case list():
             return [as_json(item, f"{path}[{place}]") for place, item in enumerate(value)]
         case dict():

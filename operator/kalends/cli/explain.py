@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import click
+from collections.abc import Iterator, Sequence
 
 from kalends.cli.manifests import InvalidManifest, Manifest, job_of, named, schedule_of
 from kalends.cli.next import armed_at, nothing_found
-from kalends.triggers import NotFound, explain
+from kalends.cli.printing import show
+from kalends.triggers import NotFound, explain, remarks
 
 
 def show_meanings(what: Sequence[str], *, now: int, zone: str) -> int:
@@ -16,10 +15,10 @@ def show_meanings(what: Sequence[str], *, now: int, zone: str) -> int:
     wrong = False
     for manifest in named(what):
         try:
-            click.echo(f"{manifest.name}: {meaning_of(manifest, now=now, zone=zone)}")
+            show(f"{manifest.name}: {meaning_of(manifest, now=now, zone=zone)}")
         except InvalidManifest as error:
             wrong = True
-            click.echo(f"{manifest.name}: error: {error}")
+            show(f"{manifest.name}: error: {error}")
     return 1 if wrong else 0
 
 
@@ -33,3 +32,13 @@ def meaning_of(manifest: Manifest, *, now: int, zone: str) -> str:
     meaning = explain(job_of(manifest).spec, created=schedule.created, zone=zone, identity=schedule.ref.key)
     coming = schedule.trigger.next_after(armed_at(schedule, now))
     return f"{meaning}; {nothing_found(coming.until)}" if isinstance(coming, NotFound) else meaning
+
+
+def remarks_on(manifest: Manifest, *, now: int, zone: str) -> Iterator[str]:
+    """Yield what is valid in a manifest and yet unlikely to be meant, as if it were created now.
+
+    Raises:
+        InvalidManifest: It cannot be carried out.
+    """
+    schedule = schedule_of(manifest, created=now, zone=zone)
+    return remarks(job_of(manifest).spec, created=schedule.created, zone=zone, identity=schedule.ref.key)

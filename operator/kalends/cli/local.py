@@ -19,6 +19,7 @@ import click
 
 from kalends.cli.live_table import LiveTable
 from kalends.cli.manifests import Manifest, read_manifests
+from kalends.cli.printing import one_line
 from kalends.cli.watching import PlainLines
 from kalends.clock import SystemClock
 from kalends.engine.ports import Executor
@@ -56,7 +57,7 @@ def run_files(  # noqa: PLR0913 - one argument for each option of the command
     valid = [manifest for manifest in manifests if not manifest.problems]
     for manifest in manifests:
         for problem in manifest.problems:
-            click.echo(f"{manifest.label}: {problem}", err=True)
+            click.echo(one_line(f"{manifest.label}: {problem}"), err=True)
     if not valid:
         return 1
     lines = plain or not sys.stdout.isatty()

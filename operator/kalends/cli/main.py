@@ -179,7 +179,9 @@ def main() -> None:
     try:
         cli(standalone_mode=True)
     except KalendsError as error:
-        click.echo(f"kalends: {error}", err=True)
+        from kalends.cli.printing import one_line
+
+        click.echo(one_line(f"kalends: {error}"), err=True)
         sys.exit(2)
     except BrokenPipeError:  # the reader has seen enough, as in `kalends next … | head`
         sys.stderr.close()

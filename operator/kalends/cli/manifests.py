@@ -11,13 +11,19 @@ from typing import Any
 
 from kalends.cli.documents import Document, Json, documents
 from kalends.engine.schedule import Defaults, Schedule, Target, compile_schedule
-from kalends.errors import InvalidSpec, KalendsError
-from kalends.model import API_VERSION, KIND, ScheduledJob, check_manifest
+from kalends.errors import InvalidSchedule, InvalidSpec, KalendsError
+from kalends.model import API_VERSION, KIND, Problem, ScheduledJob, check_manifest
+from kalends.triggers.cron.schedule import SCHEDULE, parse_schedule
 
 SUFFIXES = (".yaml", ".yml", ".json")
 LISTS = ("List", f"{KIND}List")
 _GROUP = API_VERSION.partition("/")[0]
 _NONE_THERE = f"must hold a {KIND}; there is none"
+_CRONJOB = "CronJob"
+_ONLY_CRONJOBS = (
+    f"must hold a {KIND}; there is a {_CRONJOB}, which becomes one with the lines `apiVersion: {API_VERSION}` and "
+    f"`kind: {KIND}`"
+)
 
 
 class InvalidManifest(KalendsError):
@@ -52,12 +58,15 @@ def read_manifests(files: Iterable[Path]) -> Iterator[Manifest]:
     files that are no Kubernetes manifests at all, such as settings.
     """
     for file in files:
+        others: set[str] = set()
         if file.is_dir():
             inside = sorted(one for one in file.rglob("*") if one.suffix in SUFFIXES and one.is_file())
-            found = [manifest for one in inside for manifest in _read(one, in_folder=True)]
+            found = [manifest for one in inside for manifest in _read(one, others, in_folder=True)]
         else:
-            found = list(_read(file, in_folder=False))
-        yield from found or [Manifest(f"{file}", f"{file}", {}, (_NONE_THERE,))]
+            found = list(_read(file, others, in_folder=False))
+        yield from found or [
+            Manifest(f"{file}", f"{file}", {}, (_ONLY_CRONJOBS if _CRONJOB in others else _NONE_THERE,))
+        ]
 
 
 def named(what: Iterable[str]) -> Iterator[Manifest]:
@@ -70,7 +79,8 @@ def named(what: Iterable[str]) -> Iterator[Manifest]:
             yield Manifest("", text, {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": "x"}, "spec": spec})
 
 
-def _read(file: Path, *, in_folder: bool) -> Iterator[Manifest]:
+def _read(file: Path, others: set[str], *, in_folder: bool) -> Iterator[Manifest]:
+    """Yield the ScheduledJobs of a file; kinds that are passed over are added to ``others``."""
     try:
         content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
         text = content.decode("utf-8-sig")
@@ -87,6 +97,8 @@ def _read(file: Path, *, in_folder: bool) -> Iterator[Manifest]:
         for obj in _items(document):
             if _is_meant_for_us(obj, in_folder=in_folder):
                 yield _manifest(f"{file}", f"document {position}", obj)
+            elif isinstance(obj, dict):
+                others.add(str(obj.get("kind")))
 
 
 def _items(document: Document) -> list[Any]:
@@ -106,10 +118,21 @@ def _is_meant_for_us(obj: Any, *, in_folder: bool) -> bool:
 
 
 def _manifest(source: str, position: str, obj: Any) -> Manifest:
-    problems = tuple(f"{one.path}: {one.message}" if one.path else one.message for one in check_manifest(obj))
+    problems = tuple(_in_words(problem, obj) for problem in check_manifest(obj))
     metadata = obj.get("metadata") if isinstance(obj, dict) else None
     name = (metadata.get("name") or metadata.get("generateName")) if isinstance(metadata, dict) else None
     return Manifest(source, str(name or position), obj if isinstance(obj, dict) else {}, problems)
+
+
+def _in_words(problem: Problem, obj: Any) -> str:
+    """Return a problem as a line. Of a schedule that has the wrong form, its parser says more than the schema."""
+    message = problem.message
+    if problem.path == SCHEDULE and isinstance(obj["spec"].get("schedule"), str):
+        try:
+            parse_schedule(obj["spec"]["schedule"])
+        except InvalidSchedule as error:
+            message = error.message
+    return f"{problem.path}: {message}" if problem.path else message
 
 
 def accept_any(target: Target, executor: str) -> None:

@@ -12,6 +12,7 @@ import click
 import orjson
 
 from kalends.cli.manifests import InvalidManifest, Manifest, named, schedule_of, zone_of
+from kalends.cli.printing import one_line
 from kalends.engine.schedule import Schedule
 from kalends.model import format_instant
 from kalends.triggers import NotFound, Trigger
@@ -50,7 +51,11 @@ class Coming:
 def show_next(what: Sequence[str], window: Window, *, zone: str, number: int, output: str) -> int:
     """Print the next fire times; return the exit code: 1 if one of the manifests has none to show for an error."""
     coming = [_coming(manifest, window, zone, number) for manifest in named(what)]
-    click.echo(_json(coming) if output == "json" else "\n".join(line for one in coming for line in _lines(one, window)))
+    click.echo(
+        _json(coming)
+        if output == "json"
+        else "\n".join(one_line(line) for one in coming for line in _lines(one, window))
+    )
     return 1 if any(one.error is not None for one in coming) else 0
 
 

@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
-
-from kalends.cli.explain import meaning_of
+from kalends.cli.explain import meaning_of, remarks_on
 from kalends.cli.manifests import InvalidManifest, read_manifests
+from kalends.cli.printing import show
 
 
 def validate_files(files: Sequence[Path], *, now: int, zone: str) -> int:
-    """Print a line for each problem of each manifest, and one for each that has none; return the exit code."""
+    """Print a line for each problem of each manifest, and one for each that has none; return the exit code.
+
+    What is valid and yet unlikely to be meant is a warning: it leaves the exit code at 0.
+    """
     wrong = False
     for manifest in read_manifests(files):
         try:
-            click.echo(f"{manifest.label}: valid: {meaning_of(manifest, now=now, zone=zone)}")
+            show(f"{manifest.label}: valid: {meaning_of(manifest, now=now, zone=zone)}")
+            for remark in remarks_on(manifest, now=now, zone=zone):
+                show(f"{manifest.label}: warning: {remark}")
         except InvalidManifest as error:
             wrong = True
             for problem in error.problems:
-                click.echo(f"{manifest.label}: {problem}")
+                show(f"{manifest.label}: {problem}")
     return 1 if wrong else 0

@@ -6,6 +6,8 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from kalends.model.accepted import what_it_is
+from kalends.model.base import INT64_MAX
 from kalends.model.problems import Problem, problems_in
 from kalends.model.resource import API_VERSION, KIND, ScheduledJob
 from kalends.model.schema import RULES, Schema, structural_schema
@@ -17,8 +19,14 @@ if TYPE_CHECKING:
 DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 """RFC 1123, as Kubernetes wants names."""
 
+DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+"""The same for namespaces, which are at most 63 characters long."""
+LONGEST_NAMESPACE = 63
+
 _ANY: Schema = {"x-kubernetes-preserve-unknown-fields": True}
 _TEXT: Schema = {"type": "string"}
+_NUMBER: Schema = {"type": "integer", "minimum": 0, "maximum": INT64_MAX}
+_INSTANT: Schema = {"type": "string", "format": "date-time"}
 _TEXTS: Schema = {"type": "object", "additionalProperties": _TEXT}
 METADATA: Schema = {
     "type": "object",
@@ -26,10 +34,10 @@ METADATA: Schema = {
         **dict.fromkeys(("name", "generateName", "namespace"), _TEXT),
         **dict.fromkeys(("labels", "annotations"), _TEXTS),
         # What the API server fills in, and what an exported object therefore has.
-        **dict.fromkeys(
-            ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink"), _ANY
-        ),
-        **dict.fromkeys(("finalizers", "ownerReferences", "deletionTimestamp", "deletionGracePeriodSeconds"), _ANY),
+        **dict.fromkeys(("uid", "resourceVersion", "selfLink"), _TEXT),
+        **dict.fromkeys(("generation", "deletionGracePeriodSeconds"), _NUMBER),
+        **dict.fromkeys(("creationTimestamp", "deletionTimestamp"), _INSTANT),
+        **dict.fromkeys(("managedFields", "finalizers", "ownerReferences"), _ANY),
     },
 }
 
@@ -69,3 +77,14 @@ def _problems_in_name(obj: Any) -> Iterator[Problem]:
     elif isinstance(name, str) and not DNS_SUBDOMAIN.fullmatch(name):
         accepted = "lower-case letters, digits, '-' and '.', with a letter or a digit first and last"
         yield Problem("metadata.name", f"must be made of {accepted}, got '{name}'")
+    namespace = metadata.get("namespace")
+    if isinstance(namespace, str) and namespace and not _is_namespace(namespace):
+        accepted = "lower-case letters, digits and '-', with a letter or a digit first and last"
+        yield Problem(
+            "metadata.namespace",
+            f"must be made of {accepted}, at most {LONGEST_NAMESPACE} characters, got {what_it_is(_TEXT, namespace)}",
+        )
+
+
+def _is_namespace(text: str) -> bool:
+    return len(text) <= LONGEST_NAMESPACE and DNS_LABEL.fullmatch(text) is not None

@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import NoReturn
 
 from kalends.errors import InvalidSchedule
+from kalends.model.spec import LONGEST_SCHEDULE
 from kalends.triggers.cron.fields import FIVE_FIELDS
 from kalends.triggers.cron.items import Items
 from kalends.triggers.cron.reading import parse_field
@@ -35,7 +36,6 @@ MACROS = {
 SCHEDULE = "spec.schedule"
 _EVERY = "@every"
 _FIVE = "schedule must be five fields (minute, hour, day of month, month, day of week) or a macro like @daily"
-_LONGEST = 1_000
 _YEAR = re.compile("(?:19|20)[0-9]{2}")
 
 
@@ -71,7 +71,7 @@ def parse_schedule(text: str) -> FiveFields | Every:
         InvalidSchedule: It is not one; the message names the field, what it accepts, and what was found.
     """
     try:
-        return _parse(text) if len(text) <= _LONGEST else _too_long(text)
+        return _parse(text) if len(text) <= LONGEST_SCHEDULE else _too_long(text)
     except InvalidSchedule as invalid:
         raise InvalidSchedule(invalid.message, path=SCHEDULE) from None
 
@@ -110,7 +110,7 @@ def _advice(words: list[str]) -> str:
 
 
 def _too_long(text: str) -> NoReturn:
-    raise InvalidSchedule(f"schedule must be at most {_LONGEST} characters long, got {quoted(text)}")
+    raise InvalidSchedule(f"schedule must be at most {LONGEST_SCHEDULE} characters long, got {quoted(text)}")
 
 
 def _parse_macro(words: list[str], text: str) -> FiveFields | Every:

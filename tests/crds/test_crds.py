@@ -208,7 +208,7 @@ def test_future_times_are_columns_of_text() -> None:
 
 def test_the_columns_of_a_narrow_screen_come_first() -> None:
     narrow = [column["name"] for column in VERSION["additionalPrinterColumns"] if not column.get("priority")]
-    assert narrow == ["Schedule", "Suspend", "Active", "Last Run", "Outcome", "Missed", "Next Run", "Age"]
+    assert narrow == ["Schedule", "Suspend", "Active", "Last Run", "Outcome", "Missed", "Next Run", "Reason", "Age"]
 
 
 def test_every_call_of_the_writer_makes_a_crd_of_its_own() -> None:

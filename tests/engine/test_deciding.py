@@ -7,9 +7,9 @@ import pytest
 from doubles import JOB, START, every, resource, schedule_of
 from engine.world import armed, decided, facts
 from kalends.engine.deciding import decide, decide_invalid
-from kalends.engine.ports import Problem, RunReport
+from kalends.engine.ports import Problem, RunReport, Turned
 from kalends.engine.state import ActiveRun, Counts
-from kalends.model import Outcome
+from kalends.model import Outcome, format_instant
 from kalends.model.reasons import Reason
 
 
@@ -131,6 +131,44 @@ def test_an_exhausted_schedule_is_ready_and_says_so():
     assert state.conditions["Ready"].reason == Reason.EXHAUSTED
 
 
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"trigger": {"date": {"at": "2000-01-01T00:00:00Z"}}}, "its only fire time had passed before it was created"),
+        ({"schedule": "@daily", "endTime": "2000-01-01"}, "its last fire time had passed before it was created"),
+        ({"schedule": "@every 1h", "endTime": "2000-01-01"}, "it has no fire time: its `endTime` had passed before it"),
+    ],
+)
+def test_what_was_over_before_its_creation_is_a_warning(spec, words):
+    schedule = schedule_of(resource(**spec))
+    decision = decide(schedule, None, facts(START))
+    assert words in decision.state.conditions["Ready"].message
+    [turned] = [notice for notice in decision.notices if isinstance(notice, Turned)]
+    assert (turned.reason, turned.ready, turned.warns) == (Reason.EXHAUSTED, True, True)
+    again = decide(schedule, decision.state, facts(START + 60))
+    assert again.notices == ()
+    assert again.state == decision.state
+
+
+def test_what_has_done_its_work_is_no_warning():
+    schedule = schedule_of(resource(trigger={"date": {"at": format_instant(START + 60)}}))
+    state = decide(schedule, None, facts(START)).state
+    decision = decide(schedule, state, facts(START + 61))
+    turned = [notice for notice in decision.notices if isinstance(notice, Turned)]
+    assert [(notice.reason, notice.warns) for notice in turned] == [(Reason.EXHAUSTED, False)]
+    assert decision.state.conditions["Ready"].message.endswith("no further fire times")
+
+
+def test_an_edit_to_an_instant_that_has_passed_says_so():
+    schedule = schedule_of(resource(trigger=every(60)))
+    state = decide(schedule, None, facts(START + 600)).state
+    edited = schedule_of(resource(trigger={"date": {"at": format_instant(START + 300)}}))
+    decision = decide(edited, state, facts(START + 601))
+    assert "its only fire time had passed before it was last changed or resumed" in (
+        decision.state.conditions["Ready"].message
+    )
+
+
 def test_deciding_again_from_the_record_decides_nothing_new():
     schedule = schedule_of(resource(trigger=every(60)))
     state = decide(schedule, None, facts(START + 1000)).state
@@ -147,6 +185,12 @@ def test_an_invalid_resource_is_stalled_and_its_record_is_kept():
     assert decision.state.conditions["Ready"].status is False
     assert decision.state.counts == state.counts
     assert decision.state.observed_generation == 2
+
+
+def test_a_refused_schedule_still_says_when_it_would_be_due():
+    schedule = schedule_of(resource(trigger=every(60)))
+    problem = Problem("InvalidSchedule", "spec.schedule: must be …", "99 * * * *")
+    assert decide_invalid(schedule.ref, 2, problem, armed(schedule), facts(START)).state.summary == "99 * * * *"
 
 
 def test_a_mended_resource_loses_its_stalled_condition():

@@ -50,6 +50,11 @@ def test_what_went_as_it_should_is_none(notice):
     assert telling_of(notice) is None
 
 
+def test_a_schedule_that_was_over_from_the_start_is_a_warning():
+    told = [telling_of(Turned(REF, Reason.EXHAUSTED, "once", ready=True, warns=warns)) for warns in (True, False)]
+    assert [telling is not None and telling.warning for telling in told] == [True, False]
+
+
 def test_a_setting_asks_for_events_of_success_too():
     telling = telling_of(ended(Outcome.SUCCEEDED), success_too=True)
     assert telling is not None

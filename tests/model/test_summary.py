@@ -2,7 +2,7 @@
 
 import pytest
 
-from kalends.model import ScheduledJob, summary
+from kalends.model import ScheduledJob, summary, summary_of_unread
 from model.manifests import CRON, TASK, Json, manifest
 
 SUMMARIES: list[tuple[Json, str]] = [
@@ -17,11 +17,15 @@ SUMMARIES: list[tuple[Json, str]] = [
     ({"trigger": {"calendarInterval": {"months": 1, "hour": 3}}}, "every 1 month at 03:00"),
     ({"trigger": {"calendarInterval": {"years": 1, "days": 10, "second": 5}}}, "every 1 year 10 days at 00:00:05"),
     ({"trigger": {"calendarInterval": {"weeks": 2}}}, "every 2 weeks at 00:00"),
+    (
+        {"trigger": {"calendarInterval": {"weeks": 2, "daysOfWeek": ["tue", "thu"], "hour": 3}}},
+        "every 2 weeks on tue,thu at 03:00",
+    ),
     ({"trigger": {"date": {"at": "2027-01-01T00:00:00"}}}, "at 2027-01-01T00:00:00"),
     ({"trigger": {"anyOf": [CRON, {"interval": {"hours": 1}}]}}, "cron(minute=*/5) or every 1h"),
     (
         {"trigger": {"allOf": [CRON, {"anyOf": [CRON, CRON]}]}},
-        "cron(minute=*/5) and (cron(minute=*/5) or cron(minute=*/5))",
+        "cron(minute=*/5) and (cron(minute=*/5) …",
     ),
 ]
 
@@ -33,4 +37,18 @@ def test_a_schedule_is_said_in_few_words(when: Json, words: str) -> None:
 
 def test_a_long_schedule_is_cut_visibly() -> None:
     words = summary(ScheduledJob.read(manifest({"schedule": "1," * 100, **TASK})).spec)
-    assert (len(words), words[-1]) == (64, "…")
+    assert (len(words), words[-1]) == (40, "…")
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"schedule": "99 * * * *", "suspend": "yes"}, "99 * * * *"),
+        ({"schedule": 5}, ""),
+        ({}, ""),
+        (None, ""),
+        ([], ""),
+    ],
+)
+def test_of_a_spec_that_cannot_be_read_its_schedule_is_said(spec: object, words: str) -> None:
+    assert summary_of_unread(spec) == words

@@ -23,9 +23,9 @@ def cli() -> None:
 @cli.command(name="version")
 def version_() -> None:
     """Show the version of Kalends and of its zone database."""
-    from kalends.triggers import database_version
+    from kalends.triggers import database
 
-    click.echo(f"kalends {version('kalends')} (time zones {database_version()})")
+    click.echo(f"kalends {version('kalends')} (time zones {database()})")
 
 
 @cli.command()

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 import orjson
@@ -15,7 +14,7 @@ from kalends.cli.manifests import InvalidManifest, Manifest, named, schedule_of,
 from kalends.cli.printing import one_line
 from kalends.engine.schedule import Schedule
 from kalends.model import format_instant
-from kalends.triggers import NotFound, Trigger
+from kalends.triggers import NotFound, Trigger, zone_info
 
 AT_MOST = 10_000
 """How many fire times are listed of one manifest."""
@@ -77,7 +76,7 @@ def nothing_found(searched: int) -> str:
 
 def told(instant: int, zone: str) -> str:
     """Return an instant in UTC and as the clocks of a zone show it."""
-    return f"{format_instant(instant)}  {datetime.fromtimestamp(instant, ZoneInfo(zone)):%a %Y-%m-%d %H:%M:%S %Z}"
+    return f"{format_instant(instant)}  {datetime.fromtimestamp(instant, zone_info(zone)):%a %Y-%m-%d %H:%M:%S %Z}"
 
 
 def _coming(manifest: Manifest, window: Window, default_zone: str, number: int) -> Coming:

@@ -22,6 +22,7 @@ from kalends.handlers.assembly import assembled
 from kalends.kube.credentials import load_credentials
 from kalends.kube.login import own_namespace
 from kalends.settings import Settings
+from kalends.triggers import database
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +102,7 @@ def run_operator(  # noqa: PLR0913 - one for each option
     identity = f"{os.environ.get('POD_NAME') or socket.gethostname()}-{token_hex(4)}"
     watched = ", ".join(settings.namespaces) or "all namespaces"
     logger.info("Kalends %s, called %s, watches %s", version("kalends"), identity, watched)
+    logger.info("time zones are those of %s", database())
 
     async def main() -> None:
         stop = asyncio.Event()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from kalends.engine.history import last_run_condition
 from kalends.engine.policies import LONGEST_CAUSE
@@ -12,6 +13,7 @@ from kalends.engine.start_trouble import StartTrouble
 from kalends.engine.state import Condition, Instant, Ref, State
 from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
+from kalends.triggers import over_before
 
 RESTORED = (
     "it was restored without its status, so that what it has run already is not known: no fire times until the spec is "
@@ -33,6 +35,7 @@ def with_conditions(
     """
     if refused_start:
         return with_problem(schedule.ref, schedule.generation, _refused(refused_start), state, now)
+    warns = False
     if schedule.held:
         reason, message = Reason.RESTORED, RESTORED
     elif schedule.suspended:
@@ -40,17 +43,26 @@ def with_conditions(
     elif searched is not None:
         reason, message = Reason.SEARCH_LIMIT, f"{schedule.summary}: {_how_far(state, searched, now)}"
     elif state.next_run is None:
-        limit = schedule.max_runs
-        why = "" if limit is None or state.counts.started < limit else f"; {limit} runs have started (`maxRuns`)"
-        reason, message = Reason.EXHAUSTED, f"{schedule.summary}: no further fire times{why}"
+        # A run that was never due must not look like a schedule that has done its work.
+        warns = schedule.trigger.next_after(state.armed) is None
+        reason, message = Reason.EXHAUSTED, f"{schedule.summary}: {_why_over(schedule, state, was_due=not warns)}"
     else:
         reason, message = Reason.ARMED, schedule.summary
     before = state.conditions.get("Ready")
     ready = Condition("Ready", status=True, reason=reason, message=message)
     state = _with(state.without_condition("Stalled"), [ready], now, schedule.generation)
-    if before is not None and before.reason == reason:
+    if before is not None and before.reason == reason and not (warns and before.message != message):
         return state, ()
-    return state, (Turned(schedule.ref, reason, message, ready=True),)
+    return state, (Turned(schedule.ref, reason, message, ready=True, warns=warns),)
+
+
+def _why_over(schedule: Schedule, state: State, *, was_due: bool) -> str:
+    if not was_due:
+        event = "it was created" if state.armed <= schedule.created else "it was last changed or resumed"
+        return over_before(schedule.trigger, event)
+    limit = schedule.max_runs
+    why = "" if limit is None or state.counts.started < limit else f"; {limit} runs have started (`maxRuns`)"
+    return f"no further fire times{why}"
 
 
 def _how_far(state: State, searched: Instant, now: float) -> str:
@@ -71,6 +83,7 @@ def with_problem(
     before = state.conditions.get("Ready")
     ready = Condition("Ready", status=False, reason=problem.reason, message=problem.message)
     stalled = Condition("Stalled", status=True, reason=problem.reason, message=problem.message)
+    state = replace(state, summary=problem.summary or state.summary)
     state = _with(state, [ready, stalled], now, generation)
     if before is not None and (before.status, before.message) == (False, problem.message):
         return state, ()

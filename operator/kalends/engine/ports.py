@@ -20,6 +20,8 @@ class Problem:
 
     reason: str
     message: str
+    summary: str = ""
+    """When runs would be due, as far as that can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +316,8 @@ class Turned:
     reason: str
     message: str
     ready: bool
+    warns: bool = False
+    """It is ready, and yet unlikely to be what was meant."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from kalends.engine.ports import Run
 from kalends.engine.schedule import OWNER_LABEL, REQUEST_ANNOTATION, JobTemplate
 from kalends.model import API_VERSION, KIND
 from kalends.model.instants import format_instant
+from kalends.triggers import zone_info
 
 Json = dict[str, Any]
 
@@ -71,7 +71,7 @@ def _annotations(run: Run, template: JobTemplate) -> dict[str, str]:
 def _wall_time(instant: int, zone: str) -> str:
     """Return RFC 3339 with the zone's offset, and `Z` where that is zero: what the CronJob controller writes."""
     try:
-        wall = datetime.fromtimestamp(instant, UTC).astimezone(ZoneInfo(zone))
+        wall = datetime.fromtimestamp(instant, UTC).astimezone(zone_info(zone))
     except OverflowError:  # in the last hours of the year 9999, east of Greenwich
         return format_instant(instant)
     return wall.isoformat().replace("+00:00", "Z")

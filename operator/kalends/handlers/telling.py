@@ -100,7 +100,7 @@ def _of_turned(notice: Turned) -> Telling | None:
     if not notice.ready:
         return Telling(notice.ref, Reason.SCHEDULE_INVALID, f"{notice.reason}: {notice.message}", warning=True)
     if notice.reason == Reason.EXHAUSTED:
-        return Telling(notice.ref, Reason.SCHEDULE_EXHAUSTED, notice.message, warning=False)
+        return Telling(notice.ref, Reason.SCHEDULE_EXHAUSTED, notice.message, warning=notice.warns)
     return None
 
 

@@ -21,7 +21,7 @@ from kalends.model.status import (
     Outcome,
     Status,
 )
-from kalends.model.summary import summary
+from kalends.model.summary import summary, summary_of_unread
 from kalends.model.target import JobTemplate, Task, TemplateMeta
 from kalends.model.trigger import CalendarInterval, CronFields, Date, Exclusion, Interval, Member, Trigger
 
@@ -67,4 +67,5 @@ __all__ = [
     "format_instant",
     "parse_instant",
     "summary",
+    "summary_of_unread",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from kalends.model.spec import ScheduledJobSpec
     from kalends.model.trigger import CalendarInterval, Interval, Trigger
 
-LONGEST_SUMMARY = 64
+LONGEST_SUMMARY = 40
 """Characters; a longer one would push the other columns off the screen."""
 
 INTERVAL_UNITS = {"weeks": "w", "days": "d", "hours": "h", "minutes": "m", "seconds": "s"}
@@ -18,13 +19,23 @@ CALENDAR_UNITS = ("years", "months", "weeks", "days")
 
 
 def summary(spec: ScheduledJobSpec) -> str:
-    """Return when a schedule is due, in at most 64 characters: ``0 2 * * *``, ``every 6h``, ``once``."""
+    """Return when a schedule is due, in at most 40 characters: ``0 2 * * *``, ``every 6h``, ``once``."""
     if spec.schedule is not None:
         text = spec.schedule
     elif spec.trigger is not None:
         text = _of_trigger(spec.trigger)
     else:
         text = "once"
+    return _cut(text)
+
+
+def summary_of_unread(spec: object) -> str:
+    """Return what can be said of a spec that cannot be read as a whole: its ``schedule``, if that is a text."""
+    schedule = spec.get("schedule") if isinstance(spec, Mapping) else None
+    return _cut(schedule) if isinstance(schedule, str) else ""
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= LONGEST_SUMMARY else text[: LONGEST_SUMMARY - 1] + "…"
 
 

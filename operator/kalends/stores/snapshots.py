@@ -12,7 +12,7 @@ from kalends.engine.schedule import REQUEST_ANNOTATION, Check, Defaults, Schedul
 from kalends.engine.state import Ref, State
 from kalends.errors import InvalidSpec, InvalidStatus
 from kalends.kube.bounded import unread
-from kalends.model import ScheduledJob
+from kalends.model import ScheduledJob, summary, summary_of_unread
 from kalends.model.instants import parse_instant
 from kalends.model.limits import ACCEPTED
 from kalends.model.reasons import Reason
@@ -48,9 +48,11 @@ class SnapshotReader:
         )
 
     def _schedule(self, obj: Mapping[str, Any], created: int) -> tuple[Schedule | None, Problem | None]:
+        summary_so_far = summary_of_unread(obj.get("spec"))
         try:
             _refuse_unread_spec(obj)
             job = ScheduledJob.read(dict(obj))
+            summary_so_far = summary(job.spec)
             edited = spec_written(obj["metadata"])
             schedule = compile_schedule(job, created=created, edited=edited, defaults=self._defaults, check=self._check)
             meta = job.metadata
@@ -61,10 +63,10 @@ class SnapshotReader:
             )
             self.kept.admit(schedule)
         except InvalidSpec as error:
-            return None, Problem(error.reason, str(error)[:1024])
+            return None, Problem(error.reason, str(error)[:1024], summary_so_far)
         except Exception as error:  # noqa: BLE001 - whatever a resource holds, it harms only itself
             text = f"cannot be read: {type(error).__name__}: {error}"
-            return None, Problem(Reason.INTERNAL_ERROR, text[:1024])
+            return None, Problem(Reason.INTERNAL_ERROR, text[:1024], summary_so_far)
         return schedule, None
 
 

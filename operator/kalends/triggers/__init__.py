@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kalends.triggers.build import build_trigger
+from kalends.triggers.database import database, zone_info
 from kalends.triggers.explain import explain
 from kalends.triggers.jitter import delay_of
 from kalends.triggers.ports import Instant, NotFound, PartialTally, Tally, Trigger
@@ -18,6 +19,7 @@ __all__ = [
     "Trigger",
     "Zone",
     "build_trigger",
+    "database",
     "database_version",
     "delay_of",
     "explain",
@@ -25,4 +27,5 @@ __all__ = [
     "over_before",
     "reads_wall_time",
     "remarks",
+    "zone_info",
 ]

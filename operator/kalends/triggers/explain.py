@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from kalends.model.spec import ScheduledJobSpec
 from kalends.model.trigger import CalendarInterval, Exclusion, Member
@@ -16,6 +15,7 @@ from kalends.triggers.cron.fields import MONDAY_FIRST
 from kalends.triggers.cron.meaning import Meaning, meaning_of_eight, meaning_of_five
 from kalends.triggers.cron.schedule import Every, parse_schedule
 from kalends.triggers.cron.telling import tell, tell_instants
+from kalends.triggers.database import zone_info
 from kalends.triggers.moments import read_moment
 from kalends.triggers.ports import Instant
 from kalends.triggers.words import counted, duration, every, listed, period_told, weekdays_told
@@ -104,7 +104,7 @@ class _Telling:
         given = [(number, unit) for number, unit in units if number]
         period = every(*given[0]) if len(given) == 1 else f"every {listed([counted(*one) for one in given])}"
         first = self.setting.created if self.setting.start is None else self.setting.start
-        day = datetime.fromtimestamp(first, ZoneInfo(self.setting.zone.name)).date()
+        day = datetime.fromtimestamp(first, zone_info(self.setting.zone.name)).date()
         clock = f"{interval.hour:02}:{interval.minute:02}" + (f":{interval.second:02}" if interval.second else "")
         if interval.days_of_week is not None:
             monday = day - timedelta(day.weekday())
@@ -129,7 +129,7 @@ class _Telling:
         return f"every {period_told(period)} of elapsed time, counted from {utc_text(begins)}"
 
     def _moment(self, instant: Instant) -> str:
-        wall = datetime.fromtimestamp(instant, ZoneInfo(self.setting.zone.name))
+        wall = datetime.fromtimestamp(instant, zone_info(self.setting.zone.name))
         return f"{wall:%Y-%m-%d %H:%M:%S} {self.setting.zone.name}"
 
     def _exclusion(self, exclusion: Exclusion, place: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from kalends.model.spec import ScheduledJobSpec
 from kalends.triggers.budget import Budget
 from kalends.triggers.build import Setting, rule_of, setting_of, within_limits
-from kalends.triggers.ports import Instant, Rule
+from kalends.triggers.ports import Instant, Rule, Trigger
 from kalends.triggers.zones import LAST_INSTANT
 
 
@@ -19,20 +19,20 @@ def remarks(spec: ScheduledJobSpec, *, created: Instant, zone: str, identity: st
     setting = setting_of(spec, created=created, zone=zone, identity=identity)
     rule = rule_of(spec, setting)
     if _is_over(rule, setting):
-        yield over_before(spec, "it is created")
+        yield over_before(rule, "it is created")
         return
     for path, member in setting.alternatives:
         if _is_over(within_limits(member, spec, setting), setting):
             yield f"{path} never fires: no fire time from the creation on lies within its bounds and the spec's"
 
 
-def over_before(spec: ScheduledJobSpec, event: str) -> str:
-    """Return the words for a schedule that was over before an event, such as ``it was created``."""
-    if spec.trigger is not None and spec.trigger.date is not None:
-        return f"its only fire time had passed before {event}"
-    if spec.end_time is not None:
-        return f"it has no fire time: its last one, or `endTime`, had passed before {event}"
-    return f"its last fire time had passed before {event}"
+def over_before(trigger: Trigger, event: str) -> str:
+    """Return the words for a trigger that was over before an event, such as ``it was created``."""
+    first = trigger.next_after(-1)
+    if first is None:
+        return f"it has no fire time: its `endTime` had passed before {event}"
+    is_only = isinstance(first, int) and trigger.next_after(first) is None
+    return f"its {'only' if is_only else 'last'} fire time had passed before {event}"
 
 
 def _is_over(rule: Rule, setting: Setting) -> bool:

@@ -17,12 +17,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from pathlib import Path
-from zoneinfo import TZPATH, ZoneInfo
-
-import tzdata
+from zoneinfo import ZoneInfo
 
 from kalends.errors import InvalidSchedule
+from kalends.triggers.database import database, zone_info
 from kalends.triggers.ports import Instant
 from kalends.triggers.quoting import quoted
 
@@ -214,7 +212,7 @@ def _whole_time(offset: int) -> Span:
 
 @lru_cache(maxsize=1024)
 def _zone(name: str) -> Zone:
-    return Zone(name, ZoneInfo(name))
+    return Zone(name, zone_info(name))
 
 
 def find_zone(name: str, path: str = "spec.timeZone") -> Zone:
@@ -236,16 +234,8 @@ def find_zone(name: str, path: str = "spec.timeZone") -> Zone:
 
 
 def database_version() -> str:
-    """Return the version of the zone database in use, such as ``2026f``: the system's if it has one, else tzdata's."""
-    for folder in map(Path, TZPATH):
-        if not (folder / "UTC").is_file():
-            continue
-        try:
-            with (folder / "tzdata.zi").open(encoding="ascii") as lines:
-                return lines.readline().removeprefix("# version ").strip()
-        except OSError:
-            return "unknown"
-    return str(tzdata.IANA_VERSION)
+    """Return the version of the zone database that is followed, such as ``2026f``."""
+    return database().version
 
 
 def utc_text(instant: Instant) -> str:

@@ -25,6 +25,7 @@ def printer_columns() -> list[dict[str, Any]]:
         _column("Outcome", ".status.lastOutcome", "How the run that ended last did end"),
         _column("Missed", ".status.counts.missed", "Fire times that were too late to start", kind="integer"),
         _column("Next Run", ".status.nextRunTime", "When the next run starts"),
+        _column("Reason", f"{READY}.reason", "Why it is ready, or is not"),
         _column("Age", ".metadata.creationTimestamp", "How long ago the resource was created", kind="date"),
         _column("Zone", ".spec.timeZone", "Whose clocks are followed; empty: the operator's", priority=WIDE),
         _column("Task", ".spec.task.name", "The task that runs; empty: a Job does", priority=WIDE),
@@ -33,7 +34,6 @@ def printer_columns() -> list[dict[str, Any]]:
         _column("Waiting", WAITING, "What the Job of an active run waits for before it runs", priority=WIDE),
         _column("Succeeded", ".status.counts.succeeded", "Runs that went well", kind="integer", priority=WIDE),
         _column("Failed", ".status.counts.failed", "Runs that failed", kind="integer", priority=WIDE),
-        _column("Reason", f"{READY}.reason", "Why it is ready, or is not", priority=WIDE),
         _column("Message", f"{READY}.message", "The same in a sentence", priority=WIDE),
     ]
 

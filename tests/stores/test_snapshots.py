@@ -1,0 +1,30 @@
+"""What cannot be carried out still says when it would be due: `kubectl get` shows that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from doubles import reader, resource
+
+
+def refused(**spec: Any) -> str:
+    obj = resource("nightly") | {"spec": {"task": {"name": "kalends.echo"}, **spec}}
+    snapshot = reader().read(obj)
+    assert snapshot.problem is not None
+    return snapshot.problem.summary
+
+
+@pytest.mark.parametrize(
+    ("spec", "summary"),
+    [
+        ({"schedule": "99 * * * *"}, "99 * * * *"),
+        ({"schedule": "@daily", "timeZone": "Europe/Berlim"}, "@daily"),
+        ({"trigger": {"interval": {"hours": 6}}, "timeZone": "Nowhere"}, "every 6h"),
+        ({"schedule": "@daily", "suspend": "yes"}, "@daily"),
+        ({"schedule": 5}, ""),
+    ],
+)
+def test_a_refused_schedule_says_when_it_would_be_due(spec: dict[str, Any], summary: str) -> None:
+    assert refused(**spec) == summary

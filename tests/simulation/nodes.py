@@ -33,8 +33,9 @@ class Nodes:
 
     def _written(self, _writer: str, write: Write) -> None:
         if write.collection == JOBS and write.kind == "ADDED" and is_ours(write.after):
-            begin = self._admit if write.after["spec"].get("suspend") else self._make_pod
-            self._loop.later(self._chance.between(0.02, 1.0), begin, write.after["metadata"]["uid"])
+            queued = write.after["spec"].get("suspend")
+            begin, longest = (self._admit, 4.0) if queued else (self._make_pod, 1.0)
+            self._loop.later(self._chance.between(0.02, longest), begin, write.after["metadata"]["uid"])
         if write.collection == PODS and write.kind == "DELETED":
             body = self._by_pod.get(write.after["metadata"]["uid"])
             if body is not None:

@@ -55,10 +55,11 @@ class Api:
 
     def post_text(self, path: str, text: bytes) -> int:
         """Create an object from a text that this interpreter's encoder cannot write; return the status."""
-        connection = self._connection()
+        connection = self._new_connection(timeout=300)
         connection.request("POST", path, text, {**self._headers, "Content-Type": "application/json"})
         answer = connection.getresponse()
         answer.read()
+        connection.close()
         return answer.status
 
     def _connection(self) -> http.client.HTTPSConnection:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
 from aiohttp import web
+from kopf._core.reactor.inventory import ResourceMemory
 
 from handlers.serving_kopf import COLLECTION, create, fed
 from hostile import fields, nested, wide
@@ -61,6 +63,21 @@ async def test_a_small_object_is_shown_whole(api: FakeApi) -> None:
     assert found["metadata"] == made["metadata"]
     assert found["spec"]["task"]["args"] != []
     assert unread(found) == {}
+
+
+async def test_a_watch_that_is_begun_again_leaves_nothing_behind(api: FakeApi) -> None:
+    for number in range(20):
+        create(api, f"object-{number}", schedule="@daily")
+    async with fed(api) as (_, shown, _served):
+        await shown.until(*(f"object-{number}" for number in range(20)))
+        for restart in range(1, 6):
+            await asyncio.sleep(0.3)
+            api.say_in_watches(500, "InternalError")
+            async with asyncio.timeout(30):
+                while shown.repairs < restart:
+                    await asyncio.sleep(0.02)
+        remembered = sum(isinstance(found, ResourceMemory) for found in gc.get_objects())
+    assert remembered <= 2 * 20, "kopf's memories of each object, once for every restart"
 
 
 @pytest.mark.parametrize("seconds", ["100000", "1e400", "nan", "inf", "soon"])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 TEXT = "a" * 1_200_000
 DEPTHS = (101, 255, 300, 900, 985, 1_024, 5_000)
-DEEPEST_OBJECTS = 1_024
+USUAL_OBJECTS, DEEPEST_OBJECTS = 300, 1_024
 """Of objects the API server tracks who owns each level, which takes it minutes at 5,000."""
 LARGE = 1_300_000
 """Bytes: with its own bookkeeping, about the largest object that the API server stores."""
@@ -31,7 +31,7 @@ def empty_lists(size: int) -> str:
 def deep(namespace: str) -> Iterator[bytes]:
     """Yield ScheduledJobs that nest deep, one for each depth, field and kind of nesting."""
     for depth in DEPTHS:
-        within = min(depth, DEEPEST_OBJECTS)
+        within = depth if depth == DEEPEST_OBJECTS else min(depth, USUAL_OBJECTS)
         yield manifest(namespace, f"deep-{depth}-args", "args", lists(depth))
         yield manifest(namespace, f"deep-{depth}-processes", "processes", lists(depth))
         yield manifest(namespace, f"deep-{depth}-kwargs", "kwargs", objects(within))

@@ -4,12 +4,19 @@ import pytest
 
 from kalends.errors import InvalidSettings
 from kalends.model import Coalesce
-from kalends.settings import ExecutorKind, LeaderElection, Settings
+from kalends.settings import ExecutorKind, ExecutorSettings, LeaderElection, Settings
 
 
 def test_there_is_always_a_default_executor_of_ten_threads():
     default = Settings.load().executors["default"]
     assert (default.kind, default.workers) == (ExecutorKind.THREADS, 10)
+
+
+def test_there_is_a_pool_of_processes_where_no_executors_are_named(tmp_path):
+    assert Settings.load().executors["processes"] == ExecutorSettings(kind=ExecutorKind.PROCESSES, workers=2)
+    file = tmp_path / "settings.yaml"
+    file.write_text("executors: {slow: {workers: 1}}\n")
+    assert Settings.load(file).executors.keys() == {"default", "slow"}
 
 
 def test_the_environment_wins_over_the_file_and_options_over_both(tmp_path, monkeypatch):

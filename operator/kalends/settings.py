@@ -148,8 +148,14 @@ class Settings(BaseSettings):
 
     time_zone: str = Field(default_factory=lambda: tzlocal.get_localzone_name() or "UTC")
     """The zone of ScheduledJobs that name none. Default: this machine's."""
-    executors: dict[Alias, ExecutorSettings] = Field(default_factory=lambda: {"default": ExecutorSettings()})
-    """Executors by name. Default: one, `default`, of ten threads."""
+    executors: dict[Alias, ExecutorSettings] = Field(
+        default_factory=lambda: {
+            "default": ExecutorSettings(),
+            "processes": ExecutorSettings(kind=ExecutorKind.PROCESSES, workers=2),
+        }
+    )
+    """Executors by name. Default: `default`, ten threads, and `processes`, two processes that start when they are first
+    needed. Where others are named, `default` is there as well."""
     job_defaults: JobDefaults = JobDefaults()
     """What holds for ScheduledJobs that do not say."""
     task_modules: tuple[str, ...] = ()

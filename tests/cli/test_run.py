@@ -233,3 +233,26 @@ def test_without_a_valid_manifest_it_runs_nothing(kalends: Command, write: Write
     result = kalends("run", write("a.yaml", bad={"schedule": 1}), "--store", store)
     assert (result.exit_code, store.exists()) == (1, False)
     assert "bad: spec.schedule: must be" in result.stderr
+
+
+def test_a_run_that_is_asked_for_by_an_annotation_runs_once(kalends: Command, tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(
+        "apiVersion: kalends.dev/v1alpha1\nkind: ScheduledJob\n"
+        "metadata: {name: asked, annotations: {kalends.dev/run-requested: first}}\n"
+        "spec: {suspend: true, schedule: '@yearly', task: {name: kalends.echo}}\n"
+    )
+    store = tmp_path / "kalends.db"
+    assert "default/asked Succeeded" in kalends("run", file, "--for", "2s", "--store", store).stdout
+    assert "default/asked Started" not in kalends("run", file, "--for", "1s", "--store", store).stdout
+
+
+def test_a_template_that_needs_a_cluster_is_refused_with_what_for(
+    kalends: Command, write: Write, tmp_path: Path
+) -> None:
+    job = container("true")
+    job["jobTemplate"]["spec"]["template"]["spec"]["initContainers"] = [{"name": "first", "command": ["true"]}]
+    told = kalends("run", write("a.yaml", job=job), "--local-commands", "--for", "1s", "--store", tmp_path / "k.db")
+    assert told.exit_code == 1
+    assert "spec.jobTemplate.spec.template.spec.initContainers: must not be set to run without a cluster" in told.stdout
+    assert "Started" not in told.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -104,15 +105,121 @@ async def test_where_there_is_no_room_for_a_process_the_run_is_put_off(monkeypat
         assert executor.free_slots() == 2
 
 
+def template_of(container: dict[str, Any] | None = None, pod: dict[str, Any] | None = None, **job: Any) -> JobTemplate:
+    containers = [{"name": "main", "command": ["true"], **(container or {})}]
+    return JobTemplate({}, {}, {"template": {"spec": {"containers": containers, **(pod or {})}}, **job})
+
+
+def of(target: Any) -> Run:
+    return Run(REF, "nightly-1", 1, target, "jobs")
+
+
+CONTAINER = "spec.jobTemplate.spec.template.spec.containers[0]"
+
+
 @pytest.mark.parametrize(
-    "target",
+    ("target", "reason", "message"),
     [
-        TaskCall("kalends.echo", (), {}),
-        JobTemplate({}, {}, {}),
-        JobTemplate({}, {}, {"template": {"spec": {"containers": [{"image": "busybox"}]}}}),
+        (TaskCall("kalends.echo", (), {}), Reason.INVALID_JOB_TEMPLATE, "spec.jobTemplate: must be set"),
+        (JobTemplate({}, {}, {}), Reason.INVALID_JOB_TEMPLATE, "spec.jobTemplate.spec.template: must be an object"),
+        (template_of(pod={"containers": []}), Reason.INVALID_JOB_TEMPLATE, "containers: must hold a container"),
+        (
+            template_of({"command": None, "args": ["x"]}),
+            Reason.INVALID_JOB_TEMPLATE,
+            f"{CONTAINER}.command: must be set",
+        ),
+        (template_of({"command": "true"}), Reason.INVALID_JOB_TEMPLATE, f"{CONTAINER}.command: must be a list"),
+        (
+            template_of({"env": [{"value": "x"}]}),
+            Reason.INVALID_JOB_TEMPLATE,
+            f"{CONTAINER}.env[0].name: must be the name",
+        ),
+        (
+            template_of(pod={"containers": [{"command": ["true"]}, {"command": ["false"]}]}),
+            Reason.NOT_SUPPORTED,
+            "containers: must be one container to run without a cluster",
+        ),
+        (
+            template_of(pod={"initContainers": [{"name": "first"}]}),
+            Reason.NOT_SUPPORTED,
+            "spec.initContainers: must not be set to run without a cluster",
+        ),
+        (template_of(pod={"volumes": [{"name": "data"}]}), Reason.NOT_SUPPORTED, "spec.volumes: must not be set"),
+        (template_of({"volumeMounts": [{}]}), Reason.NOT_SUPPORTED, f"{CONTAINER}.volumeMounts: must not be set"),
+        (template_of({"envFrom": [{}]}), Reason.NOT_SUPPORTED, f"{CONTAINER}.envFrom: must not be set"),
+        (template_of({"lifecycle": {"preStop": {}}}), Reason.NOT_SUPPORTED, f"{CONTAINER}.lifecycle: must not be set"),
+        (
+            template_of({"env": [{"name": "A", "value": "x"}, {"name": "B", "valueFrom": {"secretKeyRef": {}}}]}),
+            Reason.NOT_SUPPORTED,
+            f"{CONTAINER}.env[1].valueFrom: must not be set",
+        ),
+        (template_of(parallelism=2), Reason.NOT_SUPPORTED, "spec.jobTemplate.spec.parallelism: must be 1"),
+        (template_of(suspend=True), Reason.NOT_SUPPORTED, "spec.jobTemplate.spec.suspend: must not be set"),
     ],
 )
-async def test_what_names_no_command_is_refused_for_good(target):
+async def test_a_template_that_needs_a_cluster_or_names_no_command_is_refused_with_the_reason(target, reason, message):
     async with commands() as (executor, _):
-        with pytest.raises(StartRefused):
-            await executor.start(Run(REF, "nightly-1", 1, target, "jobs"))
+        with pytest.raises(StartRefused) as refused:
+            await executor.check(of(target))
+        assert refused.value.reason == reason
+        assert message in refused.value.message
+
+
+async def test_what_says_only_where_and_how_much_is_left_aside():
+    target = template_of(
+        {"image": "busybox", "resources": {"limits": {"memory": "1Gi"}}, "volumeMounts": []},
+        {"restartPolicy": "Never", "nodeSelector": {"disk": "fast"}, "initContainers": []},
+        backoffLimit=2,
+        completions=1,
+    )
+    async with commands() as (executor, listening):
+        await executor.start(of(target))
+        assert (await listening.wait(1))[0].outcome is Outcome.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("text", "expanded"),
+    [
+        ("$(B)", "1-x"),
+        ("$(A)$(KALENDS_RUN)", "1nightly-1"),
+        ("$$(A)", "$(A)"),
+        ("$$$(A)", "$1"),
+        ("$(NONE) $(HOME) $A $(A", "$(NONE) $(HOME) $A $(A"),
+        ("$(LATER)", "-"),
+    ],
+)
+async def test_references_to_variables_are_replaced_as_kubernetes_does(text, expanded):
+    variables = [
+        {"name": "A", "value": "1"},
+        {"name": "B", "value": "$(A)-x"},
+        {"name": "LATER", "value": ""},
+        {"name": "LATER", "value": "-"},
+    ]
+    script = 'printf %s "$1" > $KALENDS_TERMINATION_LOG'
+    target = template_of({"command": ["sh", "-c", script, "sh"], "args": [text], "env": variables})
+    async with commands() as (executor, listening):
+        await executor.start(of(target))
+        assert (await listening.wait(1))[0].result == expanded
+
+
+async def test_a_variable_that_the_template_sets_itself_is_kept_and_does_not_see_those_below_it():
+    variables = [{"name": "KALENDS_RUN", "value": "mine $(BELOW)"}, {"name": "BELOW", "value": "x"}]
+    target = template_of({"command": ["sh", "-c", 'echo "$KALENDS_RUN" > $KALENDS_TERMINATION_LOG'], "env": variables})
+    async with commands() as (executor, listening):
+        await executor.start(of(target))
+        assert (await listening.wait(1))[0].result == "mine $(BELOW)"
+
+
+async def test_a_command_starts_in_its_working_folder(tmp_path):
+    target = template_of({"command": ["sh", "-c", "pwd > $KALENDS_TERMINATION_LOG"], "workingDir": str(tmp_path)})
+    async with commands() as (executor, listening):
+        await executor.start(of(target))
+        assert (await listening.wait(1))[0].result == str(tmp_path)
+
+
+async def test_a_working_folder_that_is_not_there_fails_the_run(tmp_path):
+    async with commands() as (executor, listening):
+        await executor.start(of(template_of({"workingDir": str(tmp_path / "none")})))
+        (report,) = await listening.wait(1)
+        assert (report.outcome, report.reason) == (Outcome.FAILED, Reason.JOB_FAILED)
+        assert "none" in report.message

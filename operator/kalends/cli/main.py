@@ -109,7 +109,9 @@ def next_(what: tuple[str, ...], *, number: int | None, count: bool, **options: 
     help="The file that remembers what has run.",
 )
 @click.option(
-    "--local-commands", is_flag=True, help="Run the containers of a jobTemplate as processes of this machine."
+    "--local-commands",
+    is_flag=True,
+    help="Run the one container of a jobTemplate as a process of this machine. A template that needs more is refused.",
 )
 @click.option("--plain", is_flag=True, help="Lines instead of a live table, also on a terminal.")
 @ZONE

@@ -1,6 +1,6 @@
 """Containers of a ``jobTemplate`` as processes of this machine: for trying things out, and only where asked for.
 
-There is no image and no isolation: ``command`` and ``args`` of the first container run as they stand.
+There is no image and no isolation: ``command`` and ``args`` of the one container run with the rights of the user.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ import errno
 import os
 import signal
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from kalends.clock import Clock
 from kalends.engine.ports import Run, StartRefused
 from kalends.engine.schedule import JobTemplate
-from kalends.errors import Unavailable
+from kalends.errors import InvalidSpec, Unavailable
 from kalends.executors.calling import STOPPED, Returned
 from kalends.executors.job_body import environment
+from kalends.executors.local_command import Command, local_command
 from kalends.executors.pool import Call, PoolExecutor
 from kalends.executors.results import LOOKED_AT, clean
 from kalends.model.reasons import Reason
@@ -30,7 +31,7 @@ NO_ROOM = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 
 
 class CommandsExecutor(PoolExecutor):
-    """Runs the first container's command. Its result is what it writes to ``$KALENDS_TERMINATION_LOG``."""
+    """Runs the container's command. Its result is what it writes to ``$KALENDS_TERMINATION_LOG``."""
 
     def __init__(self, size: int, clock: Clock) -> None:
         super().__init__(size, Commands(), clock)
@@ -43,10 +44,10 @@ class Commands:
     failure = Reason.JOB_FAILED
 
     def check(self, run: Run) -> None:
-        """Check that there is a command to run.
+        """Check that the template is one command, and nothing else that a cluster would do.
 
         Raises:
-            StartRefused: There is none.
+            StartRefused: It needs a cluster; the message says what for.
         """
         _command(run)
 
@@ -59,7 +60,7 @@ class Commands:
         Raises:
             Unavailable: The system has no room for another process now.
         """
-        command, variables = _command(run)
+        command = _command(run)
         loop = asyncio.get_running_loop()
         started = loop.create_future()
         started.set_result(None)
@@ -68,8 +69,9 @@ class Commands:
         told.touch()
         try:
             process = await asyncio.create_subprocess_exec(
-                *command,
-                env={**os.environ, **variables, **environment(run), "KALENDS_TERMINATION_LOG": str(told)},
+                *command.words,
+                env={**os.environ, **command.variables, "KALENDS_TERMINATION_LOG": str(told)},
+                cwd=command.folder,
                 stdin=asyncio.subprocess.DEVNULL,
                 start_new_session=True,
             )
@@ -133,20 +135,14 @@ def _time_limit(run: Run) -> float | None:
     return limit if isinstance(limit, int) and limit > 0 else None
 
 
-def _command(run: Run) -> tuple[Sequence[str], Mapping[str, str]]:
-    spec: Any = run.target.spec if isinstance(run.target, JobTemplate) else None
+def _command(run: Run) -> Command:
+    """Return what a run is to start.
+
+    Raises:
+        StartRefused: The template needs what this machine does not do; nothing of it is left out silently.
+    """
+    job: Any = run.target.spec if isinstance(run.target, JobTemplate) else None
     try:
-        container = spec["template"]["spec"]["containers"][0]
-        command = [str(part) for part in (*(container.get("command") or ()), *(container.get("args") or ()))]
-        given = {one["name"]: str(one.get("value", "")) for one in container.get("env") or ()}
-    except (TypeError, KeyError, IndexError, AttributeError) as error:
-        raise StartRefused(
-            Reason.INVALID_JOB_TEMPLATE, "spec.jobTemplate.spec.template.spec.containers: must hold a container"
-        ) from error
-    if not command:
-        raise StartRefused(
-            Reason.INVALID_JOB_TEMPLATE,
-            "spec.jobTemplate.spec.template.spec.containers[0].command: must be set to run without a cluster; "
-            "an image's own entry point is not known here",
-        )
-    return command, given
+        return local_command(job, environment(run))
+    except InvalidSpec as error:
+        raise StartRefused(Reason(error.reason), str(error)) from error

@@ -43,6 +43,7 @@ class SqliteJobStore:
     def __init__(self, path: Path | str, reader: SnapshotReader, clock: Clock) -> None:
         self._reader = reader
         self._clock = clock
+        self._annotations: dict[tuple[str, str], Json] = {}
         try:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=1.0)
             self._db.execute("PRAGMA journal_mode=WAL")
@@ -62,6 +63,8 @@ class SqliteJobStore:
         """Take in a manifest as ``kubectl apply`` would: new, changed or as it was; return the resource."""
         meta = manifest["metadata"]
         namespace, name = meta.get("namespace") or "default", meta["name"]
+        # They are read from the file each time; requests that were answered are on record.
+        self._annotations[namespace, name] = meta.get("annotations") or {}
         spec = orjson.dumps(manifest.get("spec"), option=orjson.OPT_SORT_KEYS)
         now = format_instant(int(self._clock.now()))
         self._db.execute(
@@ -135,6 +138,7 @@ class SqliteJobStore:
                 "creationTimestamp": created,
                 "generation": generation,
                 "resourceVersion": str(version),
+                "annotations": self._annotations.get((namespace, name), {}),
                 "managedFields": [{"time": edited, "fieldsV1": {"f:spec": {}}}],
             },
             "spec": orjson.loads(spec),

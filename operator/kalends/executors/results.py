@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from kalends.executors.redaction import LONGEST_VALUE, redacted
+from kalends.executors.redaction import LONGEST_VALUE, REDACTED, redacted
 
 RESULT_LIMIT = 1024
 """Bytes of UTF-8. A status is read by many and written often: results are cut, not refused."""
@@ -24,11 +24,18 @@ _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
+# Marks that take no room on the screen.
+_HIDDEN = re.compile(r"[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
+
+
 def clean(text: str, limit: int = RESULT_LIMIT) -> str:
     """Return text that is safe to show: no secrets or control characters, at most ``limit`` bytes of UTF-8."""
     whole = len(text) <= LOOKED_AT
     text = _ESCAPE_SEQUENCE.sub("", str(text[:LOOKED_AT]).rstrip("\n").replace("\r\n", "\n"))
-    text = redacted(text)
+    text = _HIDDEN.sub("", text)
+    # A control character within a secret, or its name, must not hide it from the search.
+    searched = redacted(_CONTROL.sub("", text))
+    text = searched if REDACTED in searched else text
     if not whole:
         text = text[:-LONGEST_VALUE] + "…"  # the end may be the first half of a secret
     text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)

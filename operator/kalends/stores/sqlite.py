@@ -15,6 +15,7 @@ import orjson
 
 from kalends.clock import Clock
 from kalends.engine.ports import Snapshot
+from kalends.engine.schedule import REQUEST_ANNOTATION
 from kalends.engine.state import Ref, State
 from kalends.errors import Conflict, Gone, InvalidSettings, Unavailable
 from kalends.model.instants import format_instant
@@ -139,7 +140,11 @@ class SqliteJobStore:
                 "generation": generation,
                 "resourceVersion": str(version),
                 "annotations": self._annotations.get((namespace, name), {}),
-                "managedFields": [{"time": edited, "fieldsV1": {"f:spec": {}}}],
+                "managedFields": [
+                    {"time": edited, "fieldsV1": {"f:spec": {}}},
+                    # Whoever applies a file asks for the run that it names: it is no restored backup.
+                    {"time": edited, "fieldsV1": {"f:metadata": {"f:annotations": {f"f:{REQUEST_ANNOTATION}": {}}}}},
+                ],
             },
             "spec": orjson.loads(spec),
             "status": orjson.loads(status),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
-from doubles import START, resource, schedule_of
-from engine.world import facts
+from doubles import START, every, reader, resource, schedule_of
+from engine.world import World, facts
 from kalends.engine.deciding import SEARCH_PAUSE, decide
 from kalends.engine.state import Counts
 from kalends.model.reasons import Reason
@@ -145,3 +146,57 @@ def test_each_look_costs_a_few_questions_at_most():
         with work.counted():
             decide(schedule, None, facts(START + 1000 * DAY))
         assert work.units < 3 * 16_384, spec
+
+
+def test_an_edit_that_does_not_concern_the_trigger_builds_it_no_second_time():
+    reader_of_all = reader()
+    work = Work()
+    with work.counted():
+        first = reader_of_all.read(resource(**APART)).schedule
+        decide(first, None, facts(START + 1))
+        before = work.units
+        edited = resource(generation=2, maxInstances=3, **APART)
+        edited["metadata"]["annotations"] = {"example.com/edited": "today"}
+        edited["metadata"]["resourceVersion"] = "2"
+        second = reader_of_all.read(edited).schedule
+        decide(second, None, facts(START + 2))
+        assert work.units == before
+    assert second.max_instances == 3
+    assert second.trigger is first.trigger
+    other = reader_of_all.read(resource(generation=3, **{**APART, "timeZone": "Asia/Tokyo"})).schedule
+    assert other.trigger is not first.trigger
+
+
+def test_a_refused_trigger_is_not_searched_through_again():
+    reader_of_all = reader()
+    spec = {"trigger": {"allOf": [{"cron": {"second": 1, "year": 2030}}, {"interval": {"days": 1}}]}}
+    work = Work()
+    with work.counted():
+        first = reader_of_all.read(resource(**spec)).problem
+        before = work.units
+        second = reader_of_all.read(resource(generation=2, **spec)).problem
+        assert work.units == before
+    assert first is not None
+    assert first.reason == Reason.INVALID_SCHEDULE
+    assert second == first
+
+
+@pytest.mark.looptime
+async def test_resources_that_are_due_come_before_those_that_may_search():
+    world = World()
+    for number in range(30):
+        world.apply(resource(f"hostile-{number}", **APART))
+    world.apply(resource("good", trigger=every(1), concurrencyPolicy="Allow"))
+    looked_at = []
+    review = world.scheduler._review
+
+    def reviewing(key):
+        looked_at.append(key)
+        review(key)
+
+    world.scheduler._review = reviewing
+    async with world.running():
+        await asyncio.sleep(3.5)
+    assert looked_at[0] == "default/good"
+    assert len({key for key in looked_at if "hostile" in key}) == 30
+    assert [run.fire_time - START for run in world.pool.started][:3] == [1, 2, 3]

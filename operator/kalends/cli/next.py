@@ -18,7 +18,7 @@ from kalends.triggers import NotFound, Trigger, zone_info
 
 AT_MOST = 10_000
 """How many fire times are listed of one manifest."""
-SEARCHES = 8
+SEARCHES = 4
 """How many searches in a row, each within its budget, are made for one answer: a fraction of a second."""
 
 
@@ -67,11 +67,9 @@ def armed_at(schedule: Schedule, after: int) -> int:
     return schedule.first_armed if schedule.created == after else after
 
 
-def nothing_found(searched: int) -> str:
-    """Say that a search reached its limit."""
-    return (
-        f"no more found until {format_instant(searched)}, where the search limit was reached; there may be later ones"
-    )
+def nothing_found(searched: int, what: str = "no fire time") -> str:
+    """Return the sentence about a search that reached its limit."""
+    return f"{what} found until {format_instant(searched)}, where the search limit was reached; there may be later ones"
 
 
 def told(instant: int, zone: str) -> str:
@@ -140,7 +138,7 @@ def _lines(one: Coming, window: Window) -> Iterator[str]:
     if one.ends:
         yield "  and no more" if one.fire_times else "  never"
     elif one.searched is not None:
-        yield f"  {nothing_found(one.searched)}"
+        yield f"  {nothing_found(one.searched, 'no more' if one.fire_times else 'none')}"
     elif one.more:
         yield "  and more: `--count` says how many"
     elif not one.fire_times and window.until is not None:

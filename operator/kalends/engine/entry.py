@@ -8,6 +8,7 @@ from kalends.engine.policies import Refusal
 from kalends.engine.ports import Problem, RunReport, Snapshot
 from kalends.engine.start_trouble import NEGLIGIBLE_PAUSE, StartTrouble
 from kalends.engine.state import Ref, State
+from kalends.triggers.remembered import RememberedTrigger
 
 
 @dataclass(slots=True)
@@ -67,6 +68,12 @@ class Entry:
     def ref(self) -> Ref:
         """Whose entry it is."""
         return self.snapshot.ref
+
+    @property
+    def may_search(self) -> bool:
+        """Whether a look at it may take as long as a search of its trigger may."""
+        schedule = self.snapshot.schedule
+        return schedule is not None and isinstance(schedule.trigger, RememberedTrigger)
 
     @property
     def problem(self) -> Problem | None:

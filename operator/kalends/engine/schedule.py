@@ -15,7 +15,7 @@ from kalends.model import Coalesce, ConcurrencyPolicy, ScheduledJob, ScheduledJo
 from kalends.model.policies import Retry
 from kalends.model.spec import MOST_QUEUED
 from kalends.model.status import LONGEST_TOKEN
-from kalends.triggers import Trigger, build_trigger, reads_wall_time
+from kalends.triggers import Trigger, TriggerCache, build_trigger, reads_wall_time
 
 DEFAULT_CATCH_UP_RUNS = 100
 """How many missed fire times ``coalesce: All`` runs when the resource does not say."""
@@ -161,7 +161,13 @@ JOBS_EXECUTOR = "jobs"
 
 
 def compile_schedule(
-    job: ScheduledJob, *, created: Instant, edited: Instant | None, defaults: Defaults, check: Check
+    job: ScheduledJob,
+    *,
+    created: Instant,
+    edited: Instant | None,
+    defaults: Defaults,
+    check: Check,
+    triggers: TriggerCache | None = None,
 ) -> Schedule:
     """Return what to decide on for a resource.
 
@@ -171,6 +177,7 @@ def compile_schedule(
         edited: When its spec was last written, if that is known.
         defaults: The operator's job defaults.
         check: Refuses tasks, arguments, executors and templates that cannot run here.
+        triggers: Those that were built before.
 
     Raises:
         InvalidSpec: The resource cannot be carried out; the message says what is accepted.
@@ -178,7 +185,11 @@ def compile_schedule(
     spec, meta = job.spec, job.metadata
     ref = Ref(meta.namespace or "default", meta.name, meta.uid or "")
     zone = spec.time_zone or defaults.time_zone
-    trigger = build_trigger(spec, created=created, zone=zone, identity=ref.key)
+    hash_of_when = schedule_hash(spec, zone)
+    trigger = (TriggerCache() if triggers is None else triggers).get(
+        (ref.key, created, zone, hash_of_when),
+        lambda: build_trigger(spec, created=created, zone=zone, identity=ref.key),
+    )
     target = target_of(spec, meta.labels, zone)
     executor = JOBS_EXECUTOR if isinstance(target, JobTemplate) else (spec.executor or defaults.executor)
     check(target, executor)
@@ -187,7 +198,7 @@ def compile_schedule(
     return Schedule(
         ref=ref,
         generation=meta.generation or 0,
-        hash=schedule_hash(spec, zone),
+        hash=hash_of_when,
         created=created,
         first_armed=created - 1 if once_at_creation else created,
         trigger=trigger,

@@ -238,12 +238,18 @@ class Scheduler:
         count = 0
         while self._inbox:
             key = self._inbox.take()
+            entry = self._entries.get(key)
+            may_search = entry is not None and entry.may_search
+            if may_search and self._inbox.defer(key):
+                continue
             self._review(key)
             count += 1
-            # A search takes as long as hundreds of other reviews.
-            if count % REVIEWS_IN_A_ROW == 0 or key in self._searching:
+            if count % REVIEWS_IN_A_ROW == 0 or may_search:
                 await asyncio.sleep(0)
                 self.last_pass = self.clock.monotonic()
+            if may_search:
+                # A search takes as long as hundreds of other reviews: what has become due since comes before the next.
+                self._inbox.fill()
 
     async def _let_acting_end(self) -> None:
         tasks = list(self._acting)

@@ -18,6 +18,7 @@ from kalends.model.limits import ACCEPTED
 from kalends.model.reasons import Reason
 from kalends.stores.kept import Kept
 from kalends.stores.record import decode
+from kalends.triggers import TriggerCache
 
 
 class SnapshotReader:
@@ -27,6 +28,7 @@ class SnapshotReader:
         self._defaults = defaults
         self._check = check
         self.kept = Kept()
+        self._triggers = TriggerCache()
 
     def read(self, obj: Mapping[str, Any]) -> Snapshot:
         """Return an object as the engine sees it."""
@@ -54,7 +56,14 @@ class SnapshotReader:
             job = ScheduledJob.read(dict(obj))
             summary_so_far = summary(job.spec)
             edited = spec_written(obj["metadata"])
-            schedule = compile_schedule(job, created=created, edited=edited, defaults=self._defaults, check=self._check)
+            schedule = compile_schedule(
+                job,
+                created=created,
+                edited=edited,
+                defaults=self._defaults,
+                check=self._check,
+                triggers=self._triggers,
+            )
             meta = job.metadata
             schedule = replace(
                 schedule,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kalends.triggers.build import build_trigger
+from kalends.triggers.cache import TriggerCache
 from kalends.triggers.database import database, zone_info
 from kalends.triggers.explain import explain
 from kalends.triggers.jitter import delay_of
@@ -17,6 +18,7 @@ __all__ = [
     "PartialTally",
     "Tally",
     "Trigger",
+    "TriggerCache",
     "Zone",
     "build_trigger",
     "database",

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 MOST_WORK = 16_384
 """Units that one question may spend: 2,048 days of one leaf, drawn."""
+MOST_WORK_OF_BUILDING = 4_096
+"""Units that the searches of building a trigger may spend: those that show that it fires at all."""
 QUESTION = 2
 """What asking a leaf for its next fire time costs."""
 DRAWING = 8

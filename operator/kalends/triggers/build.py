@@ -12,7 +12,7 @@ from kalends.model.trigger import CalendarInterval, CronFields, Exclusion, Inter
 from kalends.model.trigger import Trigger as TriggerSpec
 from kalends.triggers.agreeing import all_of
 from kalends.triggers.bounded import BoundedTrigger
-from kalends.triggers.budget import Budget
+from kalends.triggers.budget import MOST_WORK_OF_BUILDING, Budget
 from kalends.triggers.calendar_interval import DaysOfNthWeek, days_apart, time_of_day
 from kalends.triggers.combined import any_of
 from kalends.triggers.cron.eight import Written, parse_eight_fields
@@ -48,7 +48,7 @@ class Setting:
     created: Instant
     start: Instant | None
     end: Instant | None
-    budget: Budget = field(default_factory=Budget)
+    budget: Budget = field(default_factory=lambda: Budget(MOST_WORK_OF_BUILDING))
     """For all searches that building takes together."""
     alternatives: list[tuple[str, Rule]] = field(default_factory=list)
     """The members of each anyOf as they were built, with their paths."""

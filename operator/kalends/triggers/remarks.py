@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kalends.model.spec import ScheduledJobSpec
-from kalends.triggers.budget import Budget
+from kalends.triggers.budget import MOST_WORK, Budget
 from kalends.triggers.build import Setting, rule_of, setting_of, within_limits
 from kalends.triggers.ports import Instant, Rule, Trigger
 from kalends.triggers.zones import LAST_INSTANT
@@ -18,11 +18,13 @@ def remarks(spec: ScheduledJobSpec, *, created: Instant, zone: str, identity: st
     """
     setting = setting_of(spec, created=created, zone=zone, identity=identity)
     rule = rule_of(spec, setting)
-    if _is_over(rule, setting):
+    if _is_over(rule, setting, Budget()):
         yield over_before(rule, "it is created")
         return
+    # All members together cost what one question costs.
+    share = MOST_WORK // max(len(setting.alternatives), 1)
     for path, member in setting.alternatives:
-        if _is_over(within_limits(member, spec, setting), setting):
+        if _is_over(within_limits(member, spec, setting), setting, Budget(share)):
             yield f"{path} never fires: no fire time from the creation on lies within its bounds and the spec's"
 
 
@@ -35,5 +37,5 @@ def over_before(trigger: Trigger, event: str) -> str:
     return f"its {'only' if is_only else 'last'} fire time had passed before {event}"
 
 
-def _is_over(rule: Rule, setting: Setting) -> bool:
-    return rule.seek(setting.created - 1, LAST_INSTANT, Budget()) is None
+def _is_over(rule: Rule, setting: Setting, budget: Budget) -> bool:
+    return rule.seek(setting.created - 1, LAST_INSTANT, budget) is None

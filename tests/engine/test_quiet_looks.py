@@ -1,0 +1,94 @@
+"""Most looks find nothing new. The short way through a decision that such looks take agrees with the whole of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from unittest.mock import patch
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from doubles import JOB, START, every, resource, schedule_of
+from engine.world import facts, jobs_of
+from kalends.engine import deciding
+from kalends.engine.facts import Decision
+from kalends.engine.schedule import REQUEST_ANNOTATION
+
+whens = st.sampled_from(
+    [
+        {"trigger": every(60)},
+        {"trigger": every(3600), "jitterSeconds": 30},
+        {"schedule": "*/5 * * * *", "timeZone": "Europe/Berlin"},
+        {"trigger": {"date": {"at": "2026-11-20T00:00:00Z"}}},
+        {"trigger": {"anyOf": [every(90), {"cron": {"minute": "*/7"}}]}},
+        {"trigger": {"allOf": [{"cron": {"minute": "*/2"}}, {"cron": {"minute": "*/3", "second": 0}}]}},
+        {"trigger": {"cron": {"second": "*/20"}}, "exclude": [{"cron": {"minute": "0-29"}}]},
+    ]
+)
+hows = st.fixed_dictionaries(
+    {},
+    optional={
+        "suspend": st.booleans(),
+        "coalesce": st.sampled_from(["Latest", "Earliest", "All"]),
+        "concurrencyPolicy": st.sampled_from(["Forbid", "Allow", "Replace"]),
+        "startingDeadlineSeconds": st.sampled_from([10, 600]),
+        "ttlSecondsAfterFinished": st.just(60),
+        "maxRuns": st.integers(1, 3),
+    },
+)
+changes = st.fixed_dictionaries(
+    {"after": st.integers(0, 2000)},
+    optional={
+        "generation": st.integers(1, 3),
+        "request": st.sampled_from(["", "one", "two"]),
+        "jobs": st.booleans(),
+        "dispatch": st.booleans(),
+        "next_run": st.sampled_from([None, START + 60, START + 300]),
+        "hash": st.sampled_from(["", "other"]),
+        "summary": st.just("as it was"),
+    },
+)
+
+
+def both_ways(schedule, record, given_facts) -> tuple[Decision, Decision]:
+    short = deciding.decide(schedule, record, given_facts)
+    with patch.object(deciding, "_is_quiet", return_value=False):
+        return short, deciding.decide(schedule, record, given_facts)
+
+
+def altered(record, change):
+    names = {"next_run": "next_run", "hash": "schedule_hash", "summary": "summary"}
+    return replace(record, **{names[name]: value for name, value in change.items() if name in names})
+
+
+@given(whens, hows, st.booleans(), st.lists(changes, min_size=1, max_size=6))
+@settings(max_examples=150, deadline=None)
+def test_the_short_way_decides_what_the_whole_way_decides(when, how, of_jobs, looks):
+    target = {"jobTemplate": JOB} if of_jobs else {"task": {"name": "kalends.echo"}}
+    record, now = None, float(START)
+    for look in looks:
+        obj = resource(generation=look.get("generation", 1), **when, **how, **target)
+        if look.get("request"):
+            obj["metadata"]["annotations"] = {REQUEST_ANNOTATION: look["request"]}
+        schedule = schedule_of(obj)
+        now += look["after"]
+        if record is not None:
+            record = altered(record, look)
+        jobs = jobs_of(record) if look.get("jobs") and record is not None else ()
+        found = facts(now, outlives_us=of_jobs, jobs=jobs, dispatch=look.get("dispatch", True))
+        short, whole = both_ways(schedule, record, found)
+        assert short == whole
+        record = short.state
+
+
+@given(whens, st.booleans(), st.floats(0.0, 0.99))
+@settings(max_examples=50, deadline=None)
+def test_a_look_before_the_next_run_takes_the_short_way_and_changes_nothing(when, of_jobs, part):
+    target = {"jobTemplate": JOB} if of_jobs else {"task": {"name": "kalends.echo"}}
+    schedule = schedule_of(resource(**when, **target))
+    first = deciding.decide(schedule, None, facts(START + 0.5, outlives_us=of_jobs))
+    if first.state.next_run is None or schedule.jitter:
+        return
+    now = START + 0.5 + (first.state.next_run - START - 0.5) * part
+    short, whole = both_ways(schedule, first.state, facts(now, outlives_us=of_jobs))
+    assert short == whole == Decision(state=first.state, wake_at=first.state.next_run)

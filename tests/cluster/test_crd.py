@@ -203,6 +203,7 @@ def test_columns_say_how_it_stands(cluster: Cluster, resource: str) -> None:
         "ZONE": "Europe/Berlin",
         "TASK": "",
         "IMAGE": "registry/main:1",
+        "WAITING": "",
         "SKIPPED": "12",
         "SUCCEEDED": "13",
         "FAILED": "17",

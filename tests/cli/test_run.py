@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import signal
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -107,6 +108,19 @@ def test_containers_run_only_where_asked_for(kalends: Command, write: Write, tmp
     assert "default/job Succeeded" in allowed.stdout
     assert "well done" in allowed.stdout
     assert ran.read_text().startswith("job-")
+
+
+def test_a_damaged_row_keeps_no_other_manifest_from_running(kalends: Command, write: Write, tmp_path: Path) -> None:
+    store = tmp_path / "k.db"
+    file = write("a.yaml", damaged={}, sound={})
+    kalends("run", write("first/a.yaml", damaged={}), "--for", "0s", "--store", store)
+    db = sqlite3.connect(store, isolation_level=None)
+    db.execute("UPDATE scheduled_jobs SET created = 'yesterday'")
+    db.close()
+    result = kalends("run", file, "--store", store)
+    assert result.exit_code == 1
+    assert "the row of default/damaged is damaged: created must be an instant" in result.stderr
+    assert "default/sound Succeeded" in result.stdout
 
 
 @pytest.mark.slow

@@ -94,7 +94,7 @@ def test_a_namespace_that_is_missing_is_named_before_anything_is_made(releases: 
     missing = {"watchNamespaces": f"{{{releases.space('one')},nowhere}}"}
     told = releases.helm.refusal(*releases.command("install", "one", **missing))
     assert "watchNamespaces: there is no namespace nowhere; create it first" in told
-    assert releases.helm("list", "--all-namespaces", "--all", "--short").split() == []
+    assert releases.helm("list", "--all-namespaces", "--short").split() == []
 
 
 def test_an_upgrade_never_deletes_the_crd_that_is_not_kept(releases: Releases, api: Api, namespace: str) -> None:

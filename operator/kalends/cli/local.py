@@ -25,6 +25,7 @@ from kalends.clock import SystemClock
 from kalends.engine.ports import Executor
 from kalends.engine.schedule import JOBS_EXECUTOR
 from kalends.engine.scheduler import Scheduler
+from kalends.errors import JobStoreError
 from kalends.executors.commands import CommandsExecutor
 from kalends.executors.configured import check_default, default_settings, pools, target_check
 from kalends.settings import Settings
@@ -97,7 +98,8 @@ class _Local:
         if local_commands:
             executors[JOBS_EXECUTOR] = CommandsExecutor(LOCAL_COMMANDS, self._clock)
         check = target_check(registry, list(executors), jobs=None if local_commands else NO_COMMANDS)
-        reader = SnapshotReader(default_settings(settings), check)
+        cure = f"the record in {file} was edited or damaged; use another file with `--store`"
+        reader = SnapshotReader(default_settings(settings), check, cure)
         self._store = SqliteJobStore(file, reader, self._clock)
         self._screen = PlainLines() if lines else LiveTable()
         self._executors = executors
@@ -116,8 +118,7 @@ class _Local:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        for manifest in manifests:
-            scheduler.observe(self._store.apply(manifest.obj))
+        taken = [self._take(manifest, scheduler) for manifest in manifests]
         going = asyncio.create_task(scheduler.run(), name="scheduler")
         watching = asyncio.create_task(self._screen.run(scheduler), name="screen")
         idle = asyncio.create_task(_until_idle(scheduler), name="idle")
@@ -136,7 +137,16 @@ class _Local:
         for end in ends:
             if isinstance(end, Exception):
                 raise end
-        return all(problem is None for _, _, problem in scheduler.overview())
+        return all(taken) and all(problem is None for _, _, problem in scheduler.overview())
+
+    def _take(self, manifest: Manifest, scheduler: Scheduler) -> bool:
+        """Show a manifest to the scheduler, unless its row in the store is damaged; return whether it was shown."""
+        try:
+            scheduler.observe(self._store.apply(manifest.obj))
+        except JobStoreError as error:
+            click.echo(f"{manifest.label}: {error}", err=True)
+            return False
+        return True
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -61,6 +61,8 @@ def decode(raw: Json | None, *, created: int) -> State | None:
     Raises:
         InvalidStatus: No Kalends wrote this, or somebody edited it to nonsense.
     """
+    if raw is not None and not isinstance(raw, Mapping):
+        raise InvalidStatus(f"status must be an object, got {type(raw).__name__}")
     if not raw or not raw.get("armedTime"):
         if raw and (raw.get("counts") or raw.get("decidedUntilTime") or raw.get("lastScheduleTime")):
             raise InvalidStatus("status.armedTime must be set where status.counts or status.decidedUntilTime is")

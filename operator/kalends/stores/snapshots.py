@@ -20,12 +20,16 @@ from kalends.stores.kept import Kept
 from kalends.stores.record import decode
 from kalends.triggers import TriggerCache
 
+CURE = "remove what was edited, or the whole status, with `kubectl edit --subresource=status`"
+
 
 class SnapshotReader:
     """Reads objects. It never raises for what a user wrote: that becomes the snapshot's problem."""
 
-    def __init__(self, defaults: Defaults, check: Check) -> None:
+    def __init__(self, defaults: Defaults, check: Check, cure: str = CURE) -> None:
         self._defaults = defaults
+        self._cure = cure
+        """What a user does about a status that cannot be read."""
         self._check = check
         self.kept = Kept()
         self._triggers = TriggerCache()
@@ -36,7 +40,7 @@ class SnapshotReader:
         ref = Ref(meta.get("namespace") or "default", meta["name"], meta["uid"])
         created = parse_instant(meta["creationTimestamp"])
         schedule, problem = self._schedule(obj, created)
-        state, record_problem = _state(obj, created)
+        state, record_problem = self._state(obj, created)
         return Snapshot(
             ref=ref,
             version=meta["resourceVersion"],
@@ -78,14 +82,12 @@ class SnapshotReader:
             return None, Problem(Reason.INTERNAL_ERROR, text[:1024], summary_so_far)
         return schedule, None
 
-
-def _state(obj: Mapping[str, Any], created: int) -> tuple[State | None, Problem | None]:
-    try:
-        _refuse_unread_status(obj)
-        return decode(obj.get("status"), created=created), None
-    except InvalidStatus as error:
-        cure = "remove what was edited, or the whole status, with `kubectl edit --subresource=status`"
-        return None, Problem(Reason.INVALID_STATUS, f"{error}; {cure}"[:1024])
+    def _state(self, obj: Mapping[str, Any], created: int) -> tuple[State | None, Problem | None]:
+        try:
+            _refuse_unread_status(obj)
+            return decode(obj.get("status"), created=created), None
+        except InvalidStatus as error:
+            return None, Problem(Reason.INVALID_STATUS, f"{error}; {self._cure}"[:1024])
 
 
 def _refuse_unread_spec(obj: Mapping[str, Any]) -> None:

@@ -18,9 +18,14 @@ from kalends.engine.ports import Snapshot
 from kalends.engine.schedule import REQUEST_ANNOTATION
 from kalends.engine.state import Ref, State
 from kalends.errors import Conflict, Gone, InvalidSettings, Unavailable
-from kalends.model.instants import format_instant
+from kalends.model.instants import format_instant, parse_instant
 from kalends.stores.record import Json, encode
 from kalends.stores.snapshots import SnapshotReader
+
+APPLICATION_ID = int.from_bytes(b"KALD")
+"""By this a file is known as a job store of Kalends (``PRAGMA application_id``)."""
+VERSION = 1
+"""Of the table (``PRAGMA user_version``)."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS scheduled_jobs (
@@ -36,58 +41,104 @@ CREATE TABLE IF NOT EXISTS scheduled_jobs (
     PRIMARY KEY (namespace, name)
 ) STRICT
 """
+_INSERT = """
+INSERT INTO scheduled_jobs (namespace, name, uid, created, edited, generation, version, spec, status)
+VALUES (?, ?, ?, ?, ?, 1, 1, ?, x'7b7d')
+ON CONFLICT (namespace, name) DO UPDATE SET spec = excluded.spec, edited = excluded.edited,
+    generation = generation + 1, version = version + 1 WHERE spec != excluded.spec
+"""
+_SELECT = """
+SELECT uid, created, edited, generation, version, spec, status FROM scheduled_jobs WHERE namespace = ? AND name = ?
+"""
+_COUNTERS = range(1 << 62)
+"""Generations and versions of a sound row: far below what SQLite can store, as they grow by one."""
+_ERRORS = (sqlite3.Error, sqlite3.Warning, OverflowError, UnicodeError)
 
 
 class SqliteJobStore:
-    """Keeps specs and records in one table. Writes are on disk when they return."""
+    """Keeps specs and records in one table. Writes are on disk when they return.
+
+    Every error of SQLite is ``InvalidSettings`` when the file is opened, and ``Unavailable`` later on; its message has
+    the file, and the row where there is one. A row that was damaged makes only its own resource fail.
+    """
 
     def __init__(self, path: Path | str, reader: SnapshotReader, clock: Clock) -> None:
+        self._path = path
         self._reader = reader
         self._clock = clock
         self._annotations: dict[tuple[str, str], Json] = {}
         try:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=1.0)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            # One process owns the file: two schedulers would each run everything.
-            self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
-            self._db.execute(_SCHEMA)
-        except sqlite3.Error as error:
+        except _ERRORS as error:
+            raise InvalidSettings(f"{path} cannot be opened as a job store: {error}") from error
+        try:
+            self._prepare()
+        except _ERRORS as error:
+            self._db.close()
             raise InvalidSettings(
                 f"{path} must be a job store that no other `kalends run` has open: {error}"
             ) from error
+        except InvalidSettings:
+            self._db.close()
+            raise
+
+    def _prepare(self) -> None:
+        """Check whose file it is before anything in it is changed; then take it for this process alone.
+
+        Raises:
+            InvalidSettings: It belongs to another program, or to a newer Kalends.
+        """
+        application, version = self._pragma("application_id"), self._pragma("user_version")
+        tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        # The first version of Kalends did not mark its files.
+        is_own = application == APPLICATION_ID or (application == 0 and tables <= {"scheduled_jobs"})
+        if not is_own:
+            raise InvalidSettings(
+                f"{self._path} must be a job store of Kalends, but another program made this database"
+            )
+        if version > VERSION:
+            raise InvalidSettings(
+                f"{self._path} must be a job store of this Kalends (version {VERSION}), but a newer one made it "
+                f"(version {version}); use that, or another file"
+            )
+        # One process owns the file: two schedulers would each run everything.
+        self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute(_SCHEMA)
+        self._db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        self._db.execute(f"PRAGMA user_version={VERSION}")
+
+    def _pragma(self, name: str) -> int:
+        return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
 
     def apply(self, manifest: Json) -> Snapshot:
-        """Take in a manifest as ``kubectl apply`` would: new, changed or as it was; return the resource."""
+        """Take in a manifest as ``kubectl apply`` would: new, changed or as it was; return the resource.
+
+        Raises:
+            Unavailable: Its row cannot be written or read.
+        """
         meta = manifest["metadata"]
         namespace, name = meta.get("namespace") or "default", meta["name"]
         # They are read from the file each time; requests that were answered are on record.
         self._annotations[namespace, name] = meta.get("annotations") or {}
         spec = orjson.dumps(manifest.get("spec"), option=orjson.OPT_SORT_KEYS)
         now = format_instant(int(self._clock.now()))
-        self._db.execute(
-            "INSERT INTO scheduled_jobs VALUES (?, ?, ?, ?, ?, 1, 1, ?, x'7b7d') "
-            "ON CONFLICT (namespace, name) DO UPDATE SET spec = excluded.spec, edited = excluded.edited, "
-            "generation = generation + 1, version = version + 1 WHERE spec != excluded.spec",
-            (namespace, name, str(uuid.uuid4()), now, now, spec),
-        )
+        self._execute("written", namespace, name, _INSERT, (namespace, name, str(uuid.uuid4()), now, now, spec))
         return self._reader.read(self._object(namespace, name))
 
     async def write(self, ref: Ref, version: str, before: State | None, after: State) -> str:
         """Record a state."""
         del before
-        try:
-            cursor = self._db.execute(
-                "UPDATE scheduled_jobs SET status = ?, version = version + 1 "
-                "WHERE namespace = ? AND name = ? AND uid = ? AND version = ?",
-                (orjson.dumps(encode(after)), ref.namespace, ref.name, ref.uid, int(version)),
-            )
-        except sqlite3.Error as error:
-            raise Unavailable(f"the job store cannot be written: {error}") from error
-        if cursor.rowcount != 1:
+        statement = (
+            "UPDATE scheduled_jobs SET status = ?, version = version + 1 "
+            "WHERE namespace = ? AND name = ? AND uid = ? AND version = ?"
+        )
+        values = (orjson.dumps(encode(after)), ref.namespace, ref.name, ref.uid, int(version))
+        if self._execute("written", ref.namespace, ref.name, statement, values).rowcount != 1:
             raise self._conflict(ref, version)
         return str(int(version) + 1)
 
@@ -97,15 +148,18 @@ class SqliteJobStore:
 
     async def delete(self, ref: Ref, version: str) -> None:
         """Delete the resource itself; the manifest makes a new one when it is next applied."""
-        try:
-            cursor = self._db.execute(
-                "DELETE FROM scheduled_jobs WHERE namespace = ? AND name = ? AND uid = ? AND version = ?",
-                (ref.namespace, ref.name, ref.uid, int(version)),
-            )
-        except sqlite3.Error as error:
-            raise Unavailable(f"the job store cannot be written: {error}") from error
-        if cursor.rowcount != 1:
+        statement = "DELETE FROM scheduled_jobs WHERE namespace = ? AND name = ? AND uid = ? AND version = ?"
+        values = (ref.namespace, ref.name, ref.uid, int(version))
+        if self._execute("written", ref.namespace, ref.name, statement, values).rowcount != 1:
             raise self._conflict(ref, version)
+
+    def _execute(
+        self, done: str, namespace: str, name: str, statement: str, values: tuple[object, ...]
+    ) -> sqlite3.Cursor:
+        try:
+            return self._db.execute(statement, values)
+        except _ERRORS as error:
+            raise Unavailable(f"{self._path}: the row of {namespace}/{name} cannot be {done}: {error}") from error
 
     def _conflict(self, ref: Ref, version: str) -> Conflict:
         obj = self._find(ref)
@@ -118,17 +172,18 @@ class SqliteJobStore:
         return obj
 
     def _object(self, namespace: str, name: str) -> Json:
+        cursor = self._execute("read", namespace, name, _SELECT, (namespace, name))
         try:
-            row: tuple[Any, ...] | None = self._db.execute(
-                "SELECT uid, created, edited, generation, version, spec, status FROM scheduled_jobs "
-                "WHERE namespace = ? AND name = ?",
-                (namespace, name),
-            ).fetchone()
-        except sqlite3.Error as error:
-            raise Unavailable(f"the job store cannot be read: {error}") from error
+            row: tuple[Any, ...] | None = cursor.fetchone()
+        except _ERRORS as error:
+            raise Unavailable(f"{self._path}: the row of {namespace}/{name} cannot be read: {error}") from error
         if row is None:
             raise Gone(f"{namespace}/{name} is not there")
         uid, created, edited, generation, version, spec, status = row
+        for column, value in (("created", created), ("edited", edited)):
+            self._check(namespace, name, column, value, _is_instant(value), "an instant by RFC 3339")
+        for column, value in (("generation", generation), ("version", version)):
+            self._check(namespace, name, column, value, value in _COUNTERS, "a count of changes")
         return {
             "apiVersion": "kalends.dev/v1alpha1",
             "kind": "ScheduledJob",
@@ -146,6 +201,29 @@ class SqliteJobStore:
                     {"time": edited, "fieldsV1": {"f:metadata": {"f:annotations": {f"f:{REQUEST_ANNOTATION}": {}}}}},
                 ],
             },
-            "spec": orjson.loads(spec),
-            "status": orjson.loads(status),
+            "spec": _json(spec),
+            "status": _json(status),
         }
+
+    def _check(self, namespace: str, name: str, column: str, value: object, holds: bool, accepted: str) -> None:  # noqa: FBT001 - the parts of one message
+        if not holds:
+            raise Unavailable(
+                f"{self._path}: the row of {namespace}/{name} is damaged: {column} must be {accepted}, got {value!r}; "
+                "delete the row, or use another file"
+            )
+
+
+def _is_instant(text: str) -> bool:
+    try:
+        parse_instant(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _json(text: Any) -> Any:
+    """Return the value; of text that is none, the text itself, which is then refused as no object."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text.decode(errors="replace")[:100] if isinstance(text, bytes) else str(text)[:100]

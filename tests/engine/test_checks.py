@@ -100,6 +100,22 @@ async def test_an_end_is_recorded_and_jobs_are_deleted_while_an_edit_cannot_be_c
         assert world.counts(key)["started"] == 4
 
 
+async def test_nothing_of_an_edit_is_on_record_before_it_is_checked():
+    world = World()
+    key = world.apply(resource(trigger=every(MINUTE), jobTemplate=JOB))
+    async with world.running():
+        await asyncio.sleep(10)
+        before = world.store.status(key)
+        world.cluster.check_is_down = True
+        world.apply(resource(trigger=every(20), jobTemplate=JOB, generation=2))
+        await asyncio.sleep(2 * MINUTE)
+        assert world.store.status(key) == before
+        world.cluster.check_is_down = False
+        await asyncio.sleep(10)
+        assert world.store.status(key)["scheduleHash"] != before["scheduleHash"]
+        assert world.store.status(key)["observedGeneration"] == 2
+
+
 async def test_what_could_not_be_checked_is_checked_by_the_next_operator():
     world = World()
     key = world.apply(resource(trigger=every(MINUTE), jobTemplate=JOB))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from kalends.engine.admission import admission_until, give_up_unadmitted, with_waiting
@@ -16,7 +15,7 @@ from kalends.engine.facts import Decision, Facts
 from kalends.engine.holders import OTHER_OPERATOR
 from kalends.engine.odd_jobs import with_odd_jobs
 from kalends.engine.planning import plan
-from kalends.engine.ports import Notice, Problem
+from kalends.engine.ports import Problem
 from kalends.engine.queueing import A_MOMENT, drop_outdated, gives_up_at
 from kalends.engine.restoring import first_record, held, waits_for_status, with_past
 from kalends.engine.schedule import Schedule
@@ -49,6 +48,8 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
         record = replace(record_of_jobs(schedule, facts), schedule_hash=schedule.hash, handled_requests=handled)
     if record is not None and _is_quiet(schedule, record, facts):
         return Decision(state=record, wake_at=record.next_run)
+    if record is not None and not facts.checked:
+        return _decide_unchecked(schedule, record, facts)
     every_job, facts = facts.jobs, replace(facts, jobs=open_jobs(record, facts.jobs))
     state = first_record(schedule, facts) if record is None else with_past(schedule, record)
     unwanted, claims = claims_to_start(schedule, state, facts)
@@ -76,14 +77,9 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
     starts_before = tuple(draft.starts) if facts.outlives_us else ()
     # What is recorded now is recorded once these have started.
     refused = "" if starts_claimed or starts_before else lasting_refusal(schedule, state, facts.trouble)
-    if record is not None and not facts.checked:
-        # What the conditions say of this generation is not known yet; without them it is checked after a restart, too.
-        state = replace(state, observed_generation=record.observed_generation)
-        turned: Sequence[Notice] = ()
-    else:
-        state, turned = with_conditions(schedule, state, facts.now, refused, draft.searched)
+    state, turned = with_conditions(schedule, state, facts.now, refused, draft.searched)
     state, odd = with_odd_jobs(schedule, state, facts)
-    removed_at = _removed_at(schedule, state) if facts.checked else None
+    removed_at = _removed_at(schedule, state)
     return Decision(
         state=state,
         starts_claimed=starts_claimed,
@@ -101,6 +97,22 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
             or (any(_waits_to_try_again(run, facts) for run in state.active) and draft.has_room_to_try_again())
         ),
         searching=facts.dispatch and draft.searched is not None and draft.searched < int(facts.now),
+    )
+
+
+def _decide_unchecked(schedule: Schedule, record: State, facts: Facts) -> Decision:
+    """Return the record of a resource whose last edit could not be checked yet: runs end, and Jobs are deleted.
+
+    Nothing of the edit is on record before that, so that the next operator checks it, too.
+    """
+    state, ended = settle_ended(schedule.ref, with_jobs_of_record(record, facts), facts, schedule.retry)
+    return Decision(
+        state=state,
+        cancels=tuple(run for run in state.active if _is_to_be_asked(run, facts)),
+        looks=jobs_to_read(record, state, facts),
+        deletes=beyond_limits(schedule, state, facts.jobs),
+        notices=tuple(ended),
+        wake_at=facts.starts_at,
     )
 
 

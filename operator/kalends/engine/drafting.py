@@ -62,16 +62,16 @@ class Draft:
     @property
     def starts_are_put_off(self) -> bool:
         """Whether a start was refused a moment ago, and it is not yet time to try again."""
-        return self.facts.starts_at is not None or not self.facts.checked
+        return self.facts.starts_at is not None
 
     @property
     def decides_nothing_new(self) -> bool:
         """Whether fire times are left undecided: a Job may exist whose creation got no answer.
 
-        What was decided now could contradict it once it is seen. A spec that was not checked decides nothing either.
+        What was decided now could contradict it once it is seen.
         """
         trouble = self.facts.trouble
-        return not self.facts.checked or (self.starts_are_put_off and trouble is not None and not trouble.certain)
+        return self.starts_are_put_off and trouble is not None and not trouble.certain
 
     def is_put_off(self, fire_time: Instant) -> bool:
         """Return whether no start is tried for a fire time now. Those after the ones that were refused are tried."""

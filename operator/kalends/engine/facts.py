@@ -47,8 +47,8 @@ class Facts:
     trouble: StartTrouble | None = None
     """Why starts were refused lately, for a reason that may pass by itself."""
     checked: bool = True
-    """Whether the executor has been asked if runs of this generation can start. Until then nothing is decided about
-    fire times, and the conditions stay as they are."""
+    """Whether the executor has been asked if runs of this generation can start. Until then runs end, and nothing
+    else is decided."""
     starts_at: float | None = None
     """Before this instant no start is tried; None: now is the time to try."""
     dispatch: bool = True

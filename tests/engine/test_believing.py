@@ -185,6 +185,35 @@ def test_a_request_at_the_end_of_time_is_no_request():
     assert "was not asked for" in decision.state.conditions[IGNORED].message
 
 
+def test_a_job_whose_name_is_not_the_digest_of_its_token_is_no_request_and_starts_nothing():
+    schedule = of_jobs()
+    forged = JobView("nightly-m-abcdefgh", START + 1, START + 1, request="m-abcdefgh")
+    decision = decided_on(schedule, armed(schedule), START + 2, forged)
+    assert (decision.state.last_requested, decision.state.counts) == (None, Counts())
+    assert decision.starts_before == ()
+    assert "nightly-m-abcdefgh was not asked for" in decision.state.conditions[IGNORED].message
+
+
+def test_beside_a_job_whose_token_was_removed_a_request_is_counted_once():
+    schedule = replace(of_jobs(), request="now")
+    stripped = JobView("nightly-m-abcdefgh", START + 1, START + 1, request="m-abcdefgh")
+    real = job(START + 2, START + 2, request="now")
+    decision = decided_on(schedule, armed(schedule), START + 3, stripped, real)
+    assert decision.state.counts == Counts(requested=1, started=1, active=1)
+    assert [run.name for run in decision.state.active] == [real.name]
+
+
+def test_a_run_on_record_whose_job_lost_its_token_is_neither_ignored_nor_run_again():
+    schedule = of_jobs()
+    run = ActiveRun("nightly-m-abcdefgh", START + 1, START + 1, "jobs", request="now")
+    counts = Counts(requested=1, started=1, active=1)
+    state = armed(schedule, last_requested=START + 1, active=(run,), counts=counts)
+    stripped = JobView("nightly-m-abcdefgh", START + 2, START + 2, request="m-abcdefgh")
+    decision = decided_on(schedule, state, START + 3, stripped)
+    assert decision.state.counts == counts
+    assert IGNORED not in decision.state.conditions
+
+
 def test_a_request_after_one_that_lies_ahead_of_the_clock_is_adopted():
     schedule = of_jobs()
     ahead = START + 86_400

@@ -162,15 +162,17 @@ def requests_already_started(draft: Draft) -> list[Candidate]:
 
     The instants of requests are made to grow, whatever the clock does: so a Job with a later one than is on record was
     created and not recorded, also where another token has been set since. The instant is an annotation, which can be
-    edited: none counts that is later than both the Job's creation and the record explain.
+    edited: none counts that is later than both the Job's creation and the record explain. The token is an annotation,
+    too: none counts whose digest is not in the Job's name, as a second Job would be created for it.
     """
     since = draft.state.last_requested or 0
-    jobs = [
-        job
+    found = [
+        (job.name, Candidate(job.fire_time, job.request, adopted=True))
         for job in (draft.facts.jobs or () if draft.adopts else ())
         if job.request
         and job.attempt == 1
         and since < job.fire_time
         and not is_premature(job.fire_time, max(job.created, since))
     ]
-    return [Candidate(job.fire_time, job.request, adopted=True) for job in sorted(jobs, key=lambda one: one.fire_time)]
+    confirmed = [candidate for name, candidate in found if draft.name(candidate) == name]
+    return sorted(confirmed, key=lambda one: one.fire_time)

@@ -59,8 +59,8 @@ def disbelieved(schedule: Schedule, state: State, facts: Facts) -> str:
     """
     if not facts.dispatch or not facts.jobs:
         return ""
-    active = {run.name for run in state.active}
-    found = [(job, _why(schedule, state, job, facts)) for job in facts.jobs if job.name not in active]
+    known = {run.name for run in state.active} | {run.name for run in state.history}
+    found = [(job, _why(schedule, state, job, facts)) for job in facts.jobs if job.name not in known]
     told = sorted((f"{job.name} {why}" for job, why in found if why), reverse=True)
     more = f"; and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
     return "; ".join(told[:MOST_NAMED]) + more

@@ -98,9 +98,9 @@ def test_hostile_manifests_harm_themselves_alone(installed: Cluster, namespace: 
 
         print(
             f"{len(answers)} hostile manifests in {stored - begun:.0f} s; late by at most {calm:.2f} s before, "
-            f"{late_meanwhile:.2f} s while they were stored, {late:.2f} s among them, {late_again:.2f} s after a restart; "
-            f"the loop by {lag.worst:.2f} s and {lag_again.worst:.2f} s; MiB: {before:.0f} before, {memory:.0f} (peak {peak:.0f}) among them, "
-            f"{memory_again:.0f} (peak {peak_again:.0f}) after a restart"
+            f"{late_meanwhile:.2f} s while they were stored, {late:.2f} s among them, {late_again:.2f} s after a "
+            f"restart; the loop by {lag.worst:.2f} s and {lag_again.worst:.2f} s; MiB: {before:.0f} before, "
+            f"{memory:.0f} (peak {peak:.0f}) among them, {memory_again:.0f} (peak {peak_again:.0f}) after a restart"
         )
         states = conditions(installed, namespace)
         refused = {name: reason for name, reason in states.items() if name.startswith(("deep", "large"))}

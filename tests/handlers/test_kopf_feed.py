@@ -68,6 +68,8 @@ async def test_a_small_object_is_shown_whole(api: FakeApi) -> None:
 async def test_a_watch_that_is_begun_again_leaves_nothing_behind(api: FakeApi) -> None:
     for number in range(20):
         create(api, f"object-{number}", schedule="@daily")
+    gc.collect()
+    before = sum(isinstance(found, ResourceMemory) for found in gc.get_objects())
     async with fed(api) as (_, shown, _served):
         await shown.until(*(f"object-{number}" for number in range(20)))
         for restart in range(1, 6):
@@ -76,7 +78,8 @@ async def test_a_watch_that_is_begun_again_leaves_nothing_behind(api: FakeApi) -
             async with asyncio.timeout(30):
                 while shown.repairs < restart:
                     await asyncio.sleep(0.02)
-        remembered = sum(isinstance(found, ResourceMemory) for found in gc.get_objects())
+        gc.collect()
+        remembered = sum(isinstance(found, ResourceMemory) for found in gc.get_objects()) - before
     assert remembered <= 2 * 20, "kopf's memories of each object, once for every restart"
 
 

@@ -61,7 +61,7 @@ class Shown:
         self.repairs += 1
 
     async def until(self, *names: str) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not set(names) <= set(self.objects):
                 await asyncio.sleep(0.02)
 

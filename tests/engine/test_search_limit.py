@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from doubles import START, every, reader, resource, schedule_of
+from doubles import JOB, START, every, reader, resource, schedule_of
 from engine.world import World, facts
 from kalends.engine.deciding import SEARCH_PAUSE, decide
 from kalends.engine.state import Counts
 from kalends.model.reasons import Reason
 from kalends.triggers.budget import Budget
 from triggers.building import shown
-from triggers.hostile import ALL_EXCLUDED, APART, EACH_SECOND_BUT, EVENS, ODDS, Work, common
+from triggers.hostile import ALL_EXCLUDED, APART, EACH_SECOND_BUT, EVENS, MOST_ASKED, ODDS, Work, common
 
 DAY = 86_400
 
@@ -200,3 +200,26 @@ async def test_resources_that_are_due_come_before_those_that_may_search():
     assert looked_at[0] == "default/good"
     assert len({key for key in looked_at if "hostile" in key}) == 30
     assert [run.fire_time - START for run in world.pool.started][:3] == [1, 2, 3]
+
+
+def test_many_sparse_runs_after_years_are_listed_over_several_looks():
+    midday = {"cron": {"hour": 12, "minute": 0, "second": 1}}
+    trigger = {"allOf": [{"anyOf": [midday, *EVENS[1:]]}, {"anyOf": [midday, *ODDS[8:]]}]}
+    spec = {"trigger": trigger, "coalesce": "All", "concurrencyPolicy": "Allow", "maxCatchUpRuns": 300}
+    schedule = schedule_of(resource(jobTemplate=JOB, **spec))
+    state, now, looks = None, START + 450.5 * DAY, 0
+    work = Work()
+    with work.counted():
+        while True:
+            before = work.units
+            decision = decide(schedule, state, facts(now, outlives_us=True, jobs=()))
+            assert work.units - before < 6 * MOST_ASKED
+            state, looks = decision.state, looks + 1
+            if not decision.searching:
+                break
+            assert state.counts == Counts()
+            now = decision.wake_at
+    assert looks > 10
+    first = decision.starts_before[0].fire_time
+    assert [run.fire_time for run in decision.starts_before] == [first + DAY * n for n in range(300)]
+    assert state.counts.due == state.counts.started + state.counts.coalesced == 451

@@ -9,6 +9,7 @@ a question allows: until the count is complete, nothing that is due is decided.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from kalends.engine.schedule import Schedule
 from kalends.engine.state import ActiveRun, Instant
 from kalends.model import Coalesce
 from kalends.triggers import NotFound, PartialTally, Tally, Trigger
+from kalends.triggers.budget import BLOCK_BITS
 from kalends.triggers.jitter import delay_of
 
 
@@ -217,39 +219,40 @@ def _latest(trigger: Trigger, after: Instant, until: Instant, at_most: int) -> t
     """
     low, high, behind, within, width = until, until, 0, 0, 1
     while low > after and behind < at_most:
-        low, high = max(after, until - width), low
+        low, high = max(after, _between_blocks(until - width, width)), low
         within = counted(trigger, low, high).count
         behind += within
         width *= 2
     # The last step may have gone too far back: ``missing`` are wanted of those up to ``high``.
     missing = at_most - (behind - within) if behind > at_most else 0
     while missing and high - low > 1:
-        middle = (low + high) // 2
+        middle = max(_between_blocks((low + high) // 2, (high - low) // 2), low + 1)
         upper = counted(trigger, middle, high).count
         if upper >= missing:
             low = middle
         else:
             high, missing = middle, missing - upper
-    return _listed(trigger, low, min(behind, at_most))
+    listed = trigger.several_after(low, min(behind, at_most))
+    if isinstance(listed, NotFound):
+        raise SearchUnfinishedError(listed.until)
+    return listed
 
 
-def _listed(trigger: Trigger, after: Instant, number: int) -> tuple[Instant, ...]:
-    """Return the first fire times later than ``after``, of which there are as many as are asked for."""
-    found: list[Instant] = []
-    while len(found) < number:
-        following = trigger.next_after(after)
-        if isinstance(following, NotFound):
-            raise SearchUnfinishedError(following.until)
-        if following is None:
-            break
-        found.append(following)
-        after = following
-    return tuple(found)
+def _between_blocks(instant: Instant, width: int) -> Instant:
+    """Return an instant near by between two of the blocks by which counts are kept, for stretches that are longer."""
+    return instant if width >> BLOCK_BITS == 0 else (instant >> BLOCK_BITS << BLOCK_BITS) - 1
 
 
 def _last_but(trigger: Trigger, tally: Tally, after: Instant, taken: set[Instant]) -> Instant | None:
-    """Return the last fire time of a tally that is not among ``taken`` (a handful at the end of it, as a rule)."""
+    """Return the last fire time of a tally that is not among ``taken`` (most of them at the end of it, as a rule)."""
     last = tally.last
-    while last is not None and last in taken:
-        last = counted(trigger, after, last - 1).last
-    return last
+    if last is None or last not in taken:
+        return last
+    ends = sorted(fire_time for fire_time in taken if after < fire_time <= last)
+
+    def are_all(place: int) -> bool:
+        return counted(trigger, ends[place] - 1, last).count == len(ends) - place
+
+    # Bisection finds the first from which on every fire time is taken: the wanted one is right before it.
+    first = bisect_left(range(len(ends)), True, key=are_all)  # noqa: FBT003 - what is looked for
+    return counted(trigger, after, ends[first] - 1).last

@@ -20,6 +20,7 @@ class BoundedTrigger(Combination):
     end: Instant | None = None
 
     @property
+    @override
     def leaves(self) -> int:
         """As many as the rule has."""
         return self.rule.leaves

@@ -11,6 +11,9 @@ MOST_WORK = 16_384
 """Units that one question may spend: 2,048 days of one leaf, drawn."""
 MOST_WORK_OF_BUILDING = 4_096
 """Units that the searches of building a trigger may spend: those that show that it fires at all."""
+BLOCK_BITS = 20
+"""Counts are kept by blocks of 2**20 seconds, twelve days: to count whole blocks again costs nothing. One block costs a
+quarter of a budget at most, so each question gets on."""
 QUESTION = 2
 """What asking a leaf for its next fire time costs."""
 DRAWING = 8

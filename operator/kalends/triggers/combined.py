@@ -33,6 +33,7 @@ class AnyOf(Combination):
     zone: Zone
 
     @property
+    @override
     def leaves(self) -> int:
         """The leaves of all members."""
         return sum(member.leaves for member in self.members)
@@ -84,6 +85,7 @@ class AllOf(Combination):
     lead: Lead | None = None
 
     @property
+    @override
     def leaves(self) -> int:
         """The leaves of all members."""
         return sum(member.leaves for member in self.members)

@@ -40,6 +40,7 @@ class ExcludedTrigger(Combination):
     clocks: tuple[WallTrigger, ...]
 
     @property
+    @override
     def leaves(self) -> int:
         """Those of the rule, and each clock."""
         return self.rule.leaves + len(self.clocks)

@@ -56,6 +56,10 @@ class Trigger(Protocol):
         """Count the fire times with ``after`` < fire time <= ``until``, without listing them."""
         ...
 
+    def several_after(self, instant: Instant, number: int) -> tuple[Instant, ...] | NotFound:
+        """Return the first ``number`` fire times strictly later than ``instant``; fewer if there are no more."""
+        ...
+
     def fires_at(self, instant: Instant) -> bool:
         """Return whether ``instant`` is a fire time."""
         ...

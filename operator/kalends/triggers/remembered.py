@@ -9,14 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from kalends.triggers.budget import Budget
+from kalends.triggers.budget import BLOCK_BITS, Budget
 from kalends.triggers.ports import NOTHING, Instant, NotFound, PartialTally, Rule, Tally, Trigger
+from kalends.triggers.rules import list_on
 from kalends.triggers.zones import FOREVER, LAST_INSTANT
 
 _MOST_STRETCHES = 4
 """How many answers of ``next_after`` are kept: a decision asks for what is due, for what follows, and for jitter."""
-_BLOCK_BITS = 20
-"""Counts are kept by blocks of twelve days. One block costs a quarter of a budget at most, so each question gets on."""
 _MOST_BLOCKS = 4_096  # 136 years
 
 _Answer: TypeAlias = Instant | NotFound | None
@@ -31,6 +30,15 @@ class _Stretch:
     answer: _Answer
 
 
+@dataclass(slots=True)
+class _Listing:
+    """All fire times with ``after`` < fire time <= ``until``, of a list that is not complete yet."""
+
+    after: Instant
+    until: Instant
+    found: list[Instant]
+
+
 @dataclass(frozen=True, slots=True)
 class RememberedTrigger:
     """The fire times of ``rule``, whose answers are remembered.
@@ -42,6 +50,7 @@ class RememberedTrigger:
     rule: Rule
     _stretches: list[_Stretch] = field(default_factory=list, compare=False, repr=False)
     _blocks: dict[int, Tally] = field(default_factory=dict, compare=False, repr=False)
+    _listings: list[_Listing] = field(default_factory=list, compare=False, repr=False)
 
     def next_after(self, instant: Instant) -> Instant | NotFound | None:
         """Return the earliest fire time strictly later than ``instant``; None if it is certain that there is none."""
@@ -65,8 +74,8 @@ class RememberedTrigger:
         # What was searched and holds no fire time need not be counted.
         after = max(after, *(known.until for known in self._stretches if known.after <= after <= known.until), after)
         while after < until:
-            number = (after + 1) >> _BLOCK_BITS
-            begin, end = number << _BLOCK_BITS, (number + 1) << _BLOCK_BITS
+            number = (after + 1) >> BLOCK_BITS
+            begin, end = number << BLOCK_BITS, (number + 1) << BLOCK_BITS
             is_whole = after + 1 == begin and end - 1 <= until
             stop = min(end - 1, until)
             known = self._blocks.get(number) if is_whole else None
@@ -80,6 +89,18 @@ class RememberedTrigger:
             total = _joined(total, counted)
             after = stop
         return total
+
+    def several_after(self, instant: Instant, number: int) -> tuple[Instant, ...] | NotFound:
+        """Return the first ``number`` fire times strictly later than ``instant``, going on where it ended."""
+        listing = self._listings.pop() if self._listings else None
+        if listing is None or not listing.after <= instant <= listing.until:
+            listing = _Listing(instant, instant, [])
+        found = [fire_time for fire_time in listing.found if fire_time > instant]
+        until = list_on(self.rule, listing.until, number, found)
+        if until is None:
+            return tuple(found[:number])
+        self._listings.append(_Listing(instant, until, found))
+        return NotFound(until)
 
     def fires_at(self, instant: Instant) -> bool:
         """Return whether ``instant`` is a fire time."""

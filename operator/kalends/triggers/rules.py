@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from kalends.triggers.budget import QUESTION, Budget
-from kalends.triggers.ports import Instant, NotFound, PartialTally, Tally
+from kalends.triggers.ports import Instant, NotFound, PartialTally, Rule, Tally
 from kalends.triggers.zones import LAST_INSTANT
 
 
@@ -31,6 +31,14 @@ class Leaf(ABC):
     @abstractmethod
     def tally(self, after: Instant, until: Instant) -> Tally:
         """Count the fire times with ``after`` < fire time <= ``until``, without listing them."""
+
+    def several_after(self, instant: Instant, number: int) -> tuple[Instant, ...]:
+        """Return the first ``number`` fire times strictly later than ``instant``; fewer if there are no more."""
+        found: list[Instant] = []
+        while len(found) < number and (following := self.next_after(instant)) is not None:
+            found.append(following)
+            instant = following
+        return tuple(found)
 
     def fires_at(self, instant: Instant) -> bool:
         """Return whether ``instant`` is a fire time."""
@@ -58,6 +66,11 @@ class Combination(ABC):
         """Most have to search."""
         return False
 
+    @property
+    @abstractmethod
+    def leaves(self) -> int:
+        """How many rules that are not made of others it consists of."""
+
     @abstractmethod
     def seek(self, instant: Instant, until: Instant, budget: Budget) -> Instant | NotFound | None:
         """Return the earliest fire time with ``instant`` < fire time <= ``until``; None if there is certainly none."""
@@ -78,6 +91,30 @@ class Combination(ABC):
         """Count the fire times with ``after`` < fire time <= ``until``."""
         return self.count(after, until, Budget())
 
+    def several_after(self, instant: Instant, number: int) -> tuple[Instant, ...] | NotFound:
+        """Return the first ``number`` fire times strictly later than ``instant``, all within one budget."""
+        found: list[Instant] = []
+        at = list_on(self, instant, number, found)
+        return NotFound(at) if at is not None else tuple(found)
+
     def fires_at(self, instant: Instant) -> bool:
         """Return whether ``instant`` is a fire time: a pattern of one second says so without a search."""
         return bool(self.pattern(instant, instant + 1))
+
+
+def list_on(rule: Rule, instant: Instant, number: int, found: list[Instant]) -> Instant | None:
+    """Add fire times later than ``instant`` to ``found`` until it has ``number``, all within one budget.
+
+    Returns:
+        None where that is done, or there certainly are no more; else the instant up to which all are found.
+    """
+    budget = Budget()
+    while len(found) < number:
+        following = rule.seek(instant, LAST_INSTANT, budget)
+        if isinstance(following, NotFound):
+            return following.until
+        if following is None:
+            break
+        found.append(following)
+        instant = following
+    return None

@@ -9,6 +9,7 @@ task, as what a module opens when it is imported must not be shared by all worke
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import os
 import selectors
@@ -66,6 +67,9 @@ def _fork(
     request, descriptors, _, _ = socket.recv_fds(control, len(REQUEST), 1)
     if not request:
         raise EOFError
+    if not descriptors:  # the server has no descriptor left to receive it with
+        control.sendall(REPLY.pack(FAILED, 0, errno.EMFILE))
+        return
     (descriptor,) = descriptors
     try:
         pid = os.fork()
@@ -103,12 +107,17 @@ def _report_ended(control: socket.socket, workers: set[int]) -> None:
 
 def _next_ended(workers: set[int]) -> tuple[int, int] | None:
     with contextlib.suppress(ChildProcessError):
+        which = -1
         if hasattr(os, "waitid"):
             # The number of a process is taken until it is reaped: only its own group can have it as a name.
             found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            if found is not None and found.si_pid in workers:
-                _end_group(found.si_pid)
-        pid, status = os.waitpid(-1, os.WNOHANG)
+            if found is None:
+                return None
+            which = found.si_pid
+            if which in workers:
+                _end_group(which)
+        # Reaping any other child here would leave alive what that child had started.
+        pid, status = os.waitpid(which, os.WNOHANG)
         if pid:
             return pid, os.waitstatus_to_exitcode(status)
     return None

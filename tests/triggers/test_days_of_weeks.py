@@ -149,7 +149,7 @@ def test_they_never_agree_with_days_of_the_week_that_they_lack() -> None:
         (
             {"weeks": 1, "daysOfWeek": ["mon", "tue", "wed", "thu", "fri"]},
             "at 00:00 every week from Monday to Friday, counted from the week of 2024-01-01, from 2024-01-03 on, UTC",
-            "every 1 week on mon,tue,wed,thu,fri at 00:00",
+            "every 1 week on mon,tue,wed,thu,fri at …",  # a column has 40 characters
         ),
     ],
 )

@@ -71,9 +71,7 @@ def _armed(it: Writing) -> Iterator[str]:
             yield f"a resource seen for the first time counts from {new - it.life.created:+d} s of its creation"
         return
     seen, told = it.before.get("observedGeneration", 0), it.after.get("observedGeneration", 0)
-    # A generation that could not be checked yet is decided on, and is not on record as observed.
-    newest = told if told > seen else max(it.life.versions, default=told)
-    edits = [one for generation, one in sorted(it.life.versions.items()) if seen < generation <= newest]
+    edits = [one for generation, one in sorted(it.life.versions.items()) if seen < generation <= told]
     known = it.life.versions.get(seen)
     if new != old and not edits:
         yield f"armedTime moved from {it.before['armedTime']} to {it.after['armedTime']} without an edit"

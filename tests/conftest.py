@@ -7,7 +7,9 @@ In CI it tries the same examples each time: what it finds anew belongs to whoeve
 
 import os
 import zoneinfo
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from kalends.triggers import database
@@ -22,4 +24,13 @@ settings.load_profile("kalends")
 
 if database().packaged:
     zoneinfo.reset_tzpath(to=())
+    zoneinfo.ZoneInfo.clear_cache()
+
+
+@pytest.fixture
+def tzpath_restored() -> Iterator[None]:
+    """Restores the folders that ``zoneinfo`` reads after a test that sets others."""
+    folders = zoneinfo.TZPATH
+    yield
+    zoneinfo.reset_tzpath(to=folders)
     zoneinfo.ZoneInfo.clear_cache()

@@ -20,7 +20,7 @@ SUMMER = at("2024-07-01")
 
 
 @pytest.fixture
-def system(tmp_path: Path) -> Iterator[Lay]:
+def system(tmp_path: Path, tzpath_restored: None) -> Iterator[Lay]:
     """Makes a system's database of a version, in which the clocks of Vancouver are those of Kathmandu."""
 
     def forget() -> None:
@@ -42,8 +42,6 @@ def system(tmp_path: Path) -> Iterator[Lay]:
         return tmp_path
 
     yield lay
-    zoneinfo.reset_tzpath()
-    zoneinfo.ZoneInfo.clear_cache()
     forget()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -98,13 +97,9 @@ def test_the_version_of_the_database_is_known() -> None:
 
 
 @pytest.fixture
-def database_of_the_system() -> Iterator[None]:
+def database_of_the_system(tzpath_restored: None) -> None:
     """The files of the system list each change until 2037; those of the package do not."""
-    followed = zoneinfo.TZPATH
     zoneinfo.reset_tzpath()
-    zoneinfo.ZoneInfo.clear_cache()
-    yield
-    zoneinfo.reset_tzpath(to=followed)
     zoneinfo.ZoneInfo.clear_cache()
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from cluster.controlplane import Cluster
 from kalends.model import ScheduledJob, Status, check_manifest
-from kalends.model.status import QueuedRun
+from kalends.model.v1alpha1.status import QueuedRun
 from model.manifests import GOOD, JOB, TASK, Json, manifest
 from model.refusals import BROKEN_RULES, UNKNOWN_FIELDS, WRONG_FORMS, WRONG_VALUES, mixed
 from model.test_checking import CRONJOB

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from kalends.model.crd.comparing import compare_crd, dropped
-from kalends.model.crd.manifest import crd_manifest
+from kalends.model.crd.definition import crd_manifest
+from kalends.model.crd.installed import compare_crd, dropped
 
 
 def installed(*, without: str = "", besides: str = "") -> dict[str, Any]:

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from kalends.model import ScheduledJobSpec, Status
-from kalends.model.base import INT64_SAFE_MAX
 from kalends.model.crd import crd_manifest, crd_yaml
-from kalends.model.spec import MOST_QUEUED
-from kalends.model.status import MOST_ACTIVE_LISTED, MOST_HISTORY_LISTED
+from kalends.model.v1alpha1.base import INT64_SAFE_MAX
+from kalends.model.v1alpha1.spec import MOST_QUEUED
+from kalends.model.v1alpha1.status import MOST_ACTIVE_LISTED, MOST_HISTORY_LISTED
 
 Json = dict[str, Any]
 

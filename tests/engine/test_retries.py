@@ -18,9 +18,9 @@ from kalends.engine.ports import JobView, Retried, RunReport
 from kalends.engine.retrying import backoff
 from kalends.engine.state import ActiveRun, Counts, FinishedRun
 from kalends.model import Outcome
-from kalends.model.policies import Retry
 from kalends.model.reasons import Reason
-from kalends.model.status import MOST_HISTORY_LISTED
+from kalends.model.v1alpha1.choices import Retry
+from kalends.model.v1alpha1.status import MOST_HISTORY_LISTED
 
 RETRY = {"limit": 2, "backoffSeconds": 10, "factor": 2, "maxBackoffSeconds": 15}
 

@@ -9,7 +9,7 @@ import pytest
 
 from handlers.whole import Cluster, Replica, running
 from hostile import DEPTHS, fields, nested, wide
-from kalends.model.limits import DEEPEST
+from kalends.model.size_limits import DEEPEST
 
 pytestmark = pytest.mark.looptime
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from handlers.whole import Cluster, Replica, running
-from kalends.model.crd.manifest import crd_manifest
+from kalends.model.crd.definition import crd_manifest
 from kube.fake_objects import Collection
 
 pytestmark = pytest.mark.looptime

@@ -12,11 +12,11 @@ from typing_extensions import override
 
 from kalends.errors import InvalidSchedule
 from kalends.model import ScheduledJobSpec
-from kalends.model.base import Wire
 from kalends.model.forms import MOMENT, SCHEDULE
 from kalends.model.rules import Rule, at_least_one_of
-from kalends.model.ruletree import rule_tree
-from kalends.model.schema import RULES, structural_schema
+from kalends.model.v1alpha1.base import Wire
+from kalends.model.validation.rule_tree import rule_tree
+from kalends.model.validation.schema import RULES, structural_schema
 from kalends.triggers import find_zone
 from kalends.triggers.cron.schedule import MACROS, parse_schedule
 from kalends.triggers.moments import read_moment

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kalends.errors import InvalidSchedule
-from kalends.model.trigger import Trigger as TriggerSpec
+from kalends.model.v1alpha1.trigger import Trigger as TriggerSpec
 from kalends.triggers import Tally, Trigger
 from kalends.triggers.build import DEEPEST, Setting, _structured
 from kalends.triggers.interval import IntervalTrigger, meeting

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kalends.errors import InvalidSchedule
 from kalends.model import ScheduledJobSpec, summary
-from kalends.model.trigger import CalendarInterval, Trigger
+from kalends.model.v1alpha1.trigger import CalendarInterval, Trigger
 from kalends.triggers import Tally, build_trigger, explain
 from kalends.triggers.calendar_interval import DaysOfNthWeek
 from kalends.triggers.days import LAST_DAY

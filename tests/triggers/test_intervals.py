@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kalends.errors import InvalidSchedule
 from kalends.model import ScheduledJobSpec
-from kalends.model.trigger import CalendarInterval, Interval, Trigger
+from kalends.model.v1alpha1.trigger import CalendarInterval, Interval, Trigger
 from kalends.triggers import Tally, build_trigger
 from kalends.triggers.build import period_of
 from kalends.triggers.calendar_interval import days_apart

@@ -17,7 +17,7 @@ import yaml
 from kalends.cli.advice import advice
 from kalends.cli.aliases import MOST_EXPANDED, ContainsItself, expansion
 from kalends.errors import KalendsError
-from kalends.model.limits import DEEPEST
+from kalends.model.size_limits import DEEPEST
 
 Json = dict[str, Any]
 

@@ -42,7 +42,7 @@ from kalends.engine.state import ActiveRun, Ref, State
 from kalends.engine.worker_queue import WorkerQueue
 from kalends.errors import Conflict, Gone, Refused, Unavailable
 from kalends.model.reasons import Reason
-from kalends.model.status import Outcome
+from kalends.model.v1alpha1.status import Outcome
 
 log = logging.getLogger(__name__)
 

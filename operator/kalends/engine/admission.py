@@ -14,7 +14,7 @@ from kalends.engine.ports import Admission, JobView
 from kalends.engine.schedule import JobTemplate, Schedule
 from kalends.engine.state import ActiveRun, Instant, State
 from kalends.model.reasons import Reason
-from kalends.model.status import Waiting
+from kalends.model.v1alpha1.status import Waiting
 
 
 def with_waiting(schedule: Schedule, state: State, facts: Facts) -> State:

@@ -17,7 +17,7 @@ from kalends.engine.ports import JobView
 from kalends.engine.schedule import JOBS_EXECUTOR, Schedule
 from kalends.engine.settling import is_recorded
 from kalends.engine.state import ActiveRun, Counts, Instant, State
-from kalends.model.status import Outcome
+from kalends.model.v1alpha1.status import Outcome
 
 
 def record_of_jobs(schedule: Schedule | None, facts: Facts) -> State:

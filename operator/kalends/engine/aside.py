@@ -11,7 +11,7 @@ from kalends.engine.facts import Decision, Facts
 from kalends.engine.ports import Notice
 from kalends.engine.settling import end
 from kalends.engine.state import Ref, State
-from kalends.model.policies import Retry
+from kalends.model.v1alpha1.choices import Retry
 
 
 def stand_aside(ref: Ref, record: State, facts: Facts, retry: Retry | None) -> Decision:

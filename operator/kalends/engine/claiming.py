@@ -12,7 +12,7 @@ from kalends.engine.ports import Run, RunReport
 from kalends.engine.schedule import Schedule
 from kalends.engine.state import ActiveRun, Ref, State
 from kalends.model.reasons import Reason
-from kalends.model.status import Outcome
+from kalends.model.v1alpha1.status import Outcome
 
 
 def claims_to_start(schedule: Schedule, state: State, facts: Facts) -> tuple[dict[str, RunReport], tuple[Run, ...]]:

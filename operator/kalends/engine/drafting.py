@@ -15,7 +15,7 @@ from kalends.engine.settling import end
 from kalends.engine.state import ActiveRun, FinishedRun, Instant, Misfire, QueuedRun, State
 from kalends.model import ConcurrencyPolicy
 from kalends.model.reasons import Reason
-from kalends.model.status import MOST_ACTIVE_LISTED, Outcome
+from kalends.model.v1alpha1.status import MOST_ACTIVE_LISTED, Outcome
 
 MISSED = frozenset({Reason.DEADLINE_EXCEEDED, Reason.WAITED_TOO_LONG})
 

@@ -10,7 +10,7 @@ from kalends.engine.ports import Notice, OddJob
 from kalends.engine.schedule import OWNER_LABEL, Schedule
 from kalends.engine.state import Condition, State
 from kalends.model.reasons import Reason
-from kalends.model.status import ConditionType
+from kalends.model.v1alpha1.status import ConditionType
 
 
 def with_odd_jobs(schedule: Schedule, state: State, facts: Facts) -> tuple[State, Sequence[Notice]]:

@@ -17,7 +17,7 @@ from kalends.engine.state import Instant
 from kalends.model import ConcurrencyPolicy
 from kalends.model.instants import LAST_INSTANT
 from kalends.model.reasons import Reason
-from kalends.model.status import MOST_REQUESTS_LISTED, Outcome
+from kalends.model.v1alpha1.status import MOST_REQUESTS_LISTED, Outcome
 
 UNRECORDED_WAIT = 2.0
 """Seconds that a fire time may wait for a worker, or for a run whose claim was slow, before that is on record."""

@@ -11,7 +11,7 @@ from kalends.engine.schedule import Schedule, Target
 from kalends.engine.state import Instant, Ref, State
 from kalends.errors import KalendsError, Unavailable
 from kalends.model.reasons import Reason
-from kalends.model.status import Outcome
+from kalends.model.v1alpha1.status import Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from hashlib import blake2b
 from kalends.engine.naming import run_name
 from kalends.engine.ports import RunReport
 from kalends.engine.state import ActiveRun
-from kalends.model.policies import Retry
 from kalends.model.reasons import Reason
-from kalends.model.status import Outcome
+from kalends.model.v1alpha1.choices import Retry
+from kalends.model.v1alpha1.status import Outcome
 
 
 def next_attempt(run: ActiveRun, report: RunReport, retry: Retry | None) -> ActiveRun | None:

@@ -12,9 +12,9 @@ import orjson
 from kalends.engine.state import Instant, Ref
 from kalends.errors import InvalidSpec
 from kalends.model import Coalesce, ConcurrencyPolicy, ScheduledJob, ScheduledJobSpec, summary
-from kalends.model.policies import Retry
-from kalends.model.spec import MOST_QUEUED
-from kalends.model.status import LONGEST_TOKEN
+from kalends.model.v1alpha1.choices import Retry
+from kalends.model.v1alpha1.spec import MOST_QUEUED
+from kalends.model.v1alpha1.status import LONGEST_TOKEN
 from kalends.triggers import Trigger, TriggerCache, build_trigger, reads_wall_time
 
 DEFAULT_CATCH_UP_RUNS = 100

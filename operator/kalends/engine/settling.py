@@ -11,9 +11,9 @@ from kalends.engine.ports import Decided, Ended, JobView, Notice, Retried, RunRe
 from kalends.engine.retrying import next_attempt
 from kalends.engine.schedule import Schedule
 from kalends.engine.state import ActiveRun, FinishedRun, Instant, Misfire, Ref, State
-from kalends.model.policies import Retry
 from kalends.model.reasons import Reason
-from kalends.model.status import Outcome, Waiting
+from kalends.model.v1alpha1.choices import Retry
+from kalends.model.v1alpha1.status import Outcome, Waiting
 
 _NOT_STARTED = frozenset({Reason.PENDING_TIMEOUT, Reason.ADMISSION_TIMEOUT})
 """Why Jobs are given up that have not started."""

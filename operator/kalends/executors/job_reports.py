@@ -14,7 +14,7 @@ from kalends.executors.job_pods import Termination
 from kalends.executors.results import clean
 from kalends.model.instants import parse_instant
 from kalends.model.reasons import Reason
-from kalends.model.status import Outcome
+from kalends.model.v1alpha1.status import Outcome
 
 Json = Mapping[str, Any]
 

@@ -20,7 +20,7 @@ from kalends.engine.state import Instant, Ref
 from kalends.errors import KalendsError, Unavailable
 from kalends.executors.calling import STOPPED, Returned
 from kalends.model.reasons import Reason
-from kalends.model.status import Outcome
+from kalends.model.v1alpha1.status import Outcome
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from kalends.errors import ApiError
 from kalends.kube.client import ApiClient
 from kalends.kube.paths import CUSTOM_RESOURCE_DEFINITIONS
 from kalends.model import GROUP, PLURAL
-from kalends.model.crd.comparing import REMEDY, compare_crd
+from kalends.model.crd.installed import REMEDY, compare_crd
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from kalends.engine.ports import (
 from kalends.engine.state import Ref
 from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
-from kalends.model.status import Outcome
+from kalends.model.v1alpha1.status import Outcome
 
 log = logging.getLogger("kalends.engine")
 

@@ -1,14 +1,13 @@
 """What is wanted: the resource as frozen classes, without any I/O and without a clock. It writes the CRD."""
 
-from kalends.model.check import check_manifest
 from kalends.model.instants import format_instant, parse_instant
-from kalends.model.metadata import ObjectMeta
-from kalends.model.policies import Coalesce, ConcurrencyPolicy, DaylightSaving, Retry
-from kalends.model.problems import Problem
 from kalends.model.reasons import Reason
 from kalends.model.resource import API_VERSION, GROUP, KIND, LONGEST_NAME, PLURAL, VERSION, ScheduledJob
-from kalends.model.spec import MOST_QUEUED, ScheduledJobSpec
-from kalends.model.status import (
+from kalends.model.summary import summary, summary_of_unread
+from kalends.model.v1alpha1.choices import Coalesce, ConcurrencyPolicy, DaylightSaving, Retry
+from kalends.model.v1alpha1.metadata import ObjectMeta
+from kalends.model.v1alpha1.spec import MOST_QUEUED, ScheduledJobSpec
+from kalends.model.v1alpha1.status import (
     MOST_ACTIVE_LISTED,
     MOST_HISTORY_LISTED,
     ActiveRun,
@@ -21,9 +20,10 @@ from kalends.model.status import (
     Outcome,
     Status,
 )
-from kalends.model.summary import summary, summary_of_unread
-from kalends.model.target import JobTemplate, Task, TemplateMeta
-from kalends.model.trigger import CalendarInterval, CronFields, Date, Exclusion, Interval, Member, Trigger
+from kalends.model.v1alpha1.target import JobTemplate, Task, TemplateMeta
+from kalends.model.v1alpha1.trigger import CalendarInterval, CronFields, Date, Exclusion, Interval, Member, Trigger
+from kalends.model.validation.manifest import check_manifest
+from kalends.model.validation.problems import Problem
 
 __all__ = [
     "API_VERSION",

@@ -8,14 +8,14 @@ from pydantic import Field, ValidationError
 from typing_extensions import override
 
 from kalends.errors import InvalidSpec
-from kalends.model.base import Wire
-from kalends.model.limits import refuse_excess
-from kalends.model.metadata import ObjectMeta
-from kalends.model.problems import problems_in
 from kalends.model.rules import Raw, Rule
-from kalends.model.ruletree import all_hold, rule_tree
-from kalends.model.schema import structural_schema
-from kalends.model.spec import ScheduledJobSpec
+from kalends.model.size_limits import refuse_excess
+from kalends.model.v1alpha1.base import Wire
+from kalends.model.v1alpha1.metadata import ObjectMeta
+from kalends.model.v1alpha1.spec import ScheduledJobSpec
+from kalends.model.validation.problems import problems_in
+from kalends.model.validation.rule_tree import all_hold, rule_tree
+from kalends.model.validation.schema import structural_schema
 
 if TYPE_CHECKING:
     from collections.abc import Collection

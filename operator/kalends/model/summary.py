@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kalends.model.spec import ScheduledJobSpec
-    from kalends.model.trigger import CalendarInterval, Interval, Trigger
+    from kalends.model.v1alpha1.spec import ScheduledJobSpec
+    from kalends.model.v1alpha1.trigger import CalendarInterval, Interval, Trigger
 
 LONGEST_SUMMARY = 40
 """Characters; a longer one would push the other columns off the screen."""

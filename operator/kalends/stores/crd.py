@@ -12,7 +12,7 @@ from kalends.kube.bounded import unread
 from kalends.kube.client import ApiClient
 from kalends.kube.lanes import Lane
 from kalends.kube.paths import SCHEDULED_JOBS
-from kalends.model.crd.comparing import REMEDY, dropped
+from kalends.model.crd.installed import REMEDY, dropped
 from kalends.stores.record import encode, merge_patch
 from kalends.stores.snapshots import SnapshotReader
 

@@ -11,11 +11,11 @@ from kalends.engine.state import ActiveRun, Condition, Counts, FinishedRun, Misf
 from kalends.errors import InvalidStatus
 from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
-from kalends.model.status import MOST_ACTIVE_LISTED, ConditionStatus, Status
-from kalends.model.status import ActiveRun as WrittenActiveRun
-from kalends.model.status import Condition as WrittenCondition
-from kalends.model.status import FinishedRun as WrittenFinishedRun
-from kalends.model.status import Misfire as WrittenMisfire
+from kalends.model.v1alpha1.status import MOST_ACTIVE_LISTED, ConditionStatus, Status
+from kalends.model.v1alpha1.status import ActiveRun as WrittenActiveRun
+from kalends.model.v1alpha1.status import Condition as WrittenCondition
+from kalends.model.v1alpha1.status import FinishedRun as WrittenFinishedRun
+from kalends.model.v1alpha1.status import Misfire as WrittenMisfire
 
 Json = dict[str, Any]
 _REASONS = frozenset(Reason)

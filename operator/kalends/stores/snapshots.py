@@ -14,8 +14,8 @@ from kalends.errors import InvalidSpec, InvalidStatus
 from kalends.kube.bounded import unread
 from kalends.model import ScheduledJob, summary, summary_of_unread
 from kalends.model.instants import parse_instant
-from kalends.model.limits import ACCEPTED
 from kalends.model.reasons import Reason
+from kalends.model.size_limits import ACCEPTED
 from kalends.stores.kept import Kept
 from kalends.stores.record import decode
 from kalends.triggers import TriggerCache

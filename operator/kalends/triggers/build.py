@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from kalends.errors import InvalidSchedule
-from kalends.model.policies import DaylightSaving
-from kalends.model.spec import ScheduledJobSpec
-from kalends.model.trigger import CalendarInterval, CronFields, Exclusion, Interval, Member
-from kalends.model.trigger import Trigger as TriggerSpec
+from kalends.model.v1alpha1.choices import DaylightSaving
+from kalends.model.v1alpha1.spec import ScheduledJobSpec
+from kalends.model.v1alpha1.trigger import CalendarInterval, CronFields, Exclusion, Interval, Member
+from kalends.model.v1alpha1.trigger import Trigger as TriggerSpec
 from kalends.triggers.agreeing import all_of
 from kalends.triggers.bounded import BoundedTrigger
 from kalends.triggers.budget import MOST_WORK_OF_BUILDING, Budget

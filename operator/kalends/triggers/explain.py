@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from kalends.model.spec import ScheduledJobSpec
-from kalends.model.trigger import CalendarInterval, Exclusion, Member
-from kalends.model.trigger import Trigger as TriggerSpec
+from kalends.model.v1alpha1.spec import ScheduledJobSpec
+from kalends.model.v1alpha1.trigger import CalendarInterval, Exclusion, Member
+from kalends.model.v1alpha1.trigger import Trigger as TriggerSpec
 from kalends.triggers.build import Setting, period_of, setting_of, setting_within, written
 from kalends.triggers.cron.eight import parse_eight_fields
 from kalends.triggers.cron.fields import MONDAY_FIRST

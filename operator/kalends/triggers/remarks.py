@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kalends.model.spec import ScheduledJobSpec
+from kalends.model.v1alpha1.spec import ScheduledJobSpec
 from kalends.triggers.budget import MOST_WORK, Budget
 from kalends.triggers.build import Setting, rule_of, setting_of, within_limits
 from kalends.triggers.ports import Instant, Rule, Trigger

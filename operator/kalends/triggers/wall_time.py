@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kalends.model.spec import ScheduledJobSpec
-from kalends.model.trigger import Member
-from kalends.model.trigger import Trigger as TriggerSpec
+from kalends.model.v1alpha1.spec import ScheduledJobSpec
+from kalends.model.v1alpha1.trigger import Member
+from kalends.model.v1alpha1.trigger import Trigger as TriggerSpec
 from kalends.triggers.cron.schedule import Every, parse_schedule
 from kalends.triggers.moments import has_offset
 

@@ -1,5 +1,5 @@
 """The CustomResourceDefinition, written from the model: nothing is typed twice."""
 
-from kalends.model.crd.manifest import crd_manifest, crd_yaml
+from kalends.model.crd.definition import crd_manifest, crd_yaml
 
 __all__ = ["crd_manifest", "crd_yaml"]

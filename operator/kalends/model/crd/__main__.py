@@ -2,6 +2,6 @@
 
 import sys
 
-from kalends.model.crd.manifest import crd_yaml
+from kalends.model.crd.definition import crd_yaml
 
 sys.stdout.write(crd_yaml())

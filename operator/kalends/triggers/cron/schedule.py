@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import NoReturn
 
 from kalends.errors import InvalidSchedule
-from kalends.model.spec import LONGEST_SCHEDULE
+from kalends.model.v1alpha1.spec import LONGEST_SCHEDULE
 from kalends.triggers.cron.fields import FIVE_FIELDS
 from kalends.triggers.cron.items import Items
 from kalends.triggers.cron.reading import parse_field

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from kalends.model.base import Flag, Wire
+from kalends.model.v1alpha1.base import Flag, Wire
 
 LONGEST_BACKOFF = 86_400
 """Seconds; a retry that waits longer than a day is a schedule of its own."""

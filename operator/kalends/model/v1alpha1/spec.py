@@ -7,13 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BeforeValidator, Field, StringConstraints
 from typing_extensions import override
 
-from kalends.model.base import INT32_MAX, INT64_MAX, Alias, Flag, Moment, PositiveSeconds, Seconds, Wire, ZoneName
 from kalends.model.forms import SCHEDULE
-from kalends.model.leaves import few_leaves
-from kalends.model.policies import Coalesce, ConcurrencyPolicy, DaylightSaving, Retry
 from kalends.model.rules import Rule, at_most_one_of, exactly_one_of, in_order, only_with
-from kalends.model.target import JobTemplate, Task
-from kalends.model.trigger import Exclusion, Trigger
+from kalends.model.v1alpha1.base import (
+    INT32_MAX,
+    INT64_MAX,
+    Alias,
+    Flag,
+    Moment,
+    PositiveSeconds,
+    Seconds,
+    Wire,
+    ZoneName,
+)
+from kalends.model.v1alpha1.choices import Coalesce, ConcurrencyPolicy, DaylightSaving, Retry
+from kalends.model.v1alpha1.leaves import few_leaves
+from kalends.model.v1alpha1.target import JobTemplate, Task
+from kalends.model.v1alpha1.trigger import Exclusion, Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Collection

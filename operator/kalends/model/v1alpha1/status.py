@@ -8,9 +8,9 @@ from typing import Annotated, Any, Self
 from pydantic import Field, StringConstraints, ValidationError
 
 from kalends.errors import InvalidStatus
-from kalends.model.base import Alias, Count, Line, ObjectName, Wire, Word, listed_by
 from kalends.model.instants import Instant
-from kalends.model.spec import MOST_QUEUED
+from kalends.model.v1alpha1.base import Alias, Count, Line, ObjectName, Wire, Word, listed_by
+from kalends.model.v1alpha1.spec import MOST_QUEUED
 
 MOST_ACTIVE_LISTED = 50
 MOST_HISTORY_LISTED = 20

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from kalends.model.forms import FORM
 from kalends.model.instants import parse_instant
-from kalends.model.schema import INT_OR_STRING, LIST_TYPE
+from kalends.model.validation.schema import INT_OR_STRING, LIST_TYPE
 
 if TYPE_CHECKING:
-    from kalends.model.schema import Schema
+    from kalends.model.validation.schema import Schema
 
 LONGEST_QUOTE = 60
 """Characters of a wrong value that are shown."""

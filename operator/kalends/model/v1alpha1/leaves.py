@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kalends.model.rules import Raw, Rule, is_set
-from kalends.model.trigger import DEEPEST_COMBINATION
+from kalends.model.v1alpha1.trigger import DEEPEST_COMBINATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,8 @@ from pydantic import Field, ValidationError
 from typing_extensions import override
 
 from kalends.errors import InvalidSpec
-from kalends.model.base import Wire
 from kalends.model.instants import Instant
+from kalends.model.v1alpha1.base import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,9 +11,9 @@ from kalends.model.crd.columns import printer_columns
 from kalends.model.forms import FORM, Form
 from kalends.model.resource import GROUP, KIND, LONGEST_NAME, PLURAL, VERSION, ScheduledJob
 from kalends.model.rules import Rule
-from kalends.model.schema import RULES, Schema, structural_schema
-from kalends.model.spec import ScheduledJobSpec
-from kalends.model.status import Status
+from kalends.model.v1alpha1.spec import ScheduledJobSpec
+from kalends.model.v1alpha1.status import Status
+from kalends.model.validation.schema import RULES, Schema, structural_schema
 
 HEADER = "# Written from operator/kalends/model by `python -m kalends.model.crd`; edit there.\n"
 

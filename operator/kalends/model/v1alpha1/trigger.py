@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, StringConstraints
 from typing_extensions import override
 
-from kalends.model.base import Moment, Wire, ZoneName
 from kalends.model.rules import Raw, Rule, at_least_one_above_zero, at_least_one_of, exactly_one_of, in_order, is_set
+from kalends.model.v1alpha1.base import Moment, Wire, ZoneName
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from kalends.model.schema import RULES, Schema, structural_schema
+from kalends.model.validation.schema import RULES, Schema, structural_schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kalends.model.base import Wire
     from kalends.model.rules import Raw, Rule
+    from kalends.model.v1alpha1.base import Wire
 
 
 @dataclass(frozen=True, slots=True)

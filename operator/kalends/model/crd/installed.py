@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kalends.model.crd.manifest import crd_manifest
+from kalends.model.crd.definition import crd_manifest
 from kalends.model.resource import VERSION
 
 REMEDY = "`kalends crds | kubectl apply --server-side --force-conflicts -f -` installs that of this release"

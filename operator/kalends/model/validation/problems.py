@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic.alias_generators import to_camel
 from typing_extensions import override
 
-from kalends.model.accepted import accepts, what_is_accepted, what_it_is
-from kalends.model.schema import PRESERVE, RULES, Schema
+from kalends.model.validation.accepted_values import accepts, what_is_accepted, what_it_is
+from kalends.model.validation.schema import PRESERVE, RULES, Schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

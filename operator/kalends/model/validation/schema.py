@@ -9,9 +9,9 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from kalends.model.base import INT32_MAX, MODEL, Wire
 from kalends.model.forms import FORM
-from kalends.model.trigger import DEEPEST_COMBINATION
+from kalends.model.v1alpha1.base import INT32_MAX, MODEL, Wire
+from kalends.model.v1alpha1.trigger import DEEPEST_COMBINATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

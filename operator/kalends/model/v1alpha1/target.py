@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from kalends.model.base import INT64_MAX, Name, Wire
+from kalends.model.v1alpha1.base import INT64_MAX, Name, Wire
 
 LabelValue = Annotated[str, StringConstraints(max_length=63)]
 AnnotationValue = Annotated[str, StringConstraints(max_length=65_536)]

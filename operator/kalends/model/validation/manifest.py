@@ -6,12 +6,12 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from kalends.model.accepted import what_it_is
-from kalends.model.base import INT64_MAX
-from kalends.model.problems import Problem, problems_in
 from kalends.model.resource import API_VERSION, KIND, ScheduledJob
-from kalends.model.schema import RULES, Schema, structural_schema
-from kalends.model.spec import ScheduledJobSpec
+from kalends.model.v1alpha1.base import INT64_MAX
+from kalends.model.v1alpha1.spec import ScheduledJobSpec
+from kalends.model.validation.accepted_values import what_it_is
+from kalends.model.validation.problems import Problem, problems_in
+from kalends.model.validation.schema import RULES, Schema, structural_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -33,7 +33,7 @@ from pydantic_settings import (
 from kalends.errors import InvalidSchedule, InvalidSettings
 from kalends.model import Coalesce
 from kalends.settings_errors import in_words
-from kalends.triggers.zones import find_zone
+from kalends.triggers.zones.zone import find_zone
 
 _LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 Alias = Annotated[str, StringConstraints(pattern=_LABEL)]

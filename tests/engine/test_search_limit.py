@@ -12,7 +12,7 @@ from engine.world import World, facts
 from kalends.engine.deciding import SEARCH_PAUSE, decide
 from kalends.engine.state import Counts
 from kalends.model.reasons import Reason
-from kalends.triggers.budget import Budget
+from kalends.triggers.search.budget import Budget
 from triggers.building import shown
 from triggers.hostile import ALL_EXCLUDED, APART, EACH_SECOND_BUT, EVENS, MOST_ASKED, ODDS, Work, common
 

@@ -18,8 +18,8 @@ from kalends.model.v1alpha1.base import Wire
 from kalends.model.validation.rule_tree import rule_tree
 from kalends.model.validation.schema import RULES, structural_schema
 from kalends.triggers import find_zone
-from kalends.triggers.cron.schedule import MACROS, parse_schedule
-from kalends.triggers.moments import read_moment
+from kalends.triggers.cron.five_fields import MACROS, parse_schedule
+from kalends.triggers.text.instants import read_moment
 from triggers.strategies import crons
 
 if TYPE_CHECKING:

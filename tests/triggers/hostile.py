@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from kalends.triggers.budget import DRAWING, MOST_WORK, QUESTION
-from kalends.triggers.date import DateTrigger
-from kalends.triggers.interval import IntervalTrigger
-from kalends.triggers.wall import WallTrigger
+from kalends.triggers.rules.date import DateTrigger
+from kalends.triggers.rules.interval import IntervalTrigger
+from kalends.triggers.rules.wall_clock import WallTrigger
+from kalends.triggers.search.budget import DRAWING, MOST_WORK, QUESTION
 
 LEAF_KINDS = (WallTrigger, IntervalTrigger, DateTrigger)
 MOST_ASKED = MOST_WORK * 1.1

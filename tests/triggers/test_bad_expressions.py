@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from kalends.errors import InvalidSchedule
-from kalends.triggers.cron.eight import parse_eight_fields
-from kalends.triggers.cron.schedule import SCHEDULE, parse_schedule
+from kalends.triggers.cron.eight_fields import parse_eight_fields
+from kalends.triggers.cron.five_fields import SCHEDULE, parse_schedule
 from triggers.building import build
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from kalends.errors import InvalidSchedule
 from kalends.triggers import find_zone
-from kalends.triggers.moments import read_moment
+from kalends.triggers.text.instants import read_moment
 from triggers.building import CREATED, at, build, coming
 
 

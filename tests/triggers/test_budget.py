@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kalends.triggers import NotFound, PartialTally, Tally, Trigger
-from kalends.triggers.budget import Budget
-from kalends.triggers.ports import Instant, Rule
-from kalends.triggers.remembered import RememberedTrigger
+from kalends.triggers.protocol import Instant, Rule
+from kalends.triggers.search.budget import Budget
+from kalends.triggers.search.remembered import RememberedTrigger
 from triggers.building import CREATED, at, build
 from triggers.hostile import (
     AGREE_FAR_OFF,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kalends.errors import InvalidSchedule
 from kalends.triggers import Trigger
-from kalends.triggers.wall import WallTrigger
+from kalends.triggers.rules.wall_clock import WallTrigger
 from triggers.building import CREATED, at, build, coming
 
 

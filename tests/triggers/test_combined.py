@@ -14,8 +14,8 @@ from kalends.errors import InvalidSchedule
 from kalends.model.v1alpha1.trigger import Trigger as TriggerSpec
 from kalends.triggers import Tally, Trigger
 from kalends.triggers.build import DEEPEST, Setting, _structured
-from kalends.triggers.interval import IntervalTrigger, meeting
-from kalends.triggers.zones import find_zone
+from kalends.triggers.rules.interval import IntervalTrigger, meeting
+from kalends.triggers.zones.zone import find_zone
 from triggers.building import CREATED, at, build, coming
 from triggers.strategies import near_changes
 from triggers.walking import DAY, fire_times

@@ -11,8 +11,8 @@ import pytest
 import tzdata
 
 from kalends.triggers import database_version
-from kalends.triggers.database import database, zone_info
-from kalends.triggers.zones import _zone, find_zone
+from kalends.triggers.zones.database import database, zone_info
+from kalends.triggers.zones.zone import _zone, find_zone
 from triggers.building import at
 
 Lay = Callable[[str | None], Path]

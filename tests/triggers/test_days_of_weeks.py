@@ -13,8 +13,8 @@ from kalends.errors import InvalidSchedule
 from kalends.model import ScheduledJobSpec, summary
 from kalends.model.v1alpha1.trigger import CalendarInterval, Trigger
 from kalends.triggers import Tally, build_trigger, explain
-from kalends.triggers.calendar_interval import DaysOfNthWeek
-from kalends.triggers.days import LAST_DAY
+from kalends.triggers.rules.calendar_interval import DaysOfNthWeek
+from kalends.triggers.wall_clock.days import LAST_DAY
 from triggers.building import CREATED, at, build, coming, spec_of
 from triggers.walking import DAY, EPOCH, fire_times
 

@@ -15,9 +15,9 @@ from kalends.model import ScheduledJobSpec
 from kalends.model.v1alpha1.trigger import CalendarInterval, Interval, Trigger
 from kalends.triggers import Tally, build_trigger
 from kalends.triggers.build import period_of
-from kalends.triggers.calendar_interval import days_apart
-from kalends.triggers.days import LAST_DAY
-from kalends.triggers.interval import IntervalTrigger
+from kalends.triggers.rules.calendar_interval import days_apart
+from kalends.triggers.rules.interval import IntervalTrigger
+from kalends.triggers.wall_clock.days import LAST_DAY
 from triggers.building import CREATED, at, build, coming
 from triggers.walking import DAY, EPOCH, fire_times
 

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kalends.errors import InvalidSchedule
+from kalends.triggers.cron.compiled import hashed_values, meaning_of_five
 from kalends.triggers.cron.fields import DAY, FIVE_FIELDS, Field
+from kalends.triggers.cron.five_fields import Every, FiveFields, parse_schedule
 from kalends.triggers.cron.items import Hashed, LastDay, LastWeekday, LastWorkday, NearestWorkday, NthWeekday, Values
-from kalends.triggers.cron.meaning import hashed_values, meaning_of_five
-from kalends.triggers.cron.schedule import Every, FiveFields, parse_schedule
-from kalends.triggers.times import members
+from kalends.triggers.wall_clock.times_of_day import members
 from triggers.building import at, build, coming
 from triggers.robfig import Refused, parse_standard
 from triggers.strategies import crons

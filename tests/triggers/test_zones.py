@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kalends.errors import InvalidSchedule
-from kalends.triggers.zones import FOREVER, LAST_INSTANT, Zone, database_version, find_zone
+from kalends.triggers.zones.zone import FOREVER, LAST_INSTANT, Zone, database_version, find_zone
 from triggers.strategies import ALL_ZONES, zones
 from triggers.walking import DAY, offset_at
 

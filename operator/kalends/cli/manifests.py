@@ -13,7 +13,7 @@ from kalends.cli.documents import Document, Json, documents
 from kalends.engine.schedule import Defaults, Schedule, Target, compile_schedule
 from kalends.errors import InvalidSchedule, InvalidSpec, KalendsError
 from kalends.model import API_VERSION, KIND, Problem, ScheduledJob, check_manifest
-from kalends.triggers.cron.schedule import SCHEDULE, parse_schedule
+from kalends.triggers.cron.five_fields import SCHEDULE, parse_schedule
 
 SUFFIXES = (".yaml", ".yml", ".json")
 LISTS = ("List", f"{KIND}List")

@@ -13,7 +13,7 @@ _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII
 def instant(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
     """Read an instant: RFC 3339 outside, seconds since the epoch inside."""
     from kalends.model import parse_instant
-    from kalends.triggers.zones import LAST_INSTANT
+    from kalends.triggers.zones.zone import LAST_INSTANT
 
     if value is None:
         return None

@@ -19,8 +19,8 @@ from kalends.engine.schedule import Schedule
 from kalends.engine.state import ActiveRun, Instant
 from kalends.model import Coalesce
 from kalends.triggers import NotFound, PartialTally, Tally, Trigger
-from kalends.triggers.budget import BLOCK_BITS
 from kalends.triggers.jitter import delay_of
+from kalends.triggers.search.budget import BLOCK_BITS
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from kalends.engine.policies import Refusal
 from kalends.engine.ports import Problem, RunReport, Snapshot
 from kalends.engine.start_trouble import NEGLIGIBLE_PAUSE, StartTrouble
 from kalends.engine.state import Ref, State
-from kalends.triggers.remembered import RememberedTrigger
+from kalends.triggers.search.remembered import RememberedTrigger
 
 
 @dataclass(slots=True)

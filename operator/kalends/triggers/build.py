@@ -10,26 +10,26 @@ from kalends.model.v1alpha1.choices import DaylightSaving
 from kalends.model.v1alpha1.spec import ScheduledJobSpec
 from kalends.model.v1alpha1.trigger import CalendarInterval, CronFields, Exclusion, Interval, Member
 from kalends.model.v1alpha1.trigger import Trigger as TriggerSpec
-from kalends.triggers.agreeing import all_of
-from kalends.triggers.bounded import BoundedTrigger
-from kalends.triggers.budget import MOST_WORK_OF_BUILDING, Budget
-from kalends.triggers.calendar_interval import DaysOfNthWeek, days_apart, time_of_day
-from kalends.triggers.combined import any_of
-from kalends.triggers.cron.eight import Written, parse_eight_fields
+from kalends.triggers.cron.compiled import cron_trigger, meaning_of_eight, meaning_of_five
+from kalends.triggers.cron.eight_fields import Written, parse_eight_fields
 from kalends.triggers.cron.fields import MONDAY_FIRST
-from kalends.triggers.cron.meaning import cron_trigger, meaning_of_eight, meaning_of_five
-from kalends.triggers.cron.schedule import SCHEDULE, Every, parse_schedule
-from kalends.triggers.date import DateTrigger
-from kalends.triggers.days import Days
-from kalends.triggers.excluded import Stretch, excluded
-from kalends.triggers.interval import IntervalTrigger
-from kalends.triggers.moments import read_moment
-from kalends.triggers.ports import Instant, Rule, Trigger
-from kalends.triggers.quoting import quoted
-from kalends.triggers.remembered import remembered
-from kalends.triggers.wall import WallTrigger
-from kalends.triggers.words import listed
-from kalends.triggers.zones import DAY, FOREVER, LAST_INSTANT, Zone, find_zone
+from kalends.triggers.cron.five_fields import SCHEDULE, Every, parse_schedule
+from kalends.triggers.protocol import Instant, Rule, Trigger
+from kalends.triggers.rules.bounds import BoundedTrigger
+from kalends.triggers.rules.calendar_interval import DaysOfNthWeek, days_apart, time_of_day
+from kalends.triggers.rules.combined import any_of
+from kalends.triggers.rules.date import DateTrigger
+from kalends.triggers.rules.excluded import Stretch, excluded
+from kalends.triggers.rules.interval import IntervalTrigger
+from kalends.triggers.rules.wall_clock import WallTrigger
+from kalends.triggers.search.budget import MOST_WORK_OF_BUILDING, Budget
+from kalends.triggers.search.intersections import all_of
+from kalends.triggers.search.remembered import remembered
+from kalends.triggers.text.instants import read_moment
+from kalends.triggers.text.quoting import quoted
+from kalends.triggers.text.words import listed
+from kalends.triggers.wall_clock.days import Days
+from kalends.triggers.zones.zone import DAY, FOREVER, LAST_INSTANT, Zone, find_zone
 
 DEEPEST = 2
 """How deep anyOf and allOf nest."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from kalends.triggers.ports import Instant
+from kalends.triggers.protocol import Instant
 
 
 def delay_of(uid: str, fire_time: Instant, next_fire_time: Instant | None, jitter_seconds: int) -> int:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MOST_LEAVES = 32
-"""With so many, one question still covers months (``kalends.triggers.budget``)."""
+"""With so many, one question still covers months (``kalends.triggers.search.budget``)."""
 
 _MEMBER = "(has(m.anyOf) ? m.anyOf.size() : has(m.allOf) ? m.allOf.size() : 1)"
 _TRIGGER = (

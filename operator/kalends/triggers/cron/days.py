@@ -16,8 +16,8 @@ from kalends.triggers.cron.items import (
     NthWeekday,
     SpecialDay,
 )
-from kalends.triggers.days import Days, EveryDay, Weekdays, YearlyDays
-from kalends.triggers.times import members
+from kalends.triggers.wall_clock.days import Days, EveryDay, Weekdays, YearlyDays
+from kalends.triggers.wall_clock.times_of_day import members
 
 EVERY_MONTH = 0b1_1111_1111_1110
 EVERY_DAY = (1 << 32) - 2

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
-from kalends.triggers.budget import Budget
-from kalends.triggers.days import EveryDay, Weekdays, YearlyDays, is_within
-from kalends.triggers.ports import NOTHING, Instant, NotFound, PartialTally, Rule, Tally
-from kalends.triggers.rules import Combination, Leaf
-from kalends.triggers.times import Times
-from kalends.triggers.wall import WallTrigger
-from kalends.triggers.windows import first_by_leaps, tally_windows, window_end
-from kalends.triggers.zones import DAY, Zone
+from kalends.triggers.protocol import NOTHING, Instant, NotFound, PartialTally, Rule, Tally
+from kalends.triggers.rules.rule import Combination, Leaf
+from kalends.triggers.rules.wall_clock import WallTrigger
+from kalends.triggers.search.budget import Budget
+from kalends.triggers.search.windows import first_by_leaps, tally_windows, window_end
+from kalends.triggers.wall_clock.days import EveryDay, Weekdays, YearlyDays, is_within
+from kalends.triggers.wall_clock.times_of_day import Times
+from kalends.triggers.zones.zone import DAY, Zone
 
 
 @dataclass(frozen=True, slots=True)

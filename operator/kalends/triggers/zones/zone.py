@@ -20,9 +20,9 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from kalends.errors import InvalidSchedule
-from kalends.triggers.database import database, zone_info
-from kalends.triggers.ports import Instant
-from kalends.triggers.quoting import quoted
+from kalends.triggers.protocol import Instant
+from kalends.triggers.text.quoting import quoted
+from kalends.triggers.zones.database import database, zone_info
 
 DAY = 86_400
 LAST_INSTANT: Instant = 253_402_214_400

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kalends.model.v1alpha1.spec import ScheduledJobSpec
-from kalends.triggers.budget import MOST_WORK, Budget
 from kalends.triggers.build import Setting, rule_of, setting_of, within_limits
-from kalends.triggers.ports import Instant, Rule, Trigger
-from kalends.triggers.zones import LAST_INSTANT
+from kalends.triggers.protocol import Instant, Rule, Trigger
+from kalends.triggers.search.budget import MOST_WORK, Budget
+from kalends.triggers.zones.zone import LAST_INSTANT
 
 
 def remarks(spec: ScheduledJobSpec, *, created: Instant, zone: str, identity: str) -> Iterator[str]:

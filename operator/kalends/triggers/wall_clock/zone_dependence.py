@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from kalends.model.v1alpha1.spec import ScheduledJobSpec
 from kalends.model.v1alpha1.trigger import Member
 from kalends.model.v1alpha1.trigger import Trigger as TriggerSpec
-from kalends.triggers.cron.schedule import Every, parse_schedule
-from kalends.triggers.moments import has_offset
+from kalends.triggers.cron.five_fields import Every, parse_schedule
+from kalends.triggers.text.instants import has_offset
 
 
 def reads_wall_time(spec: ScheduledJobSpec) -> bool:

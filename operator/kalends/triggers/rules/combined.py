@@ -9,12 +9,12 @@ from operator import and_, or_
 
 from typing_extensions import override
 
-from kalends.triggers.budget import Budget
-from kalends.triggers.ports import Instant, NotFound, PartialTally, Rule, Tally
-from kalends.triggers.rules import Combination, Leaf
-from kalends.triggers.wall import WallTrigger
-from kalends.triggers.windows import first_by_leaps, tally_windows
-from kalends.triggers.zones import LAST_INSTANT, Zone
+from kalends.triggers.protocol import Instant, NotFound, PartialTally, Rule, Tally
+from kalends.triggers.rules.rule import Combination, Leaf
+from kalends.triggers.rules.wall_clock import WallTrigger
+from kalends.triggers.search.budget import Budget
+from kalends.triggers.search.windows import first_by_leaps, tally_windows
+from kalends.triggers.zones.zone import LAST_INSTANT, Zone
 
 _SPAN = 32
 """What finding the next change of the clocks costs, in units of the budget: some dozens of answers of ``zoneinfo``."""

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from kalends.errors import InvalidSchedule
 from kalends.model.forms import MOMENT
-from kalends.triggers.days import EPOCH
-from kalends.triggers.ports import Instant
-from kalends.triggers.quoting import quoted
-from kalends.triggers.zones import DAY, Zone
+from kalends.triggers.protocol import Instant
+from kalends.triggers.text.quoting import quoted
+from kalends.triggers.wall_clock.days import EPOCH
+from kalends.triggers.zones.zone import DAY, Zone
 
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from kalends.triggers.cron.drawing import DayRule, days_of
-from kalends.triggers.cron.eight import EightFields
+from kalends.triggers.cron.days import DayRule, days_of
+from kalends.triggers.cron.eight_fields import EightFields
 from kalends.triggers.cron.fields import (
     DAY,
     DAY_OF_MONTH,
@@ -23,11 +23,11 @@ from kalends.triggers.cron.fields import (
     YEAR,
     Field,
 )
+from kalends.triggers.cron.five_fields import FiveFields
 from kalends.triggers.cron.items import Hashed, Items, LastWeekday, NthWeekday, SpecialDay, Values
-from kalends.triggers.cron.schedule import FiveFields
-from kalends.triggers.times import members, times_of
-from kalends.triggers.wall import WallTrigger
-from kalends.triggers.zones import Zone
+from kalends.triggers.rules.wall_clock import WallTrigger
+from kalends.triggers.wall_clock.times_of_day import members, times_of
+from kalends.triggers.zones.zone import Zone
 
 _SUNDAY_FIRST_TO_MONDAY_FIRST = 6
 _FULL_MINUTE = 1

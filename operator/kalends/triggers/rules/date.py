@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
-from kalends.triggers.ports import NOTHING, Instant, Tally
-from kalends.triggers.rules import Leaf
+from kalends.triggers.protocol import NOTHING, Instant, Tally
+from kalends.triggers.rules.rule import Leaf
 
 
 @dataclass(frozen=True, slots=True)

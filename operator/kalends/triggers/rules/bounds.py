@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
-from kalends.triggers.budget import Budget
-from kalends.triggers.ports import NOTHING, Instant, NotFound, PartialTally, Rule, Tally
-from kalends.triggers.rules import Combination
+from kalends.triggers.protocol import NOTHING, Instant, NotFound, PartialTally, Rule, Tally
+from kalends.triggers.rules.rule import Combination
+from kalends.triggers.search.budget import Budget
 
 
 @dataclass(frozen=True, slots=True)

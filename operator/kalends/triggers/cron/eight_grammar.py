@@ -13,10 +13,10 @@ from functools import lru_cache
 
 from kalends.errors import InvalidSchedule
 from kalends.triggers.cron.fields import DAY_OF_MONTH, DAY_OF_WEEK, MONDAY_FIRST, Field
+from kalends.triggers.cron.five_field_reader import special_day
+from kalends.triggers.cron.five_field_writer import write_item
 from kalends.triggers.cron.items import Item, Items, LastDay, LastWeekday, NthWeekday, Values
-from kalends.triggers.cron.reading import special_day
-from kalends.triggers.cron.writing import write_item
-from kalends.triggers.quoting import quoted
+from kalends.triggers.text.quoting import quoted
 
 _LONGEST = 1_000
 _NUMBER = "[0-9]{1,9}"

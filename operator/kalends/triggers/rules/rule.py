@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from kalends.triggers.budget import QUESTION, Budget
-from kalends.triggers.ports import Instant, NotFound, PartialTally, Rule, Tally
-from kalends.triggers.zones import LAST_INSTANT
+from kalends.triggers.protocol import Instant, NotFound, PartialTally, Rule, Tally
+from kalends.triggers.search.budget import QUESTION, Budget
+from kalends.triggers.zones.zone import LAST_INSTANT
 
 
 class Leaf(ABC):

@@ -10,16 +10,16 @@ from kalends.model.v1alpha1.spec import ScheduledJobSpec
 from kalends.model.v1alpha1.trigger import CalendarInterval, Exclusion, Member
 from kalends.model.v1alpha1.trigger import Trigger as TriggerSpec
 from kalends.triggers.build import Setting, period_of, setting_of, setting_within, written
-from kalends.triggers.cron.eight import parse_eight_fields
+from kalends.triggers.cron.compiled import Meaning, meaning_of_eight, meaning_of_five
+from kalends.triggers.cron.eight_fields import parse_eight_fields
+from kalends.triggers.cron.english import tell, tell_instants
 from kalends.triggers.cron.fields import MONDAY_FIRST
-from kalends.triggers.cron.meaning import Meaning, meaning_of_eight, meaning_of_five
-from kalends.triggers.cron.schedule import Every, parse_schedule
-from kalends.triggers.cron.telling import tell, tell_instants
-from kalends.triggers.database import zone_info
-from kalends.triggers.moments import read_moment
-from kalends.triggers.ports import Instant
-from kalends.triggers.words import counted, duration, every, listed, period_told, weekdays_told
-from kalends.triggers.zones import DAY, utc_text
+from kalends.triggers.cron.five_fields import Every, parse_schedule
+from kalends.triggers.protocol import Instant
+from kalends.triggers.text.instants import read_moment
+from kalends.triggers.text.words import counted, duration, every, listed, period_told, weekdays_told
+from kalends.triggers.zones.database import zone_info
+from kalends.triggers.zones.zone import DAY, utc_text
 
 _TWO_YEARS = 731 * DAY
 

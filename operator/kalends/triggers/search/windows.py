@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from kalends.triggers.budget import DRAWING, Budget
-from kalends.triggers.ports import Instant, NotFound, PartialTally, Rule, Tally
-from kalends.triggers.zones import DAY, Zone
+from kalends.triggers.protocol import Instant, NotFound, PartialTally, Rule, Tally
+from kalends.triggers.search.budget import DRAWING, Budget
+from kalends.triggers.zones.zone import DAY, Zone
 
 _PATIENCE = 16
 """How many candidates in a row, less than a day apart, are tried before whole days are drawn."""

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import gcd
 
-from kalends.triggers.calendar_interval import DaysOfNthWeek, EveryNthDay
-from kalends.triggers.combined import AllOf, AnyOf, Lead
-from kalends.triggers.days import THURSDAY, WEEK, Calendar, Days, EveryDay, Weekdays, YearlyDays, common_days
-from kalends.triggers.interval import IntervalTrigger, meeting
-from kalends.triggers.ports import Rule
-from kalends.triggers.times import Times, common_times
-from kalends.triggers.wall import WallTrigger
-from kalends.triggers.zones import DAY, Gap, Zone
+from kalends.triggers.protocol import Rule
+from kalends.triggers.rules.calendar_interval import DaysOfNthWeek, EveryNthDay
+from kalends.triggers.rules.combined import AllOf, AnyOf, Lead
+from kalends.triggers.rules.interval import IntervalTrigger, meeting
+from kalends.triggers.rules.wall_clock import WallTrigger
+from kalends.triggers.wall_clock.days import THURSDAY, WEEK, Calendar, Days, EveryDay, Weekdays, YearlyDays, common_days
+from kalends.triggers.wall_clock.times_of_day import Times, common_times
+from kalends.triggers.zones.zone import DAY, Gap, Zone
 
 _YEAR = 366
 

@@ -11,8 +11,8 @@ from calendar import monthrange
 from collections.abc import Iterable
 from datetime import date
 
-from kalends.triggers.days import EPOCH, LAST_DAY, LAST_YEAR, THURSDAY, WEEK, Days
-from kalends.triggers.times import Times, times_of
+from kalends.triggers.wall_clock.days import EPOCH, LAST_DAY, LAST_YEAR, THURSDAY, WEEK, Days
+from kalends.triggers.wall_clock.times_of_day import Times, times_of
 
 _CHECKPOINT = 64
 

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
-from kalends.triggers.days import Days
-from kalends.triggers.ports import NOTHING, Instant, Tally
-from kalends.triggers.rules import Leaf
-from kalends.triggers.times import HOUR, Times
-from kalends.triggers.zones import DAY, FOREVER, Span, Zone
+from kalends.triggers.protocol import NOTHING, Instant, Tally
+from kalends.triggers.rules.rule import Leaf
+from kalends.triggers.wall_clock.days import Days
+from kalends.triggers.wall_clock.times_of_day import HOUR, Times
+from kalends.triggers.zones.zone import DAY, FOREVER, Span, Zone
 
 
 @dataclass(frozen=True, slots=True)

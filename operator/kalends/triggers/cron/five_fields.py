@@ -18,11 +18,11 @@ from typing import NoReturn
 from kalends.errors import InvalidSchedule
 from kalends.model.v1alpha1.spec import LONGEST_SCHEDULE
 from kalends.triggers.cron.fields import FIVE_FIELDS
+from kalends.triggers.cron.five_field_reader import parse_field
+from kalends.triggers.cron.five_field_writer import write_field
 from kalends.triggers.cron.items import Items
-from kalends.triggers.cron.reading import parse_field
-from kalends.triggers.cron.writing import write_field
-from kalends.triggers.durations import whole_seconds
-from kalends.triggers.quoting import quoted
+from kalends.triggers.text.durations import whole_seconds
+from kalends.triggers.text.quoting import quoted
 
 MACROS = {
     "@yearly": "0 0 1 1 *",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from kalends.errors import InvalidSchedule
-from kalends.triggers.cron.expressions import parse_expression
+from kalends.triggers.cron.eight_grammar import parse_expression
 from kalends.triggers.cron.fields import DAY_OF_WEEK, EIGHT_FIELDS, WEEK, Field
 from kalends.triggers.cron.items import Items, Values
 

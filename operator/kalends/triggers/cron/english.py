@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import assert_never
 
-from kalends.triggers.cron.drawing import EVERY_DAY, EVERY_MONTH, EVERY_WEEKDAY, DayRule
+from kalends.triggers.cron.compiled import Meaning
+from kalends.triggers.cron.days import EVERY_DAY, EVERY_MONTH, EVERY_WEEKDAY, DayRule
 from kalends.triggers.cron.items import LastDay, LastWeekday, LastWorkday, NearestWorkday, NthWeekday, SpecialDay
-from kalends.triggers.cron.meaning import Meaning
-from kalends.triggers.times import members
-from kalends.triggers.words import (
+from kalends.triggers.text.words import (
     MONTHS,
     WEEKDAYS,
     counted,
@@ -23,6 +22,7 @@ from kalends.triggers.words import (
     spanned,
     weekdays_told,
 )
+from kalends.triggers.wall_clock.times_of_day import members
 
 _MOST_TIMES = 6
 _HOURS, _SIXTY = 24, 60

@@ -7,9 +7,9 @@ from functools import lru_cache
 
 from typing_extensions import override
 
-from kalends.triggers.ports import NOTHING, Instant, Tally
-from kalends.triggers.rules import Leaf
-from kalends.triggers.zones import DAY, LAST_INSTANT
+from kalends.triggers.protocol import NOTHING, Instant, Tally
+from kalends.triggers.rules.rule import Leaf
+from kalends.triggers.zones.zone import DAY, LAST_INSTANT
 
 
 @dataclass(frozen=True, slots=True)

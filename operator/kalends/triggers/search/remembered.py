@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from kalends.triggers.budget import BLOCK_BITS, Budget
-from kalends.triggers.ports import NOTHING, Instant, NotFound, PartialTally, Rule, Tally, Trigger
-from kalends.triggers.rules import list_on
-from kalends.triggers.zones import FOREVER, LAST_INSTANT
+from kalends.triggers.protocol import NOTHING, Instant, NotFound, PartialTally, Rule, Tally, Trigger
+from kalends.triggers.rules.rule import list_on
+from kalends.triggers.search.budget import BLOCK_BITS, Budget
+from kalends.triggers.zones.zone import FOREVER, LAST_INSTANT
 
 _MOST_STRETCHES = 4
 """How many answers of ``next_after`` are kept: a decision asks for what is due, for what follows, and for jitter."""

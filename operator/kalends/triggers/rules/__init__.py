@@ -1,0 +1,1 @@
+"""Each kind of rule that names instants, and the rules that combine others."""

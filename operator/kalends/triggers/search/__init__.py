@@ -1,0 +1,1 @@
+"""Bounded searches for rules that arithmetic alone cannot answer."""

@@ -1,0 +1,1 @@
+"""Texts about schedules: reading durations and instants, and explaining a schedule in English."""

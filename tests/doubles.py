@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from kalends.engine.core.schedule import Defaults, Schedule, Target
+from kalends.engine.core.state import Ref
 from kalends.engine.ports import JobView, Notice, Run, RunReport, Snapshot, StartDeferred, StartRefused
-from kalends.engine.schedule import Defaults, Schedule, Target
-from kalends.engine.state import Ref
 from kalends.errors import Unavailable
 from kalends.model import Outcome, format_instant
 from kalends.model.reasons import Reason

@@ -21,9 +21,9 @@ import orjson
 from cluster.api import Api
 from cluster.controlplane import ControlPlane
 from cluster.operator_process import OperatorProcess, eventually, job_template, scheduled_job
+from kalends.engine.core.schedule import JobTemplate
+from kalends.engine.core.state import Ref
 from kalends.engine.ports import Run
-from kalends.engine.schedule import JobTemplate
-from kalends.engine.state import Ref
 from kalends.executors.job_body import job_body
 
 ROOT = Path(__file__).parents[2]

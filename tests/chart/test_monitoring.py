@@ -7,8 +7,8 @@ import re
 from prometheus_client.parser import text_string_to_metric_families
 
 from chart.rendering import NAMESPACE, Json, render
+from kalends.engine.core.state import Ref
 from kalends.engine.ports import Decided, Ended, RunReport, Verdict
-from kalends.engine.state import Ref
 from kalends.metrics import Metrics, Readings
 from kalends.model import Outcome
 

@@ -17,7 +17,7 @@ from cluster.conftest import wait_for_service_account
 from cluster.controlplane import Cluster
 from cluster.operator_process import OperatorProcess, eventually, job_template, scheduled_job
 from cluster.standin_node import StandInNode
-from kalends.engine.naming import run_name
+from kalends.engine.core.run_names import run_name
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 

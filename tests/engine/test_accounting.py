@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doubles import JOB, START, every, resource, schedule_of
-from kalends.engine.deciding import decide
-from kalends.engine.facts import Facts
+from kalends.engine.core.facts import Facts
+from kalends.engine.core.schedule import REQUEST_ANNOTATION, Schedule
+from kalends.engine.core.state import State
+from kalends.engine.decisions.decide import decide
 from kalends.engine.ports import JobView, Run, RunReport
-from kalends.engine.schedule import REQUEST_ANNOTATION, Schedule
-from kalends.engine.state import State
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
 from kalends.stores.record import decode, encode

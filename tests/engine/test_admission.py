@@ -8,9 +8,9 @@ import pytest
 
 from doubles import JOB, START, every, resource, schedule_of
 from engine.world import facts
-from kalends.engine.deciding import decide
+from kalends.engine.core.state import Counts
+from kalends.engine.decisions.decide import decide
 from kalends.engine.ports import Admission, Decided, JobView, RunReport, Verdict
-from kalends.engine.state import Counts
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
 from kalends.stores.record import decode, encode

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalends.engine.agenda import Agenda
+from kalends.engine.loop.agenda import Agenda
 
 
 def test_what_is_due_comes_out_in_order_and_once():

@@ -8,9 +8,9 @@ import pytest
 
 from doubles import JOB, START, every, reader, resource, schedule_of
 from engine.world import armed, facts
-from kalends.engine.deciding import arm, decide
+from kalends.engine.core.state import Counts
+from kalends.engine.decisions.decide import arm, decide
 from kalends.engine.ports import JobView
-from kalends.engine.state import Counts
 from kalends.model import format_instant
 from kalends.model.reasons import Reason
 

@@ -9,12 +9,12 @@ import pytest
 
 from doubles import JOB, START, every, resource, schedule_of
 from engine.world import World, armed, facts
-from kalends.engine import adopting
-from kalends.engine.believing import CLOCK_SLACK
-from kalends.engine.deciding import decide
-from kalends.engine.naming import run_name
+from kalends.engine.core.run_names import run_name
+from kalends.engine.core.state import HOURS_AHEAD, ActiveRun, Counts
+from kalends.engine.decisions import unrecorded_jobs as adopting
+from kalends.engine.decisions.decide import decide
 from kalends.engine.ports import JobView, OddJob, RunReport
-from kalends.engine.state import HOURS_AHEAD, ActiveRun, Counts
+from kalends.engine.runs.proofs_of_start import CLOCK_SLACK
 from kalends.model import Outcome
 from kalends.model.instants import LAST_INSTANT
 from kalends.model.reasons import Reason

@@ -6,9 +6,9 @@ import pytest
 
 from doubles import JOB, START, every, resource, schedule_of
 from engine.world import armed, decided, facts
-from kalends.engine.deciding import decide, decide_invalid
+from kalends.engine.core.state import ActiveRun, Counts
+from kalends.engine.decisions.decide import decide, decide_invalid
 from kalends.engine.ports import Problem, RunReport, Turned
-from kalends.engine.state import ActiveRun, Counts
 from kalends.model import Outcome, format_instant
 from kalends.model.reasons import Reason
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from doubles import JOB, START, every, resource, schedule_of
 from engine.world import armed, facts, jobs_of
-from kalends.engine.deciding import decide
-from kalends.engine.policies import Refusal
+from kalends.engine.core.policies import Refusal
+from kalends.engine.core.state import Counts
+from kalends.engine.decisions.decide import decide
 from kalends.engine.ports import JobView, RunReport
-from kalends.engine.state import Counts
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
 from kalends.stores.record import decode, encode

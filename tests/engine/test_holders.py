@@ -8,11 +8,11 @@ import pytest
 
 from doubles import JOB, START, every, resource, schedule_of
 from engine.world import armed, facts, jobs_of
-from kalends.engine.aside import stand_aside
-from kalends.engine.deciding import decide
-from kalends.engine.holders import Holders, operator_of, others_named
+from kalends.engine.core.holders import Holders, operator_of, others_named
+from kalends.engine.core.state import ActiveRun, Counts
+from kalends.engine.decisions.decide import decide
+from kalends.engine.decisions.decided_elsewhere import stand_aside
 from kalends.engine.ports import RunReport
-from kalends.engine.state import ActiveRun, Counts
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
 from kalends.stores.record import decode, encode

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from doubles import START, every, resource, schedule_of
 from engine.world import facts
-from kalends.engine.deciding import decide
+from kalends.engine.decisions.decide import decide
 from triggers.walking import fire_times
 
 DAY = 86_400

@@ -9,9 +9,9 @@ import pytest
 
 from doubles import JOB, START, LoopClock, Pool, every, resource, schedule_of
 from engine.world import World, facts
-from kalends.engine.deciding import decide, decide_invalid
+from kalends.engine.core.state import ActiveRun, Counts, State
+from kalends.engine.decisions.decide import decide, decide_invalid
 from kalends.engine.ports import JobView, Problem, Removed, RunReport, StartRefused
-from kalends.engine.state import ActiveRun, Counts, State
 from kalends.errors import Unavailable
 from kalends.model import Outcome, format_instant
 from kalends.model.reasons import Reason

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from doubles import JOB, START, Cluster, LoopClock, every, reader, resource
-from kalends.engine.scheduler import Scheduler
-from kalends.engine.state import Ref, State
+from kalends.engine.core.state import Ref, State
+from kalends.engine.loop.scheduler import Scheduler
 from kalends.errors import Unavailable
 from kalends.stores.memory import MemoryJobStore
 

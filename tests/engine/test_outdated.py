@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from doubles import JOB, START, Cluster, LoopClock, Pool, every, memory_store, resource
+from kalends.engine.loop.scheduler import Scheduler
 from kalends.engine.ports import Run
-from kalends.engine.scheduler import Scheduler
 from kalends.errors import Unavailable
 
 pytestmark = pytest.mark.looptime

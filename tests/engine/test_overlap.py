@@ -8,9 +8,9 @@ import pytest
 
 from doubles import JOB, START, every, resource, schedule_of
 from engine.world import facts, jobs_of
-from kalends.engine.deciding import decide
+from kalends.engine.core.state import ActiveRun, Counts, QueuedRun, State
+from kalends.engine.decisions.decide import decide
 from kalends.engine.ports import Decided, JobView, RunReport, Verdict
-from kalends.engine.state import ActiveRun, Counts, QueuedRun, State
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from doubles import JOB, START, every, resource, schedule_of
 from engine.world import facts, jobs_of
-from kalends.engine import deciding
-from kalends.engine.facts import Decision
-from kalends.engine.schedule import REQUEST_ANNOTATION
+from kalends.engine.core.facts import Decision
+from kalends.engine.core.schedule import REQUEST_ANNOTATION
+from kalends.engine.decisions import decide as deciding
 
 whens = st.sampled_from(
     [

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from doubles import JOB, START, every, resource, schedule_of
 from engine.world import facts
-from kalends.engine.deciding import decide
-from kalends.engine.facts import Facts
-from kalends.engine.history import MISFIRES_KEPT, was_run, with_entry
-from kalends.engine.naming import run_name
+from kalends.engine.core.facts import Facts
+from kalends.engine.core.history import MISFIRES_KEPT, was_run, with_entry
+from kalends.engine.core.run_names import run_name
+from kalends.engine.core.state import ActiveRun, Counts, FinishedRun
+from kalends.engine.decisions.decide import decide
 from kalends.engine.ports import JobView, Retried, RunReport
-from kalends.engine.retrying import backoff
-from kalends.engine.state import ActiveRun, Counts, FinishedRun
+from kalends.engine.runs.retry_policy import backoff
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
 from kalends.model.v1alpha1.choices import Retry

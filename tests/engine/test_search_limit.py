@@ -9,8 +9,8 @@ import pytest
 
 from doubles import JOB, START, every, reader, resource, schedule_of
 from engine.world import World, facts
-from kalends.engine.deciding import SEARCH_PAUSE, decide
-from kalends.engine.state import Counts
+from kalends.engine.core.state import Counts
+from kalends.engine.decisions.decide import SEARCH_PAUSE, decide
 from kalends.model.reasons import Reason
 from kalends.triggers.search.budget import Budget
 from triggers.building import shown

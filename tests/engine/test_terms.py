@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from doubles import JOB, START, Cluster, LoopClock, Pool, every, memory_store, resource
-from kalends.engine.scheduler import Scheduler
+from kalends.engine.loop.scheduler import Scheduler
 from kalends.errors import Unavailable
 
 pytestmark = pytest.mark.looptime

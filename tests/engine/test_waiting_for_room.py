@@ -8,9 +8,9 @@ import pytest
 
 from doubles import JOB, START, every, resource, schedule_of
 from engine.world import World, facts, jobs_of
-from kalends.engine.deciding import decide
+from kalends.engine.core.state import Counts, State
+from kalends.engine.decisions.decide import decide
 from kalends.engine.ports import RunReport
-from kalends.engine.state import Counts, State
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
 

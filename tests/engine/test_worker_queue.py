@@ -12,8 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from doubles import START, Pool, every, resource
 from engine.world import World
-from kalends.engine.inbox import Inbox
-from kalends.engine.worker_queue import WorkerQueue
+from kalends.engine.loop.inbox import Inbox
+from kalends.engine.loop.worker_queue import WorkerQueue
 from kalends.model import format_instant
 
 UIDS = st.sampled_from(["a", "b", "c", "d", "e"])

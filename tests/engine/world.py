@@ -6,10 +6,10 @@ import asyncio
 from contextlib import asynccontextmanager
 
 from doubles import Cluster, Ledger, LoopClock, Pool, memory_store
-from kalends.engine.facts import Facts
+from kalends.engine.core.facts import Facts
+from kalends.engine.core.state import State
+from kalends.engine.loop.scheduler import Scheduler
 from kalends.engine.ports import Decided, Executor, JobView
-from kalends.engine.scheduler import Scheduler
-from kalends.engine.state import State
 
 
 class World:

@@ -15,9 +15,9 @@ from click.testing import CliRunner
 from doubles import START, LoopClock, Pool, memory_store
 from kalends.cli.main import cli
 from kalends.cli.manifests import Manifest, read_manifests
+from kalends.engine.core.schedule import Defaults, Schedule, TaskCall, compile_schedule
+from kalends.engine.loop.scheduler import Scheduler
 from kalends.engine.ports import Run
-from kalends.engine.schedule import Defaults, Schedule, TaskCall, compile_schedule
-from kalends.engine.scheduler import Scheduler
 from kalends.executors.configured import target_check
 from kalends.model import ScheduledJob, check_manifest, format_instant
 from kalends.settings import ExecutorKind, Settings

@@ -9,9 +9,9 @@ from typing import Protocol
 from doubles import JOB, START, Cluster, Pool
 from executors.local import REF, Listening, processes, threads
 from kalends.clock import SystemClock
+from kalends.engine.core.schedule import JobTemplate, TaskCall
+from kalends.engine.core.state import Ref
 from kalends.engine.ports import Executor, Run, RunReport
-from kalends.engine.schedule import JobTemplate, TaskCall
-from kalends.engine.state import Ref
 from kalends.executors.commands import CommandsExecutor
 from kalends.executors.jobs import JobsExecutor
 from kalends.executors.pool import PoolExecutor

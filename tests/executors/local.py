@@ -11,9 +11,9 @@ from pathlib import Path
 
 from executors import leaving_tasks, odd_tasks, sample_tasks
 from kalends.clock import SystemClock
+from kalends.engine.core.schedule import TaskCall
+from kalends.engine.core.state import Ref
 from kalends.engine.ports import Run, RunReport
-from kalends.engine.schedule import TaskCall
-from kalends.engine.state import Ref
 from kalends.executors.pool import PoolExecutor, Workers
 from kalends.executors.processes import ProcessWorkers
 from kalends.executors.threads import ThreadWorkers

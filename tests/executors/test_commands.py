@@ -10,8 +10,8 @@ import pytest
 
 from executors.local import REF, Listening, until_gone, written
 from kalends.clock import SystemClock
+from kalends.engine.core.schedule import JobTemplate, TaskCall
 from kalends.engine.ports import Run, StartRefused
-from kalends.engine.schedule import JobTemplate, TaskCall
 from kalends.errors import Unavailable
 from kalends.executors.commands import CommandsExecutor
 from kalends.model import Outcome

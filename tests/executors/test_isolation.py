@@ -13,8 +13,8 @@ import orjson
 import pytest
 
 from executors.local import pool_of, processes, registry, result_of, run_of, until_gone, written
+from kalends.engine.core.state import Ref
 from kalends.engine.ports import StartRefused
-from kalends.engine.state import Ref
 from kalends.errors import Unavailable
 from kalends.executors.processes import ProcessWorkers
 from kalends.model import Outcome

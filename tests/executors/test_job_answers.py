@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from doubles import START
+from kalends.engine.core.schedule import JobTemplate
+from kalends.engine.core.state import Ref
 from kalends.engine.ports import NamespaceTerminating, Run, StartDeferred, StartRefused
-from kalends.engine.schedule import JobTemplate
-from kalends.engine.state import Ref
 from kalends.errors import ApiError, Unavailable
 from kalends.executors.job_answers import after_creation, after_dry_run, name_is_taken
 

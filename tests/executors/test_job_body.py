@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doubles import START
+from kalends.engine.core.schedule import JobTemplate
+from kalends.engine.core.state import Ref
 from kalends.engine.ports import Run
-from kalends.engine.schedule import JobTemplate
-from kalends.engine.state import Ref
 from kalends.executors.job_body import environment, job_body
 from kalends.model import format_instant
 from kalends.model.instants import LAST_INSTANT, parse_instant

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from executors.test_jobs import JOBS, REF, RUN, World
-from kalends.engine.state import Ref
+from kalends.engine.core.state import Ref
 from kalends.errors import Unavailable
 from kalends.executors.jobs import JobsExecutor
 from kalends.model.reasons import Reason

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doubles import START
-from kalends.engine.naming import run_name
+from kalends.engine.core.run_names import run_name
 from kalends.executors.job_identity import Identity, identity_of
 from kalends.model import format_instant
 

@@ -8,8 +8,8 @@ import pytest
 
 from doubles import START
 from executors.test_jobs import JOBS, TEMPLATE, World
+from kalends.engine.core.state import Ref
 from kalends.engine.ports import Run, StartRefused
-from kalends.engine.state import Ref
 from kalends.errors import Unavailable
 from kalends.executors.job_body import job_body
 from kalends.executors.job_names import PATIENCE

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from doubles import START
-from kalends.engine.state import Ref
+from kalends.engine.core.state import Ref
 from kalends.executors.job_pods import terminations
 from kalends.executors.job_reports import report_of, see_job, slim
 from kalends.model import Outcome, format_instant

@@ -8,8 +8,8 @@ import pytest
 
 from doubles import START
 from executors.test_jobs import JOBS, REF, RUN, TEMPLATE, World
-from kalends.engine.believing import CLOCK_SLACK
 from kalends.engine.ports import StartRefused
+from kalends.engine.runs.proofs_of_start import CLOCK_SLACK
 from kalends.errors import Unavailable
 from kalends.executors.job_body import job_body
 from kalends.executors.jobs import JobsExecutor

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from doubles import START
+from kalends.engine.core.schedule import JobTemplate
+from kalends.engine.core.state import Ref
 from kalends.engine.ports import Run, StartRefused
-from kalends.engine.schedule import JobTemplate
-from kalends.engine.state import Ref
 from kalends.errors import Unavailable
 from kalends.executors.job_body import job_body
 from kalends.executors.jobs import JobsExecutor

@@ -9,8 +9,8 @@ import pytest
 
 from doubles import START
 from executors.test_job_pods import RUNNING, TERMINATED, pod, waiting
+from kalends.engine.core.state import Ref
 from kalends.engine.ports import Admission
-from kalends.engine.state import Ref
 from kalends.executors import job_reports
 from kalends.executors.seen_jobs import LOOK_AGAIN, SeenJobs
 from kalends.model import format_instant

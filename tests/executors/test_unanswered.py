@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from doubles import START
+from kalends.engine.core.schedule import JobTemplate
+from kalends.engine.core.state import Ref
 from kalends.engine.ports import Run, StartDeferred
-from kalends.engine.schedule import JobTemplate
-from kalends.engine.state import Ref
 from kalends.errors import Unavailable
 from kalends.executors.jobs import JobsExecutor
 from kalends.kube.client import ApiClient

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from doubles import START
+from kalends.engine.core.state import Ref
 from kalends.engine.ports import Decided, Ended, RunReport, Turned, Verdict
-from kalends.engine.state import Ref
 from kalends.handlers.telling import telling_of
 from kalends.model import Outcome
 from kalends.model.reasons import Reason

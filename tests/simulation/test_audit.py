@@ -9,9 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from kalends.engine import deciding, drafting, settling
-from kalends.engine.drafting import Draft
-from kalends.engine.scheduler import Scheduler
+from kalends.engine.decisions import decide as deciding
+from kalends.engine.decisions import draft as drafting
+from kalends.engine.decisions.draft import Draft
+from kalends.engine.loop.scheduler import Scheduler
+from kalends.engine.runs import ended_runs as settling
 from kalends.executors.jobs import JobsExecutor
 from kalends.handlers.leading import Leading
 from kalends.stores.crd import CrdJobStore

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from doubles import START, every, reader, resource
-from kalends.engine.state import ActiveRun, Condition, Counts, FinishedRun, Misfire, Ref, State
+from kalends.engine.core.state import ActiveRun, Condition, Counts, FinishedRun, Misfire, Ref, State
 from kalends.errors import Conflict, Gone
 from kalends.kube.client import ApiClient
 from kalends.model import Outcome

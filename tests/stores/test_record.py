@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doubles import START
-from kalends.engine.state import State
+from kalends.engine.core.state import State
 from kalends.errors import InvalidStatus
 from kalends.model import Status, format_instant
 from kalends.stores.record import decode, encode, merge_patch

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from doubles import START, every, reader, resource
-from kalends.engine.state import State
+from kalends.engine.core.state import State
 from kalends.errors import InvalidSettings, Unavailable
 from kalends.stores.sqlite import APPLICATION_ID, SqliteJobStore
 

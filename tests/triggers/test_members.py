@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kalends.engine.schedule import schedule_hash
+from kalends.engine.core.schedule import schedule_hash
 from kalends.errors import InvalidSchedule
 from kalends.model import format_instant
 from kalends.triggers import Tally, explain, reads_wall_time, remarks

@@ -12,10 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from kalends.cli.output import OutputAside
-from kalends.engine.history import last_run
+from kalends.engine.core.history import last_run
+from kalends.engine.core.state import State
+from kalends.engine.loop.scheduler import Scheduler
 from kalends.engine.ports import Ended, Notice, RunReport
-from kalends.engine.scheduler import Scheduler
-from kalends.engine.state import State
 from kalends.model import Outcome
 
 LATEST_RUNS = 12

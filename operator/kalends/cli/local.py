@@ -22,9 +22,9 @@ from kalends.cli.manifests import Manifest, read_manifests
 from kalends.cli.printing import one_line
 from kalends.cli.watching import PlainLines
 from kalends.clock import SystemClock
+from kalends.engine.core.schedule import JOBS_EXECUTOR
+from kalends.engine.loop.scheduler import Scheduler
 from kalends.engine.ports import Executor
-from kalends.engine.schedule import JOBS_EXECUTOR
-from kalends.engine.scheduler import Scheduler
 from kalends.errors import JobStoreError
 from kalends.executors.commands import CommandsExecutor
 from kalends.executors.configured import check_default, default_settings, pools, target_check

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kalends.cli.documents import Document, Json, documents
-from kalends.engine.schedule import Defaults, Schedule, Target, compile_schedule
+from kalends.engine.core.schedule import Defaults, Schedule, Target, compile_schedule
 from kalends.errors import InvalidSchedule, InvalidSpec, KalendsError
 from kalends.model import API_VERSION, KIND, Problem, ScheduledJob, check_manifest
 from kalends.triggers.cron.five_fields import SCHEDULE, parse_schedule

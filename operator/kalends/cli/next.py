@@ -12,7 +12,7 @@ import orjson
 
 from kalends.cli.manifests import InvalidManifest, Manifest, named, schedule_of, zone_of
 from kalends.cli.printing import one_line
-from kalends.engine.schedule import Schedule
+from kalends.engine.core.schedule import Schedule
 from kalends.model import format_instant
 from kalends.triggers import NotFound, Trigger, zone_info
 

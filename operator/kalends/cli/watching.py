@@ -9,6 +9,7 @@ from typing import Protocol
 
 import click
 
+from kalends.engine.loop.scheduler import Scheduler
 from kalends.engine.ports import (
     Contested,
     Decided,
@@ -21,7 +22,6 @@ from kalends.engine.ports import (
     StartPutOff,
     Turned,
 )
-from kalends.engine.scheduler import Scheduler
 from kalends.model import format_instant
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from kalends.engine.schedule import Schedule, Target
-from kalends.engine.state import Instant, Ref, State
+from kalends.engine.core.schedule import Schedule, Target
+from kalends.engine.core.state import Instant, Ref, State
 from kalends.errors import KalendsError, Unavailable
 from kalends.model.reasons import Reason
 from kalends.model.v1alpha1.status import Outcome

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from kalends.clock import Clock
+from kalends.engine.core.schedule import JobTemplate
 from kalends.engine.ports import Run, StartRefused
-from kalends.engine.schedule import JobTemplate
 from kalends.errors import InvalidSpec, Unavailable
 from kalends.executors.calling import STOPPED, Returned
 from kalends.executors.job_body import environment

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from kalends.clock import Clock
-from kalends.engine.schedule import JOBS_EXECUTOR, Check, Defaults, JobTemplate, Target
+from kalends.engine.core.schedule import JOBS_EXECUTOR, Check, Defaults, JobTemplate, Target
 from kalends.errors import InvalidSettings, InvalidSpec
 from kalends.executors.pool import PoolExecutor
 from kalends.executors.processes import MOST_RUNS, ProcessWorkers

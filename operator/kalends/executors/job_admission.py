@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kalends.engine.schedule import OWNER_LABEL
+from kalends.engine.core.schedule import OWNER_LABEL
 from kalends.executors.job_identity import controller_of
 
 Json = Mapping[str, Any]

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from kalends.engine.core.schedule import OWNER_LABEL, REQUEST_ANNOTATION, JobTemplate
 from kalends.engine.ports import Run
-from kalends.engine.schedule import OWNER_LABEL, REQUEST_ANNOTATION, JobTemplate
 from kalends.model import API_VERSION, KIND
 from kalends.model.instants import format_instant
 from kalends.triggers import zone_info

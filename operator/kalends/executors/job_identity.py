@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from kalends.engine.naming import run_name
-from kalends.engine.schedule import REQUEST_ANNOTATION
-from kalends.engine.state import Instant, Ref
+from kalends.engine.core.run_names import run_name
+from kalends.engine.core.schedule import REQUEST_ANNOTATION
+from kalends.engine.core.state import Instant, Ref
 from kalends.executors.job_body import ATTEMPT, SCHEDULED_TIME
 from kalends.kube.paths import JOBS, SCHEDULED_JOBS
 from kalends.model import KIND
@@ -24,7 +24,7 @@ MOST_ATTEMPTS = 1000
 _SUFFIX = re.compile(
     r"(?P<first>[0-9]{1,12})|(?P<time>[0-9a-z]{7,8})-(?P<attempt>[0-9a-z]{1,2})|(?P<by_hand>m-[a-z2-7]{8})"
 )
-"""What follows a resource's name and a hyphen: the other side of ``kalends.engine.naming``."""
+"""What follows a resource's name and a hyphen: the other side of ``kalends.engine.core.run_names``."""
 
 
 class JobKey(NamedTuple):

@@ -8,9 +8,9 @@ from http import HTTPStatus
 from typing import Any
 
 from kalends.clock import Clock
-from kalends.engine.believing import is_premature
+from kalends.engine.core.state import Instant
 from kalends.engine.ports import Run, StartRefused
-from kalends.engine.state import Instant
+from kalends.engine.runs.proofs_of_start import is_premature
 from kalends.errors import ApiError, Unavailable
 from kalends.executors.job_identity import controller_of, resource_of
 from kalends.kube.client import ApiClient

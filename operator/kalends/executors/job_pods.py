@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kalends.engine.state import Instant
+from kalends.engine.core.state import Instant
 from kalends.executors.results import clean
 from kalends.model.instants import parse_instant
 

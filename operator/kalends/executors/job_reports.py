@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kalends.engine.core.schedule import OWNER_LABEL, QUEUE_LABEL
+from kalends.engine.core.state import Instant, Ref
 from kalends.engine.ports import RunReport
-from kalends.engine.schedule import OWNER_LABEL, QUEUE_LABEL
-from kalends.engine.state import Instant, Ref
 from kalends.executors.job_identity import JobKey, controller_of, identity_of, resource_of
 from kalends.executors.job_pods import Termination
 from kalends.executors.results import clean

@@ -8,9 +8,9 @@ from http import HTTPStatus
 from typing import Any
 
 from kalends.clock import Clock
+from kalends.engine.core.schedule import OWNER_LABEL, JobTemplate
+from kalends.engine.core.state import Ref
 from kalends.engine.ports import JobView, Run, RunReport, StartDeferred, StartRefused
-from kalends.engine.schedule import OWNER_LABEL, JobTemplate
-from kalends.engine.state import Ref
 from kalends.errors import ApiError, Unavailable
 from kalends.executors.job_admission import changed_by_admission
 from kalends.executors.job_answers import after_creation, after_dry_run, name_is_taken

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kalends.clock import Clock
+from kalends.engine.core.state import Instant, Ref
 from kalends.engine.ports import Run, RunReport, StartRefused
-from kalends.engine.state import Instant, Ref
 from kalends.errors import KalendsError, Unavailable
 from kalends.executors.calling import STOPPED, Returned
 from kalends.model.reasons import Reason

@@ -11,8 +11,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from kalends.engine.core.state import Instant, Ref
 from kalends.engine.ports import Admission, JobView
-from kalends.engine.state import Instant, Ref
 from kalends.executors.job_identity import job_of, resource_of
 from kalends.executors.job_reports import SeenJob, report_of, see_job
 from kalends.executors.seen_pods import SeenPods

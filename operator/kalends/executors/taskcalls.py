@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from kalends.engine.core.schedule import TaskCall
 from kalends.engine.ports import Run, StartRefused
-from kalends.engine.schedule import TaskCall
 from kalends.errors import InvalidSpec
 from kalends.model.reasons import Reason
 from kalends.tasks import CurrentRun, Registry, Task

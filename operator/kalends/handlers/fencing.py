@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kalends.engine.core.state import Ref
 from kalends.engine.ports import Executor, Run, RunReport
-from kalends.engine.state import Ref
 from kalends.errors import ApiError, Unavailable
 from kalends.kube.transport import Request, Response, Stream, Transport
 from kalends.model.reasons import Reason

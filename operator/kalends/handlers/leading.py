@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from kalends.clock import Clock
-from kalends.engine.scheduler import Scheduler
+from kalends.engine.loop.scheduler import Scheduler
 from kalends.errors import ApiError
 from kalends.kube.client import ApiClient
 from kalends.kube.lease import LeaderElector

@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import logging
 
-from kalends.engine.census import by_state, runs_by_executor
+from kalends.engine.core.schedule import JOBS_EXECUTOR
+from kalends.engine.loop.census import by_state, runs_by_executor
+from kalends.engine.loop.scheduler import Scheduler
 from kalends.engine.ports import Executor
-from kalends.engine.schedule import JOBS_EXECUTOR
-from kalends.engine.scheduler import Scheduler
 from kalends.executors.configured import check_default, default_settings, target_check
 from kalends.executors.jobs import JobsExecutor
 from kalends.handlers.crd_check import CrdCheck

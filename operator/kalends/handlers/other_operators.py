@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from kalends.clock import Clock
-from kalends.engine.holders import others_named
-from kalends.engine.scheduler import Scheduler
+from kalends.engine.core.holders import others_named
+from kalends.engine.loop.scheduler import Scheduler
 from kalends.errors import ApiError
 from kalends.kube.client import ApiClient
 from kalends.kube.lease_object import LeaseObject, Timing

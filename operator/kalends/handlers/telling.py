@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from kalends.engine.core.state import Ref
 from kalends.engine.ports import (
     Contested,
     Decided,
@@ -18,7 +19,6 @@ from kalends.engine.ports import (
     Turned,
     Verdict,
 )
-from kalends.engine.state import Ref
 from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
 from kalends.model.v1alpha1.status import Outcome

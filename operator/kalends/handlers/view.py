@@ -10,7 +10,7 @@ from contextlib import aclosing
 from http import HTTPStatus
 from typing import Any
 
-from kalends.engine.scheduler import Scheduler
+from kalends.engine.loop.scheduler import Scheduler
 from kalends.errors import ApiError
 from kalends.kube.bounded import LATER, read_small, unread
 from kalends.kube.client import ApiClient

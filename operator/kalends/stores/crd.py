@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
+from kalends.engine.core.state import Ref, State
 from kalends.engine.ports import Snapshot
-from kalends.engine.state import Ref, State
 from kalends.errors import ApiError, Conflict, Gone, JobStoreError, Refused, Unavailable
 from kalends.kube.bounded import unread
 from kalends.kube.client import ApiClient

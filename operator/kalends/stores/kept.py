@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kalends.engine.schedule import JobTemplate, Schedule
+from kalends.engine.core.schedule import JobTemplate, Schedule
 from kalends.errors import InvalidSpec
 from kalends.model.reasons import Reason
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from kalends.engine.core.state import Ref, State
 from kalends.engine.ports import Snapshot
-from kalends.engine.state import Ref, State
 from kalends.errors import Conflict, Gone
 from kalends.stores.record import Json, encode
 from kalends.stores.snapshots import SnapshotReader

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from kalends.engine.history import NO_RUN, last_run, was_run
-from kalends.engine.state import ActiveRun, Condition, Counts, FinishedRun, Misfire, QueuedRun, State
+from kalends.engine.core.history import NO_RUN, last_run, was_run
+from kalends.engine.core.state import ActiveRun, Condition, Counts, FinishedRun, Misfire, QueuedRun, State
 from kalends.errors import InvalidStatus
 from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason

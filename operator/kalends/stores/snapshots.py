@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from kalends.engine.core.schedule import REQUEST_ANNOTATION, Check, Defaults, Schedule, compile_schedule
+from kalends.engine.core.state import Ref, State
+from kalends.engine.decisions.restored import is_marked
 from kalends.engine.ports import Problem, Snapshot
-from kalends.engine.restoring import is_marked
-from kalends.engine.schedule import REQUEST_ANNOTATION, Check, Defaults, Schedule, compile_schedule
-from kalends.engine.state import Ref, State
 from kalends.errors import InvalidSpec, InvalidStatus
 from kalends.kube.bounded import unread
 from kalends.model import ScheduledJob, summary, summary_of_unread

@@ -14,9 +14,9 @@ from typing import Any
 import orjson
 
 from kalends.clock import Clock
+from kalends.engine.core.schedule import REQUEST_ANNOTATION
+from kalends.engine.core.state import Ref, State
 from kalends.engine.ports import Snapshot
-from kalends.engine.schedule import REQUEST_ANNOTATION
-from kalends.engine.state import Ref, State
 from kalends.errors import Conflict, Gone, InvalidSettings, Unavailable
 from kalends.model.instants import format_instant, parse_instant
 from kalends.stores.record import Json, encode

@@ -1,0 +1,87 @@
+"""What is gathered before deciding, and what comes of it: the two sides of every decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kalends.engine.core.holders import Holders
+from kalends.engine.core.policies import Refusal
+from kalends.engine.core.refused_starts import StartTrouble
+from kalends.engine.core.state import ActiveRun, State
+from kalends.engine.ports import JobView, Notice, Run, RunReport
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that a decision may know beyond the schedule and its record."""
+
+    now: float
+    me: str
+    """This operator's identity: the holder of the runs that it claims."""
+    holders: Holders = field(default_factory=Holders)
+    """Which other operators there are, and which are known to be gone."""
+    outlives_us: bool = False
+    """Whether runs of this schedule go on without us (Kubernetes Jobs)."""
+    free_slots: int = 1_000_000
+    obstacle: str = ""
+    """Why no worker may ever be free again, in words."""
+    reports: Mapping[str, RunReport] = field(default_factory=dict)
+    """Runs in this process that have ended and are not on record as ended, by name."""
+    here: frozenset[str] = frozenset()
+    """Runs that this process has started and that are not on record as ended, by name."""
+    began: Mapping[str, float] = field(default_factory=dict)
+    """When each of these was handed to its executor, by name."""
+    jobs: Sequence[JobView] | None = None
+    """The resource's Jobs; None where they are not known (yet)."""
+    gone: frozenset[str] = frozenset()
+    """Active runs whose Job is known not to be there, by name."""
+    refused: Mapping[str, Refusal] = field(default_factory=dict)
+    """Runs that the executor has refused to start, for good, by name."""
+    asked_to_end: frozenset[str] = frozenset()
+    """Runs whose executor has been asked for their end, by name."""
+    found_request: str = ""
+    """The request that was there when this process first saw the resource, without a record."""
+    record_lost: bool = False
+    """Whether there was a record, and somebody removed it."""
+    trouble: StartTrouble | None = None
+    """Why starts were refused lately, for a reason that may pass by itself."""
+    checked: bool = True
+    """Whether the executor has been asked if runs of this generation can start. Until then runs end, and nothing
+    else is decided."""
+    starts_at: float | None = None
+    """Before this instant no start is tried; None: now is the time to try."""
+    dispatch: bool = True
+    """Whether fire times may be decided at all; not while the operator drains."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do, and the record once it is done.
+
+    The order of acting is fixed: ``starts_claimed`` (their claim is on record), ``starts_before`` (idempotent), then
+    the record, then ``cancels`` (that they are to end is on record), ``looks``, ``deletes``, and ``remove``. What the
+    record newly claims comes back as ``starts_claimed`` of the next decision.
+    """
+
+    state: State
+    starts_claimed: tuple[Run, ...] = ()
+    starts_before: tuple[Run, ...] = ()
+    cancels: tuple[ActiveRun, ...] = ()
+    """Runs whose executor is to be asked for their end."""
+    looks: tuple[str, ...] = ()
+    """Jobs to be read: a run is active, and no watch shows its Job."""
+    deletes: tuple[str, ...] = ()
+    """Jobs beyond their history limit."""
+    remove: bool = False
+    """Whether the resource itself is to be deleted: ``ttlSecondsAfterFinished`` is over."""
+    notices: tuple[Notice, ...] = ()
+    wake_at: float | None = None
+    aside: bool = False
+    """Whether another operator decides on the resource."""
+    unrecorded: bool = False
+    """Whether no record is written yet, as that of a backup may follow."""
+    waiting: bool = False
+    """Whether a run waits for nothing but a free worker of its pool."""
+    searching: bool = False
+    """Whether what is due is not known yet: the search of the trigger goes on at the next look."""

@@ -1,0 +1,1 @@
+"""Decides what happens to each fire time of one resource. Pure and synchronous."""

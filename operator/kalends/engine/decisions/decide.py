@@ -1,0 +1,292 @@
+"""The whole decision about one resource, pure and synchronous: ``decide`` is a function of its arguments alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kalends.engine.core.facts import Decision, Facts
+from kalends.engine.core.holders import OTHER_OPERATOR
+from kalends.engine.core.schedule import Schedule
+from kalends.engine.core.state import HOURS_AHEAD, ActiveRun, Instant, Ref, State
+from kalends.engine.decisions.catchup import due_instant, first_after
+from kalends.engine.decisions.claims import claims_of_an_invalid, claims_to_start
+from kalends.engine.decisions.conditions import lasting_refusal, with_conditions, with_problem
+from kalends.engine.decisions.draft import Draft
+from kalends.engine.decisions.planning import plan
+from kalends.engine.decisions.restored import first_record, held, waits_for_status, with_past
+from kalends.engine.decisions.unrecorded_jobs import (
+    adopt_passed_over,
+    adopt_queued,
+    record_of_jobs,
+    with_jobs_of_record,
+)
+from kalends.engine.decisions.waiting_runs import A_MOMENT, drop_outdated, gives_up_at
+from kalends.engine.ports import Problem
+from kalends.engine.runs.admission import admission_until, give_up_unadmitted, with_waiting
+from kalends.engine.runs.ended_runs import beyond_limits, give_up_pending, jobs_to_read, pending_until, settle_ended
+from kalends.engine.runs.odd_jobs import with_odd_jobs
+from kalends.engine.runs.proofs_of_start import may_have_created_jobs, open_jobs
+from kalends.model.instants import format_instant
+from kalends.model.reasons import Reason
+from kalends.triggers import NotFound
+
+SEARCH_PAUSE = 0.5
+"""Seconds between two looks at resources whose triggers have to be searched on: others get their turn."""
+
+
+def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
+    """Return what to do about a resource now, and its record once that is done.
+
+    Args:
+        schedule: The resource, compiled.
+        record: What is on record; None if it has never been seen.
+        facts: What was gathered.
+    """
+    if record is not None and far_ahead(record) > facts.now + HOURS_AHEAD * 3600:
+        return _decide_far_ahead(schedule, record, facts)
+    status_until = waits_for_status(schedule, record, facts)
+    if status_until is not None:
+        return Decision(first_record(schedule, facts), wake_at=status_until, unrecorded=True)
+    schedule = held(schedule, record, facts)
+    if record is None and facts.record_lost:
+        handled = (schedule.request,) if schedule.request else ()
+        record = replace(record_of_jobs(schedule, facts), schedule_hash=schedule.hash, handled_requests=handled)
+    if record is not None and _is_quiet(schedule, record, facts):
+        return Decision(state=record, wake_at=record.next_run)
+    if record is not None and not facts.checked:
+        return _decide_unchecked(schedule, record, facts)
+    every_job, facts = facts.jobs, replace(facts, jobs=open_jobs(record, facts.jobs))
+    state = first_record(schedule, facts) if record is None else with_past(schedule, record)
+    unwanted, claims = claims_to_start(schedule, state, facts)
+    draft = Draft(schedule, state, facts, free=facts.free_slots - len(claims))
+    draft.adopts = may_have_created_jobs(schedule, record, facts)
+    draft.rearmed = record is None and schedule.generation > 1
+    # Until there is a record, nothing has been decided: a run at the instant of its creation may have its Job.
+    _catch_up_with_the_resource(draft, schedule.created - 1 if record is None else record.decided_until)
+    reported = replace(facts, reports={**facts.reports, **unwanted})
+    listed = with_waiting(schedule, with_jobs_of_record(draft.state, facts, adopts=draft.adopts), facts)
+    draft.state, ended = settle_ended(schedule.ref, listed, reported, schedule.retry)
+    draft.notices += ended
+    if facts.dispatch:
+        plan(draft)
+    draft.state = give_up_pending(schedule, draft.state, facts)
+    draft.state = give_up_unadmitted(schedule, draft.state, facts)
+    if schedule.suspended or draft.has_ended():
+        draft.searched = None
+        upcoming = None
+    else:
+        upcoming = _upcoming(draft) if draft.searched is None else None
+    next_run = None if upcoming is None else due_instant(schedule, upcoming)
+    state = replace(draft.state, next_run=next_run, summary=schedule.summary, observed_generation=schedule.generation)
+    starts_claimed = () if draft.starts_are_put_off else claims
+    starts_before = tuple(draft.starts) if facts.outlives_us else ()
+    # What is recorded now is recorded once these have started.
+    refused = "" if starts_claimed or starts_before else lasting_refusal(schedule, state, facts.trouble)
+    state, turned = with_conditions(schedule, state, facts.now, refused, draft.searched)
+    state, odd = with_odd_jobs(schedule, state, facts)
+    removed_at = _removed_at(schedule, state)
+    return Decision(
+        state=state,
+        starts_claimed=starts_claimed,
+        starts_before=starts_before,
+        cancels=tuple(run for run in state.active if _is_to_be_asked(run, facts)),
+        looks=jobs_to_read(record, state, facts),
+        deletes=beyond_limits(schedule, state, every_job),
+        remove=facts.dispatch and removed_at is not None and removed_at <= facts.now,
+        notices=(*draft.notices, *odd, *turned),
+        wake_at=_wake_at(draft, state, next_run, removed_at),
+        waiting=not draft.starts_are_put_off
+        and (
+            (draft.undecided is not None and draft.free <= 0)
+            or draft.waits_for_worker()
+            or (any(_waits_to_try_again(run, facts) for run in state.active) and draft.has_room_to_try_again())
+        ),
+        searching=facts.dispatch and draft.searched is not None and draft.searched < int(facts.now),
+    )
+
+
+def _decide_unchecked(schedule: Schedule, record: State, facts: Facts) -> Decision:
+    """Return the record of a resource whose last edit could not be checked yet: runs end, and Jobs are deleted.
+
+    Nothing of the edit is on record before that, so that the next operator checks it, too.
+    """
+    state, ended = settle_ended(schedule.ref, with_jobs_of_record(record, facts), facts, schedule.retry)
+    return Decision(
+        state=state,
+        cancels=tuple(run for run in state.active if _is_to_be_asked(run, facts)),
+        looks=jobs_to_read(record, state, facts),
+        deletes=beyond_limits(schedule, state, facts.jobs),
+        notices=tuple(ended),
+        wake_at=facts.starts_at,
+    )
+
+
+def _catch_up_with_the_resource(draft: Draft, decided_until: Instant) -> None:
+    """Let the draft follow what has become of the resource since its record was written."""
+    schedule, facts = draft.schedule, draft.facts
+    adopt_queued(draft)
+    before = draft.state
+    draft.state = arm(schedule, draft.state, facts.now)
+    draft.rearmed = draft.rearmed or before.schedule_hash != draft.state.schedule_hash
+    adopt_passed_over(draft, decided_until)
+    # A resource that was invalid for a while, and that nobody edited, goes on where it was.
+    edited = before.schedule_hash or before.observed_generation != schedule.generation
+    if edited and before.schedule_hash != draft.state.schedule_hash:
+        drop_outdated(draft)
+
+
+def _upcoming(draft: Draft) -> Instant | None:
+    """Return the next fire time. One that is past is held back by its jitter, or waits for a worker a moment longer.
+
+    Where it is not known yet, the draft takes note of how far the trigger was searched.
+    """
+    now = int(draft.facts.now)
+    since = draft.state.decided_until
+    if not draft.facts.dispatch:
+        since = max(since, now)
+    found = first_after(draft.schedule.trigger, since, now)
+    if isinstance(found, NotFound):
+        draft.searched = found.until
+        return None
+    return found
+
+
+def _is_to_be_asked(run: ActiveRun, facts: Facts) -> bool:
+    """Return whether a run's executor is still to be asked for its end; a run that was never started only ends here."""
+    if not run.cancelling or run.retry_at is not None or run.name in facts.asked_to_end:
+        return False
+    return run.name in facts.here if run.holder else True
+
+
+def _waits_to_try_again(run: ActiveRun, facts: Facts) -> bool:
+    return facts.dispatch and run.retry_at is not None and run.retry_at <= int(facts.now) and not run.cancelling
+
+
+def _removed_at(schedule: Schedule, state: State) -> Instant | None:
+    """Return when a resource whose schedule has ended is to be deleted, or None where it stays."""
+    ready = state.conditions["Ready"]
+    if schedule.ttl is None or ready.reason != Reason.EXHAUSTED or state.counts.active or state.queued:
+        return None
+    return max(state.decided_until, *(run.completed for run in state.history), schedule.created) + schedule.ttl
+
+
+def _is_quiet(schedule: Schedule, record: State, facts: Facts) -> bool:
+    """Return whether a record is up to date and its next run still to come: most looks find no more than that."""
+    ready = record.conditions.get("Ready")
+    return (
+        record.next_run is not None
+        and facts.now < record.next_run
+        and not record.active
+        and not record.queued
+        and not facts.jobs
+        and (not schedule.request or schedule.request in record.handled_requests)
+        and not schedule.suspended
+        and not schedule.jitter
+        and record.schedule_hash == schedule.hash
+        and record.observed_generation == schedule.generation
+        and record.summary == schedule.summary
+        and record.next_run == schedule.trigger.next_after(record.decided_until)
+        and record.conditions.keys() <= _GOOD
+        and ready is not None
+        and ready.reason == Reason.ARMED
+    )
+
+
+_GOOD = frozenset({"Ready", "LastRunSucceeded", OTHER_OPERATOR})
+
+
+def arm(schedule: Schedule, state: State, now: float) -> State:
+    """Let fire times count from the edit or the resume, if there was one since the last decision (law 5).
+
+    An edit is told by the hash of what decides fire times, so re-applying the same manifest, or changing what a run
+    does, changes nothing. Where the spec's last write is known, the schedule starts from there: what the
+    new schedule named while nobody was there is accounted for too.
+    """
+    if state.schedule_hash == schedule.hash:
+        return state
+    if state.cursor is None and state.armed <= schedule.first_armed < schedule.created:
+        # Its one fire time is its creation: a resource that was suspended or invalid until now still has it before it.
+        return replace(state, armed=schedule.first_armed, schedule_hash=schedule.hash)
+    edited = schedule.generation != state.observed_generation
+    if edited:
+        since = int(now) if schedule.edited is None else min(schedule.edited, int(now))
+    else:
+        # The same resource reads differently: the operator's own zone changed, or it could not be read before.
+        since = int(now) if state.schedule_hash else state.armed
+    return replace(state, armed=max(since, state.armed), schedule_hash=schedule.hash)
+
+
+def _wake_at(draft: Draft, state: State, next_run: Instant | None, removed_at: Instant | None) -> float | None:
+    """Return when to look again if nothing changes before."""
+    schedule, facts = draft.schedule, draft.facts
+    to_come: list[float] = [
+        run.retry_at for run in state.active if run.retry_at is not None and run.retry_at > facts.now
+    ]
+    if draft.undecided is not None:
+        next_run = None  # its time has come
+        to_come.append(draft.undecided_until + A_MOMENT)
+    given_up_at = gives_up_at(schedule, state)
+    if facts.starts_at is not None:
+        to_come.append(facts.starts_at)
+        if draft.decides_nothing_new:
+            next_run = given_up_at = None  # their time may have come
+        elif draft.undecided is not None:
+            # A later fire time takes the place of the one that waits, or is tried at once.
+            since = max(draft.undecided, int(facts.now))
+            later = first_after(schedule.trigger, since, since)
+            next_run = due_instant(schedule, later) if isinstance(later, int) else None
+    if draft.searched is not None and facts.dispatch:
+        # A fire time may be due from the first unknown instant on. Before that nothing is due, so nothing is asked.
+        to_come.append(max(draft.searched + 1, facts.now + SEARCH_PAUSE))
+    wakes = [next_run, removed_at, given_up_at, pending_until(schedule, state, facts), *to_come]
+    wakes.append(admission_until(schedule, state, facts))
+    return min((at for at in wakes if at is not None), default=None)
+
+
+def decide_invalid(ref: Ref, generation: int, problem: Problem, record: State, facts: Facts) -> Decision:
+    """Return the record of a resource that cannot be carried out: it says why, and its active runs still end."""
+    unstarted = claims_of_an_invalid(ref, record, facts)
+    listed = with_jobs_of_record(record, facts)
+    state, notices = settle_ended(ref, listed, replace(facts, reports={**facts.reports, **unstarted}))
+    state = replace(state, next_run=None, schedule_hash="", observed_generation=generation)
+    state, turned = with_problem(ref, generation, problem, state, facts.now)
+    return Decision(
+        state=state,
+        cancels=tuple(run for run in state.active if _is_to_be_asked(run, facts)),
+        looks=jobs_to_read(record, state, facts),
+        notices=(*notices, *turned),
+    )
+
+
+def far_ahead(record: State) -> Instant:
+    """Return the latest instant on record up to which fire times or requests count as decided."""
+    return max(record.decided_until, record.last_requested or 0)
+
+
+def _name_of(until: Instant, record: State) -> str:
+    """Return which field of the status says that fire times, or requests, up to an instant are decided."""
+    if until == record.last_scheduled:
+        return "lastScheduleTime"
+    if any(until == one.fire_time for one in record.history if not one.request):
+        return "history.scheduledTime"
+    if until == record.last_requested:
+        return "lastRequestTime"
+    return "decidedUntilTime" if until == record.cursor else "armedTime"
+
+
+def _decide_far_ahead(schedule: Schedule, record: State, facts: Facts) -> Decision:
+    """Return the record of a resource whose fire times or requests until a far day count as decided.
+
+    What was edited stays. Should it be the clock that is wrong, the resource is looked at again once that is set right.
+    """
+    until = far_ahead(record)
+    name = _name_of(until, record)
+    what = "requests" if name == "lastRequestTime" else "fire times"
+    message = (
+        f"status.{name} must be at most {HOURS_AHEAD} hours ahead of the operator's clock, "
+        f"got '{format_instant(until)}'; {what} up to it count as decided: set it to an instant that has passed "
+        "with `kubectl edit --subresource=status`"
+    )
+    problem = Problem(Reason.INVALID_STATUS, message)
+    decision = decide_invalid(schedule.ref, schedule.generation, problem, record, facts)
+    return replace(decision, wake_at=until - HOURS_AHEAD * 3600)

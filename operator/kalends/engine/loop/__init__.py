@@ -1,0 +1,1 @@
+"""The loop that gathers facts, asks for a decision and carries it out."""

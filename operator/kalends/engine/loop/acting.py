@@ -1,0 +1,352 @@
+"""Carrying out a decision, in the one order in which a crash between any two steps is repaired (law 4).
+
+Claims that are on record start; Jobs are created (twice is once); then the record is written, under the version that
+the decision was made from; last, Jobs beyond their limits go. Whatever fails is decided anew from what is then true.
+
+A start that is refused for a reason that may pass does not hold up the rest: it is noted, and the next decision, made
+at once, leaves that start out and records and deletes what is to be recorded and deleted.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Mapping, Sequence
+
+from kalends.clock import Clock
+from kalends.engine.core.facts import Decision
+from kalends.engine.core.policies import Refusal
+from kalends.engine.core.refused_starts import ANY_FIRE_TIME, TRIES_UNTIL_NOTICED, StartTrouble, pause_after
+from kalends.engine.core.run_names import run_name
+from kalends.engine.core.schedule import JOBS_EXECUTOR
+from kalends.engine.core.state import ActiveRun, Ref, State
+from kalends.engine.decisions.draft import run_of
+from kalends.engine.loop.ending_namespaces import EndingNamespaces
+from kalends.engine.loop.entry import Entry
+from kalends.engine.loop.worker_queue import WorkerQueue
+from kalends.engine.ports import (
+    Delayed,
+    Executor,
+    Jobs,
+    JobStore,
+    Listener,
+    NamespaceTerminating,
+    Notice,
+    Problem,
+    Removed,
+    Run,
+    RunReport,
+    StartDeferred,
+    StartPutOff,
+    StartRefused,
+)
+from kalends.errors import Conflict, Gone, Refused, Unavailable
+from kalends.model.reasons import Reason
+from kalends.model.v1alpha1.status import Outcome
+
+log = logging.getLogger(__name__)
+
+FAILURES_TO_TELL = 4
+"""After so many tries in a row, about three seconds, people are told that something is in the way."""
+CHECKED_FIRE_TIME = 9_999_999_999
+"""A fire time in the year 2286: the name under which a resource is checked is never that of a run."""
+FIRST_BACKOFF = 0.25
+LONGEST_BACKOFF = 5.0
+"""Seconds between two tries while a store or the API server does not answer."""
+FIRST_RECHECK = 60.0
+LONGEST_RECHECK = 3600.0
+"""Seconds between two checks of a resource whose Jobs an admission policy denies."""
+LONGEST_WISH = 60.0
+"""Seconds for which the API server is left alone at most when it asks for that."""
+REFUSED_AGAIN = 300.0
+"""Seconds between two tries to write a record that is refused for what the resource holds besides: until somebody mends
+that, which is noticed at once, each try costs the API server a full validation and changes nothing."""
+
+
+class Actor:
+    """Acts on one decision about one resource; many resources are acted on side by side."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        store: JobStore,
+        executors: Mapping[str, Executor],
+        jobs: Jobs | None,
+        workers: WorkerQueue,
+        listeners: Sequence[Listener],
+    ) -> None:
+        self._clock = clock
+        self._store = store
+        self._executors = executors
+        self._jobs = jobs
+        self._workers = workers
+        self._namespaces = EndingNamespaces(clock)
+        self._listeners = listeners
+
+    def saw_new(self, ref: Ref) -> None:
+        """Take note of a resource that is new: nothing can be created in a namespace that is being deleted."""
+        self._namespaces.revive(ref.namespace)
+
+    @staticmethod
+    def nothing_to_do(entry: Entry, decision: Decision) -> bool:
+        """Return whether the decision asks for nothing: the record says it all."""
+        return (
+            (decision.state == entry.record or (entry.record is None and (decision.aside or decision.unrecorded)))
+            and not decision.starts_before
+            and not decision.starts_claimed
+            and not decision.cancels
+            and not decision.looks
+            and not decision.deletes
+            and not decision.remove
+        )
+
+    async def check(self, entry: Entry) -> bool:
+        """Ask the executor whether runs of a new or changed resource can start; its refusal is the entry's fault.
+
+        What an admission policy refuses is asked again later, as the policy may change. While there is no answer,
+        nothing starts, and what has ended is recorded.
+        """
+        schedule = entry.snapshot.schedule
+        if schedule is None:
+            return True
+        generation = entry.snapshot.generation
+        try:
+            name = run_name(schedule.ref.name, CHECKED_FIRE_TIME)
+            run = run_of(schedule, ActiveRun(name, CHECKED_FIRE_TIME, 0, schedule.executor), State(armed=0))
+            await self._executors[schedule.executor].check(run)
+        except StartRefused as refusal:
+            if entry.snapshot.generation == generation:
+                entry.checks = 0 if entry.fault is None else entry.checks
+                entry.fault = Problem(refusal.reason, refusal.message)
+                self._check_again(entry, FIRST_RECHECK if refusal.may_pass else None, LONGEST_RECHECK)
+        except Unavailable as error:
+            if entry.record is None:
+                return self.later(entry, str(error))
+            first = FIRST_BACKOFF if entry.fault is None else FIRST_RECHECK
+            wish = min(error.retry_after or 0.0, LONGEST_WISH)
+            self._check_again(entry, first, max(first, LONGEST_BACKOFF), wish)
+            if entry.checks == FAILURES_TO_TELL and entry.fault is None:
+                self.tell(entry.ref, [Delayed(entry.ref, str(error))])
+            log.warning("%s: not checked yet: %s", entry.ref.key, error)
+            return True
+        except Exception as error:  # as in act
+            log.exception("%s: checking failed", entry.ref.key)
+            return self.later(entry, f"{type(error).__name__}: {error}")
+        else:
+            entry.fault = None
+            entry.checks, entry.check_at = 0, None
+        entry.checked = generation
+        return True
+
+    def _check_again(self, entry: Entry, first: float | None, longest: float, at_least: float = 0.0) -> None:
+        """Have an entry checked again: after ``first`` seconds, then later each time; or never before it changes."""
+        entry.checks += 1
+        if first is None:
+            entry.check_at = None
+            return
+        pause = min(longest, first * 2.0 ** min(entry.checks - 1, 16))
+        pause = max(pause * random.uniform(0.75, 1.0), at_least)  # noqa: S311 - spreads tries
+        entry.check_at = self._clock.monotonic() + pause
+
+    async def act(self, entry: Entry, decision: Decision) -> bool:  # noqa: PLR0911 - one way on for each answer
+        """Carry out a decision.
+
+        Returns:
+            Whether to go on deciding now; otherwise ``entry.not_before`` says when to try again.
+        """
+        if entry.unanswered and decision.starts_before:
+            # What starts before it is on record must not contradict what is. Claims cannot: their write would fail.
+            return await self._read_again(entry)
+        try:
+            # A start that is refused ends this decision, and the next one does without it: what has ended is recorded,
+            # and Jobs beyond their limits are deleted, whatever becomes of starts.
+            if not await self._start_claimed(entry, decision.starts_claimed):
+                return True
+            if not await self._start_before(entry, decision.starts_before):
+                return True
+            await self._record(entry, decision)
+            await self._ask_to_end(entry, decision.cancels)
+            await self._look(entry.ref, decision.looks)
+            await self._delete(entry.ref, decision.deletes)
+            if decision.remove:
+                await self._remove(entry)
+                return self.later(entry, "it was deleted, and is not gone yet")
+        except Conflict:
+            return await self._read_again(entry)
+        except Gone:
+            return self.later(entry, "it is gone; its deletion is on its way")
+        except Unavailable as error:
+            return self.later(entry, str(error), min(error.retry_after or 0.0, LONGEST_WISH))
+        except Refused as error:
+            return self._refused(entry, error)
+        except Exception as error:  # what went wrong for one resource must not reach the loop
+            log.exception("%s: acting failed", entry.ref.key)
+            return self.later(entry, f"{type(error).__name__}: {error}")
+        return True
+
+    async def _start_claimed(self, entry: Entry, runs: Sequence[Run]) -> bool:
+        """Start runs whose claim is on record; return False where they are to be decided on anew."""
+        for run in runs:
+            if entry.outdated or self._is_late(run):
+                return False
+            entry.here[run.name] = run.executor
+            entry.began[run.name] = self._clock.now()
+            try:
+                await self._executors[run.executor].start(run)
+            except Unavailable as error:
+                del entry.here[run.name], entry.began[run.name]
+                self._put_off(entry, run, error)
+                return False
+            except StartRefused as refusal:
+                now = int(self._clock.now())
+                entry.reports[run.name] = RunReport(
+                    run.ref, run.name, run.fire_time, Outcome.FAILED, now, now, refusal.reason, refusal.message
+                )
+            except Exception as error:  # nobody knows whether it started: it is not started again
+                log.exception("%s: %s could not be started", entry.ref.key, run.name)
+                now = int(self._clock.now())
+                told = f"it could not be started: {type(error).__name__}: {error}"[:1024]
+                entry.reports[run.name] = RunReport(
+                    run.ref, run.name, run.fire_time, Outcome.LOST, now, now, Reason.INTERNAL_ERROR, told
+                )
+            else:
+                entry.trouble = None
+            self._workers.started(run.executor, entry.ref.uid, run.name)
+        return True
+
+    async def _start_before(self, entry: Entry, runs: Sequence[Run]) -> bool:
+        """Create the Jobs of runs; return False where they are to be decided on anew."""
+        for run in runs:
+            if entry.outdated or self._is_late(run):
+                return False
+            try:
+                self._namespaces.insist_on(entry.ref.namespace)
+                await self._executors[run.executor].start(run)
+            except StartRefused as refusal:
+                entry.refused[run.name] = Refusal(refusal.reason, refusal.message)
+            except NamespaceTerminating as error:
+                self._leave_alone(entry, run, error)
+                return False
+            except Unavailable as error:
+                self._put_off(entry, run, error)
+                return False
+            else:
+                entry.trouble = None
+                self._namespaces.revive(entry.ref.namespace)
+        return not any(run.name in entry.refused for run in runs)
+
+    def _put_off(self, entry: Entry, run: Run, error: Unavailable) -> None:
+        """Note that a start was refused and may be possible later: until then it is left out of decisions."""
+        # A pool starts a run or says that it did not; of a Job, only some answers say that it was not created.
+        certain = isinstance(error, StartDeferred) or not self._executors[run.executor].outlives_us
+        before, wish = entry.trouble, min(error.retry_after or 0.0, LONGEST_WISH)
+        tries = 1 if before is None else before.tries + 1
+        pause = pause_after(tries, certain=certain) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads tries
+        newest = run.fire_time if before is None else max(run.fire_time, before.up_to)
+        entry.trouble = trouble = StartTrouble(
+            str(error),
+            tries,
+            certain=certain,
+            up_to=ANY_FIRE_TIME if wish else newest,
+            not_before=self._clock.monotonic() + max(pause, wish),
+        )
+        self.tell(entry.ref, [StartPutOff(entry.ref, run.executor, trouble.message)])
+        if trouble.tries == TRIES_UNTIL_NOTICED:
+            self.tell(entry.ref, [Delayed(entry.ref, trouble.message)])
+        level = logging.WARNING if trouble.tries <= TRIES_UNTIL_NOTICED else logging.DEBUG
+        log.log(level, "%s: %s was not started: %s", entry.ref.key, run.name, trouble.message)
+
+    def _leave_alone(self, entry: Entry, run: Run, error: NamespaceTerminating) -> None:
+        """Try no start of a resource whose namespace is being deleted, and decide nothing about it, for minutes."""
+        until = self._namespaces.leave_alone(entry.ref.namespace)
+        entry.trouble = StartTrouble(str(error), 1, certain=False, up_to=ANY_FIRE_TIME, not_before=until)
+        log.debug("%s: %s was not started: %s", entry.ref.key, run.name, error)
+
+    def _is_late(self, run: Run) -> bool:
+        """Return whether it is too late by now: starting those before it takes its time."""
+        return run.start_by is not None and self._clock.now() > run.start_by
+
+    async def _record(self, entry: Entry, decision: Decision) -> None:
+        before = entry.record
+        if decision.state == before:
+            return
+        if before is None and entry.snapshot.record_problem is not None:
+            # What stands there and cannot be read is left alone: only what the decision adds is written.
+            before = State(armed=decision.state.armed)
+        entry.unanswered = True
+        sent = self._clock.monotonic()
+        version = await self._store.write(entry.ref, entry.version, before, decision.state)
+        entry.write_seconds = self._clock.monotonic() - sent
+        entry.recorded(version, decision.state)
+        self.tell(entry.ref, decision.notices)
+
+    def tell(self, ref: Ref, notices: Sequence[Notice]) -> None:
+        """Tell the listeners what was decided and is on record."""
+        for notice in notices:
+            for listener in self._listeners:
+                try:
+                    listener.notice(notice)
+                except Exception:  # whoever listens must not stop what is listened to
+                    log.exception("%s: a listener failed", ref.key)
+
+    async def _ask_to_end(self, entry: Entry, runs: Sequence[ActiveRun]) -> None:
+        for run in runs:
+            # A run without a holder is a Job, whatever executor an edited status names.
+            executor = self._executors.get(run.executor if run.holder else JOBS_EXECUTOR)
+            if executor is not None:
+                await executor.cancel(run.name, entry.ref, Reason(run.cancelling))
+            entry.asked_to_end.add(run.name)
+
+    async def _look(self, ref: Ref, jobs: Sequence[str]) -> None:
+        for job in jobs:
+            if self._jobs is not None:
+                await self._jobs.look(ref, job)
+
+    async def _remove(self, entry: Entry) -> None:
+        await self._store.delete(entry.ref, entry.version)
+        if entry.removed:
+            return
+        entry.removed = True
+        message = "its schedule has ended, and `ttlSecondsAfterFinished` is over"
+        self.tell(entry.ref, [Removed(entry.ref, message)])
+
+    async def _delete(self, ref: Ref, jobs: Sequence[str]) -> None:
+        for job in jobs:
+            if self._jobs is not None:
+                await self._jobs.delete(ref, job)
+
+    async def _read_again(self, entry: Entry) -> bool:
+        """Somebody else wrote in between, or we did unknowingly: what is on record now is what to decide from."""
+        try:
+            snapshot = await self._store.read(entry.ref)
+        except (Gone, Unavailable, Conflict) as error:
+            return self.later(entry, str(error))
+        entry.adopt(snapshot)
+        return True
+
+    def _refused(self, entry: Entry, error: Refused) -> bool:
+        """The record itself is not accepted: writing it again would change nothing, so its conditions say so once."""
+        if entry.fault is not None:
+            return self.later(entry, str(error), at_least=REFUSED_AGAIN)
+        log.error("%s: the record is refused: %s", entry.ref.key, error)
+        entry.record_refused = True
+        entry.fault = Problem(Reason.INTERNAL_ERROR, f"its record is refused: {error}"[:1024])
+        return True
+
+    async def cancel(self, ref: Ref, run: str, executor: str, reason: Reason) -> None:
+        """Stop a run that nobody will record."""
+        try:
+            await self._executors[executor].cancel(run, ref, reason)
+        except Exception:  # it is nobody's run any more; what is left of it ends by itself
+            log.exception("%s: %s could not be cancelled", ref.key, run)
+
+    def later(self, entry: Entry, why: str, at_least: float | None = None) -> bool:
+        """Put the next try off, for ``at_least`` so many seconds; return False, as there is nothing to do now."""
+        entry.failures += 1
+        backoff = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(entry.failures - 1, 8))
+        pause = max(backoff * random.uniform(0.5, 1.0), at_least or 0.0)  # noqa: S311 - spreads tries, keeps no secret
+        entry.not_before = self._clock.monotonic() + pause
+        if entry.failures == FAILURES_TO_TELL:
+            self.tell(entry.ref, [Delayed(entry.ref, why)])
+        log.warning("%s: not done, trying again in %.1f s: %s", entry.ref.key, pause, why)
+        return False

@@ -1,0 +1,162 @@
+"""What the loop knows of one resource between two decisions: the record, and what has not reached the record yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from kalends.engine.core.policies import Refusal
+from kalends.engine.core.refused_starts import NEGLIGIBLE_PAUSE, StartTrouble
+from kalends.engine.core.state import Ref, State
+from kalends.engine.ports import Problem, RunReport, Snapshot
+from kalends.triggers.search.remembered import RememberedTrigger
+
+
+@dataclass(slots=True)
+class Entry:
+    """One resource. Only the loop, or the one task that acts on it, touches an entry."""
+
+    snapshot: Snapshot
+    version: str
+    record: State | None
+    reports: dict[str, RunReport] = field(default_factory=dict)
+    """Runs that have ended here and are not on record as ended."""
+    here: dict[str, str] = field(default_factory=dict)
+    """Runs started here and not on record as ended, with their executor."""
+    began: dict[str, float] = field(default_factory=dict)
+    """When each of them was handed to its executor: its claim may have been written long before."""
+    refused: dict[str, Refusal] = field(default_factory=dict)
+    """Runs that their executor has refused to start, by name."""
+    asked_to_end: set[str] = field(default_factory=set)
+    """Runs whose executor has been asked for their end, by name."""
+    acting: bool = False
+    again: bool = False
+    """Whether something changed while it was acted on."""
+    newer: Snapshot | None = None
+    """What was seen while it was acted on."""
+    unanswered: bool = False
+    """Whether a record was sent and no answer came: it may be what is on record now."""
+    forgotten: bool = False
+    """Whether it was deleted; what acts on it stops where it is."""
+    removed: bool = False
+    """Whether its deletion was asked for, and told of."""
+    trouble: StartTrouble | None = None
+    """Starts that were refused lately, for a reason that may pass by itself."""
+    write_seconds: float = 0.0
+    """How long the last write of its record took."""
+    failures: int = 0
+    not_before: float = 0.0
+    """After a failure: when to try again, by the monotonic clock."""
+    checked: int | None = None
+    """The generation that its executor has checked."""
+    found_request: str = ""
+    """The request that was there when it was first seen, without a record."""
+    contention: str = ""
+    """What was last told about another operator that watches it."""
+    checks: int = 0
+    """How many checks in a row were refused, or got no answer."""
+    check_at: float | None = None
+    """When to check it again, by the monotonic clock; None: it is checked when it changes."""
+    record_lost: bool = False
+    """Whether somebody removed what was on record."""
+    fault: Problem | None = None
+    """What went wrong in checking it or deciding on it, until it changes."""
+
+    record_refused: bool = False
+    """Whether the fault is that its record was refused: any change of the resource may have mended that."""
+
+    @property
+    def ref(self) -> Ref:
+        """Whose entry it is."""
+        return self.snapshot.ref
+
+    @property
+    def may_search(self) -> bool:
+        """Whether a look at it may take as long as a search of its trigger may."""
+        schedule = self.snapshot.schedule
+        return schedule is not None and isinstance(schedule.trigger, RememberedTrigger)
+
+    @property
+    def problem(self) -> Problem | None:
+        """Why it cannot be carried out now, if so."""
+        return self.fault or self.snapshot.problem
+
+    @property
+    def unchecked(self) -> bool:
+        """Whether its executor is still to be asked if runs of it can start. What is on record as ready has been."""
+        if self.problem is not None or self.snapshot.schedule is None or self.checked == self.snapshot.generation:
+            return False
+        record = self.record
+        ready = None if record is None else record.conditions.get("Ready")
+        return (
+            record is None
+            or ready is None
+            or not ready.status
+            or record.observed_generation != self.snapshot.generation
+        )
+
+    def must_be_checked(self, now: float) -> bool:
+        """Return whether its executor is to be asked now, by the monotonic clock."""
+        # An instant to wake at is less exact than the monotonic clock: it may come a little before.
+        return self.unchecked if self.check_at is None else now > self.check_at - NEGLIGIBLE_PAUSE
+
+    @property
+    def outdated(self) -> bool:
+        """Whether its spec or its operator changed, or it was deleted, while it was acted on: then nothing starts."""
+        newer, known = self.newer, self.snapshot
+        changed = newer is not None and (newer.generation, newer.operator) != (known.generation, known.operator)
+        return self.forgotten or changed
+
+    def adopt(self, snapshot: Snapshot) -> None:
+        """Take over what is on record now, in place of what was."""
+        before = self.snapshot
+        changed = snapshot.generation != before.generation or snapshot.problem != before.problem
+        if changed:
+            self.trouble = None
+        if changed or snapshot.state != self.record or self.record_refused:
+            if self.fault is not None:
+                self.checked = None
+            self.fault = None
+            self.checks, self.check_at = 0, None
+            self.record_refused = False
+            self.not_before = 0.0
+        had_record = self.record is not None or before.record_problem is not None
+        was_lost = had_record or self.record_lost
+        self.record_lost = was_lost and snapshot.state is None and snapshot.record_problem is None
+        self._forget_ends_asked_for(snapshot.state)
+        self.unanswered = False
+        self.snapshot = snapshot
+        self.version = snapshot.version
+        self.record = snapshot.state
+
+    def recorded(self, version: str, record: State) -> None:
+        """Take note that ``record`` is written: what it tells needs no remembering here."""
+        self.unanswered = False
+        self.version = version
+        self.record = record
+        self.snapshot = replace(self.snapshot, state=record, version=version, operator=record.operator)
+        self.failures = 0
+        self.not_before = 0.0
+        if self.snapshot.record_problem is not None:
+            return  # what cannot be read may still tell of these runs, once it is mended
+        active = {run.name for run in record.active}
+        for name in [name for name in self.reports if name not in active]:
+            del self.reports[name]
+            self.here.pop(name, None)
+            self.began.pop(name, None)
+        self.refused.clear()  # what is on record now says so
+        self._forget_ends_asked_for(record)
+
+    def _forget_ends_asked_for(self, record: State | None) -> None:
+        """Ask again for the end of runs that somebody had spared meanwhile."""
+        self.asked_to_end &= {run.name for run in (() if record is None else record.active) if run.cancelling}
+
+
+def is_newer(version: str, than: str) -> bool:
+    """Return whether one resourceVersion comes after another.
+
+    They have been comparable as integers since Kubernetes 1.35 (KEP-5504), and were so in practice before. One that is
+    no integer is taken as newer: looking twice does no harm.
+    """
+    if version.isdecimal() and than.isdecimal():
+        return int(version) > int(than)
+    return version != than

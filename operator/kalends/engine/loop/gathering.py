@@ -1,0 +1,123 @@
+"""From what the loop knows of a resource to a decision about it: facts are gathered here, and decided on elsewhere."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+
+from kalends.clock import Clock
+from kalends.engine.core.facts import Decision, Facts
+from kalends.engine.core.holders import Holders, operator_of
+from kalends.engine.core.refused_starts import NEGLIGIBLE_PAUSE
+from kalends.engine.core.state import State
+from kalends.engine.decisions.decide import decide, decide_invalid
+from kalends.engine.decisions.decided_elsewhere import stand_aside
+from kalends.engine.decisions.unrecorded_jobs import record_of_jobs
+from kalends.engine.loop.entry import Entry
+from kalends.engine.loop.worker_queue import WorkerQueue
+from kalends.engine.ports import Executor, Jobs, Problem
+from kalends.model.reasons import Reason
+
+log = logging.getLogger(__name__)
+
+
+class Gatherer:
+    """Decides on entries, from what it gathers about each."""
+
+    def __init__(
+        self, clock: Clock, identity: str, executors: Mapping[str, Executor], jobs: Jobs | None, workers: WorkerQueue
+    ) -> None:
+        self.pools_open = True
+        """Whether fire times are decided that run in this process."""
+        self.jobs_open = True
+        """Whether fire times are decided whose runs go on without it."""
+        self.holders = Holders(operator_of(identity))
+        """Which other operators there are."""
+        self._clock = clock
+        self._identity = identity
+        self._executors = executors
+        self._jobs = jobs
+        self._workers = workers
+
+    def is_open(self, entry: Entry) -> bool:
+        """Return whether fire times of a resource are decided: at the end of the process, they are left to the next."""
+        executor = self._executor(entry)
+        return self.jobs_open if executor is not None and executor.outlives_us else self.pools_open
+
+    def decide(self, entry: Entry) -> Decision:
+        """Decide on a resource now. Should that fail, the decision is that it cannot be carried out."""
+        try:
+            return self._decide(entry)
+        except Exception as error:  # one bad resource harms only itself: its conditions say so, the loop goes on
+            log.exception("%s: deciding failed", entry.ref.key)
+            entry.fault = Problem(Reason.INTERNAL_ERROR, f"deciding failed: {type(error).__name__}: {error}"[:1024])
+            return self._decide(entry)
+
+    def _decide(self, entry: Entry) -> Decision:
+        facts = self._gather(entry)
+        record, schedule = entry.record, entry.snapshot.schedule
+        if self.stands_aside(entry):
+            # A record that cannot be read is left as it is, too.
+            aside = record or State(armed=0, operator=entry.snapshot.operator, other_operator=facts.holders.operator)
+            return stand_aside(entry.ref, aside, facts, None if schedule is None else schedule.retry)
+        decision = self._decide_as_owner(entry, facts)
+        return replace(decision, state=facts.holders.owned(decision.state, record))
+
+    @staticmethod
+    def _decide_as_owner(entry: Entry, facts: Facts) -> Decision:
+        snapshot = entry.snapshot
+        if snapshot.record_problem is not None:
+            blank = State(armed=snapshot.created - 1, observed_generation=snapshot.generation)
+            return decide_invalid(
+                snapshot.ref, snapshot.generation, snapshot.record_problem, entry.record or blank, facts
+            )
+        if entry.problem is not None or snapshot.schedule is None:
+            problem = entry.problem or Problem(Reason.INVALID_SPEC, "cannot be read")
+            # Armed before its creation: where that is the one fire time, it is still to come once this is mended.
+            blank = record_of_jobs(None, facts) if entry.record_lost else State(armed=snapshot.created - 1)
+            return decide_invalid(snapshot.ref, snapshot.generation, problem, entry.record or blank, facts)
+        return decide(snapshot.schedule, entry.record, facts)
+
+    def stands_aside(self, entry: Entry) -> bool:
+        """Return whether another operator decides on a resource."""
+        return not self.holders.may_decide(entry.record or State(armed=0, operator=entry.snapshot.operator))
+
+    def must_check(self, entry: Entry) -> bool:
+        """Return whether the executor is to be asked if runs of a resource can start, before anything is decided."""
+        return entry.must_be_checked(self._clock.monotonic()) and not self.stands_aside(entry)
+
+    def _gather(self, entry: Entry) -> Facts:
+        schedule, executor = entry.snapshot.schedule, self._executor(entry)
+        now, trouble = self._clock.now(), entry.trouble
+        until = [0.0 if trouble is None else trouble.not_before]
+        if entry.unchecked and entry.check_at is not None:
+            until.append(entry.check_at)
+        pause = max(until) - self._clock.monotonic()
+        jobs, record = self._jobs, entry.record
+        runs_in_jobs = () if record is None else (run.name for run in record.active if not run.holder)
+        return Facts(
+            now=now,
+            me=self._identity,
+            holders=self.holders,
+            outlives_us=executor is not None and executor.outlives_us,
+            obstacle="" if executor is None else executor.obstacle(),
+            free_slots=0 if schedule is None else self._workers.free(schedule.executor, entry.ref.uid),
+            reports=dict(entry.reports),
+            here=frozenset(entry.here),
+            began=dict(entry.began),
+            jobs=None if jobs is None else jobs.views(entry.ref),
+            gone=frozenset(name for name in runs_in_jobs if jobs is not None and jobs.is_gone(entry.ref, name)),
+            refused=dict(entry.refused),
+            asked_to_end=frozenset(entry.asked_to_end),
+            found_request=entry.found_request,
+            record_lost=entry.record_lost,
+            checked=not entry.unchecked,
+            trouble=trouble,
+            starts_at=now + pause if pause > NEGLIGIBLE_PAUSE else None,
+            dispatch=self.is_open(entry),
+        )
+
+    def _executor(self, entry: Entry) -> Executor | None:
+        schedule = entry.snapshot.schedule
+        return None if schedule is None else self._executors.get(schedule.executor)

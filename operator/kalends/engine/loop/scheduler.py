@@ -1,0 +1,398 @@
+"""The one loop: wait for a fire time or a change, gather, decide, act.
+
+Deciding is synchronous and pure (``deciding``). Acting is one task per resource at a time, so what is decided about a
+resource is recorded before the next decision about it. A resource that fails harms only itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from kalends.clock import Clock
+from kalends.engine.core.facts import Decision
+from kalends.engine.core.holders import named_by
+from kalends.engine.core.state import Ref, State
+from kalends.engine.decisions.decide import SEARCH_PAUSE
+from kalends.engine.loop.acting import Actor
+from kalends.engine.loop.deferred_ends import can_wait_for_the_next
+from kalends.engine.loop.entry import Entry, is_newer
+from kalends.engine.loop.gathering import Gatherer
+from kalends.engine.loop.inbox import Inbox
+from kalends.engine.loop.worker_queue import WorkerQueue
+from kalends.engine.ports import Contested, Executor, Jobs, JobStore, Listener, RunReport, Snapshot
+from kalends.model.reasons import Reason
+
+log = logging.getLogger(__name__)
+
+SHORTEST_PAUSE = 0.001
+"""Seconds. Less is not waited for: today's instants have a resolution of a quarter of a microsecond."""
+TRY_AGAIN = 10.0
+"""Seconds between two tries at a resource with which something went wrong that nobody expected."""
+FINISHING = 0.5
+"""Seconds that is given at the end to what is under way besides: cut off, it is mended by whoever comes next."""
+RECORDING = 5.0
+"""Seconds. How long writes may take at the end of the process, before and after runs were given time to end."""
+REVIEWS_IN_A_ROW = 50
+"""How many resources are looked at before tasks that act get their turn."""
+
+
+class Scheduler:
+    """Decides on every resource it is shown, and has it acted on."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        store: JobStore,
+        executors: Mapping[str, Executor],
+        identity: str,
+        jobs: Jobs | None = None,
+        listeners: Sequence[Listener] = (),
+    ) -> None:
+        self.clock = clock
+        self.identity = identity
+        self.last_pass = clock.monotonic()
+        self._executors = executors
+        self._entries: dict[str, Entry] = {}
+        self._keys: dict[str, str] = {}
+        self._inbox = Inbox(clock)
+        self._workers = WorkerQueue(executors, self._look_at)
+        self._gatherer = Gatherer(clock, identity, executors, jobs, self._workers)
+        self._actor = Actor(clock, store, executors, jobs, self._workers, listeners)
+        self._acting: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Task[None]] = set()
+        self._searching: set[str] = set()
+        """Resources whose triggers have to be searched on before what is due is known."""
+        self._running = False
+        for alias, executor in executors.items():
+            executor.bind(self._ended, self._jobs_changed, partial(self._workers.freed, alias))
+
+    # -- what it is shown
+
+    def knows(self, key: str, uid: str, version: str) -> bool:
+        """Return whether this version, or a later one, has been seen: our own writes come back as news."""
+        entry = self._entries.get(key)
+        return entry is not None and entry.ref.uid == uid and not is_newer(version, entry.version)
+
+    def life_of(self, key: str) -> tuple[str, str] | None:
+        """Return the UID and the version of the resource that it knows by a name, or None."""
+        entry = self._entries.get(key)
+        return None if entry is None else (entry.ref.uid, entry.version)
+
+    def observe(self, snapshot: Snapshot) -> None:
+        """Show it a resource as it now is. Older than what it knows, or the same, changes nothing."""
+        key = snapshot.ref.key
+        entry = self._entries.get(key)
+        if entry is not None and entry.ref.uid != snapshot.ref.uid:
+            self.forget(key, entry.ref.uid)
+            entry = None
+        if entry is None:
+            self._entries[key] = entry = Entry(snapshot, snapshot.version, snapshot.state)
+            if snapshot.state is None and snapshot.schedule is not None:
+                entry.found_request = snapshot.schedule.request
+            self._actor.saw_new(snapshot.ref)
+            self._keys[snapshot.ref.uid] = key
+        elif not is_newer(snapshot.version, entry.version):
+            return
+        elif entry.acting:
+            if entry.newer is None or is_newer(snapshot.version, entry.newer.version):
+                entry.newer = snapshot
+        else:
+            entry.adopt(snapshot)
+        self._inbox.put(key)
+
+    def forget(self, key: str, uid: str) -> None:
+        """Let go of a resource that was deleted, and of its runs in this process. Its Jobs go with their owner."""
+        entry = self._entries.get(key)
+        if entry is None or (uid and entry.ref.uid != uid):
+            return
+        entry.forgotten = True
+        del self._entries[key]
+        self._keys.pop(entry.ref.uid, None)
+        self._inbox.discard(key)
+        self._searching.discard(key)
+        self._workers.leave(entry.ref.uid)
+        self._workers.release(entry.ref.uid)
+        for run, executor in entry.here.items():
+            self._spawn(self._actor.cancel(entry.ref, run, executor, Reason.OWNER_DELETED), self._ending)
+        log.info("%s: forgotten, it was deleted", key)
+
+    def give_up_runs(self) -> None:
+        """Stop the runs in this process: somebody else decides now, for whom their holder is gone and they are lost."""
+        for entry in self._entries.values():
+            for run, executor in entry.here.items():
+                self._spawn(self._actor.cancel(entry.ref, run, executor, Reason.HOLDER_GONE), self._ending)
+
+    def know_gone(self, operators: frozenset[str]) -> None:
+        """Take note of which other operators, by their Leases, are gone, and look at what that changes."""
+        before = self._gatherer.holders
+        self._gatherer.holders = replace(before, gone=operators)
+        for key, entry in self._entries.items():
+            if entry.record is not None and named_by(entry.record) & (before.gone ^ operators):
+                self._inbox.put(key)
+
+    def uids(self) -> Mapping[str, str]:
+        """Return the key of every resource it knows, by UID."""
+        return self._keys
+
+    def overview(self) -> Sequence[tuple[str, State | None, str | None]]:
+        """Return every resource's key, its record, and what is wrong with it, by key."""
+        return [
+            (key, entry.record, None if entry.problem is None else entry.problem.message)
+            for key, entry in sorted(self._entries.items())
+        ]
+
+    def is_idle(self) -> bool:
+        """Return whether nothing is under way and nothing is to come."""
+        busy = self._inbox or self._acting or self._inbox.later or any(entry.here for entry in self._entries.values())
+        return not busy and not self._workers
+
+    def records(self) -> Iterator[State | None]:
+        """Yield what is on record about each resource."""
+        return (entry.record for entry in self._entries.values())
+
+    def contested(self) -> int:
+        """Return how many resources another operator watches, too."""
+        return sum(1 for entry in self._entries.values() if entry.contention)
+
+    def agenda_size(self) -> int:
+        """Return how many resources wait for an instant."""
+        return self._inbox.later
+
+    def _ended(self, report: RunReport) -> None:
+        entry = self._entries.get(report.ref.key)
+        if entry is not None and entry.ref.uid == report.ref.uid:
+            executor = entry.here.get(report.name)
+            entry.reports[report.name] = report
+            self._inbox.put(report.ref.key)
+            if executor is not None:
+                self._workers.freed(executor)
+            return
+        for alias in self._executors:
+            self._workers.freed(alias)
+
+    def _jobs_changed(self, ref: Ref) -> None:
+        if self._keys.get(ref.uid) == ref.key:
+            self._inbox.put(ref.key)
+
+    def _look_at(self, uid: str) -> None:
+        key = self._keys.get(uid)
+        if key is not None:
+            self._inbox.put(key)
+
+    # -- the loop
+
+    async def run(self) -> None:
+        """Go on until cancelled. It may be run again: what happened meanwhile is decided on then.
+
+        What it was shown by then must be as new as the moment: from an old record, a Job that is over and deleted
+        would be made again.
+        """
+        self._inbox.fill(self._entries)  # also those whose acting was cut off with an earlier loop
+        self._running = True
+        try:
+            while True:
+                self.last_pass = self.clock.monotonic()
+                self._inbox.fill()
+                await self._review_all()
+                await self._inbox.wait()
+        finally:
+            self._running = False
+            await self._let_acting_end()
+
+    async def drain(self, grace: float) -> None:
+        """Start no run here any more; let runs end for up to ``grace`` seconds, and record how they ended.
+
+        What outlives us goes on being started meanwhile, as nobody else does it before this is over. It is the loop
+        that records: where that does not run, runs only end.
+        """
+        self._gatherer.pools_open = False
+        await self._while(self._workers.any_promised, RECORDING)  # a claim that is being written still starts
+        await asyncio.gather(*(executor.close(grace) for executor in self._executors.values()))
+        self._gatherer.jobs_open = False
+        await asyncio.sleep(0)  # reports of the runs that have just ended arrive
+        if not await self._while(self._unrecorded, RECORDING):
+            log.warning("not every end could be recorded")
+        if self._running and self._acting:
+            await asyncio.wait(set(self._acting), timeout=FINISHING)
+
+    async def _while(self, claim: Callable[[], bool], at_most: float) -> bool:
+        """Wait while something holds and the loop runs, for so long at most; return whether it holds no more."""
+        ends_at = self.clock.monotonic() + at_most
+        while self._running and claim():
+            if self.clock.monotonic() > ends_at:
+                return False
+            await asyncio.sleep(0.01)
+        return True
+
+    def _unrecorded(self) -> bool:
+        """Return whether a run has ended that is on record as active."""
+        ended = [(entry.reports, entry.record) for entry in self._entries.values() if entry.reports]
+        return any(run.name in reports for reports, record in ended if record is not None for run in record.active)
+
+    async def _review_all(self) -> None:
+        count = 0
+        while self._inbox:
+            key = self._inbox.take()
+            entry = self._entries.get(key)
+            may_search = entry is not None and entry.may_search
+            if may_search and self._inbox.defer(key):
+                continue
+            self._review(key)
+            count += 1
+            if count % REVIEWS_IN_A_ROW == 0 or may_search:
+                await asyncio.sleep(0)
+                self.last_pass = self.clock.monotonic()
+            if may_search:
+                # A search takes as long as hundreds of other reviews: what has become due since comes before the next.
+                self._inbox.fill()
+
+    async def _let_acting_end(self) -> None:
+        tasks = list(self._acting)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for entry in self._entries.values():
+            if entry.acting:  # its task ended before its first step
+                entry.acting = False
+                self._after_acting(entry)
+
+    # -- one resource
+
+    def _review(self, key: str) -> None:
+        entry = self._entries.get(key)
+        if entry is None:
+            return
+        if entry.acting:
+            entry.again = True
+            return
+        pause = entry.not_before - self.clock.monotonic()
+        if pause > SHORTEST_PAUSE:
+            self._inbox.put_at(key, self.clock.now() + pause)
+            self._workers.pass_on(entry.ref.uid)
+            return
+        decision = None
+        if not self._gatherer.must_check(entry):
+            try:
+                decision = self._gatherer.decide(entry)
+            except Exception as error:  # as in acting: the loop goes on with the others
+                log.exception("%s: deciding failed twice", key)
+                self._failed(entry, error)
+                return
+            if self._has_nothing_to_do(entry, decision):
+                self._settle(entry, decision)
+                return
+            self._promise(entry, decision)
+        self._workers.pass_on(entry.ref.uid)
+        entry.acting = True
+        self._spawn(self._act(entry, decision), self._acting)
+
+    def _has_nothing_to_do(self, entry: Entry, decision: Decision) -> bool:
+        """Return whether a decision asks for nothing now; ends may wait to be recorded with the next fire time."""
+        if self._actor.nothing_to_do(entry, decision):
+            return True
+        return self._gatherer.is_open(entry) and can_wait_for_the_next(entry, decision, self.clock.now())
+
+    def _promise(self, entry: Entry, decision: Decision) -> None:
+        """Keep a worker for each claim of a decision until it starts: others that decide meanwhile must not have it."""
+        for run in decision.state.active:
+            if run.holder == self.identity and run.name not in entry.here:
+                self._workers.promise(run.executor, entry.ref.uid, [run.name])
+
+    @staticmethod
+    def _spawn(work: Coroutine[object, object, None], among: set[asyncio.Task[None]]) -> None:
+        task = asyncio.create_task(work)
+        among.add(task)
+        task.add_done_callback(among.discard)
+
+    def _settle(self, entry: Entry, decision: Decision) -> None:
+        """Nothing to act on: note when to look again, and stand in line where a worker is waited for."""
+        key, uid, schedule = entry.ref.key, entry.ref.uid, entry.snapshot.schedule
+        self._tell_of_other_operators(entry)
+        if decision.aside:
+            self._stop_runs_that_are_lost(entry)
+        if decision.waiting and schedule is not None:
+            self._workers.wait(schedule.executor, uid)
+        else:
+            self._workers.leave(uid)
+        self._searching.discard(key)
+        wake_at = decision.wake_at
+        if entry.check_at is not None and not self._gatherer.stands_aside(entry):
+            again = self.clock.now() + max(0.0, entry.check_at - self.clock.monotonic())
+            wake_at = again if wake_at is None else min(wake_at, again)
+        if wake_at is None or not self._gatherer.is_open(entry):
+            self._inbox.not_later(key)
+        elif decision.searching:
+            # They take turns, so that the searches of many take no more of the loop than those of a few.
+            self._searching.add(key)
+            self._inbox.put_at(key, self.clock.now() + SEARCH_PAUSE * len(self._searching))
+        else:
+            self._inbox.put_at(key, wake_at)
+
+    def _tell_of_other_operators(self, entry: Entry) -> None:
+        contention = "" if entry.record is None else self._gatherer.holders.contention(entry.record)
+        if contention and contention != entry.contention:
+            self._actor.tell(entry.ref, [Contested(entry.ref, contention)])
+        entry.contention = contention
+
+    def _stop_runs_that_are_lost(self, entry: Entry) -> None:
+        """Stop the runs here that another operator has put on record as lost: it took this one for gone."""
+        active = set() if entry.record is None else {run.name for run in entry.record.active}
+        for run in [name for name in entry.here if name not in active]:
+            self._spawn(self._actor.cancel(entry.ref, run, entry.here.pop(run), Reason.HOLDER_GONE), self._ending)
+
+    async def _act(self, entry: Entry, decision: Decision | None) -> None:
+        """Act on decisions about one resource, this one first, until there is nothing left to do."""
+        try:
+            while await self._step(entry, decision):
+                entry.again, decision = False, None
+        except Exception as error:  # as in deciding: it harms only itself, and is tried again
+            log.exception("%s: acting failed", entry.ref.key)
+            self._failed(entry, error)
+        finally:
+            entry.acting = False
+            self._after_acting(entry)
+
+    def _failed(self, entry: Entry, error: Exception) -> None:
+        self._actor.later(entry, f"{type(error).__name__}: {error}")
+        if self._entries.get(entry.ref.key) is entry:
+            self._inbox.put_at(entry.ref.key, self.clock.now() + TRY_AGAIN)
+        self._workers.pass_on(entry.ref.uid)
+
+    async def _step(self, entry: Entry, decision: Decision | None) -> bool:
+        """Decide, unless that was done, and act once; return whether there may be more to do now."""
+        if decision is None and self._gatherer.must_check(entry):
+            going_on = await self._actor.check(entry)
+        else:
+            decision = decision or self._gatherer.decide(entry)
+            if self._has_nothing_to_do(entry, decision):
+                self._settle(entry, decision)
+                return False
+            self._promise(entry, decision)
+            self._workers.pass_on(entry.ref.uid)
+            going_on = await self._actor.act(entry, decision)
+        self._adopt_newer(entry)
+        if not going_on and self._entries.get(entry.ref.key) is entry:
+            self._inbox.put_at(entry.ref.key, self.clock.now() + entry.not_before - self.clock.monotonic())
+        return going_on and self._entries.get(entry.ref.key) is entry
+
+    def _adopt_newer(self, entry: Entry) -> None:
+        newer, entry.newer = entry.newer, None
+        if newer is not None and is_newer(newer.version, entry.version):
+            entry.adopt(newer)
+            entry.again = True
+
+    def _after_acting(self, entry: Entry) -> None:
+        key, uid = entry.ref.key, entry.ref.uid
+        self._workers.release(uid)
+        self._workers.pass_on(uid)
+        if self._entries.get(key) is not entry:
+            return
+        self._adopt_newer(entry)
+        if entry.again:
+            entry.again = False
+            self._inbox.put(key)

@@ -1,0 +1,84 @@
+"""Jobs that are suspended until something else lets them start, such as a queue of Kueue. Pure.
+
+A Job's ``spec.suspend`` belongs to the user, or to the queue: Kalends reads it, and never writes it. A Job that is
+suspended although its template does not ask for that, or that names a queue, waits for admission: its run is active,
+and counts for ``maxInstances``, but does not run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kalends.engine.core.facts import Facts
+from kalends.engine.core.schedule import JobTemplate, Schedule
+from kalends.engine.core.state import ActiveRun, Instant, State
+from kalends.engine.ports import Admission, JobView
+from kalends.model.reasons import Reason
+from kalends.model.v1alpha1.status import Waiting
+
+
+def with_waiting(schedule: Schedule, state: State, facts: Facts) -> State:
+    """Return the record with what the Jobs of active runs wait for; it stays while a Job is not shown, or leaving."""
+    jobs = {job.name: job for job in facts.jobs or ()}
+    active = tuple(_as_it_waits(schedule, run, jobs.get(run.name)) for run in state.active)
+    return state if active == state.active else replace(state, active=active)
+
+
+def _as_it_waits(schedule: Schedule, run: ActiveRun, job: JobView | None) -> ActiveRun:
+    if run.retry_at is not None or run.holder:
+        return replace(run, waiting="")
+    if job is None or job.leaving or job.unsure:
+        return run
+    admission = awaited(schedule, job)
+    if admission is None:
+        return replace(run, waiting="", cancelling="", message="") if _was_given_up(run) else replace(run, waiting="")
+    return replace(run, waiting=Waiting.READMISSION if admission.again else Waiting.ADMISSION)
+
+
+def _was_given_up(run: ActiveRun) -> bool:
+    return run.cancelling == Reason.ADMISSION_TIMEOUT
+
+
+def awaited(schedule: Schedule, job: JobView) -> Admission | None:
+    """Return since when a Job waits for admission, or None where it does not, or where its template suspends it."""
+    admission = job.admission
+    if admission is None or job.report is not None:
+        return None
+    target = schedule.target
+    asked_for = isinstance(target, JobTemplate) and target.spec.get("suspend") is True
+    return admission if admission.queue or not asked_for else None
+
+
+def give_up_unadmitted(schedule: Schedule, state: State, facts: Facts) -> State:
+    """Return the record with the Jobs marked to end that were not admitted in time."""
+    if schedule.admission_timeout is None or not facts.jobs:
+        return state
+    jobs = {job.name: job for job in facts.jobs}
+    active = []
+    for run in state.active:
+        job = jobs.get(run.name)
+        until = None if job is None else _given_up_at(schedule, run, job)
+        if job is None or until is None or facts.now < until:
+            active.append(run)
+            continue
+        message = f"its Job was not admitted within {schedule.admission_timeout} s (`admissionTimeoutSeconds`)"
+        if job.admission is not None and job.admission.queue:
+            message += f"; it waits in the queue '{job.admission.queue}'"
+        active.append(replace(run, cancelling=Reason.ADMISSION_TIMEOUT, message=message))
+    return replace(state, active=tuple(active))
+
+
+def admission_until(schedule: Schedule, state: State, facts: Facts) -> float | None:
+    """Return when the first of the Jobs that wait for admission is given up, or None where none will be."""
+    if schedule.admission_timeout is None or not facts.jobs:
+        return None
+    jobs = {job.name: job for job in facts.jobs}
+    waiting = [_given_up_at(schedule, run, jobs[run.name]) for run in state.active if run.name in jobs]
+    return min((until for until in waiting if until is not None), default=None)
+
+
+def _given_up_at(schedule: Schedule, run: ActiveRun, job: JobView) -> Instant | None:
+    admission = awaited(schedule, job)
+    if schedule.admission_timeout is None or admission is None or run.cancelling or run.retry_at is not None:
+        return None
+    return max(admission.since, run.started) + schedule.admission_timeout

@@ -1,0 +1,84 @@
+"""Which Jobs prove that a run was started although no record says so. Pure.
+
+Names and owner references are written by whoever creates a Job, so that an account with the right to create Jobs can
+make one that names any ScheduledJob of its namespace, and any fire time. What the API server itself writes is the
+creation: a Job proves at most that its fire time had come by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kalends.engine.core.facts import Facts
+from kalends.engine.core.schedule import Schedule
+from kalends.engine.core.state import Instant, State
+from kalends.engine.ports import JobView
+from kalends.engine.runs.ended_runs import is_recorded
+from kalends.model.instants import format_instant
+
+CLOCK_SLACK = 60
+"""Seconds by which the operator's clock may be ahead of the API server's: a Job is created that much before its fire
+time at most."""
+
+
+def is_premature(fire_time: Instant, created: Instant) -> bool:
+    """Return whether a Job was created so long before its fire time that the operator cannot have created it."""
+    return fire_time > created + CLOCK_SLACK
+
+
+def may_have_created_jobs(schedule: Schedule | None, record: State | None, facts: Facts) -> bool:
+    """Return whether Jobs can exist that are not on record: for a task only where the resource was edited since."""
+    if facts.outlives_us or schedule is None:
+        return facts.outlives_us
+    return schedule.generation != (1 if record is None else record.observed_generation)
+
+
+def open_jobs(record: State | None, jobs: Sequence[JobView] | None) -> Sequence[JobView] | None:
+    """Return the Jobs that a decision may be about: all but those that have ended and are on record as history.
+
+    A history may hold thousands, and none of them tells anything new.
+    """
+    if record is None or not jobs or record.counts.active > len(record.active):
+        return jobs
+    listed = {(run.fire_time, run.request) for run in record.active}
+    listed |= {(run.fire_time, run.request) for run in record.queued}
+    return tuple(
+        job
+        for job in jobs
+        if job.report is None or not is_recorded(record, job) or (job.fire_time, job.request) in listed
+    )
+
+
+def disbelieved(schedule: Schedule, state: State, facts: Facts) -> str:
+    """Return which Jobs claim to be runs that were never started, and why that is not believed; empty if none does.
+
+    Args:
+        schedule: The resource.
+        state: The record, once everything that is due has been decided.
+        facts: What was gathered.
+    """
+    if not facts.dispatch or not facts.jobs:
+        return ""
+    known = {run.name for run in state.active} | {run.name for run in state.history}
+    found = [(job, _why(schedule, state, job, facts)) for job in facts.jobs if job.name not in known]
+    told = sorted((f"{job.name} {why}" for job, why in found if why), reverse=True)
+    more = f"; and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
+    return "; ".join(told[:MOST_NAMED]) + more
+
+
+MOST_NAMED = 3
+"""Jobs that a message names."""
+
+
+def _why(schedule: Schedule, state: State, job: JobView, facts: Facts) -> str:
+    if job.request:
+        return "" if job.fire_time <= (state.last_requested or 0) or job.attempt > 1 else "was not asked for"
+    if job.fire_time <= state.decided_until:
+        return ""  # its run is over, or was decided otherwise
+    if is_premature(job.fire_time, job.created):
+        return f"is named after {format_instant(job.fire_time)}, and was created at {format_instant(job.created)}"
+    if not facts.outlives_us:
+        return "is a Job, and this resource runs a task"
+    if job.fire_time <= max(facts.now, job.created) and not schedule.trigger.fires_at(job.fire_time):
+        return f"is named after {format_instant(job.fire_time)}, which is no fire time"
+    return ""

@@ -1,0 +1,50 @@
+"""Whether, and when, a run that failed is tried again. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import blake2b
+
+from kalends.engine.core.run_names import run_name
+from kalends.engine.core.state import ActiveRun
+from kalends.engine.ports import RunReport
+from kalends.model.reasons import Reason
+from kalends.model.v1alpha1.choices import Retry
+from kalends.model.v1alpha1.status import Outcome
+
+
+def next_attempt(run: ActiveRun, report: RunReport, retry: Retry | None) -> ActiveRun | None:
+    """Return the run as it waits for its next attempt, or None where it has had its last.
+
+    A run that was cancelled is not tried again, as somebody wanted it to end; one that was lost only where
+    ``onLost`` says that it may run twice.
+    """
+    if retry is None or run.attempt > retry.limit:
+        return None
+    failed = report.outcome in {Outcome.FAILED, Outcome.TIMED_OUT}
+    cut_off = report.outcome is Outcome.LOST or report.reason == Reason.SHUTTING_DOWN
+    if not failed and not (cut_off and retry.on_lost):
+        return None
+    attempt = run.attempt + 1
+    return replace(
+        run,
+        name=run_name(report.ref.name, run.fire_time, attempt, run.request),
+        attempt=attempt,
+        retry_at=report.completed + backoff(retry, run, report.ref.uid),
+        holder="",
+        cancelling="",
+        message="",
+        waiting="",
+    )
+
+
+def backoff(retry: Retry, failed: ActiveRun, uid: str) -> int:
+    """Return for how many seconds the next attempt waits: longer each time, and up to a quarter more by chance.
+
+    The chance is a pure function of the run, so that whoever works it out again gets the same; it keeps runs that
+    failed together from coming back together.
+    """
+    grown: int = retry.backoff_seconds * retry.factor ** (failed.attempt - 1)
+    wait = min(retry.max_backoff_seconds, grown)
+    digest = blake2b(f"{uid}/{failed.name}".encode(), digest_size=8).digest()
+    return wait + int.from_bytes(digest, "big") % (wait // 4 + 1)

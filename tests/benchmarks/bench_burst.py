@@ -24,7 +24,7 @@ from cluster.operator_process import OperatorProcess, eventually, job_template, 
 from kalends.engine.core.schedule import JobTemplate
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import Run
-from kalends.executors.job_body import job_body
+from kalends.executors.jobs.job_manifest import job_body
 
 ROOT = Path(__file__).parents[2]
 COUNT = 1000

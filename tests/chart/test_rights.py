@@ -15,10 +15,10 @@ WHAT_THE_OPERATOR_ASKS_FOR: set[Right] = {
     ("kalends.dev", "scheduledjobs", "watch"),  # kopf
     ("kalends.dev", "scheduledjobs", "delete"),  # stores/crd.py, after ttlSecondsAfterFinished
     ("kalends.dev", "scheduledjobs/status", "patch"),  # stores/crd.py
-    ("batch", "jobs", "get"),  # executors/jobs.py, after a conflict
+    ("batch", "jobs", "get"),  # executors/jobs/executor.py, after a conflict
     ("batch", "jobs", "list"),  # the informer
     ("batch", "jobs", "watch"),  # the informer
-    ("batch", "jobs", "create"),  # executors/jobs.py; dry runs, too
+    ("batch", "jobs", "create"),  # executors/jobs/executor.py; dry runs, too
     ("batch", "jobs", "delete"),  # history limits
     ("", "pods", "list"),  # the informer
     ("", "pods", "watch"),  # the informer

@@ -18,7 +18,7 @@ from kalends.cli.manifests import Manifest, read_manifests
 from kalends.engine.core.schedule import Defaults, Schedule, TaskCall, compile_schedule
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.engine.ports import Run
-from kalends.executors.configured import target_check
+from kalends.executors.from_settings import target_check
 from kalends.model import ScheduledJob, check_manifest, format_instant
 from kalends.settings import ExecutorKind, Settings
 from kalends.tasks import CurrentRun, Registry

@@ -12,9 +12,9 @@ from kalends.clock import SystemClock
 from kalends.engine.core.schedule import JobTemplate, TaskCall
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import Executor, Run, RunReport
-from kalends.executors.commands import CommandsExecutor
-from kalends.executors.jobs import JobsExecutor
-from kalends.executors.pool import PoolExecutor
+from kalends.executors.jobs.executor import JobsExecutor
+from kalends.executors.pools.local_containers import CommandsExecutor
+from kalends.executors.pools.pool import PoolExecutor
 from kalends.kube.client import ApiClient
 from kalends.kube.informer import Informer
 from kalends.kube.paths import JOBS

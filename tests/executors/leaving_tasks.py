@@ -16,9 +16,9 @@ from types import FrameType
 from typing import Any
 
 from kalends import task
-from kalends.executors import calling
-from kalends.executors.calling import Returned
-from kalends.executors.framing import STARTED, framed
+from kalends.executors.pools import calling
+from kalends.executors.pools.calling import Returned
+from kalends.executors.pools.framing import STARTED, framed
 
 
 def _state() -> dict[str, Any]:

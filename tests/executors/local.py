@@ -14,9 +14,9 @@ from kalends.clock import SystemClock
 from kalends.engine.core.schedule import TaskCall
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import Run, RunReport
-from kalends.executors.pool import PoolExecutor, Workers
-from kalends.executors.processes import ProcessWorkers
-from kalends.executors.threads import ThreadWorkers
+from kalends.executors.pools.pool import PoolExecutor, Workers
+from kalends.executors.pools.processes import ProcessWorkers
+from kalends.executors.pools.threads import ThreadWorkers
 from kalends.tasks import Registry, builtin
 
 REF = Ref("default", "nightly", "uid")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from kalends.executors import fork_server
-from kalends.executors.fork_server import FAILED, REPLY, REQUEST, _fork, _report_ended
+from kalends.executors.pools import fork_server
+from kalends.executors.pools.fork_server import FAILED, REPLY, REQUEST, _fork, _report_ended
 
 FIRST, SECOND = 1001, 1002
 

@@ -16,7 +16,7 @@ from executors.local import pool_of, processes, registry, result_of, run_of, unt
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import StartRefused
 from kalends.errors import Unavailable
-from kalends.executors.processes import ProcessWorkers
+from kalends.executors.pools.processes import ProcessWorkers
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
 from kalends.tasks import Registry

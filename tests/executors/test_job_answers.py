@@ -9,7 +9,7 @@ from kalends.engine.core.schedule import JobTemplate
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import NamespaceTerminating, Run, StartDeferred, StartRefused
 from kalends.errors import ApiError, Unavailable
-from kalends.executors.job_answers import after_creation, after_dry_run, name_is_taken
+from kalends.executors.jobs.refusals import after_creation, after_dry_run, name_is_taken
 
 RUN = Run(Ref("blue", "nightly", "the-uid"), f"nightly-{START}", START, JobTemplate({}, {}, {}), "jobs")
 QUOTA = 'jobs.batch "nightly-1" is forbidden: exceeded quota: jobs, requested: count/jobs.batch=1, used: 5, limited: 5'

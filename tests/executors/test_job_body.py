@@ -10,7 +10,7 @@ from doubles import START
 from kalends.engine.core.schedule import JobTemplate
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import Run
-from kalends.executors.job_body import environment, job_body
+from kalends.executors.jobs.job_manifest import environment, job_body
 from kalends.model import format_instant
 from kalends.model.instants import LAST_INSTANT, parse_instant
 

@@ -7,7 +7,7 @@ import pytest
 from executors.test_jobs import JOBS, REF, RUN, World
 from kalends.engine.core.state import Ref
 from kalends.errors import Unavailable
-from kalends.executors.jobs import JobsExecutor
+from kalends.executors.jobs.executor import JobsExecutor
 from kalends.model.reasons import Reason
 from kube.fake_faults import Fault, requests_to
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from doubles import START
 from kalends.engine.core.run_names import run_name
-from kalends.executors.job_identity import Identity, identity_of
+from kalends.executors.jobs.identity import Identity, identity_of
 from kalends.model import format_instant
 
 names = st.from_regex(r"[a-z]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)

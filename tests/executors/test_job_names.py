@@ -11,8 +11,8 @@ from executors.test_jobs import JOBS, TEMPLATE, World
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import Run, StartRefused
 from kalends.errors import Unavailable
-from kalends.executors.job_body import job_body
-from kalends.executors.job_names import PATIENCE
+from kalends.executors.jobs.job_manifest import job_body
+from kalends.executors.jobs.name_conflicts import PATIENCE
 from kalends.kube.paths import SCHEDULED_JOBS
 from kalends.model.reasons import Reason
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from doubles import START
-from kalends.executors.job_pods import SeenPod, newest_wait, see_pod
-from kalends.executors.job_reports import slim
+from kalends.executors.jobs.pod_reports import SeenPod, newest_wait, see_pod
+from kalends.executors.jobs.run_reports import slim
 from kalends.model import format_instant
 
 

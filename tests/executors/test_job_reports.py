@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from doubles import START
 from kalends.engine.core.state import Ref
-from kalends.executors.job_pods import terminations
-from kalends.executors.job_reports import report_of, see_job, slim
+from kalends.executors.jobs.pod_reports import terminations
+from kalends.executors.jobs.run_reports import report_of, see_job, slim
 from kalends.model import Outcome, format_instant
 
 REF = Ref("blue", "nightly", "the-uid")

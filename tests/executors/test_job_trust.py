@@ -11,8 +11,8 @@ from executors.test_jobs import JOBS, REF, RUN, TEMPLATE, World
 from kalends.engine.ports import StartRefused
 from kalends.engine.runs.proofs_of_start import CLOCK_SLACK
 from kalends.errors import Unavailable
-from kalends.executors.job_body import job_body
-from kalends.executors.jobs import JobsExecutor
+from kalends.executors.jobs.executor import JobsExecutor
+from kalends.executors.jobs.job_manifest import job_body
 from kalends.model import format_instant
 from kalends.model.reasons import Reason
 from kube.fake_faults import Fault, requests_to

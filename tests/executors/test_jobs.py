@@ -9,8 +9,8 @@ from kalends.engine.core.schedule import JobTemplate
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import Run, StartRefused
 from kalends.errors import Unavailable
-from kalends.executors.job_body import job_body
-from kalends.executors.jobs import JobsExecutor
+from kalends.executors.jobs.executor import JobsExecutor
+from kalends.executors.jobs.job_manifest import job_body
 from kalends.kube.client import ApiClient
 from kalends.model import Outcome, format_instant
 from kalends.model.reasons import Reason

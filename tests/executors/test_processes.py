@@ -136,7 +136,7 @@ async def test_an_interpreter_that_cannot_start_fails_the_run_and_leaves_its_wor
 
 
 async def test_a_worker_that_never_gets_ready_is_given_up(monkeypatch, tmp_path):
-    from kalends.executors import pool as pools
+    from kalends.executors.pools import pool as pools
 
     sleeper = tmp_path / "interpreter"
     sleeper.write_text("#!/bin/sh\nexec sleep 60\n")

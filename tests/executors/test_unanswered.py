@@ -11,7 +11,7 @@ from kalends.engine.core.schedule import JobTemplate
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import Run, StartDeferred
 from kalends.errors import Unavailable
-from kalends.executors.jobs import JobsExecutor
+from kalends.executors.jobs.executor import JobsExecutor
 from kalends.kube.client import ApiClient
 from kube.fake_api import FakeApi
 from kube.fake_clock import LoopClock

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kalends.engine.ports import Run
-from kalends.executors.pool import PoolExecutor
+from kalends.executors.pools.pool import PoolExecutor
 from kalends.handlers.operator import Operator
 from kalends.handlers.ports import CatchUp, Ports, Show
 from kalends.kube.client import ApiClient

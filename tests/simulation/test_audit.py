@@ -14,7 +14,7 @@ from kalends.engine.decisions import draft as drafting
 from kalends.engine.decisions.draft import Draft
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.engine.runs import ended_runs as settling
-from kalends.executors.jobs import JobsExecutor
+from kalends.executors.jobs.executor import JobsExecutor
 from kalends.handlers.leading import Leading
 from kalends.stores.crd import CrdJobStore
 from simulation.seeds import history_of

@@ -9,7 +9,7 @@ from functools import partial
 import kopf
 
 from kalends.clock import SystemClock
-from kalends.executors.configured import pools
+from kalends.executors.from_settings import pools
 from kalends.handlers.operator import Operator
 from kalends.handlers.ports import CatchUp, Ports, Show
 from kalends.handlers.shell import Connection, KopfFeed

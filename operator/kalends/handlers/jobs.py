@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from kalends.clock import Clock
-from kalends.executors.job_body import SELECTOR
-from kalends.executors.job_reports import slim
-from kalends.executors.jobs import JobsExecutor
+from kalends.executors.jobs.executor import JobsExecutor
+from kalends.executors.jobs.job_manifest import SELECTOR
+from kalends.executors.jobs.run_reports import slim
 from kalends.kube.client import ApiClient
 from kalends.kube.informer import Informer, OnChange
 from kalends.kube.paths import JOBS, PODS, Resource

@@ -10,8 +10,8 @@ from kalends.engine.core.schedule import JOBS_EXECUTOR
 from kalends.engine.loop.census import by_state, runs_by_executor
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.engine.ports import Executor
-from kalends.executors.configured import check_default, default_settings, target_check
-from kalends.executors.jobs import JobsExecutor
+from kalends.executors.from_settings import check_default, default_settings, target_check
+from kalends.executors.jobs.executor import JobsExecutor
 from kalends.handlers.crd_check import CrdCheck
 from kalends.handlers.fencing import FencedPool, FencedTransport
 from kalends.handlers.health import STUCK, HealthServer, Pulse

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kalends.clock import Clock
-from kalends.executors.pool import PoolExecutor
+from kalends.executors.pools.pool import PoolExecutor
 from kalends.kube.client import ApiClient
 from kalends.kube.transport import Transport
 from kalends.tasks import Registry

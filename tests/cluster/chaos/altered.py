@@ -18,8 +18,8 @@ from typing import Any
 
 from kalends.clock import SystemClock
 from kalends.engine.ports import RunReport
-from kalends.executors.jobs import JobsExecutor
-from kalends.executors.pool import PoolExecutor
+from kalends.executors.jobs.executor import JobsExecutor
+from kalends.executors.pools.pool import PoolExecutor
 from kalends.stores.crd import CrdJobStore
 
 POINTS = (

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 
 from kalends.engine.ports import Run, StartRefused
 from kalends.errors import Unavailable
-from kalends.executors import pool
-from kalends.executors.calling import Returned
-from kalends.executors.fork_client import ForkServer
-from kalends.executors.pool import Call, WorkerDied
-from kalends.executors.taskcalls import current_of, task_and_call
-from kalends.executors.worker import CALL, LOOK_FOR
-from kalends.executors.worker_process import WorkerProcess
+from kalends.executors.pools import pool
+from kalends.executors.pools.calling import Returned
+from kalends.executors.pools.fork_client import ForkServer
+from kalends.executors.pools.pool import Call, WorkerDied
+from kalends.executors.pools.task_calls import current_of, task_and_call
+from kalends.executors.pools.worker import CALL, LOOK_FOR
+from kalends.executors.pools.worker_process import WorkerProcess
 from kalends.model.reasons import Reason
 from kalends.tasks import Registry, Task
 

@@ -19,7 +19,7 @@ import struct
 import sys
 
 from kalends.executors import redaction
-from kalends.executors.worker import serve
+from kalends.executors.pools.worker import serve
 
 REQUEST = b"F"
 """Comes with one file descriptor: the worker's end of its connection."""

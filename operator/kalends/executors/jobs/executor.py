@@ -12,14 +12,14 @@ from kalends.engine.core.schedule import OWNER_LABEL, JobTemplate
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import JobView, Run, RunReport, StartDeferred, StartRefused
 from kalends.errors import ApiError, Unavailable
-from kalends.executors.job_admission import changed_by_admission
-from kalends.executors.job_answers import after_creation, after_dry_run, name_is_taken
-from kalends.executors.job_body import job_body
-from kalends.executors.job_identity import resource_of
-from kalends.executors.job_names import Namesakes, refuse_premature
-from kalends.executors.job_reports import SeenJob, see_job
-from kalends.executors.seen_jobs import SeenJobs
-from kalends.executors.unanswered import Unanswered
+from kalends.executors.jobs.identity import resource_of
+from kalends.executors.jobs.job_manifest import job_body
+from kalends.executors.jobs.name_conflicts import Namesakes, refuse_premature
+from kalends.executors.jobs.refusals import after_creation, after_dry_run, name_is_taken
+from kalends.executors.jobs.run_reports import SeenJob, see_job
+from kalends.executors.jobs.seen_jobs import SeenJobs
+from kalends.executors.jobs.stored_job import changed_by_admission
+from kalends.executors.jobs.unanswered_creates import Unanswered
 from kalends.kube.client import ApiClient
 from kalends.kube.lanes import Lane
 from kalends.kube.paths import JOBS

@@ -15,9 +15,9 @@ from collections.abc import Callable
 
 from kalends.engine.ports import Run
 from kalends.errors import Unavailable
-from kalends.executors.calling import Returned, call
-from kalends.executors.pool import Call
-from kalends.executors.taskcalls import current_of, task_and_call
+from kalends.executors.pools.calling import Returned, call
+from kalends.executors.pools.pool import Call
+from kalends.executors.pools.task_calls import current_of, task_and_call
 from kalends.model.reasons import Reason
 from kalends.tasks import Registry
 

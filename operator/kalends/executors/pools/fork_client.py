@@ -11,12 +11,12 @@ import sys
 from collections import deque
 
 from kalends.errors import Unavailable
-from kalends.executors.fork_server import ENDED, FORKED, REPLY, REQUEST
-from kalends.executors.pool import WorkerDied
+from kalends.executors.pools.fork_server import ENDED, FORKED, REPLY, REQUEST
+from kalends.executors.pools.pool import WorkerDied
 
 BOOT = (
     "import sys; at, *sys.path = sys.argv[1:]; sys.argv[:] = ['kalends-worker']; "
-    "from kalends.executors.fork_server import serve_forks; serve_forks(int(at))"
+    "from kalends.executors.pools.fork_server import serve_forks; serve_forks(int(at))"
 )
 """The program of the interpreter: import from where the operator does, and serve."""
 PATIENCE = 5.0

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kalends.engine.core.schedule import OWNER_LABEL
-from kalends.executors.job_identity import controller_of
+from kalends.executors.jobs.identity import controller_of
 
 Json = Mapping[str, Any]
 

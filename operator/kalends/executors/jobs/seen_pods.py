@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kalends.executors.job_identity import JobKey
-from kalends.executors.job_pods import SeenPod, Termination, newest_wait, see_pod
+from kalends.executors.jobs.identity import JobKey
+from kalends.executors.jobs.pod_reports import SeenPod, Termination, newest_wait, see_pod
 
 Json = Mapping[str, Any]
 

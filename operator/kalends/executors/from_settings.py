@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 from kalends.clock import Clock
 from kalends.engine.core.schedule import JOBS_EXECUTOR, Check, Defaults, JobTemplate, Target
 from kalends.errors import InvalidSettings, InvalidSpec
-from kalends.executors.pool import PoolExecutor
-from kalends.executors.processes import MOST_RUNS, ProcessWorkers
-from kalends.executors.threads import ThreadWorkers
+from kalends.executors.pools.pool import PoolExecutor
+from kalends.executors.pools.processes import MOST_RUNS, ProcessWorkers
+from kalends.executors.pools.threads import ThreadWorkers
 from kalends.model.reasons import Reason
 from kalends.settings import ExecutorKind, ExecutorSettings, Settings
 from kalends.tasks import Registry

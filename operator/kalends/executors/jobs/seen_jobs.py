@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 from kalends.engine.core.state import Instant, Ref
 from kalends.engine.ports import Admission, JobView
-from kalends.executors.job_identity import job_of, resource_of
-from kalends.executors.job_reports import SeenJob, report_of, see_job
-from kalends.executors.seen_pods import SeenPods
+from kalends.executors.jobs.identity import job_of, resource_of
+from kalends.executors.jobs.run_reports import SeenJob, report_of, see_job
+from kalends.executors.jobs.seen_pods import SeenPods
 from kalends.kube.informer import is_later
 
 Json = Mapping[str, Any]

@@ -9,8 +9,8 @@ from typing import Any
 from kalends.engine.core.schedule import OWNER_LABEL, QUEUE_LABEL
 from kalends.engine.core.state import Instant, Ref
 from kalends.engine.ports import RunReport
-from kalends.executors.job_identity import JobKey, controller_of, identity_of, resource_of
-from kalends.executors.job_pods import Termination
+from kalends.executors.jobs.identity import JobKey, controller_of, identity_of, resource_of
+from kalends.executors.jobs.pod_reports import Termination
 from kalends.executors.results import clean
 from kalends.model.instants import parse_instant
 from kalends.model.reasons import Reason

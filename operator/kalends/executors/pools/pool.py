@@ -18,7 +18,7 @@ from kalends.clock import Clock
 from kalends.engine.core.state import Instant, Ref
 from kalends.engine.ports import Run, RunReport, StartRefused
 from kalends.errors import KalendsError, Unavailable
-from kalends.executors.calling import STOPPED, Returned
+from kalends.executors.pools.calling import STOPPED, Returned
 from kalends.model.reasons import Reason
 from kalends.model.v1alpha1.status import Outcome
 

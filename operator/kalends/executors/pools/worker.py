@@ -14,8 +14,8 @@ from dataclasses import asdict
 
 import orjson
 
-from kalends.executors.calling import Returned, call_by_name, look_for
-from kalends.executors.framing import HEADER, STARTED, framed, length_of, split
+from kalends.executors.pools.calling import Returned, call_by_name, look_for
+from kalends.executors.pools.framing import HEADER, STARTED, framed, length_of, split
 from kalends.executors.results import error_text
 
 CALL = "call"

@@ -12,7 +12,7 @@ from kalends.engine.core.state import Instant
 from kalends.engine.ports import Run, StartRefused
 from kalends.engine.runs.proofs_of_start import is_premature
 from kalends.errors import ApiError, Unavailable
-from kalends.executors.job_identity import controller_of, resource_of
+from kalends.executors.jobs.identity import controller_of, resource_of
 from kalends.kube.client import ApiClient
 from kalends.kube.lanes import Lane
 from kalends.kube.paths import JOBS, SCHEDULED_JOBS

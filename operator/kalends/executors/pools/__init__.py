@@ -1,0 +1,1 @@
+"""Thread and process pools in the operator's own pod."""

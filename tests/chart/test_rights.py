@@ -22,8 +22,8 @@ WHAT_THE_OPERATOR_ASKS_FOR: set[Right] = {
     ("batch", "jobs", "delete"),  # history limits
     ("", "pods", "list"),  # the informer
     ("", "pods", "watch"),  # the informer
-    ("events.k8s.io", "events", "create"),  # kube/events.py
-    ("events.k8s.io", "events", "patch"),  # kube/events.py, for repeats
+    ("events.k8s.io", "events", "create"),  # kube/events/poster.py
+    ("events.k8s.io", "events", "patch"),  # kube/events/poster.py, for repeats
 }
 WHAT_ONLY_AN_ADMISSION_PLUGIN_ASKS_FOR: set[Right] = {
     ("kalends.dev", "scheduledjobs/finalizers", "update"),  # OwnerReferencesPermissionEnforcement

@@ -20,7 +20,7 @@ from cluster.conftest import ROOT
 from cluster.controlplane import Cluster, ControlPlane
 from cluster.operator_process import OperatorProcess, eventually, scheduled_job
 from kalends.handlers.shell import WATCHER, KopfFeed
-from kalends.kube.credentials import load_credentials
+from kalends.kube.login.credentials import load_credentials
 
 pytestmark = [pytest.mark.slow]
 

@@ -15,9 +15,9 @@ from kalends.engine.ports import Executor, Run, RunReport
 from kalends.executors.jobs.executor import JobsExecutor
 from kalends.executors.pools.local_containers import CommandsExecutor
 from kalends.executors.pools.pool import PoolExecutor
-from kalends.kube.client import ApiClient
-from kalends.kube.informer import Informer
-from kalends.kube.paths import JOBS
+from kalends.kube.client.client import ApiClient
+from kalends.kube.client.paths import JOBS
+from kalends.kube.informers.informer import Informer
 from kalends.model import format_instant
 from kube.fake_api import FakeApi
 from kube.fake_clock import LoopClock as ApiClock

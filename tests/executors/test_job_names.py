@@ -13,7 +13,7 @@ from kalends.engine.ports import Run, StartRefused
 from kalends.errors import Unavailable
 from kalends.executors.jobs.job_manifest import job_body
 from kalends.executors.jobs.name_conflicts import PATIENCE
-from kalends.kube.paths import SCHEDULED_JOBS
+from kalends.kube.client.paths import SCHEDULED_JOBS
 from kalends.model.reasons import Reason
 
 pytestmark = pytest.mark.looptime

@@ -11,7 +11,7 @@ from kalends.engine.ports import Run, StartRefused
 from kalends.errors import Unavailable
 from kalends.executors.jobs.executor import JobsExecutor
 from kalends.executors.jobs.job_manifest import job_body
-from kalends.kube.client import ApiClient
+from kalends.kube.client.client import ApiClient
 from kalends.model import Outcome, format_instant
 from kalends.model.reasons import Reason
 from kube.fake_api import FakeApi

@@ -12,7 +12,7 @@ from kalends.engine.core.state import Ref
 from kalends.engine.ports import Run, StartDeferred
 from kalends.errors import Unavailable
 from kalends.executors.jobs.executor import JobsExecutor
-from kalends.kube.client import ApiClient
+from kalends.kube.client.client import ApiClient
 from kube.fake_api import FakeApi
 from kube.fake_clock import LoopClock
 from kube.fake_faults import Fault, requests_to

@@ -11,7 +11,7 @@ import kopf
 from aiohttp import web
 
 from kalends.handlers.shell import KopfFeed
-from kalends.kube.paths import SCHEDULED_JOBS
+from kalends.kube.client.paths import SCHEDULED_JOBS
 from kube.fake_api import FakeApi
 from kube.fake_objects import Collection
 from kube.served import Served, serving

@@ -12,7 +12,7 @@ from kopf._core.reactor.inventory import ResourceMemory
 
 from handlers.serving_kopf import COLLECTION, create, fed
 from hostile import fields, nested, wide
-from kalends.kube.bounded import LATER, unread
+from kalends.kube.wire.bounded_objects import LATER, unread
 from kube.fake_api import FakeApi
 
 HOSTILE = {"deep": nested(1_100), "deeper": nested(5_000, objects=True), "wide": wide(1_300_000)}

@@ -7,7 +7,7 @@ import pytest
 
 from doubles import JOB, every
 from handlers.whole import Cluster, Replica, running, until
-from kalends.kube.paths import LEASES, SCHEDULED_JOBS
+from kalends.kube.client.paths import LEASES, SCHEDULED_JOBS
 from kube.fake_faults import Fault, requests_to
 
 pytestmark = pytest.mark.looptime

@@ -11,7 +11,7 @@ from doubles import Pool
 from kalends.handlers.feed import informer_feed
 from kalends.handlers.operator import Operator
 from kalends.handlers.ports import Ports
-from kalends.kube.paths import SCHEDULED_JOBS
+from kalends.kube.client.paths import SCHEDULED_JOBS
 from kalends.settings import Settings
 from kalends.tasks import Registry
 from kube.fake_api import FakeApi, FakeConnection
@@ -32,7 +32,7 @@ class Cluster:
         self._connection = self.api.connect("user")
 
     async def request(self, method: str, path: str, body: Any = None) -> Any:
-        from kalends.kube.client import ApiClient
+        from kalends.kube.client.client import ApiClient
 
         client = ApiClient(self._connection, self.clock)
         content_type = "application/merge-patch+json" if method == "PATCH" else "application/json"

@@ -4,9 +4,9 @@ from random import Random
 
 import pytest
 
-from kalends.kube.client import ApiClient
-from kalends.kube.informer import Informer
-from kalends.kube.paths import JOBS
+from kalends.kube.client.client import ApiClient
+from kalends.kube.client.paths import JOBS
+from kalends.kube.informers.informer import Informer
 from kube.electing import Replica
 from kube.fake_api import FakeApi, FakeConnection
 from kube.fake_clock import LoopClock

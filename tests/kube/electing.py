@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from kalends.kube.client import ApiClient
-from kalends.kube.lease import LeaderElector
-from kalends.kube.paths import LEASES
+from kalends.kube.client.client import ApiClient
+from kalends.kube.client.paths import LEASES
+from kalends.kube.leases.election import LeaderElector
 from kube.fake_api import FakeConnection
 from kube.fake_clock import LoopClock
 

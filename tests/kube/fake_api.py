@@ -19,7 +19,7 @@ from typing import Any
 import orjson
 
 from kalends.errors import ApiError
-from kalends.kube.transport import MERGE_PATCH, METADATA_ONLY, Request, Response
+from kalends.kube.wire.transport import MERGE_PATCH, METADATA_ONLY, Request, Response
 from kube.fake_faults import Fault
 from kube.fake_objects import Collection, Object, Objects, Refused
 from kube.fake_selectors import Matches, everything, field_selector, label_selector

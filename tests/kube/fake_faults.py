@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from kalends.kube.transport import Request
+from kalends.kube.wire.transport import Request
 
 
 def any_request(_: Request) -> bool:

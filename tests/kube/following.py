@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from kalends.kube.informer import Informer
+from kalends.kube.informers.informer import Informer
 
 Seen = list[tuple[str, str]]
 

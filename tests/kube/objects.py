@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kalends.kube.paths import JOBS, SCHEDULED_JOBS
+from kalends.kube.client.paths import JOBS, SCHEDULED_JOBS
 
 JOBS_PATH = JOBS.collection("default")
 

@@ -9,7 +9,7 @@ import orjson
 from aiohttp import web
 
 from kalends.errors import ApiError
-from kalends.kube.transport import Request
+from kalends.kube.wire.transport import Request
 from kube.fake_api import FakeApi
 from kube.fake_watch import FakeStream
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from kalends.kube.answers import MAX_RETRY_AFTER, error_of, error_of_status
+from kalends.kube.wire.answers import MAX_RETRY_AFTER, error_of, error_of_status
 
 
 def status(**more: object) -> bytes:

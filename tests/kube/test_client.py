@@ -6,9 +6,9 @@ import orjson
 import pytest
 
 from kalends.errors import ApiError
-from kalends.kube.client import ApiClient
-from kalends.kube.lanes import Lane, Lanes
-from kalends.kube.paths import JOBS
+from kalends.kube.client.client import ApiClient
+from kalends.kube.client.lanes import Lane, Lanes
+from kalends.kube.client.paths import JOBS
 from kube.fake_api import FakeApi
 from kube.fake_clock import LoopClock
 from kube.fake_faults import Fault, requests_to

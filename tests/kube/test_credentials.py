@@ -9,8 +9,8 @@ import pytest
 
 from kalends.errors import InvalidSettings
 from kalends.handlers.shell import Connection
-from kalends.kube.credentials import Credentials, load_credentials
-from kalends.kube.login import login_finder, own_namespace
+from kalends.kube.login.connection import login_finder, own_namespace
+from kalends.kube.login.credentials import Credentials, load_credentials
 from kube.served import kubeconfig
 
 EXEC_PLUGIN = """#!/bin/sh

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from kalends.kube.client import ApiClient
-from kalends.kube.events import EventLimits, EventPoster, EventType, Regarding
-from kalends.kube.paths import EVENTS
+from kalends.kube.client.client import ApiClient
+from kalends.kube.client.paths import EVENTS
+from kalends.kube.events.poster import EventLimits, EventPoster, EventType, Regarding
 from kube.fake_api import FakeApi
 from kube.fake_clock import LoopClock
 from kube.fake_faults import Fault

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from kalends.kube.client import ApiClient
-from kalends.kube.informer import Change, Informer
-from kalends.kube.paths import JOBS
+from kalends.kube.client.client import ApiClient
+from kalends.kube.client.paths import JOBS
+from kalends.kube.informers.informer import Change, Informer
 from kube.fake_api import FakeApi, FakeConnection
 from kube.fake_clock import LoopClock
 from kube.fake_faults import Fault, requests_to

@@ -6,9 +6,9 @@ import math
 import pytest
 
 from kalends.errors import ApiError
-from kalends.kube.client import ApiClient
-from kalends.kube.informer import Informer
-from kalends.kube.paths import JOBS
+from kalends.kube.client.client import ApiClient
+from kalends.kube.client.paths import JOBS
+from kalends.kube.informers.informer import Informer
 from kube.fake_api import FakeApi, FakeConnection
 from kube.fake_faults import Fault, requests_to
 from kube.following import Seen, running

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalends.kube.json_text import Incomplete, Malformed, members, next_item, value_end
+from kalends.kube.wire.json_text import Incomplete, Malformed, members, next_item, value_end
 
 JSON = st.recursive(
     st.none()

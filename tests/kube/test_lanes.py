@@ -3,7 +3,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from kalends.kube.lanes import Lane, Lanes
+from kalends.kube.client.lanes import Lane, Lanes
 
 CREATE, STATUS, TIDY = Lane.CREATE, Lane.STATUS, Lane.TIDY
 

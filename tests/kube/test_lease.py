@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from kalends.errors import ApiError
-from kalends.kube.client import ApiClient
-from kalends.kube.lease import LeaderElector
-from kalends.kube.lease_object import Timing
-from kalends.kube.paths import LEASES
+from kalends.kube.client.client import ApiClient
+from kalends.kube.client.paths import LEASES
+from kalends.kube.leases.election import LeaderElector
+from kalends.kube.leases.lease_object import Timing
 from kube.electing import LEASE, Replica, electing
 from kube.fake_api import FakeApi
 from kube.fake_clock import LoopClock

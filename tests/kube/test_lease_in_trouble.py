@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kalends.kube.client import ApiClient
+from kalends.kube.client.client import ApiClient
 from kube.electing import LEASE, Replica, electing
 from kube.fake_api import FakeApi
 from kube.fake_faults import Fault, requests_to

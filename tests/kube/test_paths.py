@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalends.kube.paths import JOBS, item_path
+from kalends.kube.client.paths import JOBS, item_path
 
 HOSTILE = ["../../nodes", "a/status", "a?dryRun=All", "a#b", "a%2fb", "..", ".", "a b", "ä", "a\nb"]
 

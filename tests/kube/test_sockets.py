@@ -11,11 +11,11 @@ from kopf._cogs.clients.auth import APIContext
 from kalends.clock import SystemClock
 from kalends.errors import ApiError
 from kalends.handlers.shell import Connection
-from kalends.kube.client import ApiClient
-from kalends.kube.credentials import load_credentials
-from kalends.kube.paths import JOBS
-from kalends.kube.reach import Reach
-from kalends.kube.sockets import SocketTransport
+from kalends.kube.client.client import ApiClient
+from kalends.kube.client.paths import JOBS
+from kalends.kube.client.reachability import Reach
+from kalends.kube.client.sockets import SocketTransport
+from kalends.kube.login.credentials import load_credentials
 from kube.fake_api import FakeApi
 from kube.fake_faults import Fault
 from kube.objects import JOBS_PATH, job, job_path
@@ -91,7 +91,7 @@ async def test_a_server_that_is_not_there_is_an_api_error_of_status_0(tmp_path: 
 async def test_a_refused_token_is_renewed_and_the_request_sent_again(
     api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kalends.kube.credentials.RENEWAL_PAUSE", 0.0)
+    monkeypatch.setattr("kalends.kube.login.credentials.RENEWAL_PAUSE", 0.0)
     async with serving(api) as served, connect(tmp_path, served.url, {"token": "old"}) as client:
         served.tokens = {"new"}
         (tmp_path / "config").write_text(kubeconfig(served.url, {"token": "new"}))

@@ -7,10 +7,10 @@ import asyncio
 import pytest
 
 from kalends.errors import ApiError
-from kalends.kube.client import ApiClient
-from kalends.kube.informer import Informer
-from kalends.kube.paths import JOBS, PODS, SCHEDULED_JOBS, resource_name
-from kalends.kube.trouble import Trouble
+from kalends.kube.client.client import ApiClient
+from kalends.kube.client.paths import JOBS, PODS, SCHEDULED_JOBS, resource_name
+from kalends.kube.client.trouble import Trouble
+from kalends.kube.informers.informer import Informer
 from kube.fake_api import FakeApi
 from kube.fake_faults import Fault, requests_to
 from kube.following import running

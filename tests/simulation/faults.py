@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from kalends.kube.transport import Request, Response
+from kalends.kube.wire.transport import Request, Response
 from kube.fake_api import _refusal
 from simulation.chance import Chance
 from simulation.loop import Process

@@ -14,8 +14,8 @@ from typing import Any
 
 from kalends.errors import ApiError
 from kalends.handlers.ports import CatchUp, Show
-from kalends.kube.bounded import LATER, UNREAD
-from kalends.kube.client import ApiClient
+from kalends.kube.client.client import ApiClient
+from kalends.kube.wire.bounded_objects import LATER, UNREAD
 from simulation.chance import Chance
 
 PATH = "/apis/kalends.dev/v1alpha1/scheduledjobs"

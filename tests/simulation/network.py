@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from kalends.errors import ApiError
-from kalends.kube.transport import Request, Response
+from kalends.kube.wire.transport import Request, Response
 from kube.fake_api import _refusal
 from kube.fake_watch import Watch
 from simulation.chance import Chance

@@ -11,8 +11,8 @@ from kalends.engine.ports import Run
 from kalends.executors.pools.pool import PoolExecutor
 from kalends.handlers.operator import Operator
 from kalends.handlers.ports import CatchUp, Ports, Show
-from kalends.kube.client import ApiClient
-from kalends.kube.transport import Request
+from kalends.kube.client.client import ApiClient
+from kalends.kube.wire.transport import Request
 from kalends.settings import Settings
 from kalends.tasks import Registry
 from simulation import workers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kalends.kube.transport import Request, Response
+from kalends.kube.wire.transport import Request, Response
 from kube.fake_api import FakeApi, _refusal
 from kube.fake_objects import Collection, Object, Refused, Write
 from kube.fake_watch import Watch

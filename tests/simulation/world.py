@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kalends.engine.ports import Run
-from kalends.kube.transport import Request
+from kalends.kube.wire.transport import Request
 from kalends.settings import Settings
 from simulation.behaviour import Behaviour
 from simulation.bodies import Bodies

@@ -10,7 +10,7 @@ import pytest
 from doubles import START, every, reader, resource
 from kalends.engine.core.state import ActiveRun, Condition, Counts, FinishedRun, Misfire, Ref, State
 from kalends.errors import Conflict, Gone
-from kalends.kube.client import ApiClient
+from kalends.kube.client.client import ApiClient
 from kalends.model import Outcome
 from kalends.stores.crd import CrdJobStore
 from kalends.stores.memory import MemoryJobStore

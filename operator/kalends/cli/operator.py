@@ -19,8 +19,8 @@ import orjson
 
 from kalends.cli.log_limit import AtMost
 from kalends.handlers.assembly import assembled
-from kalends.kube.credentials import load_credentials
-from kalends.kube.login import own_namespace
+from kalends.kube.login.connection import own_namespace
+from kalends.kube.login.credentials import load_credentials
 from kalends.settings import Settings
 from kalends.triggers import database
 

@@ -13,10 +13,10 @@ from kalends.executors.from_settings import pools
 from kalends.handlers.operator import Operator
 from kalends.handlers.ports import CatchUp, Ports, Show
 from kalends.handlers.shell import Connection, KopfFeed
-from kalends.kube.client import ApiClient
-from kalends.kube.credentials import Credentials
-from kalends.kube.paths import SCHEDULED_JOBS
-from kalends.kube.sockets import SocketTransport
+from kalends.kube.client.client import ApiClient
+from kalends.kube.client.paths import SCHEDULED_JOBS
+from kalends.kube.client.sockets import SocketTransport
+from kalends.kube.login.credentials import Credentials
 from kalends.settings import Settings
 from kalends.tasks import Registry
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from http import HTTPStatus
 
 from kalends.errors import ApiError
-from kalends.kube.client import ApiClient
-from kalends.kube.paths import CUSTOM_RESOURCE_DEFINITIONS
+from kalends.kube.client.client import ApiClient
+from kalends.kube.client.paths import CUSTOM_RESOURCE_DEFINITIONS
 from kalends.model import GROUP, PLURAL
 from kalends.model.crd.installed import REMEDY, compare_crd
 

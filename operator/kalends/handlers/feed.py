@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 from kalends.clock import Clock
 from kalends.handlers.ports import CatchUp, Feed, MakeFeed, Show
-from kalends.kube.client import ApiClient
-from kalends.kube.informer import Informer
-from kalends.kube.paths import SCHEDULED_JOBS
+from kalends.kube.client.client import ApiClient
+from kalends.kube.client.paths import SCHEDULED_JOBS
+from kalends.kube.informers.informer import Informer
 
 
 class InformerFeed:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import Executor, Run, RunReport
 from kalends.errors import ApiError, Unavailable
-from kalends.kube.transport import Request, Response, Stream, Transport
+from kalends.kube.wire.transport import Request, Response, Stream, Transport
 from kalends.model.reasons import Reason
 
 MayAct = Callable[[], bool]

@@ -8,9 +8,9 @@ from kalends.clock import Clock
 from kalends.executors.jobs.executor import JobsExecutor
 from kalends.executors.jobs.job_manifest import SELECTOR
 from kalends.executors.jobs.run_reports import slim
-from kalends.kube.client import ApiClient
-from kalends.kube.informer import Informer, OnChange
-from kalends.kube.paths import JOBS, PODS, Resource
+from kalends.kube.client.client import ApiClient
+from kalends.kube.client.paths import JOBS, PODS, Resource
+from kalends.kube.informers.informer import Informer, OnChange
 
 
 def job_informers(

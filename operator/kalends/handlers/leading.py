@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from kalends.clock import Clock
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.errors import ApiError
-from kalends.kube.client import ApiClient
-from kalends.kube.lease import LeaderElector
-from kalends.kube.lease_object import Timing
+from kalends.kube.client.client import ApiClient
+from kalends.kube.leases.election import LeaderElector
+from kalends.kube.leases.lease_object import Timing
 from kalends.settings import LeaderElection
 
 log = logging.getLogger(__name__)

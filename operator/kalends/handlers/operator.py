@@ -22,9 +22,9 @@ from kalends.handlers.ports import Ports
 from kalends.handlers.supervised import Tasks
 from kalends.handlers.telling import Teller, Telling
 from kalends.handlers.view import View
-from kalends.kube.client import ApiClient
-from kalends.kube.events import EventPoster, EventType, Regarding
-from kalends.kube.lanes import Lanes
+from kalends.kube.client.client import ApiClient
+from kalends.kube.client.lanes import Lanes
+from kalends.kube.events.poster import EventPoster, EventType, Regarding
 from kalends.metrics import Metrics, Readings
 from kalends.model import API_VERSION, KIND
 from kalends.settings import Settings

@@ -16,8 +16,8 @@ from kalends.clock import Clock
 from kalends.engine.core.holders import others_named
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.errors import ApiError
-from kalends.kube.client import ApiClient
-from kalends.kube.lease_object import LeaseObject, Timing
+from kalends.kube.client.client import ApiClient
+from kalends.kube.leases.lease_object import LeaseObject, Timing
 from kalends.settings import LeaderElection
 
 log = logging.getLogger(__name__)

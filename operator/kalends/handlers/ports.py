@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from kalends.clock import Clock
 from kalends.executors.pools.pool import PoolExecutor
-from kalends.kube.client import ApiClient
-from kalends.kube.transport import Transport
+from kalends.kube.client.client import ApiClient
+from kalends.kube.wire.transport import Transport
 from kalends.tasks import Registry
 
 Show = Callable[[str | None, dict[str, Any]], None]

@@ -19,7 +19,7 @@ from typing import Any
 import kopf
 
 from kalends.handlers.ports import CatchUp, Show
-from kalends.kube.bounded_session import bounded_session
+from kalends.kube.wire.bounded_session import bounded_session
 from kalends.model import API_VERSION, PLURAL
 
 log = logging.getLogger(__name__)

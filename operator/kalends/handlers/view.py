@@ -12,13 +12,13 @@ from typing import Any
 
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.errors import ApiError
-from kalends.kube.bounded import LATER, read_small, unread
-from kalends.kube.client import ApiClient
-from kalends.kube.comparing import Metadata, compare, read_each
-from kalends.kube.informer import is_later
-from kalends.kube.paths import SCHEDULED_JOBS, resource_name
-from kalends.kube.transport import METADATA_ONLY
-from kalends.kube.trouble import Trouble
+from kalends.kube.client.client import ApiClient
+from kalends.kube.client.paths import SCHEDULED_JOBS, resource_name
+from kalends.kube.client.trouble import Trouble
+from kalends.kube.informers.comparison import Metadata, compare, read_each
+from kalends.kube.informers.informer import is_later
+from kalends.kube.wire.bounded_objects import LATER, read_small, unread
+from kalends.kube.wire.transport import METADATA_ONLY
 from kalends.stores.snapshots import SnapshotReader
 
 log = logging.getLogger(__name__)

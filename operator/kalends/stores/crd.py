@@ -8,10 +8,10 @@ from http import HTTPStatus
 from kalends.engine.core.state import Ref, State
 from kalends.engine.ports import Snapshot
 from kalends.errors import ApiError, Conflict, Gone, JobStoreError, Refused, Unavailable
-from kalends.kube.bounded import unread
-from kalends.kube.client import ApiClient
-from kalends.kube.lanes import Lane
-from kalends.kube.paths import SCHEDULED_JOBS
+from kalends.kube.client.client import ApiClient
+from kalends.kube.client.lanes import Lane
+from kalends.kube.client.paths import SCHEDULED_JOBS
+from kalends.kube.wire.bounded_objects import unread
 from kalends.model.crd.installed import REMEDY, dropped
 from kalends.stores.record import encode, merge_patch
 from kalends.stores.snapshots import SnapshotReader

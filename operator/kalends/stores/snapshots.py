@@ -11,7 +11,7 @@ from kalends.engine.core.state import Ref, State
 from kalends.engine.decisions.restored import is_marked
 from kalends.engine.ports import Problem, Snapshot
 from kalends.errors import InvalidSpec, InvalidStatus
-from kalends.kube.bounded import unread
+from kalends.kube.wire.bounded_objects import unread
 from kalends.model import ScheduledJob, summary, summary_of_unread
 from kalends.model.instants import parse_instant
 from kalends.model.reasons import Reason

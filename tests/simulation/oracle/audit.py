@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from kalends.engine.ports import Run
-from kalends.kube.transport import Request
+from kalends.kube.wire.transport import Request
 from kube.fake_objects import Write
 from simulation.bodies import Body
 from simulation.instants import is_ours

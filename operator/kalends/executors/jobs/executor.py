@@ -20,10 +20,10 @@ from kalends.executors.jobs.run_reports import SeenJob, see_job
 from kalends.executors.jobs.seen_jobs import SeenJobs
 from kalends.executors.jobs.stored_job import changed_by_admission
 from kalends.executors.jobs.unanswered_creates import Unanswered
-from kalends.kube.client import ApiClient
-from kalends.kube.lanes import Lane
-from kalends.kube.paths import JOBS
-from kalends.kube.transport import JsonObject
+from kalends.kube.client.client import ApiClient
+from kalends.kube.client.lanes import Lane
+from kalends.kube.client.paths import JOBS
+from kalends.kube.wire.transport import JsonObject
 from kalends.model.reasons import Reason
 
 Json = Mapping[str, Any]

@@ -14,7 +14,7 @@ from kalends.engine.core.run_names import run_name
 from kalends.engine.core.schedule import REQUEST_ANNOTATION
 from kalends.engine.core.state import Instant, Ref
 from kalends.executors.jobs.job_manifest import ATTEMPT, SCHEDULED_TIME
-from kalends.kube.paths import JOBS, SCHEDULED_JOBS
+from kalends.kube.client.paths import JOBS, SCHEDULED_JOBS
 from kalends.model import KIND
 from kalends.model.instants import LAST_INSTANT, parse_instant
 

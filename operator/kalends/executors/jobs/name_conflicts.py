@@ -13,10 +13,10 @@ from kalends.engine.ports import Run, StartRefused
 from kalends.engine.runs.proofs_of_start import is_premature
 from kalends.errors import ApiError, Unavailable
 from kalends.executors.jobs.identity import controller_of, resource_of
-from kalends.kube.client import ApiClient
-from kalends.kube.lanes import Lane
-from kalends.kube.paths import JOBS, SCHEDULED_JOBS
-from kalends.kube.transport import JsonObject
+from kalends.kube.client.client import ApiClient
+from kalends.kube.client.lanes import Lane
+from kalends.kube.client.paths import JOBS, SCHEDULED_JOBS
+from kalends.kube.wire.transport import JsonObject
 from kalends.model import KIND
 from kalends.model.instants import format_instant, parse_instant
 from kalends.model.reasons import Reason

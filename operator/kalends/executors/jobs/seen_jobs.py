@@ -16,7 +16,7 @@ from kalends.engine.ports import Admission, JobView
 from kalends.executors.jobs.identity import job_of, resource_of
 from kalends.executors.jobs.run_reports import SeenJob, report_of, see_job
 from kalends.executors.jobs.seen_pods import SeenPods
-from kalends.kube.informer import is_later
+from kalends.kube.informers.informer import is_later
 
 Json = Mapping[str, Any]
 Grave = TypeVar("Grave")

@@ -7,10 +7,10 @@ from http import HTTPStatus
 
 from kalends.engine.ports import Run
 from kalends.errors import ApiError, Unavailable
-from kalends.kube.client import ApiClient
-from kalends.kube.lanes import Lane
-from kalends.kube.paths import JOBS
-from kalends.kube.transport import JsonObject
+from kalends.kube.client.client import ApiClient
+from kalends.kube.client.lanes import Lane
+from kalends.kube.client.paths import JOBS
+from kalends.kube.wire.transport import JsonObject
 
 REMEMBERED = 1000
 

@@ -14,13 +14,13 @@ import orjson
 
 from kalends.clock import Clock
 from kalends.errors import ApiError
-from kalends.kube.answers import Lines, decode, error_of, error_of_status, invalid_answer, is_success
-from kalends.kube.bounded import LATER, read_object, unread
-from kalends.kube.lanes import Lane, Lanes
-from kalends.kube.listing import Read, read_list
-from kalends.kube.paths import resource_label
-from kalends.kube.retries import Backoff, is_worth_retrying
-from kalends.kube.transport import JSON, MERGE_PATCH, NOTHING, JsonObject, Request, Response, Stream, Transport
+from kalends.kube.client.lanes import Lane, Lanes
+from kalends.kube.client.paths import resource_label
+from kalends.kube.client.retries import Backoff, is_worth_retrying
+from kalends.kube.wire.answers import Lines, decode, error_of, error_of_status, invalid_answer, is_success
+from kalends.kube.wire.bounded_objects import LATER, read_object, unread
+from kalends.kube.wire.listing import Read, read_list
+from kalends.kube.wire.transport import JSON, MERGE_PATCH, NOTHING, JsonObject, Request, Response, Stream, Transport
 
 log = logging.getLogger(__name__)
 

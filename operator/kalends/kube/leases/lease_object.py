@@ -9,9 +9,9 @@ from http import HTTPStatus
 
 from kalends.clock import Clock
 from kalends.errors import ApiError
-from kalends.kube.client import ApiClient
-from kalends.kube.paths import LEASES
-from kalends.kube.transport import JSON, MERGE_PATCH, JsonObject
+from kalends.kube.client.client import ApiClient
+from kalends.kube.client.paths import LEASES
+from kalends.kube.wire.transport import JSON, MERGE_PATCH, JsonObject
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from http import HTTPStatus
 from typing import Any
 
 from kalends.errors import ApiError
-from kalends.kube.bounded import read_small
-from kalends.kube.client import ApiClient
-from kalends.kube.paths import item_path
-from kalends.kube.transport import METADATA_ONLY, NOTHING, JsonObject
+from kalends.kube.client.client import ApiClient
+from kalends.kube.client.paths import item_path
+from kalends.kube.wire.bounded_objects import read_small
+from kalends.kube.wire.transport import METADATA_ONLY, NOTHING, JsonObject
 
 Metadata = Mapping[str, Any]
 READS_AT_ONCE = 16

@@ -11,9 +11,9 @@ import aiohttp
 from yarl import URL
 
 from kalends.errors import ApiError
-from kalends.kube.credentials import Credentials
-from kalends.kube.reach import Reach, why_unconnected
-from kalends.kube.transport import Request, Response
+from kalends.kube.client.reachability import Reach, why_unconnected
+from kalends.kube.login.credentials import Credentials
+from kalends.kube.wire.transport import Request, Response
 
 USER_AGENT = f"kalends/{version('kalends')}"
 # Go's servers and most load balancers keep an idle connection longer, so that it is we who close it.

@@ -14,7 +14,7 @@ from kubernetes.client import Configuration
 from kubernetes.config import ConfigException, incluster_config
 
 from kalends.errors import InvalidSettings
-from kalends.kube.proxies import proxy_of
+from kalends.kube.login.proxies import proxy_of
 
 # Their functions carry no types.
 kubeconfigs: Any = config

@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
-from kalends.kube.json_text import Incomplete, Malformed, members
-from kalends.kube.transport import JsonObject
+from kalends.kube.wire.json_text import Incomplete, Malformed, members
+from kalends.kube.wire.transport import JsonObject
 
 UNREAD = "kalends.dev/unread"
 """The member that names those that were left out, each with the reason. The API server stores no such member."""

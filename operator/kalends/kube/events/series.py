@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kalends.kube.paths import EVENTS
-from kalends.kube.times import micro_time
-from kalends.kube.transport import JsonObject
+from kalends.kube.client.paths import EVENTS
+from kalends.kube.wire.timestamps import micro_time
+from kalends.kube.wire.transport import JsonObject
 
 CONTROLLER = "kalends.dev/operator"
 LONGEST_NOTE = 1024  # bytes; the API server refuses more

@@ -8,7 +8,7 @@ import os
 
 import aiohttp
 
-from kalends.kube.trouble import AGAIN_AFTER
+from kalends.kube.client.trouble import AGAIN_AFTER
 
 log = logging.getLogger(__name__)
 

@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 
 from kalends.clock import Clock
 from kalends.errors import ApiError
-from kalends.kube.client import ApiClient
-from kalends.kube.lease_object import LeaseObject, Record, Timing
-from kalends.kube.times import micro_time
-from kalends.kube.transport import JsonObject
+from kalends.kube.client.client import ApiClient
+from kalends.kube.leases.lease_object import LeaseObject, Record, Timing
+from kalends.kube.wire.timestamps import micro_time
+from kalends.kube.wire.transport import JsonObject
 
 log = logging.getLogger(__name__)
 

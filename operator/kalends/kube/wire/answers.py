@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 
 from kalends.errors import ApiError
-from kalends.kube.bounded import read_line, read_object
-from kalends.kube.transport import JsonObject
+from kalends.kube.wire.bounded_objects import read_line, read_object
+from kalends.kube.wire.transport import JsonObject
 
 LONGEST_MESSAGE = 1024
 MAX_RETRY_AFTER = 60.0

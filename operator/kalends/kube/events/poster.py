@@ -20,12 +20,12 @@ from zlib import crc32
 
 from kalends.clock import Clock
 from kalends.errors import NAMESPACE_TERMINATING, ApiError
-from kalends.kube.buckets import Rate, TokenBucket
-from kalends.kube.client import ApiClient
-from kalends.kube.lanes import Lane
-from kalends.kube.paths import EVENTS
-from kalends.kube.series import EventType, Regarding, Series, shortened
-from kalends.kube.transport import JSON, MERGE_PATCH
+from kalends.kube.client.client import ApiClient
+from kalends.kube.client.lanes import Lane
+from kalends.kube.client.paths import EVENTS
+from kalends.kube.events.series import EventType, Regarding, Series, shortened
+from kalends.kube.events.token_buckets import Rate, TokenBucket
+from kalends.kube.wire.transport import JSON, MERGE_PATCH
 
 __all__ = ["EventLimits", "EventPoster", "EventType", "Regarding"]
 

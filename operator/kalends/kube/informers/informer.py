@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 
 from kalends.clock import Clock
 from kalends.errors import ApiError
-from kalends.kube.client import SILENCE, ApiClient
-from kalends.kube.comparing import Metadata, compare, read_each
-from kalends.kube.paths import resource_name
-from kalends.kube.retries import Backoff
-from kalends.kube.transport import JsonObject
-from kalends.kube.trouble import Trouble
+from kalends.kube.client.client import SILENCE, ApiClient
+from kalends.kube.client.paths import resource_name
+from kalends.kube.client.retries import Backoff
+from kalends.kube.client.trouble import Trouble
+from kalends.kube.informers.comparison import Metadata, compare, read_each
+from kalends.kube.wire.transport import JsonObject
 
 log = logging.getLogger(__name__)
 

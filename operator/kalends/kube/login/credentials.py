@@ -13,8 +13,8 @@ from typing import Any
 
 from kalends.clock import Clock, SystemClock
 from kalends.errors import InvalidSettings
-from kalends.kube.login import FindLogin, Login, ReadLogin, login_finder
-from kalends.kube.tls import Files, tls_context
+from kalends.kube.login.connection import FindLogin, Login, ReadLogin, login_finder
+from kalends.kube.login.tls import Files, tls_context
 
 log = logging.getLogger(__name__)
 

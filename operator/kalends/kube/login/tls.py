@@ -9,7 +9,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from kalends.errors import InvalidSettings
-from kalends.kube.login import Login
+from kalends.kube.login.connection import Login
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from typing import TypeVar
 
 import orjson
 
-from kalends.kube.bounded import MOST_VALUES, count_values
-from kalends.kube.json_text import Incomplete, Malformed, Member, after_space, next_item, next_member, next_name
-from kalends.kube.transport import JsonObject
+from kalends.kube.wire.bounded_objects import MOST_VALUES, count_values
+from kalends.kube.wire.json_text import Incomplete, Malformed, Member, after_space, next_item, next_member, next_name
+from kalends.kube.wire.transport import JsonObject
 
 SHORT = 4_194_304
 """Bytes of a list that is decoded whole, unless it holds too many values or nests too deeply."""

@@ -1,0 +1,1 @@
+"""Kubernetes Events (``events.k8s.io/v1``)."""

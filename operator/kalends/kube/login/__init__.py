@@ -1,0 +1,1 @@
+"""Where the API server is, and with which credentials and certificates to connect."""

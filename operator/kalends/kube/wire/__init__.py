@@ -1,0 +1,1 @@
+"""Bytes to objects: the transport, its answers, and reading within bounds."""

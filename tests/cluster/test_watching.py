@@ -19,7 +19,7 @@ from cluster.chaos.table import chance_of
 from cluster.conftest import ROOT
 from cluster.controlplane import Cluster, ControlPlane
 from cluster.operator_process import OperatorProcess, eventually, scheduled_job
-from kalends.handlers.shell import WATCHER, KopfFeed
+from kalends.handlers.kopf_feed import WATCHER, KopfFeed
 from kalends.kube.login.credentials import load_credentials
 
 pytestmark = [pytest.mark.slow]

@@ -10,7 +10,7 @@ from typing import Any
 import kopf
 from aiohttp import web
 
-from kalends.handlers.shell import KopfFeed
+from kalends.handlers.kopf_feed import KopfFeed
 from kalends.kube.client.paths import SCHEDULED_JOBS
 from kube.fake_api import FakeApi
 from kube.fake_objects import Collection

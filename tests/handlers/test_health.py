@@ -4,7 +4,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from handlers.whole import Cluster, Replica, running
-from kalends.handlers.health import Pulse
+from kalends.handlers.health_pages import Pulse
 from kube.fake_clock import LoopClock
 
 pytestmark = pytest.mark.looptime

@@ -5,7 +5,7 @@ import pytest
 from doubles import START
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import Decided, Ended, RunReport, Turned, Verdict
-from kalends.handlers.telling import telling_of
+from kalends.handlers.notice_reporter import telling_of
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
 

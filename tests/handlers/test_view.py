@@ -6,7 +6,7 @@ import pytest
 from doubles import LoopClock, Pool, every, memory_store, reader, resource
 from handlers.whole import Cluster
 from kalends.engine.loop.scheduler import Scheduler
-from kalends.handlers.view import View
+from kalends.handlers.resources import View
 from kalends.kube.client.client import ApiClient
 
 pytestmark = pytest.mark.looptime

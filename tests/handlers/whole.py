@@ -8,9 +8,9 @@ from random import Random
 from typing import Any
 
 from doubles import Pool
-from kalends.handlers.feed import informer_feed
+from kalends.handlers.environment import Ports
+from kalends.handlers.informer_feed import informer_feed
 from kalends.handlers.operator import Operator
-from kalends.handlers.ports import Ports
 from kalends.kube.client.paths import SCHEDULED_JOBS
 from kalends.settings import Settings
 from kalends.tasks import Registry

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kalends.errors import InvalidSettings
-from kalends.handlers.shell import Connection
+from kalends.handlers.kopf_feed import Connection
 from kalends.kube.login.connection import login_finder, own_namespace
 from kalends.kube.login.credentials import Credentials, load_credentials
 from kube.served import kubeconfig

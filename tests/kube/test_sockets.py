@@ -10,7 +10,7 @@ from kopf._cogs.clients.auth import APIContext
 
 from kalends.clock import SystemClock
 from kalends.errors import ApiError
-from kalends.handlers.shell import Connection
+from kalends.handlers.kopf_feed import Connection
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.paths import JOBS
 from kalends.kube.client.reachability import Reach

@@ -13,7 +13,7 @@ from contextlib import aclosing
 from typing import Any
 
 from kalends.errors import ApiError
-from kalends.handlers.ports import CatchUp, Show
+from kalends.handlers.environment import CatchUp, Show
 from kalends.kube.client.client import ApiClient
 from kalends.kube.wire.bounded_objects import LATER, UNREAD
 from simulation.chance import Chance

@@ -9,8 +9,8 @@ from typing import Any
 
 from kalends.engine.ports import Run
 from kalends.executors.pools.pool import PoolExecutor
+from kalends.handlers.environment import CatchUp, Ports, Show
 from kalends.handlers.operator import Operator
-from kalends.handlers.ports import CatchUp, Ports, Show
 from kalends.kube.client.client import ApiClient
 from kalends.kube.wire.transport import Request
 from kalends.settings import Settings

@@ -10,9 +10,9 @@ import kopf
 
 from kalends.clock import SystemClock
 from kalends.executors.from_settings import pools
+from kalends.handlers.environment import CatchUp, Ports, Show
+from kalends.handlers.kopf_feed import Connection, KopfFeed
 from kalends.handlers.operator import Operator
-from kalends.handlers.ports import CatchUp, Ports, Show
-from kalends.handlers.shell import Connection, KopfFeed
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.paths import SCHEDULED_JOBS
 from kalends.kube.client.sockets import SocketTransport

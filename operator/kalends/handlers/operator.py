@@ -13,15 +13,15 @@ from kalends.engine.ports import Executor
 from kalends.executors.from_settings import check_default, default_settings, target_check
 from kalends.executors.jobs.executor import JobsExecutor
 from kalends.handlers.crd_check import CrdCheck
+from kalends.handlers.environment import Ports
 from kalends.handlers.fencing import FencedPool, FencedTransport
-from kalends.handlers.health import STUCK, HealthServer, Pulse
-from kalends.handlers.jobs import job_informers
+from kalends.handlers.health_pages import STUCK, HealthServer, Pulse
+from kalends.handlers.job_informers import job_informers
 from kalends.handlers.leading import Duty, Leading
+from kalends.handlers.notice_reporter import Teller, Telling
 from kalends.handlers.other_operators import OtherOperators
-from kalends.handlers.ports import Ports
-from kalends.handlers.supervised import Tasks
-from kalends.handlers.telling import Teller, Telling
-from kalends.handlers.view import View
+from kalends.handlers.resources import View
+from kalends.handlers.task_group import Tasks
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.lanes import Lanes
 from kalends.kube.events.poster import EventPoster, EventType, Regarding

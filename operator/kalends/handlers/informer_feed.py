@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from kalends.clock import Clock
-from kalends.handlers.ports import CatchUp, Feed, MakeFeed, Show
+from kalends.handlers.environment import CatchUp, Feed, MakeFeed, Show
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.paths import SCHEDULED_JOBS
 from kalends.kube.informers.informer import Informer

@@ -18,7 +18,7 @@ from typing import Any
 
 import kopf
 
-from kalends.handlers.ports import CatchUp, Show
+from kalends.handlers.environment import CatchUp, Show
 from kalends.kube.wire.bounded_session import bounded_session
 from kalends.model import API_VERSION, PLURAL
 

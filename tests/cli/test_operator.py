@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from kalends.cli.commands.operator_process import TextLines, settings_of
 from kalends.cli.log_limit import AtMost
-from kalends.cli.operator import TextLines, settings_of
 from kalends.errors import InvalidSettings
 from kube.served import kubeconfig
 

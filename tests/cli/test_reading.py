@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from kalends.cli.documents import documents
-from kalends.cli.local import runnable
-from kalends.cli.manifests import read_manifests
+from kalends.cli.manifests.documents import documents
+from kalends.cli.manifests.files import read_manifests
+from kalends.cli.run.local import runnable
 
 Command = Callable[..., Result]
 Write = Callable[..., Path]

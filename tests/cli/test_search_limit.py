@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from kalends.cli.next import SEARCHES
+from kalends.cli.commands.next_times import SEARCHES
 from triggers.hostile import APART, EACH_SECOND_BUT, HOSTILE, MOST_ASKED, Work
 
 Command = Callable[..., Result]

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from doubles import START, LoopClock, Pool, memory_store
 from kalends.cli.main import cli
-from kalends.cli.manifests import Manifest, read_manifests
+from kalends.cli.manifests.files import Manifest, read_manifests
 from kalends.engine.core.schedule import Defaults, Schedule, TaskCall, compile_schedule
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.engine.ports import Run

@@ -42,7 +42,7 @@ def crds() -> None:
 @CONFIG
 def validate(files: tuple[Path, ...], time_zone: str | None, config: Path | None) -> None:
     """Say what is wrong with manifests, field by field, or what they mean. Exit code 1 if anything is wrong."""
-    from kalends.cli.validate import validate_files
+    from kalends.cli.commands.validate import validate_files
 
     sys.exit(validate_files(files, now=_now(), zone=_zone(time_zone, config)))
 
@@ -53,7 +53,7 @@ def validate(files: tuple[Path, ...], time_zone: str | None, config: Path | None
 @CONFIG
 def explain(what: tuple[str, ...], time_zone: str | None, config: Path | None) -> None:
     """Say in plain English what the schedules of manifests, or a cron expression, mean."""
-    from kalends.cli.explain import show_meanings
+    from kalends.cli.commands.explain import show_meanings
 
     sys.exit(show_meanings(what, now=_now(), zone=_zone(time_zone, config)))
 
@@ -80,8 +80,8 @@ def next_(what: tuple[str, ...], *, number: int | None, count: bool, **options: 
 
     A manifest that was never applied is taken to be created at --after. Jitter delays runs, not fire times.
     """
-    from kalends.cli.counting import show_count
-    from kalends.cli.next import AT_MOST, Window, show_next
+    from kalends.cli.commands.count import show_count
+    from kalends.cli.commands.next_times import AT_MOST, Window, show_next
 
     after, until, output = options["after"], options["until"], options["output"]
     after = _now() if after is None else after
@@ -118,7 +118,7 @@ def next_(what: tuple[str, ...], *, number: int | None, count: bool, **options: 
 @CONFIG
 def run(files: tuple[Path, ...], **options: Any) -> None:
     """Run manifests in this process, without a cluster."""
-    from kalends.cli.local import run_files
+    from kalends.cli.run.local import run_files
 
     sys.exit(run_files(files, **options))
 
@@ -151,7 +151,7 @@ def operator(**options: Any) -> None:
     Exit code 0 after SIGTERM or SIGINT; 2 if the settings or the kubeconfig cannot be used or the port of the probes is
     taken, with one line on standard error; 1 after an internal error.
     """
-    from kalends.cli.operator import run_operator
+    from kalends.cli.commands.operator_process import run_operator
 
     _leave(run_operator(**options))
 

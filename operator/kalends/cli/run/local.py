@@ -17,10 +17,10 @@ from secrets import token_hex
 
 import click
 
-from kalends.cli.live_table import LiveTable
-from kalends.cli.manifests import Manifest, read_manifests
+from kalends.cli.manifests.files import Manifest, read_manifests
 from kalends.cli.printing import one_line
-from kalends.cli.watching import PlainLines
+from kalends.cli.run.live_table import LiveTable
+from kalends.cli.run.plain_lines import PlainLines
 from kalends.clock import SystemClock
 from kalends.engine.core.schedule import JOBS_EXECUTOR
 from kalends.engine.loop.scheduler import Scheduler

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from kalends.cli.explain import meaning_of, remarks_on
-from kalends.cli.manifests import InvalidManifest, read_manifests
+from kalends.cli.commands.explain import meaning_of, remarks_on
+from kalends.cli.manifests.files import InvalidManifest, read_manifests
 from kalends.cli.printing import show
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kalends.cli.documents import Document, Json, documents
+from kalends.cli.manifests.documents import Document, Json, documents
 from kalends.engine.core.schedule import Defaults, Schedule, Target, compile_schedule
 from kalends.errors import InvalidSchedule, InvalidSpec, KalendsError
 from kalends.model import API_VERSION, KIND, Problem, ScheduledJob, check_manifest

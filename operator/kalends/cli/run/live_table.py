@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from kalends.cli.output import OutputAside
+from kalends.cli.run.captured_output import OutputAside
 from kalends.engine.core.history import last_run
 from kalends.engine.core.state import State
 from kalends.engine.loop.scheduler import Scheduler

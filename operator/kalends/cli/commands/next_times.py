@@ -10,7 +10,7 @@ from typing import Any
 import click
 import orjson
 
-from kalends.cli.manifests import InvalidManifest, Manifest, named, schedule_of, zone_of
+from kalends.cli.manifests.files import InvalidManifest, Manifest, named, schedule_of, zone_of
 from kalends.cli.printing import one_line
 from kalends.engine.core.schedule import Schedule
 from kalends.model import format_instant

@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
-from kalends.cli.advice import advice
-from kalends.cli.aliases import MOST_EXPANDED, ContainsItself, expansion
+from kalends.cli.manifests.advice import advice
+from kalends.cli.manifests.aliases import MOST_EXPANDED, ContainsItself, expansion
 from kalends.errors import KalendsError
 from kalends.model.size_limits import DEEPEST
 

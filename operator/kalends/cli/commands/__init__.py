@@ -1,0 +1,1 @@
+"""The other commands: validate, explain, next, and the operator's process."""

@@ -1,0 +1,1 @@
+"""Reads manifests from files as kubectl does."""

@@ -1,0 +1,1 @@
+"""``kalends run``: the engine in this process, and what it prints."""

@@ -22,7 +22,7 @@ from kalends.engine.decisions.decide import decide
 from kalends.engine.ports import JobView, Run, RunReport
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
-from kalends.stores.record import decode, encode
+from kalends.stores.status_record import decode, encode
 
 CRASHES = ("restart", "die-before-create", "die-between-creates", "die-before-record", "die-before-cancel")
 STEPS = st.lists(

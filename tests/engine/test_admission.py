@@ -13,7 +13,7 @@ from kalends.engine.decisions.decide import decide
 from kalends.engine.ports import Admission, Decided, JobView, RunReport, Verdict
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
-from kalends.stores.record import decode, encode
+from kalends.stores.status_record import decode, encode
 
 NAME = f"nightly-{START + 60}"
 SUSPENDED = {"spec": {**JOB["spec"], "suspend": True}}

@@ -18,7 +18,7 @@ from kalends.engine.runs.proofs_of_start import CLOCK_SLACK
 from kalends.model import Outcome
 from kalends.model.instants import LAST_INSTANT
 from kalends.model.reasons import Reason
-from kalends.stores.record import decode, encode
+from kalends.stores.status_record import decode, encode
 
 IGNORED = "JobsIgnored"
 

@@ -12,7 +12,7 @@ from kalends.engine.decisions.decide import decide
 from kalends.engine.ports import JobView, RunReport
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
-from kalends.stores.record import decode, encode
+from kalends.stores.status_record import decode, encode
 
 
 def test_a_due_fire_time_of_a_job_is_created_before_it_is_recorded():

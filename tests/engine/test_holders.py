@@ -15,7 +15,7 @@ from kalends.engine.decisions.decided_elsewhere import stand_aside
 from kalends.engine.ports import RunReport
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
-from kalends.stores.record import decode, encode
+from kalends.stores.status_record import decode, encode
 
 OWN, OTHER = "prod/kalends", "staging/kalends"
 ME, REPLICA, FOREIGN = f"{OWN}/me", f"{OWN}/replica", f"{OTHER}/somewhere"

@@ -8,7 +8,7 @@ from doubles import START
 from kalends.engine.core.state import State
 from kalends.errors import InvalidStatus
 from kalends.model import Status, format_instant
-from kalends.stores.record import decode, encode, merge_patch
+from kalends.stores.status_record import decode, encode, merge_patch
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=3),

@@ -13,8 +13,8 @@ from kalends.kube.client.lanes import Lane
 from kalends.kube.client.paths import SCHEDULED_JOBS
 from kalends.kube.wire.bounded_objects import unread
 from kalends.model.crd.installed import REMEDY, dropped
-from kalends.stores.record import encode, merge_patch
 from kalends.stores.snapshots import SnapshotReader
+from kalends.stores.status_record import encode, merge_patch
 
 
 class CrdJobStore:

@@ -8,8 +8,8 @@ from typing import Any
 from kalends.engine.core.state import Ref, State
 from kalends.engine.ports import Snapshot
 from kalends.errors import Conflict, Gone
-from kalends.stores.record import Json, encode
 from kalends.stores.snapshots import SnapshotReader
+from kalends.stores.status_record import Json, encode
 
 
 class MemoryJobStore:

@@ -16,8 +16,8 @@ from kalends.model import ScheduledJob, summary, summary_of_unread
 from kalends.model.instants import parse_instant
 from kalends.model.reasons import Reason
 from kalends.model.size_limits import ACCEPTED
-from kalends.stores.kept import Kept
-from kalends.stores.record import decode
+from kalends.stores.memory_kept import Kept
+from kalends.stores.status_record import decode
 from kalends.triggers import TriggerCache
 
 CURE = "remove what was edited, or the whole status, with `kubectl edit --subresource=status`"

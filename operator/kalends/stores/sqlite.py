@@ -19,8 +19,8 @@ from kalends.engine.core.state import Ref, State
 from kalends.engine.ports import Snapshot
 from kalends.errors import Conflict, Gone, InvalidSettings, Unavailable
 from kalends.model.instants import format_instant, parse_instant
-from kalends.stores.record import Json, encode
 from kalends.stores.snapshots import SnapshotReader
+from kalends.stores.status_record import Json, encode
 
 APPLICATION_ID = int.from_bytes(b"KALD")
 """By this a file is known as a job store of Kalends (``PRAGMA application_id``)."""

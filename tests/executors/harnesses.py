@@ -13,7 +13,7 @@ from kalends.engine.core.schedule import JobTemplate, TaskCall
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import Executor, Run, RunReport
 from kalends.executors.jobs.executor import JobsExecutor
-from kalends.executors.pools.local_containers import CommandsExecutor
+from kalends.executors.local_jobs.pool import CommandsExecutor
 from kalends.executors.pools.pool import PoolExecutor
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.paths import JOBS

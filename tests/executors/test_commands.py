@@ -13,7 +13,7 @@ from kalends.clock import SystemClock
 from kalends.engine.core.schedule import JobTemplate, TaskCall
 from kalends.engine.ports import Run, StartRefused
 from kalends.errors import Unavailable
-from kalends.executors.pools.local_containers import CommandsExecutor
+from kalends.executors.local_jobs.pool import CommandsExecutor
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
 

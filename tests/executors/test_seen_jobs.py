@@ -11,7 +11,7 @@ from doubles import START
 from executors.test_job_pods import RUNNING, TERMINATED, pod, waiting
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import Admission
-from kalends.executors.jobs.executor import run_reports as job_reports
+from kalends.executors.jobs import run_reports as job_reports
 from kalends.executors.jobs.seen_jobs import LOOK_AGAIN, SeenJobs
 from kalends.model import format_instant
 

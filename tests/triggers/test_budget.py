@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from kalends.triggers import NotFound, PartialTally, Tally, Trigger
 from kalends.triggers.protocol import Instant, Rule
+from kalends.triggers.rules.remembered import RememberedTrigger
 from kalends.triggers.search.budget import Budget
-from kalends.triggers.search.remembered import RememberedTrigger
 from triggers.building import CREATED, at, build
 from triggers.hostile import (
     AGREE_FAR_OFF,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from kalends.triggers.build import build_trigger
+from kalends.triggers.cache import TriggerCache
+from kalends.triggers.explain import explain
 from kalends.triggers.jitter import delay_of
 from kalends.triggers.protocol import Instant, NotFound, PartialTally, Tally, Trigger
-from kalends.triggers.search.cache import TriggerCache
-from kalends.triggers.text.explain import explain
-from kalends.triggers.text.remarks import over_before, remarks
-from kalends.triggers.wall_clock.zone_dependence import reads_wall_time
+from kalends.triggers.remarks import over_before, remarks
+from kalends.triggers.zone_dependence import reads_wall_time
 from kalends.triggers.zones.database import database, zone_info
 from kalends.triggers.zones.zone import Zone, database_version, find_zone
 

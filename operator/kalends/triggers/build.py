@@ -20,11 +20,11 @@ from kalends.triggers.rules.calendar_interval import DaysOfNthWeek, days_apart, 
 from kalends.triggers.rules.combined import any_of
 from kalends.triggers.rules.date import DateTrigger
 from kalends.triggers.rules.excluded import Stretch, excluded
+from kalends.triggers.rules.intersections import all_of
 from kalends.triggers.rules.interval import IntervalTrigger
+from kalends.triggers.rules.remembered import remembered
 from kalends.triggers.rules.wall_clock import WallTrigger
 from kalends.triggers.search.budget import MOST_WORK_OF_BUILDING, Budget
-from kalends.triggers.search.intersections import all_of
-from kalends.triggers.search.remembered import remembered
 from kalends.triggers.text.instants import read_moment
 from kalends.triggers.text.quoting import quoted
 from kalends.triggers.text.words import listed

@@ -3,9 +3,9 @@
 Instants are whole seconds since 1970-01-01T00:00:00Z. A trigger reads no clock and has no randomness: the same question
 has the same answer on every machine and after every restart, which is what makes a fire time the identity of a run.
 
-A question has a budget of work (``kalends.triggers.search.budget``). A rule that has to search may reach its end before the
-answer is known. That is an answer of its own, ``NotFound`` or ``PartialTally``: it says how far the rule was searched,
-and never means that there is no fire time.
+A question has a budget of work (``kalends.triggers.search.budget``). A rule that has to search may reach its end before
+the answer is known. Then the answer is ``NotFound`` or ``PartialTally``: it says how far the rule was searched, and
+never means that there is no fire time.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from kalends.engine.loop.scheduler import Scheduler
 from kalends.engine.ports import Executor
 from kalends.errors import JobStoreError
 from kalends.executors.from_settings import check_default, default_settings, pools, target_check
-from kalends.executors.pools.local_containers import CommandsExecutor
+from kalends.executors.local_jobs.pool import CommandsExecutor
 from kalends.settings import Settings
 from kalends.stores.snapshots import SnapshotReader
 from kalends.stores.sqlite import SqliteJobStore

@@ -8,7 +8,7 @@ from kalends.engine.core.policies import Refusal
 from kalends.engine.core.refused_starts import NEGLIGIBLE_PAUSE, StartTrouble
 from kalends.engine.core.state import Ref, State
 from kalends.engine.ports import Problem, RunReport, Snapshot
-from kalends.triggers.search.remembered import RememberedTrigger
+from kalends.triggers.rules.remembered import RememberedTrigger
 
 
 @dataclass(slots=True)

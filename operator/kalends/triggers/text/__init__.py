@@ -1,1 +1,1 @@
-"""Texts about schedules: reading durations and instants, and explaining a schedule in English."""
+"""Texts: reading durations and instants, quoting what users wrote, and words for messages."""

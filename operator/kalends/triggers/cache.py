@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable
 
 from kalends.errors import InvalidSchedule
 from kalends.triggers.protocol import Trigger
-from kalends.triggers.search.remembered import RememberedTrigger
+from kalends.triggers.rules.remembered import RememberedTrigger
 
 MOST_KEPT = 10_000
 """Beyond that many, those that were not asked for the longest are built anew when they are."""

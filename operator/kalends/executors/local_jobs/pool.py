@@ -20,8 +20,8 @@ from kalends.engine.core.schedule import JobTemplate
 from kalends.engine.ports import Run, StartRefused
 from kalends.errors import InvalidSpec, Unavailable
 from kalends.executors.jobs.job_manifest import environment
+from kalends.executors.local_jobs.command import Command, local_command
 from kalends.executors.pools.calling import STOPPED, Returned
-from kalends.executors.pools.container_command import Command, local_command
 from kalends.executors.pools.pool import Call, PoolExecutor
 from kalends.executors.results import LOOKED_AT, clean
 from kalends.model.reasons import Reason

@@ -36,7 +36,7 @@ pins: $(READY) ## Renew the pinned requirements (PINS=--upgrade-package=NAME: of
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh requirements/compile.sh $(PINS)
 
 run: $(READY) ## A private API server, the operator and the examples, live, until Ctrl-C (or FOR=60s)
-	@PYTHONPATH=tests $(BIN)/python -m cluster.trial $(if $(FOR),--for $(FOR))
+	@PYTHONPATH=operator $(BIN)/python -m devcluster.trial $(if $(FOR),--for $(FOR))
 
 test: lint types contracts unit at-length cluster-test ## Everything that must hold
 
@@ -90,7 +90,7 @@ test-kind: $(READY) ## The same tests in kind, where a Docker engine answers
 	@KALENDS_NODE=kind $(BIN)/python -m pytest -q tests/node
 
 bench: $(READY) ## Benchmarks: ratios, both sides in one run
-	@for one in tests/benchmarks/bench_*.py; do PYTHONPATH=tests $(BIN)/python $$one || exit 1; done
+	@for one in tests/benchmarks/bench_*.py; do PYTHONPATH=operator:tests $(BIN)/python $$one || exit 1; done
 
 crds: $(READY) ## Write the CRD from the model
 	@$(BIN)/kalends crds > crds/kalends.dev_scheduledjobs.yaml

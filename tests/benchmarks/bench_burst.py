@@ -18,9 +18,10 @@ from typing import Any
 
 import orjson
 
-from cluster.api import Api
-from cluster.controlplane import ControlPlane
-from cluster.operator_process import OperatorProcess, eventually, job_template, scheduled_job
+from cluster.operator_process import OperatorProcess, job_template, scheduled_job
+from devcluster import ControlPlane
+from devcluster.api import Api
+from devcluster.waiting import eventually
 from kalends.engine.core.schedule import JobTemplate
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import Run

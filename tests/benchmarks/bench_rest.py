@@ -19,10 +19,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from cluster.api import Api
-from cluster.controlplane import ControlPlane
-from cluster.controlplane.processes import LeashedProcess
-from cluster.operator_process import OperatorProcess, eventually, job_template, scheduled_job
+from cluster.operator_process import OperatorProcess, job_template, scheduled_job
+from devcluster import ControlPlane
+from devcluster.api import Api
+from devcluster.processes import LeashedProcess
+from devcluster.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 BARE_KOPF = Path(__file__).with_name("bare_kopf.py")

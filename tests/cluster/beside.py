@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from cluster.api import Api
-from cluster.operator_process import eventually
+from devcluster.api import Api
+from devcluster.waiting import eventually
 
 Json = dict[str, Any]
 TIMESTAMP = "batch.kubernetes.io/cronjob-scheduled-timestamp"

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cluster.api import Api
-from cluster.controlplane import Cluster, ClusterChoice, ControlPlane, ControlPlaneUnavailable, Means, opened, prepare
-from cluster.controlplane.extras import obtain_helm
 from cluster.helm import Helm
-from cluster.operator_process import OperatorProcess, eventually
-from cluster.standin_node import StandInNode
+from cluster.operator_process import OperatorProcess
+from devcluster import Cluster, ClusterChoice, ControlPlane, ControlPlaneUnavailable, Means, opened, prepare
+from devcluster.api import Api
+from devcluster.extras import obtain_helm
+from devcluster.standin_node import StandInNode
+from devcluster.waiting import eventually
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from cluster.controlplane import Cluster
+from devcluster import Cluster
 
 TIMEOUT_SECONDS = 300
 

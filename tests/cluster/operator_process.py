@@ -6,35 +6,16 @@ import os
 import re
 import signal
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from cluster.controlplane.ports import free_port
-from cluster.controlplane.processes import LeashedProcess
+from devcluster.ports import free_port
+from devcluster.processes import LeashedProcess
+from devcluster.waiting import eventually
 
-T = TypeVar("T")
 PATIENCE = 60.0
-
-
-def eventually(claim: Callable[[], T], *, within: float = PATIENCE, every: float = 0.1) -> T:
-    """Return what ``claim`` returns once it returns something true; its last AssertionError is raised when late."""
-    deadline = time.monotonic() + within
-    while True:
-        try:
-            found = claim()
-        except AssertionError:
-            if time.monotonic() > deadline:
-                raise
-        else:
-            if found:
-                return found
-            if time.monotonic() > deadline:
-                raise AssertionError(f"not within {within:g} s: {claim}")
-        time.sleep(every)
 
 
 class OperatorProcess:

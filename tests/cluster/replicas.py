@@ -14,8 +14,9 @@ from typing import Any, Self
 
 from cluster.audit import Fault
 from cluster.chaos.rig import EXECUTORS, Rig
-from cluster.controlplane import ControlPlane
-from cluster.operator_process import OperatorProcess, eventually
+from cluster.operator_process import OperatorProcess
+from devcluster import ControlPlane
+from devcluster.waiting import eventually
 
 LEADS = re.compile(r"^kalends_leader 1\.0$", re.MULTILINE)
 

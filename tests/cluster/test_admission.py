@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from cluster.api import Api
-from cluster.controlplane import Cluster
-from cluster.operator_process import OperatorProcess, eventually, job_template, scheduled_job
-from cluster.standin_node import StandInNode
+from cluster.operator_process import OperatorProcess, job_template, scheduled_job
+from devcluster import Cluster
+from devcluster.api import Api
+from devcluster.standin_node import StandInNode
+from devcluster.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 

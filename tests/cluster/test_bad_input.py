@@ -11,11 +11,12 @@ from zlib import crc32
 
 import pytest
 
-from cluster.api import Api
 from cluster.bad_specs import ECHO, MINUTELY, REFUSED_BY_A_CONDITION, REFUSED_BY_THE_API_SERVER
 from cluster.conftest import wait_for_service_account
-from cluster.controlplane import Cluster
-from cluster.operator_process import OperatorProcess, eventually, scheduled_job
+from cluster.operator_process import OperatorProcess, scheduled_job
+from devcluster import Cluster
+from devcluster.api import Api
+from devcluster.waiting import eventually
 from kalends.model import parse_instant
 
 pytestmark = pytest.mark.slow

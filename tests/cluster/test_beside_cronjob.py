@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from cluster.api import Api
 from cluster.beside import Scenario, Side, Stage, edited, relabel_jobs, release, unblock_later_runs
-from cluster.controlplane import Cluster
 from cluster.operator_process import OperatorProcess
-from cluster.standin_node import StandInNode
+from devcluster import Cluster
+from devcluster.api import Api
+from devcluster.standin_node import StandInNode
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

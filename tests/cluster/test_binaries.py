@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 from typing_extensions import override
 
-from cluster.controlplane import Binaries, ControlPlaneUnavailable, Release, chosen_release, download, obtain
-from cluster.controlplane.binaries import NAMES
-from cluster.controlplane.download import Mirrors
-from cluster.controlplane.extras import NODE, obtain_helm, obtain_node
-from cluster.controlplane.gobuild import Module, go_mod
-from cluster.controlplane.progress import to_nobody
-from cluster.controlplane.versions import HELM, architecture
+from devcluster import Binaries, ControlPlaneUnavailable, Release, chosen_release, download, obtain
+from devcluster.binaries import NAMES
+from devcluster.download import Mirrors
+from devcluster.extras import NODE, obtain_helm, obtain_node
+from devcluster.gobuild import Module, go_mod
+from devcluster.progress import to_nobody
+from devcluster.versions import HELM, architecture
 
 RELEASE = Release(minor="1.36", patch=3, architecture="amd64", etcd="v3.0.0")
 

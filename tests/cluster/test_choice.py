@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.controlplane import (
+from devcluster import (
     Cluster,
     ClusterChoice,
     ComponentFailed,
@@ -18,9 +18,9 @@ from cluster.controlplane import (
     opened,
     prepare,
 )
-from cluster.controlplane.choice import Way
-from cluster.controlplane.progress import to_nobody
-from cluster.controlplane.versions import chosen_release
+from devcluster.choice import Way
+from devcluster.progress import to_nobody
+from devcluster.versions import chosen_release
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.controlplane import Cluster, ControlPlane, KubectlFailed
-from cluster.controlplane.workspace import Workspace
+from devcluster import Cluster, ControlPlane, KubectlFailed
+from devcluster.workspace import Workspace
 
 TESTS = Path(__file__).parents[1]
 
@@ -158,7 +158,7 @@ def test_two_control_planes_do_not_meet(local_control_plane: ControlPlane, names
 def served(local_control_plane: ControlPlane, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A harness of its own in another process, ready; its temporary folder is below ours."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "cluster.controlplane", "run", "--kubeconfig", tmp_path / "copied.kubeconfig"],
+        [sys.executable, "-m", "devcluster", "run", "--kubeconfig", tmp_path / "copied.kubeconfig"],
         env={
             **os.environ,
             "PYTHONPATH": str(TESTS),
@@ -221,7 +221,7 @@ def test_a_kubeconfig_of_other_clusters_is_not_written_over(tmp_path: Path) -> N
     precious = tmp_path / "config"
     precious.write_text("current-context: production\n")
     result = subprocess.run(
-        [sys.executable, "-m", "cluster.controlplane", "run", "--kubeconfig", precious],
+        [sys.executable, "-m", "devcluster", "run", "--kubeconfig", precious],
         env={**os.environ, "PYTHONPATH": str(TESTS)},
         capture_output=True,
         text=True,

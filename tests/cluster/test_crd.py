@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster.controlplane import Cluster
+from devcluster import Cluster
 from kalends.model import ScheduledJob, Status, check_manifest
 from kalends.model.v1alpha1.status import QueuedRun
 from model.manifests import GOOD, JOB, TASK, Json, manifest

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster.api import Api
-from cluster.controlplane import Cluster
-from cluster.operator_process import OperatorProcess, eventually
-from cluster.standin_node import StandInNode
+from cluster.operator_process import OperatorProcess
+from devcluster import Cluster
+from devcluster.api import Api
+from devcluster.standin_node import StandInNode
+from devcluster.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

@@ -12,9 +12,10 @@ from cluster.chaos.altered import POINTS
 from cluster.chaos.fleet import every, job, work
 from cluster.chaos.rig import Rig
 from cluster.chaos.table import chance_of, times
-from cluster.controlplane import Cluster
-from cluster.operator_process import eventually, scheduled_job
-from cluster.standin_node import StandInNode
+from cluster.operator_process import scheduled_job
+from devcluster import Cluster
+from devcluster.standin_node import StandInNode
+from devcluster.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 RUNS = {"jobs": job(keep=2), "threads": work(seconds=0.2), "processes": work(executor="processes", seconds=0.2)}

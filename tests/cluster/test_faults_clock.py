@@ -14,9 +14,9 @@ import pytest
 from cluster.audit import Patience
 from cluster.chaos.fleet import cron, every, job, work
 from cluster.chaos.rig import Rig, fresh_namespace, together
-from cluster.controlplane import Cluster
 from cluster.operator_process import scheduled_job
-from cluster.standin_node import StandInNode
+from devcluster import Cluster
+from devcluster.standin_node import StandInNode
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 MINUTES, DAY = 600, 86_400

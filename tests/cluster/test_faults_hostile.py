@@ -16,8 +16,9 @@ from cluster.chaos import hostile
 from cluster.chaos.fleet import every, work
 from cluster.chaos.rig import Rig
 from cluster.chaos.table import times
-from cluster.controlplane import Cluster
-from cluster.operator_process import eventually, scheduled_job
+from cluster.operator_process import scheduled_job
+from devcluster import Cluster
+from devcluster.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 GOOD = 20

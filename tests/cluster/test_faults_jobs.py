@@ -11,9 +11,10 @@ import pytest
 
 from cluster.chaos.fleet import every, job
 from cluster.chaos.rig import Rig
-from cluster.controlplane import Cluster
-from cluster.operator_process import eventually, job_template, scheduled_job
-from cluster.standin_node import StandInNode
+from cluster.operator_process import job_template, scheduled_job
+from devcluster import Cluster
+from devcluster.standin_node import StandInNode
+from devcluster.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

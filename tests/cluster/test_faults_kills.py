@@ -10,9 +10,9 @@ import pytest
 from cluster.chaos.fleet import every, fleet, job, work
 from cluster.chaos.rig import Rig
 from cluster.chaos.table import chance_of, times
-from cluster.controlplane import Cluster
 from cluster.operator_process import scheduled_job
-from cluster.standin_node import StandInNode
+from devcluster import Cluster
+from devcluster.standin_node import StandInNode
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

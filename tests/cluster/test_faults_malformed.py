@@ -15,8 +15,9 @@ from cluster.chaos.fleet import cron, every, work
 from cluster.chaos.malformed import lenient, malformed
 from cluster.chaos.rig import Rig, fresh_namespace
 from cluster.chaos.table import chance_of, times
-from cluster.controlplane import ControlPlane
-from cluster.operator_process import eventually, scheduled_job
+from cluster.operator_process import scheduled_job
+from devcluster import ControlPlane
+from devcluster.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 CRD = Path(__file__).parents[2] / "crds" / "kalends.dev_scheduledjobs.yaml"

@@ -13,11 +13,11 @@ import pytest
 from cluster.chaos.fleet import fleet
 from cluster.chaos.rig import Rig
 from cluster.chaos.table import times
-from cluster.controlplane import Cluster, ControlPlane
-from cluster.controlplane.processes import LeashedProcess
-from cluster.operator_process import eventually
 from cluster.replicas import until_it_answers
-from cluster.standin_node import StandInNode
+from devcluster import Cluster, ControlPlane
+from devcluster.processes import LeashedProcess
+from devcluster.standin_node import StandInNode
+from devcluster.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 AWAY = float(times(6, 20))

@@ -12,8 +12,9 @@ from cluster.audit import Patience
 from cluster.chaos.fleet import work
 from cluster.chaos.rig import Rig
 from cluster.chaos.table import FULL
-from cluster.controlplane import Cluster
-from cluster.operator_process import eventually, scheduled_job
+from cluster.operator_process import scheduled_job
+from devcluster import Cluster
+from devcluster.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 DUE = 200

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from cluster.api import Api
 from cluster.audit import Patience
 from cluster.chaos.fleet import fleet
 from cluster.chaos.proxy import CLEAR, Busyness, Proxy, Weather
 from cluster.chaos.rig import Rig
 from cluster.chaos.table import chance_of, times
-from cluster.controlplane import Cluster, ControlPlane
-from cluster.standin_node import StandInNode
+from devcluster import Cluster, ControlPlane
+from devcluster.api import Api
+from devcluster.standin_node import StandInNode
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 BAD = Weather(refused=1 / 3, slow=0.05, lost=0.03, gone=0.2, watch_seconds=5.0)

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from cluster.api import Api
 from cluster.conftest import wait_for_service_account
-from cluster.controlplane import Cluster
-from cluster.operator_process import OperatorProcess, eventually, job_template, scheduled_job
-from cluster.standin_node import StandInNode
+from cluster.operator_process import OperatorProcess, job_template, scheduled_job
+from devcluster import Cluster
+from devcluster.api import Api
+from devcluster.standin_node import StandInNode
+from devcluster.waiting import eventually
 from kalends.engine.core.run_names import run_name
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster.api import Api
-from cluster.controlplane import Cluster
 from cluster.helm import Helm
+from devcluster import Cluster
+from devcluster.api import Api
 
 CHART = Path(__file__).parents[2] / "charts" / "kalends"
 CRD = "scheduledjobs.kalends.dev"

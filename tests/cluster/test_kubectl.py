@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster.controlplane import Cluster
-from cluster.operator_process import OperatorProcess, eventually
+from cluster.operator_process import OperatorProcess
+from devcluster import Cluster
+from devcluster.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster.controlplane import ComponentFailed
-from cluster.controlplane.processes import LeashedProcess
-from cluster.controlplane.workspace import Workspace
+from devcluster import ComponentFailed
+from devcluster.processes import LeashedProcess
+from devcluster.workspace import Workspace
 
 TESTS = Path(__file__).parents[1]
 
@@ -130,7 +130,7 @@ def test_a_command_that_does_not_exist_says_so_in_its_last_words(tmp_path: Path)
 
 def test_a_command_dies_with_a_starter_that_is_killed(tmp_path: Path) -> None:
     script = (
-        "import sys, time; from pathlib import Path; from cluster.controlplane.processes import LeashedProcess\n"
+        "import sys, time; from pathlib import Path; from devcluster.processes import LeashedProcess\n"
         "process = LeashedProcess('waiter', [sys.executable, '-c', sys.argv[1], ''], Path(sys.argv[2]))\n"
         "process.start(); time.sleep(600)"
     )
@@ -144,7 +144,7 @@ def test_a_command_dies_with_a_starter_that_is_killed(tmp_path: Path) -> None:
 
 def test_a_sweep_removes_the_folder_of_a_dead_owner_alone(tmp_path: Path) -> None:
     script = (
-        "import os, signal; from pathlib import Path; from cluster.controlplane.workspace import Workspace\n"
+        "import os, signal; from pathlib import Path; from devcluster.workspace import Workspace\n"
         "kept = Workspace(Path('.')); os.kill(os.getpid(), signal.SIGKILL)"
     )
     mine = Workspace(tmp_path)

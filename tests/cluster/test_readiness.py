@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.controlplane.readiness import answers_securely
+from devcluster.readiness import answers_securely
 
 IN_PART = "-----BEGIN CERTIFICATE-----\nMIIB"
 

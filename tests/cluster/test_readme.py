@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.controlplane import ControlPlane
 from cluster.walk import Shell, checkout, sections, with_venv
+from devcluster import ControlPlane
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -17,10 +17,11 @@ from cluster.chaos.fleet import every, fleet, work
 from cluster.chaos.proxy import CLEAR, Proxy, Weather
 from cluster.chaos.rig import Rig
 from cluster.chaos.table import FULL, chance_of, times
-from cluster.controlplane import Cluster, ControlPlane
-from cluster.operator_process import OperatorProcess, eventually, scheduled_job
+from cluster.operator_process import OperatorProcess, scheduled_job
 from cluster.replicas import Happening, Replicas, Takeover, crowd, lease_timing, until_it_answers
-from cluster.standin_node import StandInNode
+from devcluster import Cluster, ControlPlane
+from devcluster.standin_node import StandInNode
+from devcluster.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
 

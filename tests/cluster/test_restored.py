@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from cluster.api import Api
-from cluster.operator_process import OperatorProcess, eventually, scheduled_job
+from cluster.operator_process import OperatorProcess, scheduled_job
+from devcluster.api import Api
+from devcluster.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

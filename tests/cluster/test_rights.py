@@ -11,10 +11,11 @@ import pytest
 import yaml
 from helm_python import Chart
 
-from cluster.api import Api
-from cluster.controlplane import Cluster
-from cluster.operator_process import OperatorProcess, eventually, job_template, scheduled_job
-from cluster.standin_node import StandInNode
+from cluster.operator_process import OperatorProcess, job_template, scheduled_job
+from devcluster import Cluster
+from devcluster.api import Api
+from devcluster.standin_node import StandInNode
+from devcluster.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

@@ -12,11 +12,12 @@ import pytest
 
 from chart.rendering import NAMESPACE, Json, render
 from chart.test_rights import WHAT_ONLY_AN_ADMISSION_PLUGIN_ASKS_FOR, Right, rights
-from cluster.api import Api
 from cluster.conftest import wait_for_service_account
-from cluster.controlplane import Cluster, ControlPlane
-from cluster.operator_process import OperatorProcess, eventually, job_template, scheduled_job
-from cluster.standin_node import StandInNode
+from cluster.operator_process import OperatorProcess, job_template, scheduled_job
+from devcluster import Cluster, ControlPlane
+from devcluster.api import Api
+from devcluster.standin_node import StandInNode
+from devcluster.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

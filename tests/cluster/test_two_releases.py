@@ -17,8 +17,9 @@ from cluster.audit import Fault
 from cluster.chaos.fleet import fleet
 from cluster.chaos.rig import EXECUTORS, Rig, fresh_namespace
 from cluster.chaos.table import times
-from cluster.controlplane import Cluster
-from cluster.operator_process import OperatorProcess, eventually
+from cluster.operator_process import OperatorProcess
+from devcluster import Cluster
+from devcluster.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

@@ -12,13 +12,14 @@ from typing import Any
 import kopf
 import pytest
 
-from cluster.api import Api
 from cluster.chaos.proxy import CLEAR, Proxy, Weather
 from cluster.chaos.rig import fresh_namespace
 from cluster.chaos.table import chance_of
 from cluster.conftest import ROOT
-from cluster.controlplane import Cluster, ControlPlane
-from cluster.operator_process import OperatorProcess, eventually, scheduled_job
+from cluster.operator_process import OperatorProcess, scheduled_job
+from devcluster import Cluster, ControlPlane
+from devcluster.api import Api
+from devcluster.waiting import eventually
 from kalends.handlers.kopf_feed import WATCHER, KopfFeed
 from kalends.kube.login.credentials import load_credentials
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.controlplane import ControlPlaneUnavailable
 from cluster.walk import Shell
+from devcluster import ControlPlaneUnavailable
 from node.deployment import Deployment
 from node.namespaces import Namespace, restricted
 from node.places import Means, Site, Way, opened, prepare

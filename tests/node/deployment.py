@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cluster.operator_process import eventually
+from devcluster.waiting import eventually
 from node.namespaces import Json, Namespace, make_restricted
 from node.places import ROOT, Site
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from cluster.controlplane import Cluster
-from cluster.operator_process import eventually
+from devcluster import Cluster
+from devcluster.waiting import eventually
 
 Json = dict[str, Any]
 PATIENCE_SECONDS = 180.0

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from cluster.controlplane import (
+from cluster.helm import Helm
+from devcluster import (
     Cluster,
     ControlPlaneUnavailable,
     KindCluster,
@@ -17,10 +18,9 @@ from cluster.controlplane import (
     kubectl_only,
     obtain,
 )
-from cluster.controlplane.extras import obtain_helm, obtain_node
-from cluster.controlplane.kind import why_kind_is_out
-from cluster.controlplane.progress import Say
-from cluster.helm import Helm
+from devcluster.extras import obtain_helm, obtain_node
+from devcluster.kind import why_kind_is_out
+from devcluster.progress import Say
 from node.images import Builder, Docker, Image
 from node.onenode import OneNode, why_it_is_out
 from node.onenode.archives import write_busybox

@@ -16,8 +16,8 @@ from cluster.audit import Fault
 from cluster.audit.dossier import Dossier
 from cluster.chaos.fleet import every, fleet
 from cluster.chaos.rig import Rig
-from cluster.controlplane import Cluster
 from cluster.operator_process import scheduled_job
+from devcluster import Cluster
 from node.deployment import Deployment
 from node.namespaces import Json, Namespace, shell_job
 from node.places import SHELL

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.controlplane.workspace import PREFIX, sweep
-from cluster.operator_process import eventually
+from devcluster.waiting import eventually
+from devcluster.workspace import PREFIX, sweep
 from node.onenode import cgroups
 from node.places import ROOT, Means, Way
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.operator_process import eventually
+from devcluster.waiting import eventually
 from node.deployment import CHART, Deployment
 from node.namespaces import Namespace, restricted
 from node.rig import NodeRig

@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from cluster.api import Api
 from cluster.audit import SeenJob
 from cluster.audit.fire_times import instant_of
+from devcluster.api import Api
 
 SECONDS_A_WATCH = 5
 

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from cluster.controlplane import ControlPlane
-from cluster.controlplane.credentials import write_secret
-from cluster.controlplane.ports import LOOPBACK, free_port
+from devcluster import ControlPlane
+from devcluster.credentials import write_secret
+from devcluster.ports import LOOPBACK, free_port
 
 LARGEST_HEAD = 2**20
 CHUNK = 2**16

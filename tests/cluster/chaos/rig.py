@@ -19,13 +19,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-from cluster.api import Api
 from cluster.audit import Act, Dossier, Fault, Patience, Verdict, examine
 from cluster.audit.dossier import executions_in
 from cluster.audit.fire_times import instant_of
 from cluster.chaos.job_watch import JobWatch
-from cluster.controlplane import Cluster
-from cluster.operator_process import OperatorProcess, eventually
+from cluster.operator_process import OperatorProcess
+from devcluster import Cluster
+from devcluster.api import Api
+from devcluster.waiting import eventually
 
 Json = dict[str, Any]
 TESTS = Path(__file__).parents[2]

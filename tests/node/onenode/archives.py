@@ -8,7 +8,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from cluster.controlplane.versions import architecture
+from devcluster.versions import architecture
 
 BUSYBOX = "/bin/busybox"
 

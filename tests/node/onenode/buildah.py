@@ -6,10 +6,10 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from cluster.controlplane.collection import cache_folder, locked
-from cluster.controlplane.errors import ComponentFailed
-from cluster.controlplane.processes import LeashedProcess
-from cluster.controlplane.progress import Say, timed, to_stderr
+from devcluster.collection import cache_folder, locked
+from devcluster.errors import ComponentFailed
+from devcluster.processes import LeashedProcess
+from devcluster.progress import Say, timed, to_stderr
 from node.images import Image
 
 from .namespaces import CONTAINED

@@ -10,10 +10,10 @@ import sys
 import time
 from pathlib import Path
 
-from cluster.controlplane import Binaries, ComponentFailed, ControlPlane
-from cluster.controlplane.credentials import write_secret
-from cluster.controlplane.processes import LeashedProcess
-from cluster.controlplane.readiness import wait_until
+from devcluster import Binaries, ComponentFailed, ControlPlane
+from devcluster.credentials import write_secret
+from devcluster.processes import LeashedProcess
+from devcluster.readiness import wait_until
 
 from . import components, containers, namespaces
 from .forwarding import forward

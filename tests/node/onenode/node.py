@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 from typing import Self
 
-from cluster.controlplane import Binaries, Cluster, ComponentFailed, Release
-from cluster.controlplane.processes import LeashedProcess
-from cluster.controlplane.progress import Say, timed, to_stderr
-from cluster.controlplane.readiness import wait_until
-from cluster.controlplane.workspace import PREFIX, Workspace
+from devcluster import Binaries, Cluster, ComponentFailed, Release
+from devcluster.processes import LeashedProcess
+from devcluster.progress import Say, timed, to_stderr
+from devcluster.readiness import wait_until
+from devcluster.workspace import PREFIX, Workspace
 
 from . import cgroups, containers
 from .namespaces import CONTAINED

@@ -15,10 +15,10 @@ import threading
 import time
 from pathlib import Path
 
-from cluster.controlplane import ControlPlane, ControlPlaneError
-from cluster.controlplane.processes import LeashedProcess
-from cluster.operator_process import eventually
-from cluster.standin_node import StandInNode
+from devcluster import ControlPlane, ControlPlaneError
+from devcluster.processes import LeashedProcess
+from devcluster.standin_node import StandInNode
+from devcluster.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
-from cluster.api import Api
+from devcluster.api import Api
 
 PODS = "/api/v1/pods?labelSelector=app.kubernetes.io%2Fmanaged-by%3Dkalends&fieldSelector=status.phase%3DPending"
 

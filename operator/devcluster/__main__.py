@@ -1,4 +1,4 @@
-"""``python -m cluster.controlplane build`` gets the binaries; ``… run`` serves a control plane until it is ended."""
+"""``python -m devcluster build`` gets the binaries; ``… run`` serves a control plane until it is ended."""
 
 import argparse
 import shutil
@@ -20,7 +20,7 @@ from .versions import KUBERNETES_PATCH, chosen_release
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m cluster.controlplane",
+        prog="python -m devcluster",
         description="A Kubernetes control plane without containers and without nodes.",
         epilog=f"KUBERNETES={'|'.join(KUBERNETES_PATCH)} in the environment chooses another version.",
     )

@@ -6,10 +6,12 @@ import asyncio
 
 import pytest
 
-from doubles import JOB, START, Cluster, LoopClock, Pool, every, memory_store, resource
+from doubles import JOB, START, Cluster, LoopClock, Pool, every, memory_store, reader, resource
+from kalends.engine.core.state import Ref
 from kalends.engine.loop.scheduler import Scheduler
-from kalends.engine.ports import Run
+from kalends.engine.ports import Run, Snapshot
 from kalends.errors import Unavailable
+from kalends.stores.memory import MemoryJobStore
 
 pytestmark = pytest.mark.looptime
 
@@ -78,3 +80,58 @@ async def test_a_server_that_asks_for_an_hour_of_peace_gets_a_minute():
     await asyncio.sleep(15)
     running.cancel()
     assert cluster.tries > 1
+
+
+async def test_nothing_starts_by_a_spec_of_which_a_newer_version_is_known_and_not_read_yet():
+    clock, store = LoopClock(), memory_store()
+    cluster = Cluster(clock)
+    scheduler = Scheduler(clock=clock, store=store, executors={"jobs": cluster}, identity="me", jobs=cluster)
+    store.put(resource(trigger=every(10), jobTemplate=JOB))
+    scheduler.observe(store.snapshot("default/nightly"))
+    running = asyncio.create_task(scheduler.run())
+    await asyncio.sleep(5)
+    store.put(resource(trigger=every(30), jobTemplate=JOB, generation=2))
+    scheduler.await_newer("default/nightly", "uid-of-nightly", 2)
+    await asyncio.sleep(30)
+    running.cancel()
+    assert cluster.created == [f"nightly-{START + 30}"]
+
+
+async def test_no_job_starts_while_the_newer_version_cannot_be_read():
+    class Away(MemoryJobStore):
+        reads = 0
+
+        async def read(self, ref: Ref) -> Snapshot:
+            self.reads += 1
+            raise Unavailable("503")
+
+    clock, store = LoopClock(), Away(reader())
+    cluster = Cluster(clock)
+    scheduler = Scheduler(clock=clock, store=store, executors={"jobs": cluster}, identity="me", jobs=cluster)
+    store.put(resource(trigger=every(10), jobTemplate=JOB))
+    scheduler.observe(store.snapshot("default/nightly"))
+    running = asyncio.create_task(scheduler.run())
+    await asyncio.sleep(5)
+    scheduler.await_newer("default/nightly", "uid-of-nightly", 2)
+    await asyncio.sleep(20)
+    assert cluster.created == []
+    assert store.reads > 1
+    store.put(resource(trigger=every(10), jobTemplate=JOB, generation=2))
+    scheduler.observe(store.snapshot("default/nightly"))  # the feed was quicker than the next try
+    await asyncio.sleep(1)
+    running.cancel()
+    assert cluster.created == [f"nightly-{START + 20}"]
+
+
+async def test_a_resource_whose_name_is_known_to_be_taken_by_another_starts_nothing():
+    clock, store = LoopClock(), memory_store()
+    cluster = Cluster(clock)
+    scheduler = Scheduler(clock=clock, store=store, executors={"jobs": cluster}, identity="me", jobs=cluster)
+    store.put(resource(trigger=every(10), jobTemplate=JOB))
+    scheduler.observe(store.snapshot("default/nightly"))
+    running = asyncio.create_task(scheduler.run())
+    await asyncio.sleep(5)
+    scheduler.await_newer("default/nightly", "uid-of-another", 1)
+    await asyncio.sleep(30)
+    running.cancel()
+    assert cluster.created == []

@@ -8,6 +8,9 @@ from handlers.whole import Cluster
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.handlers.resources import View
 from kalends.kube.client.client import ApiClient
+from kalends.kube.client.paths import SCHEDULED_JOBS
+from kalends.kube.wire.bounded_objects import LATER, UNREAD
+from kube.fake_faults import Fault, requests_to
 
 pytestmark = pytest.mark.looptime
 
@@ -82,3 +85,67 @@ async def test_news_of_what_was_replaced_under_its_name_does_not_bring_it_back(c
         assert list(sight.scheduler.uids()) == [second["metadata"]["uid"]]
     sight.view.show("DELETED", first)
     assert sight.names == ["default/again"]
+
+
+async def edit(cluster: Cluster, name: str, **spec: Any) -> None:
+    await cluster.request("PATCH", SCHEDULED_JOBS.named("default", name), {"spec": spec})
+
+
+def seen_in_part(obj: Any) -> Any:
+    """Return what a watch shows of a large object."""
+    return {"metadata": obj["metadata"], UNREAD: {"spec": LATER, "status": LATER}}
+
+
+async def test_a_large_object_holds_up_starts_from_when_its_metadata_was_seen_until_it_is_read(cluster: Cluster):
+    sight = Sight(cluster)
+    await cluster.apply("large", trigger=every(10))
+    await sight.view.catch_up()
+    entry = sight.scheduler._entries["default/large"]
+    await edit(cluster, "large", trigger=every(30))
+    sight.view.show("MODIFIED", seen_in_part(cluster.api.objects.get(*cluster.place("large"))))
+    assert entry.outdated
+    reading = asyncio.create_task(sight.view.read_apart())
+    await asyncio.sleep(1)
+    assert not entry.outdated
+    assert entry.snapshot.generation == 2
+    reading.cancel()
+
+
+async def test_late_news_of_a_large_object_holds_up_nothing_of_the_object_that_took_its_name(cluster: Cluster):
+    sight = Sight(cluster)
+    await cluster.apply("large", trigger=every(10))
+    await edit(cluster, "large", trigger=every(20))
+    first = cluster.api.objects.get(*cluster.place("large"))
+    await cluster.delete("large")
+    await cluster.apply("large", trigger=every(30))
+    await sight.view.catch_up()
+    sight.view.show("MODIFIED", seen_in_part(first))
+    assert sight.names == ["default/large"]
+    assert not sight.scheduler._entries["default/large"].outdated
+
+
+async def test_a_sweep_holds_up_starts_of_what_it_has_found_to_be_newer_until_it_is_read(cluster: Cluster):
+    sight = Sight(cluster)
+    await cluster.apply("edited", trigger=every(10))
+    await sight.view.catch_up()
+    entry = sight.scheduler._entries["default/edited"]
+    await edit(cluster, "edited", trigger=every(30))
+    cluster.api._latency = lambda _: 1.0
+    sweeping = asyncio.create_task(sight.view.catch_up())
+    await asyncio.sleep(1.5)  # the list has arrived, the object has not
+    assert entry.outdated
+    await sweeping
+    assert not entry.outdated
+
+
+async def test_a_large_object_that_cannot_be_read_holds_up_no_other(cluster: Cluster):
+    sight = Sight(cluster)
+    await cluster.apply("broken", trigger=every(10))
+    await cluster.apply("large", trigger=every(10))
+    cluster.api.faults.append(Fault(requests_to("GET", "/broken"), times=None, status=500))
+    for name in ("broken", "large"):
+        sight.view.show("ADDED", seen_in_part(cluster.api.objects.get(*cluster.place(name))))
+    reading = asyncio.create_task(sight.view.read_apart())
+    await asyncio.sleep(200)
+    reading.cancel()
+    assert sight.names == ["default/large"]

@@ -9,6 +9,7 @@ import asyncio
 
 import pytest
 
+from simulation import feed
 from simulation.behaviour import Manner
 from simulation.network import FAIR, Weather
 from simulation.server import JOBS, SCHEDULED_JOBS
@@ -98,6 +99,22 @@ def test_a_server_that_asks_for_patience_gets_no_job_of_an_old_spec_once_the_new
             world.users.edit_what("alpha")
         world.network.weather = FAIR
         await asyncio.sleep(5)
+
+    lived(seed, script)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_job_is_made_of_a_spec_when_metadata_of_a_newer_version_was_seen(seed, monkeypatch):
+    monkeypatch.setattr(feed, "LARGE", 1.0)
+
+    async def script(world: World) -> None:
+        await started(world, trigger={"interval": {"seconds": 4}})
+        for _ in range(12):
+            world.network.weather = Weather(refused=0.6)
+            world.users.edit_what("alpha")
+            await asyncio.sleep(2.5)
+            world.network.weather = FAIR
+            await asyncio.sleep(0.8)
 
     lived(seed, script)
 

@@ -52,6 +52,7 @@ class View:
         key, uid = f"{meta['namespace']}/{meta['name']}", meta["uid"]
         is_over = event == "DELETED" or bool(meta.get("deletionTimestamp"))
         if LATER in unread(obj).values() and not is_over and not self._knows(meta):
+            self._await(meta)
             self._apart[key] = meta
             self._any_apart.set()
             return
@@ -63,6 +64,12 @@ class View:
             return  # a watch that lags behind shows what was
         elif not self._scheduler.knows(key, uid, meta["resourceVersion"]):
             self._scheduler.observe(self._reader.read(obj))
+
+    def _await(self, meta: Metadata) -> None:
+        """Tell the engine of a version that is still to be read: meanwhile it must start nothing of an older spec."""
+        key = f"{meta['namespace']}/{meta['name']}"
+        if meta["uid"] not in self._gone and not self._was_replaced(key, meta["uid"], meta["resourceVersion"]):
+            self._scheduler.await_newer(key, meta["uid"], meta.get("generation") or 0)
 
     def _was_replaced(self, key: str, uid: str, version: str) -> bool:
         """Return whether one that was made later under its name is known."""
@@ -132,6 +139,7 @@ class View:
                     await read_each(self._client, path, [meta], self._show_it_alone)
                 except ApiError as error:
                     log.warning("%s could not be read: %s", key, error)
+                    self._apart[key] = self._apart.pop(key)  # the others come first: it may fail for long
                     await asyncio.sleep(1)
                     continue
                 if self._apart.get(key) is meta:
@@ -165,6 +173,9 @@ class View:
         for uid, key in before.items():
             if uid not in there:
                 self._forget(key, uid)
+        for one in found:
+            for meta in one.unknown:
+                self._await(meta)
         for path, one in zip(self._paths, found, strict=True):
             await read_each(self._client, path, one.unknown, self._show_it_alone)
 

@@ -154,8 +154,9 @@ class Actor:
         Returns:
             Whether to go on deciding now; otherwise ``entry.not_before`` says when to try again.
         """
-        if entry.unanswered and decision.starts_before:
-            # What starts before it is on record must not contradict what is. Claims cannot: their write would fail.
+        if entry.is_behind or (entry.unanswered and decision.starts_before):
+            # A spec that is known to be old starts and deletes nothing. And what starts before it is on record must not
+            # contradict what is; claims cannot, as their write would fail.
             return await self._read_again(entry)
         try:
             # A start that is refused ends this decision, and the next one does without it: what has ended is recorded,
@@ -317,11 +318,14 @@ class Actor:
 
     async def _read_again(self, entry: Entry) -> bool:
         """Somebody else wrote in between, or we did unknowingly: what is on record now is what to decide from."""
+        awaited = entry.awaited
         try:
             snapshot = await self._store.read(entry.ref)
         except (Gone, Unavailable, Conflict) as error:
             return self.later(entry, str(error))
         entry.adopt(snapshot)
+        if entry.awaited == awaited:
+            entry.awaited = 0  # the store answers with the newest version, so it has arrived
         return True
 
     def _refused(self, entry: Entry, error: Refused) -> bool:

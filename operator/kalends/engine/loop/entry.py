@@ -33,6 +33,8 @@ class Entry:
     """Whether something changed while it was acted on."""
     newer: Snapshot | None = None
     """What was seen while it was acted on."""
+    awaited: int = 0
+    """The newest generation that is known to exist. A large object is read after its metadata was seen."""
     unanswered: bool = False
     """Whether a record was sent and no answer came: it may be what is on record now."""
     forgotten: bool = False
@@ -100,11 +102,21 @@ class Entry:
         return self.unchecked if self.check_at is None else now > self.check_at - NEGLIGIBLE_PAUSE
 
     @property
+    def has_unrecorded_end(self) -> bool:
+        """Whether a run has ended here that is on record as active."""
+        return self.record is not None and any(run.name in self.reports for run in self.record.active)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether a newer spec is known to exist and has not been read yet."""
+        return self.awaited > self.snapshot.generation
+
+    @property
     def outdated(self) -> bool:
         """Whether its spec or its operator changed, or it was deleted, while it was acted on: then nothing starts."""
         newer, known = self.newer, self.snapshot
         changed = newer is not None and (newer.generation, newer.operator) != (known.generation, known.operator)
-        return self.forgotten or changed
+        return self.forgotten or changed or self.is_behind
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Take over what is on record now, in place of what was."""

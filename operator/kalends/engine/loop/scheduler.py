@@ -105,6 +105,14 @@ class Scheduler:
             entry.adopt(snapshot)
         self._inbox.put(key)
 
+    def await_newer(self, key: str, uid: str, generation: int) -> None:
+        """Take note of a newer version that is still to be read: until then the older spec starts nothing."""
+        entry = self._entries.get(key)
+        if entry is not None and entry.ref.uid != uid:
+            self.forget(key, entry.ref.uid)  # another resource has taken its name
+        elif entry is not None:
+            entry.awaited = max(entry.awaited, generation)
+
     def forget(self, key: str, uid: str) -> None:
         """Let go of a resource that was deleted, and of its runs in this process. Its Jobs go with their owner."""
         entry = self._entries.get(key)
@@ -117,15 +125,17 @@ class Scheduler:
         self._searching.discard(key)
         self._workers.leave(entry.ref.uid)
         self._workers.release(entry.ref.uid)
-        for run, executor in entry.here.items():
-            self._spawn(self._actor.cancel(entry.ref, run, executor, Reason.OWNER_DELETED), self._ending)
+        self._cancel_runs(entry, Reason.OWNER_DELETED)
         log.info("%s: forgotten, it was deleted", key)
 
     def give_up_runs(self) -> None:
         """Stop the runs in this process: somebody else decides now, for whom their holder is gone and they are lost."""
         for entry in self._entries.values():
-            for run, executor in entry.here.items():
-                self._spawn(self._actor.cancel(entry.ref, run, executor, Reason.HOLDER_GONE), self._ending)
+            self._cancel_runs(entry, Reason.HOLDER_GONE)
+
+    def _cancel_runs(self, entry: Entry, reason: Reason) -> None:
+        for run, executor in entry.here.items():
+            self._spawn(self._actor.cancel(entry.ref, run, executor, reason), self._ending)
 
     def know_gone(self, operators: frozenset[str]) -> None:
         """Take note of which other operators, by their Leases, are gone, and look at what that changes."""
@@ -230,9 +240,7 @@ class Scheduler:
         return True
 
     def _unrecorded(self) -> bool:
-        """Return whether a run has ended that is on record as active."""
-        ended = [(entry.reports, entry.record) for entry in self._entries.values() if entry.reports]
-        return any(run.name in reports for reports, record in ended if record is not None for run in record.active)
+        return any(entry.has_unrecorded_end for entry in self._entries.values())
 
     async def _review_all(self) -> None:
         count = 0

@@ -62,7 +62,7 @@ test-newest: ## The quick tests on the newest packages that pyproject.toml allow
 	@echo "── unit tests on the newest packages, in $(NEWEST)"
 	@test -x $(NEWEST)/bin/python || $(PYTHON) -m venv $(NEWEST)
 	@$(NEWEST)/bin/python -m pip install --quiet --upgrade pip
-	@$(NEWEST)/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable . --group dev
+	@$(NEWEST)/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[operator]' --group dev
 	@$(NEWEST)/bin/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" --ignore=tests/cluster --ignore=tests/node
 
 at-length: $(READY) ## The same proofs at length: every zone, walks by the thousand, simulations by the hundred

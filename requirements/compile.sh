@@ -13,8 +13,8 @@ compile() {
 }
 
 compile build.txt --group build "$@"
-compile image.txt pyproject.toml "$@"
+compile image.txt pyproject.toml --extra operator "$@"
 # The tests run with the versions that the image has, and with the packages that the wheel is built by.
-compile dev.txt pyproject.toml --group dev --constraint requirements/image.txt --constraint requirements/build.txt "$@"
+compile dev.txt pyproject.toml --extra operator --group dev --constraint requirements/image.txt --constraint requirements/build.txt "$@"
 # The example of an image with one's own tasks installs the same pip and the same build backend.
 cp requirements/build.txt examples/own-image/requirements.txt

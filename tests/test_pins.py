@@ -16,10 +16,16 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 REQUIREMENTS = ROOT / "requirements"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+OPERATOR = [
+    wanted
+    for wanted in PROJECT["project"]["dependencies"] + EXTRAS["cli"] + EXTRAS["operator"]
+    if wanted != "kalends[cli]"
+]
 RANGES = {
     "build.txt": PROJECT["dependency-groups"]["build"] + PROJECT["build-system"]["requires"],
-    "image.txt": PROJECT["project"]["dependencies"],
-    "dev.txt": PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"],
+    "image.txt": OPERATOR,
+    "dev.txt": OPERATOR + PROJECT["dependency-groups"]["dev"],
 }
 DOCKERFILES = (ROOT / "Dockerfile", ROOT / "examples/own-image/Dockerfile")
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from doubles import START
 from kalends.engine.core.state import State
 from kalends.errors import InvalidStatus
 from kalends.model import Status, format_instant
-from kalends.stores.status_record import decode, encode, merge_patch
+from kalends.stores.status_record import decode, encode, merge_patch, status_patch
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=3),
@@ -93,6 +95,33 @@ def test_a_record_from_before_there_was_a_cursor_of_its_own_goes_on_where_it_was
     written = encode(decode(OLDER | COUNTED, created=START))
     assert written["decidedUntilTime"] == "2026-01-01T00:03:00Z"
     assert written["lastScheduleTime"] == "2026-01-01T00:01:00Z"
+
+
+QUEUED = {"name": "a-2", "scheduledTime": "2026-01-01T00:02:00Z"}
+COALESCED = {"counts": {"due": 3, "started": 1, "succeeded": 1, "queued": 1, "coalesced": 1}, "history": [ONE]}
+
+
+def test_the_first_write_to_a_record_from_before_there_was_a_cursor_writes_the_cursor():
+    status = OLDER | COALESCED | {"queued": [QUEUED]}
+    record = decode(status, created=START)
+    started = replace(record.counts, started=2, succeeded=2, queued=0)
+    after = replace(record, queued=(), counts=started).with_run_of(record.queued[0].fire_time)
+    written = applied(status, status_patch(record, after))
+    assert written["lastScheduleTime"] == "2026-01-01T00:02:00Z"
+    assert instant(written, "cursor") == "2026-01-01T00:03:00Z"
+
+
+def test_a_fire_time_without_a_run_is_no_last_schedule_time_once_the_cursor_has_a_field_of_its_own():
+    status = OLDER | COUNTED
+    record = decode(status, created=START)
+    after = replace(record, cursor=record.cursor + 60, counts=replace(record.counts, due=4, missed=1))
+    written = applied(status, status_patch(record, after))
+    assert decode(written, created=START) == after
+
+
+def test_what_cannot_be_read_is_kept_when_conditions_are_written():
+    blank = State(armed=START)
+    assert status_patch(blank, replace(blank, observed_generation=2)) == {"observedGeneration": 2}
 
 
 @pytest.mark.parametrize(

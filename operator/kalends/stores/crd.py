@@ -14,7 +14,7 @@ from kalends.kube.client.paths import SCHEDULED_JOBS
 from kalends.kube.wire.bounded_objects import unread
 from kalends.model.crd.installed import REMEDY, dropped
 from kalends.stores.snapshots import SnapshotReader
-from kalends.stores.status_record import encode, merge_patch
+from kalends.stores.status_record import status_patch
 
 
 class CrdJobStore:
@@ -33,7 +33,7 @@ class CrdJobStore:
 
     async def write(self, ref: Ref, version: str, before: State | None, after: State) -> str:
         """Record a state."""
-        status = merge_patch({} if before is None else encode(before), encode(after))
+        status = status_patch(before, after)
         body = {"metadata": {"resourceVersion": version, "uid": ref.uid}, "status": status}
         # A claim is the start of a run in the pod, as its creation is that of a Job: it does not wait behind records.
         lane = Lane.CREATE if _claims(before, after) else Lane.STATUS

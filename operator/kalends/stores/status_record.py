@@ -130,6 +130,20 @@ def _fire_times_of_runs(status: Status) -> list[int]:
     return found + [one.scheduled_time for one in status.history if one.request is None and one.outcome not in NO_RUN]
 
 
+def status_patch(before: State | None, after: State) -> Json:
+    """Return the merge patch of ``status`` that records a state in place of the one that was read.
+
+    Where the cursor is has to be written, although it may not have moved: a status of an earlier release, or one that
+    was edited, is read with another cursor than its fields say (``_cursor``). Once ``lastScheduleTime`` alone was
+    written, its earlier meaning would be lost, and with it the fire times that were coalesced after it.
+    """
+    new = encode(after)
+    patch = merge_patch({} if before is None else encode(before), new)
+    if after.cursor is None:
+        return patch
+    return {**{name: new.get(name) for name in ("decidedUntilTime", "lastScheduleTime")}, **patch}
+
+
 def merge_patch(before: Json, after: Json) -> Json:
     """Return the JSON merge patch (RFC 7386) that turns one object into another; lists are replaced whole."""
     patch: Json = dict.fromkeys(before.keys() - after.keys())

@@ -22,6 +22,8 @@ def can_wait_for_the_next(entry: Entry, decision: Decision, now: float) -> bool:
     left = state.next_run - now
     if not 0 < left <= min(LONGEST_HOLD, entry.write_seconds):
         return False
+    if decision.wake_at is None or decision.wake_at > state.next_run:
+        return False  # no look at the next fire time would record the end: another operator decides, or nothing starts
     acts = decision.starts_claimed or decision.starts_before or decision.cancels or decision.deletes or decision.remove
     return not acts and _decided(state) == _decided(record) and _claims(state) <= _claims(record)
 

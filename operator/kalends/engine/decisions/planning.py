@@ -134,10 +134,12 @@ def _put_off_start(draft: Draft, due: Due, candidate: Candidate) -> bool:
     What gave way to it, and what is missed, is decided all the same. One that would be refused, or would have to wait
     all the same, is decided as ever; so is one before a run that has its Job already, as the cursor moves past both.
     """
-    if candidate.request or candidate.queued or candidate.adopted or not draft.is_put_off(candidate.fire_time):
+    if candidate.request or candidate.queued or candidate.adopted:
         return False
     if draft.undecided is not None:
-        return True
+        return True  # the cursor cannot move past it, so that this one would be decided again
+    if not draft.is_put_off(candidate.fire_time):
+        return False
     schedule = draft.schedule
     on_record = schedule.concurrency in {ConcurrencyPolicy.REPLACE, ConcurrencyPolicy.QUEUE}
     in_line = draft.held_up or draft.state.queued or candidate.fire_time < max([draft.adopted_until, *due.adopted])
@@ -157,7 +159,8 @@ def _decided_until(draft: Draft, due: Due, since: Instant) -> Instant:
         return max(due.last or 0, draft.adopted_until)
     if _all_wait(draft, due):
         return due.missed.last or 0
-    return counted(draft.schedule.trigger, since, draft.undecided - 1).last or 0
+    # A Job of another schedule that was taken up lies before the fire time that stays undecided.
+    return max(counted(draft.schedule.trigger, since, draft.undecided - 1).last or 0, draft.adopted_until)
 
 
 def _all_wait(draft: Draft, due: Due) -> bool:

@@ -153,7 +153,7 @@ class Pool:
         if reason == Reason.OWNER_DELETED:
             self._freed()
 
-    async def cancel(self, run_name: str, ref: Ref, reason: Reason) -> None:
+    async def cancel(self, run_name: str, ref: Ref, reason: Reason, *, job_uid: str = "") -> None:
         """It is gone after ``cancelling_takes`` seconds, and not before."""
         self.cancelled.append(run_name)
         run = self._running.get(run_name)
@@ -185,6 +185,8 @@ class Cluster:
         self.jobs: dict[str, dict[str, JobView]] = {}
         self.hidden: dict[str, JobView] = {}
         self.looked: list[str] = []
+        self.looked_for_uids: list[str] = []
+        self.cancelled_uids: list[str] = []
         self.down = False
         self.refuses: StartRefused | None = None
         self.defers: StartDeferred | None = None
@@ -230,7 +232,12 @@ class Cluster:
         if run.name not in jobs and (run.ref.uid, run.name) not in self._gone:
             self.created.append(run.name)
             jobs[run.name] = JobView(
-                run.name, run.fire_time, int(self._clock.now()), attempt=run.attempt, request=run.request
+                run.name,
+                run.fire_time,
+                int(self._clock.now()),
+                attempt=run.attempt,
+                request=run.request,
+                uid=f"uid-{len(self.created)}",
             )
 
     def end(self, ref: Ref, name: str, outcome: Outcome = Outcome.SUCCEEDED) -> None:
@@ -246,9 +253,10 @@ class Cluster:
     def is_gone(self, ref: Ref, job: str) -> bool:
         return (ref.uid, job) in self._gone
 
-    async def look(self, ref: Ref, job: str) -> None:
+    async def look(self, ref: Ref, job: str, uid: str = "") -> None:
         """Read a Job that is not shown: hidden ones are shown again, and followed by name."""
         self.looked.append(job)
+        self.looked_for_uids.append(uid)
         hidden = self.hidden.pop(job, None)
         if hidden is None:
             self._gone.add((ref.uid, job))
@@ -264,9 +272,10 @@ class Cluster:
     async def delete(self, ref: Ref, job: str) -> None:
         del self.jobs[ref.uid][job]
 
-    async def cancel(self, run_name: str, ref: Ref, reason: Reason) -> None:
+    async def cancel(self, run_name: str, ref: Ref, reason: Reason, *, job_uid: str = "") -> None:
         """The Job is there for ``cancelling_takes`` seconds more, until its pods are gone."""
         self.cancelled.append(run_name)
+        self.cancelled_uids.append(job_uid)
         job = self.jobs.get(ref.uid, {}).get(run_name)
         if job is None or job.report is not None or reason is Reason.OWNER_DELETED:
             return

@@ -89,7 +89,7 @@ async def test_a_job_of_that_name_that_is_somebody_elses_is_refused_with_a_reaso
 
 async def test_a_job_of_that_name_that_is_nobodys_is_refused_with_a_reason(world):
     other = job_body(RUN, TEMPLATE)
-    del other["metadata"]["ownerReferences"]
+    del other["metadata"]["ownerReferences"], other["metadata"]["labels"]
     await world.client.create(JOBS, other)
     with pytest.raises(StartRefused) as refused:
         await world.jobs.start(RUN)

@@ -150,6 +150,10 @@ class JobView:
     """Whether no watch shows it any more although it was not seen to end: it is to be read."""
     altered: bool = False
     """Whether it goes on without the label by which Jobs are watched, or without its controller reference."""
+    disowned: bool = False
+    """Whether its controller reference was removed or changed: it counts for its run, and is not deleted afterwards."""
+    uid: str = ""
+    """The Job's own UID."""
 
 
 class StartRefused(KalendsError):
@@ -215,8 +219,10 @@ class Executor(Protocol):
         """
         ...
 
-    async def cancel(self, run_name: str, ref: Ref, reason: Reason) -> None:
+    async def cancel(self, run_name: str, ref: Ref, reason: Reason, *, job_uid: str = "") -> None:
         """Ask for the end of a run; asking again changes nothing, and one that is not there is no error.
+
+        ``job_uid`` is the UID of its Job, if it is on record.
 
         It ends when it is gone, and not before: a process is killed; a thread is asked, and goes on until it returns;
         a Job is deleted, and is there until its pods are gone. A pool then reports it as cancelled, with ``reason``.
@@ -246,8 +252,11 @@ class Jobs(Protocol):
         """Return whether a Job is known not to be there: it was seen to go, or was looked for."""
         ...
 
-    async def look(self, ref: Ref, job: str) -> None:
-        """Read a Job that no watch shows: it may be there without its label.
+    async def look(self, ref: Ref, job: str, uid: str = "") -> None:
+        """Read a Job that no watch shows: it may exist without its label, or without its controller reference.
+
+        The Job with the recorded ``uid`` belongs to the resource whatever its controller reference says. Any other Job
+        belongs to it only if the resource is its controller.
 
         Raises:
             Unavailable: It cannot be read now.

@@ -81,9 +81,9 @@ class FencedPool:
             raise Unavailable(NOT_LEADING)
         await self._pool.start(run)
 
-    async def cancel(self, run_name: str, ref: Ref, reason: Reason) -> None:
+    async def cancel(self, run_name: str, ref: Ref, reason: Reason, *, job_uid: str = "") -> None:
         """Ask for the end of a run."""
-        await self._pool.cancel(run_name, ref, reason)
+        await self._pool.cancel(run_name, ref, reason, job_uid=job_uid)
 
     async def close(self, grace: float) -> None:
         """Let runs end."""

@@ -203,6 +203,7 @@ def _active(run: ActiveRun) -> Json:
         "waiting": str(run.waiting),
         "cancelling": str(run.cancelling),
         "message": run.message,
+        "uid": run.job_uid,
     }
     return {name: value for name, value in (written | told).items() if value}
 
@@ -222,6 +223,7 @@ def _read_active(run: WrittenActiveRun) -> ActiveRun:
         run.cancelling or "",
         run.message or "",
         run.waiting or "",
+        run.uid or "",
     )
 
 

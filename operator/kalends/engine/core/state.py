@@ -91,6 +91,9 @@ class ActiveRun:
     """The same in a sentence."""
     waiting: str = ""
     """What its Job waits for before it runs, if it does (``Waiting``)."""
+    job_uid: str = ""
+    """The UID of its Job, by which the Job is recognised whatever becomes of its labels and owner references. Empty: it
+    is not known yet, or the run has no Job."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from kalends.engine.decisions.waiting_runs import A_MOMENT, drop_outdated, gives
 from kalends.engine.ports import Problem
 from kalends.engine.runs.admission import admission_until, give_up_unadmitted, with_waiting
 from kalends.engine.runs.ended_runs import beyond_limits, give_up_pending, jobs_to_read, pending_until, settle_ended
+from kalends.engine.runs.job_uids import with_job_uids
 from kalends.engine.runs.odd_jobs import with_odd_jobs
 from kalends.engine.runs.proofs_of_start import may_have_created_jobs, open_jobs
 from kalends.model.instants import format_instant
@@ -77,7 +78,8 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
     else:
         upcoming = _upcoming(draft) if draft.searched is None else None
     next_run = None if upcoming is None else due_instant(schedule, upcoming)
-    state = replace(draft.state, next_run=next_run, summary=schedule.summary, observed_generation=schedule.generation)
+    state = with_job_uids(draft.state, facts.jobs)
+    state = replace(state, next_run=next_run, summary=schedule.summary, observed_generation=schedule.generation)
     starts_claimed = () if draft.starts_are_put_off else claims
     starts_before = tuple(draft.starts) if facts.outlives_us else ()
     # What is recorded now is recorded once these have started.

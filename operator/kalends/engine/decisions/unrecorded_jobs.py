@@ -16,6 +16,7 @@ from kalends.engine.core.state import ActiveRun, Counts, Instant, State
 from kalends.engine.decisions.draft import Candidate, Draft
 from kalends.engine.ports import JobView
 from kalends.engine.runs.ended_runs import is_recorded
+from kalends.engine.runs.job_uids import with_job_uids
 from kalends.engine.runs.proofs_of_start import is_premature, may_have_created_jobs
 from kalends.model.v1alpha1.status import Outcome
 
@@ -52,7 +53,8 @@ def with_jobs_of_record(state: State, facts: Facts, *, adopts: bool = False) -> 
 
     ``adopts``: whether runs in a pool may have been followed by Jobs, as the resource runs Jobs now.
     """
-    return _adopt_attempts(_recover_unlisted(state, facts), facts, adopts=adopts)
+    found = _adopt_attempts(_recover_unlisted(state, facts), facts, adopts=adopts)
+    return with_job_uids(found, facts.jobs)
 
 
 def _recover_unlisted(state: State, facts: Facts) -> State:

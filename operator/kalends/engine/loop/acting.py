@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from kalends.clock import Clock
 from kalends.engine.core.facts import Decision
@@ -40,6 +41,7 @@ from kalends.engine.ports import (
     StartPutOff,
     StartRefused,
 )
+from kalends.engine.runs.job_uids import with_job_uids
 from kalends.errors import Conflict, Gone, Refused, Unavailable
 from kalends.model.reasons import Reason
 from kalends.model.v1alpha1.status import Outcome
@@ -165,9 +167,9 @@ class Actor:
                 return True
             if not await self._start_before(entry, decision.starts_before):
                 return True
-            await self._record(entry, decision)
+            await self._record(entry, self._with_uids_of_new_jobs(entry, decision))
             await self._ask_to_end(entry, decision.cancels)
-            await self._look(entry.ref, decision.looks)
+            await self._look(entry.ref, decision)
             await self._delete(entry.ref, decision.deletes)
             if decision.remove:
                 await self._remove(entry)
@@ -267,6 +269,12 @@ class Actor:
         """Return whether it is too late by now: starting those before it takes its time."""
         return run.start_by is not None and self._clock.now() > run.start_by
 
+    def _with_uids_of_new_jobs(self, entry: Entry, decision: Decision) -> Decision:
+        """Return the decision with the UIDs of the Jobs that it has created: the same write records them."""
+        if not decision.starts_before or self._jobs is None:
+            return decision
+        return replace(decision, state=with_job_uids(decision.state, self._jobs.views(entry.ref)))
+
     async def _record(self, entry: Entry, decision: Decision) -> None:
         before = entry.record
         if decision.state == before:
@@ -295,13 +303,14 @@ class Actor:
             # A run without a holder is a Job, whatever executor an edited status names.
             executor = self._executors.get(run.executor if run.holder else JOBS_EXECUTOR)
             if executor is not None:
-                await executor.cancel(run.name, entry.ref, Reason(run.cancelling))
+                await executor.cancel(run.name, entry.ref, Reason(run.cancelling), job_uid=run.job_uid)
             entry.asked_to_end.add(run.name)
 
-    async def _look(self, ref: Ref, jobs: Sequence[str]) -> None:
-        for job in jobs:
+    async def _look(self, ref: Ref, decision: Decision) -> None:
+        uids = {run.name: run.job_uid for run in decision.state.active}
+        for job in decision.looks:
             if self._jobs is not None:
-                await self._jobs.look(ref, job)
+                await self._jobs.look(ref, job, uids.get(job, ""))
 
     async def _remove(self, entry: Entry) -> None:
         await self._store.delete(entry.ref, entry.version)

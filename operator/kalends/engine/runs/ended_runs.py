@@ -194,7 +194,10 @@ def _pending_until(schedule: Schedule, run: ActiveRun, job: JobView) -> Instant 
 
 
 def beyond_limits(schedule: Schedule, state: State, jobs: Sequence[JobView] | None) -> tuple[str, ...]:
-    """Return the names of finished Jobs to delete: recorded, and older than the ones that the limits keep."""
+    """Return the names of finished Jobs to delete: recorded, and older than the ones that the limits keep.
+
+    A Job that the resource no longer controls was its run while it was active; from then on it belongs to others.
+    """
     if not jobs:
         return ()
     if len(jobs) <= min(schedule.keep_succeeded, schedule.keep_failed):
@@ -203,7 +206,7 @@ def beyond_limits(schedule: Schedule, state: State, jobs: Sequence[JobView] | No
     kept = {True: schedule.keep_succeeded, False: schedule.keep_failed}
     finished: dict[bool, list[JobView]] = {True: [], False: []}
     for job in jobs:
-        if job.report is not None and job.name not in active and is_recorded(state, job):
+        if job.report is not None and not job.disowned and job.name not in active and is_recorded(state, job):
             finished[job.report.outcome is Outcome.SUCCEEDED].append(job)
     # The order is that in which they are deleted; what no limit touches need not be sorted.
     beyond = [job for well, found in finished.items() if len(found) > kept[well] for job in _oldest(found, kept[well])]

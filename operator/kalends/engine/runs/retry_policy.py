@@ -35,6 +35,7 @@ def next_attempt(run: ActiveRun, report: RunReport, retry: Retry | None) -> Acti
         cancelling="",
         message="",
         waiting="",
+        job_uid="",
     )
 
 

@@ -12,7 +12,7 @@ from kalends.engine.core.schedule import OWNER_LABEL, JobTemplate
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import JobView, Run, RunReport, StartDeferred, StartRefused
 from kalends.errors import ApiError, Unavailable
-from kalends.executors.jobs.identity import resource_of
+from kalends.executors.jobs.identity import lost_its_controller, resource_of
 from kalends.executors.jobs.job_manifest import job_body
 from kalends.executors.jobs.name_conflicts import Namesakes, refuse_premature
 from kalends.executors.jobs.refusals import after_creation, after_dry_run, name_is_taken
@@ -110,7 +110,12 @@ class JobsExecutor:
             self._unanswered.note(run, error)
             if not name_is_taken(error):
                 raise after_creation(error, run, may_exist=self._unanswered.includes(run)) from error
-            job = await self._namesakes.adopt(run, asked=self._unanswered.includes(run))
+            asked = self._unanswered.includes(run)
+            job = await self._namesakes.adopt(run, asked=asked)
+            if not asked:
+                # It was created before, and may have been edited since: it is followed as it is.
+                self._take_up(run.ref, job)
+                return
         self._unanswered.settle(run)
         changed = changed_by_admission(body, job)
         if changed:
@@ -118,6 +123,12 @@ class JobsExecutor:
             await self._delete_unusable(run)
         self._remember_made(job)
         self.learn(job)
+
+    def _take_up(self, ref: Ref, job: JsonObject) -> None:
+        """Follow a Job that was read and is the resource's: also one without its label, or without its controller."""
+        if OWNER_LABEL in (job["metadata"].get("labels") or {}):
+            self.learn(job)  # the watch shows it, and may lag behind
+        self._seen.job_read(ref, job)
 
     def _remember_made(self, job: JsonObject) -> None:
         self._made[job["metadata"]["uid"]] = None
@@ -153,9 +164,9 @@ class JobsExecutor:
         if not self._unanswered.others(run):
             return
         found = await self._unanswered.look_for_others(run)
-        ours = [job for job in found if resource_of(job) == run.ref]
+        ours = [job for job in found if resource_of(job) == run.ref or lost_its_controller(job, run.ref)]
         for job in ours:
-            self.learn(job)
+            self._take_up(run.ref, job)
         if ours:
             raise Unavailable(f"{ours[0]['metadata']['name']}, whose creation got no answer, is there")
         raise StartDeferred("a Job whose creation got no answer had to be looked for, and is not there")
@@ -168,17 +179,15 @@ class JobsExecutor:
         """Return whether a Job is known not to be there."""
         return self._seen.is_gone(ref, job)
 
-    async def look(self, ref: Ref, job: str) -> None:
-        """Read a Job that no watch shows: it may be there without its label.
+    async def look(self, ref: Ref, job: str, uid: str = "") -> None:
+        """Read a Job that no watch shows: it may exist without its label, or without its controller reference.
 
         Raises:
             Unavailable: It cannot be read now.
         """
-        found = await self._read(job, ref)
-        if found is not None and OWNER_LABEL in (found["metadata"].get("labels") or {}):
-            self.learn(found)  # its label is back, or the watch lags behind
+        found = await self._read(job, ref, uid)
         if found is not None:
-            self._seen.job_read(ref, found)
+            self._take_up(ref, found)
         if found is None or self._seen.find(ref, job) is None:
             self._seen.job_missing(ref, job)
 
@@ -206,7 +215,7 @@ class JobsExecutor:
                 raise Unavailable(str(error)) from error
         self._seen.forget(ref, known)
 
-    async def cancel(self, run_name: str, ref: Ref, reason: Reason) -> None:
+    async def cancel(self, run_name: str, ref: Ref, reason: Reason, *, job_uid: str = "") -> None:
         """Delete the Job of a run, so that it goes only after its pods. A run that has ended is let be.
 
         Raises:
@@ -214,7 +223,7 @@ class JobsExecutor:
         """
         if reason is Reason.OWNER_DELETED:
             return  # its Jobs go with it, by their owner references, unless somebody wants them to stay
-        job = await self._job_to_delete(run_name, ref)
+        job = await self._job_to_delete(run_name, ref, job_uid)
         if job is None or self._seen.is_leaving(job):
             return
         version = None
@@ -238,13 +247,13 @@ class JobsExecutor:
         else:
             self._seen.job_missing(ref, run_name)
 
-    async def _job_to_delete(self, run_name: str, ref: Ref) -> SeenJob | None:
+    async def _job_to_delete(self, run_name: str, ref: Ref, uid: str) -> SeenJob | None:
         """Return the Job of a run, unless it is not there, or has ended, or is on its way out."""
         known = self._seen.find(ref, run_name)
         if known is None:
             # What was created a moment ago by another process may not have been seen yet.
-            job = await self._read(run_name, ref)
-            known = None if job is None else see_job(job)
+            job = await self._read(run_name, ref, uid)
+            known = None if job is None else see_job(job, ref)
         return None if known is None or known.ended is not None or known.leaving else known
 
     async def _look_again(self, run_name: str, ref: Ref) -> None:
@@ -253,10 +262,11 @@ class JobsExecutor:
         if job is not None:
             self.learn(job)
 
-    async def _read(self, run_name: str, ref: Ref) -> JsonObject | None:
+    async def _read(self, run_name: str, ref: Ref, uid: str = "") -> JsonObject | None:
         """Return the Job of a run as it is now, or None if there is none that belongs to the resource.
 
-        A Job that is known stays the resource's if its controller reference is taken away: it has the same UID.
+        The Job that is on record, or was seen before, has the same UID as long as it exists. It belongs to the resource
+        also after its controller reference was removed. Another Job of that name needs the controller reference.
 
         Raises:
             Unavailable: It cannot be read now.
@@ -268,8 +278,8 @@ class JobsExecutor:
                 return None
             raise Unavailable(str(error)) from error
         known = self._seen.find(ref, run_name)
-        is_known = known is not None and known.uid == job["metadata"]["uid"]
-        return job if is_known or resource_of(job) == ref else None
+        expected = {uid} if known is None else {uid, known.uid}
+        return job if job["metadata"]["uid"] in expected or resource_of(job) == ref else None
 
     async def close(self, grace: float) -> None:
         """Do nothing: Jobs go on without us."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from kalends.engine.core.run_names import run_name
-from kalends.engine.core.schedule import REQUEST_ANNOTATION
+from kalends.engine.core.schedule import OWNER_LABEL, REQUEST_ANNOTATION
 from kalends.engine.core.state import Instant, Ref
 from kalends.executors.jobs.job_manifest import ATTEMPT, SCHEDULED_TIME
 from kalends.kube.client.paths import JOBS, SCHEDULED_JOBS
@@ -59,6 +59,17 @@ def resource_of(job: Json) -> Ref | None:
     if owner is None or not _is(owner, SCHEDULED_JOBS.group, KIND):
         return None
     return Ref(job["metadata"].get("namespace", ""), owner["name"], owner["uid"])
+
+
+def lost_its_controller(job: Json, ref: Ref) -> bool:
+    """Return whether a Job looks like a Job of the resource whose owner references were removed.
+
+    The label is no proof, as whoever may create Jobs can write it. It is asked for only where the Job has the name of a
+    run that is about to start: to create that Job with its owner reference takes the same permission.
+    """
+    meta = job["metadata"]
+    label = (meta.get("labels") or {}).get(OWNER_LABEL)
+    return controller_of(job) is None and meta.get("namespace", "") == ref.namespace and label == ref.name
 
 
 def job_of(pod: Json) -> JobKey | None:

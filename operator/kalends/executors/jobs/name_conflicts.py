@@ -12,7 +12,7 @@ from kalends.engine.core.state import Instant
 from kalends.engine.ports import Run, StartRefused
 from kalends.engine.runs.proofs_of_start import is_premature
 from kalends.errors import ApiError, Unavailable
-from kalends.executors.jobs.identity import controller_of, resource_of
+from kalends.executors.jobs.identity import controller_of, lost_its_controller, resource_of
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.lanes import Lane
 from kalends.kube.client.paths import JOBS, SCHEDULED_JOBS
@@ -57,6 +57,8 @@ class Namesakes:
 
         It is if this very resource is its controller, and it was not created before the run was due. It may be on its
         way out: its run has started, and is not to start again. Annotations may have been edited, and do not count.
+        Where the operator died before the Job was on record, the owner references may have been removed since. Such a
+        Job is the run's if it has no controller, has the label, and is not older than the resource.
 
         Args:
             run: The run.
@@ -67,7 +69,7 @@ class Namesakes:
             Unavailable: It is on its way out, or cannot be read.
         """
         job = await self._get(JOBS.named(run.ref.namespace, run.name))
-        if resource_of(job) == run.ref:
+        if resource_of(job) == run.ref or (lost_its_controller(job, run.ref) and not await self._is_older(job, run)):
             if not asked:
                 refuse_premature(run, parse_instant(job["metadata"]["creationTimestamp"]))
             return job
@@ -80,6 +82,14 @@ class Namesakes:
             Reason.NAME_TAKEN,
             f"a Job named {run.name} must belong to this ScheduledJob, but the one that is there does not",
         )
+
+    async def _is_older(self, job: Json, run: Run) -> bool:
+        """Return whether a Job is older than the resource: a former resource of that name was deleted without it."""
+        resource = await self._get(SCHEDULED_JOBS.named(run.ref.namespace, run.ref.name))
+        if resource["metadata"]["uid"] != run.ref.uid:
+            raise Unavailable(f"{run.ref.key} was deleted and created again")
+        created = resource["metadata"]["creationTimestamp"]
+        return parse_instant(job["metadata"]["creationTimestamp"]) < parse_instant(created)
 
     async def _was_left_behind(self, owner: Json, run: Run) -> bool:
         """Return whether the owner is a former resource of the same name: the garbage collector is on its way."""

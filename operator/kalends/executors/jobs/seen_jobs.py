@@ -106,10 +106,15 @@ class SeenJobs:
             self._depart(ref, seen)
         elif self._is_current(ref, seen) and (uid not in self._unsure or self._is_new(ref, seen)):
             self._unfollowed.discard(uid)
-            self._disowned.discard(uid)
-            if resource_of(job) != ref:
-                self._disowned.add(uid)
+            self._note_owner(ref, job)
             self._remember(ref, seen)
+
+    def _note_owner(self, ref: Ref, job: Json) -> None:
+        uid = job["metadata"]["uid"]
+        if resource_of(job) == ref:
+            self._disowned.discard(uid)
+        else:
+            self._disowned.add(uid)
 
     def job_read(self, ref: Ref, job: Json) -> None:
         """Receive a Job of a resource that was read by name. Without its label no watch shows it: it is read again."""
@@ -119,6 +124,7 @@ class SeenJobs:
         if not seen.labelled:
             self._unfollowed.add(seen.uid)
             asyncio.get_running_loop().call_later(LOOK_AGAIN, self._doubt, ref, seen)
+        self._note_owner(ref, job)
         self._remember(ref, seen)
 
     def job_missing(self, ref: Ref, name: str) -> None:
@@ -249,6 +255,8 @@ class SeenJobs:
             admission=self._admission(job),
             unsure=job.uid in self._unsure,
             altered=job.uid in self._unfollowed or job.uid in self._disowned,
+            disowned=job.uid in self._disowned,
+            uid=job.uid,
         )
 
     def _may_still_tell(self, ref: Ref, job: SeenJob) -> bool:

@@ -336,8 +336,9 @@ class PoolExecutor:
         except Exception:  # whoever listens must not take a worker with it
             log.exception("%s: the end of %s could not be reported", run.ref.key, run.name)
 
-    async def cancel(self, run_name: str, ref: Ref, reason: Reason) -> None:
+    async def cancel(self, run_name: str, ref: Ref, reason: Reason, *, job_uid: str = "") -> None:
         """Ask for the end of a run: it is reported once its worker is free of it, or its time limit is over."""
+        del job_uid  # a run in a pool has no Job
         going = self._runs.get(_key(ref, run_name))
         if going is not None:
             going.ask(reason)

@@ -26,6 +26,10 @@ Holder = Annotated[str, StringConstraints(min_length=1, max_length=640)]
 Token = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TOKEN)]
 
 
+Uid = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+"""A UID as the API server gives it to an object."""
+
+
 class ConditionType(StrEnum):
     """The conditions that Kalends sets."""
 
@@ -120,6 +124,9 @@ class ActiveRun(Wire):
     """cancelling is why the end of this run was asked for; it is listed until it is gone. Unset: it was not."""
     message: Line | None = None
     """message is the same in a sentence for people. Unset: it was not."""
+    uid: Uid | None = None
+    """uid of the run's Job, as in status.active of a CronJob. The Job with this uid belongs to the run, even without
+    its label and its owner reference. Unset: the run has no Job, or its Job was not seen yet."""
 
 
 class QueuedRun(Wire):

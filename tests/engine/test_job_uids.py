@@ -1,0 +1,142 @@
+"""The UID of each active run's Job: recorded with the start, kept while the Job is not shown, used to find it again."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from doubles import JOB, START, Cluster, every, resource, schedule_of
+from engine.world import World, armed, facts
+from kalends.engine.core.state import ActiveRun, Counts
+from kalends.engine.decisions.decide import decide, decide_invalid
+from kalends.engine.ports import JobView, Problem, RunReport
+from kalends.engine.runs.job_uids import with_job_uids
+from kalends.model import Outcome
+from kalends.model.reasons import Reason
+from kalends.stores.status_record import decode, encode
+
+NAME = f"nightly-{START + 60}"
+
+
+def of_jobs(**spec):
+    return schedule_of(resource(trigger=every(60), jobTemplate=JOB, **spec))
+
+
+def running(schedule, **more):
+    run = ActiveRun(NAME, START + 60, START + 60, "jobs", **more)
+    return armed(schedule, cursor=START + 60, active=(run,), counts=Counts(due=1, started=1, active=1))
+
+
+def job(**more) -> JobView:
+    return JobView(NAME, START + 60, START + 60, **{"uid": "uid-1", **more})
+
+
+def decided_on(state, *jobs, now=START + 61, **more):
+    return decide(of_jobs(**more), state, facts(now, outlives_us=True, jobs=jobs))
+
+
+@pytest.mark.looptime
+async def test_the_write_that_records_a_start_records_the_uid_of_its_job():
+    world = World()
+    writes = []
+    write = world.store.write
+
+    async def counted(ref, version, before, after):
+        writes.append([run.job_uid for run in after.active])
+        return await write(ref, version, before, after)
+
+    world.store.write = counted
+    key = world.apply(resource(trigger=every(60), jobTemplate=JOB))
+    async with world.running():
+        await asyncio.sleep(61)
+    assert [run["uid"] for run in world.store.status(key)["active"]] == ["uid-1"]
+    assert [uids for uids in writes if uids] == [["uid-1"]], "it costs no write of its own"
+
+
+@pytest.mark.looptime
+async def test_an_operator_that_starts_asks_for_the_job_on_record_by_its_uid():
+    world = World()
+    key = world.apply(resource(trigger=every(60), jobTemplate=JOB))
+    async with world.running():
+        await asyncio.sleep(61)
+    (hidden,) = world.cluster.jobs[world.store.snapshot(key).ref.uid]
+    seen_by_next = Cluster(world.clock)
+    seen_by_next.hidden = {hidden: world.cluster.jobs[world.store.snapshot(key).ref.uid].pop(hidden)}
+    seen_by_next.jobs = {world.store.snapshot(key).ref.uid: {}}
+    world.cluster = seen_by_next
+    successor = world.made("successor")
+    successor.observe(world.store.snapshot(key))
+    async with world.running(successor):
+        await asyncio.sleep(70)
+    assert seen_by_next.looked_for_uids == ["uid-1"]
+    assert (seen_by_next.created, world.counts(key)["lost"], world.counts(key)["active"]) == ([], 0, 1)
+
+
+@pytest.mark.looptime
+async def test_the_end_of_a_run_is_asked_for_by_the_uid_of_its_job():
+    world = World()
+    world.apply(resource(trigger=every(60), jobTemplate=JOB, concurrencyPolicy="Replace"))
+    async with world.running():
+        await asyncio.sleep(130)
+    assert world.cluster.cancelled_uids[:1] == ["uid-1"]
+
+
+def test_a_record_of_an_earlier_release_gets_the_uid_once_the_job_is_seen():
+    state = running(of_jobs())
+    assert decided_on(state, job()).state.active[0].job_uid == "uid-1"
+    unsure = decide_invalid(
+        of_jobs().ref, 2, Problem(Reason.INVALID_SPEC, "no"), state, facts(START + 61, jobs=(job(),))
+    )
+    assert unsure.state.active[0].job_uid == "uid-1"
+
+
+def test_a_uid_stays_on_record_while_its_job_is_not_shown():
+    decision = decided_on(running(of_jobs(), job_uid="uid-1"))
+    assert decision.state.active[0].job_uid == "uid-1"
+    assert decision.looks == (NAME,)
+
+
+def test_a_job_that_was_not_on_record_is_recorded_with_its_uid():
+    decision = decided_on(armed(of_jobs()), job())
+    assert [run.job_uid for run in decision.state.active] == ["uid-1"]
+
+
+def test_a_job_that_took_the_place_of_the_one_on_record_is_recorded_in_its_place():
+    decision = decided_on(running(of_jobs(), job_uid="uid-0"), job())
+    assert [run.job_uid for run in decision.state.active] == ["uid-1"]
+
+
+def test_the_next_attempt_has_a_job_of_its_own():
+    schedule = of_jobs(retry={"limit": 2, "backoffSeconds": 10})
+    failed = RunReport(schedule.ref, NAME, START + 60, Outcome.FAILED, START + 60, START + 70)
+    state = running(schedule, job_uid="uid-1")
+    again = decide(schedule, state, facts(START + 71, outlives_us=True, jobs=(job(report=failed),))).state
+    assert [(run.attempt, run.job_uid) for run in again.active] == [(2, "")]
+
+
+def test_a_run_in_a_pool_has_no_uid():
+    state = running(of_jobs(), holder="me")
+    assert with_job_uids(state, (job(),)) == state
+
+
+def test_a_job_that_has_no_uid_takes_none_away():
+    state = running(of_jobs(), job_uid="uid-1")
+    assert with_job_uids(state, (job(uid=""),)) == state
+
+
+def test_a_uid_is_written_and_read():
+    state = running(of_jobs(), job_uid="uid-1")
+    written = encode(state)
+    assert written["active"][0]["uid"] == "uid-1"
+    assert decode(written, created=START).active == state.active
+    assert "uid" not in encode(running(of_jobs()))["active"][0]
+
+
+def test_a_job_that_the_resource_no_longer_controls_is_not_deleted_by_the_history_limits():
+    ended = RunReport(of_jobs().ref, NAME, START + 60, Outcome.SUCCEEDED, START + 60, START + 70)
+    state = replace(running(of_jobs()), active=(), counts=Counts(due=1, started=1, succeeded=1))
+    ours, theirs = job(report=ended), job(report=ended, disowned=True, altered=True)
+    assert decided_on(state, ours, successfulJobsHistoryLimit=0).deletes == (NAME,)
+    assert decided_on(state, theirs, successfulJobsHistoryLimit=0).deletes == ()

@@ -1,0 +1,188 @@
+"""A Job is recognised by the UID on record: its labels and owner references can be edited while nobody watches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from doubles import START
+from executors.test_jobs import JOBS, TEMPLATE, World
+from kalends.engine.core.state import Ref
+from kalends.engine.ports import Run, StartRefused
+from kalends.errors import Unavailable
+from kalends.executors.jobs.executor import JobsExecutor
+from kalends.kube.client.paths import SCHEDULED_JOBS
+from kalends.model.reasons import Reason
+from kube.fake_faults import Fault, requests_to
+
+pytestmark = pytest.mark.looptime
+NAME = f"nightly-{START}"
+STRIPPED = {"ownerReferences": None}
+
+
+class Stripped(World):
+    """A ScheduledJob, a Job of it whose metadata is edited, and operators that come after each other."""
+
+    async def prepare(self) -> None:
+        self.later = 0.0
+        self.api.objects._now = lambda: START + self.later
+        self.ref = await self.resource()
+        self.run = Run(self.ref, NAME, START, TEMPLATE, "jobs")
+
+    async def resource(self) -> Ref:
+        spec = {"schedule": "@hourly", "jobTemplate": {"spec": TEMPLATE.spec}}
+        body = {"metadata": {"name": "nightly"}, "spec": spec}
+        made = await self.client.create(SCHEDULED_JOBS.collection("blue"), body)
+        return Ref("blue", "nightly", made["metadata"]["uid"])
+
+    async def strip(self, **metadata: Any) -> str:
+        """Edit the Job's metadata, and return its UID."""
+        job = await self.client.merge_patch(f"{JOBS}/{NAME}", {"metadata": STRIPPED | metadata})
+        return str(job["metadata"]["uid"])
+
+    def restarted(self) -> JobsExecutor:
+        """Return the executor of a new process, to which the watch has listed all Jobs with the label."""
+        again = JobsExecutor(self.client, self.clock)
+        again.bind(lambda report: None, self.changed.append, lambda: None)
+        again.synced = True
+        return again
+
+
+@pytest.fixture
+async def world():
+    made = Stripped()
+    await made.prepare()
+    return made
+
+
+@pytest.mark.parametrize("labels", [{}, {"labels": None}], ids=["with its label", "without its label"])
+async def test_a_job_whose_owner_references_were_removed_is_found_after_a_restart(world, labels):
+    await world.jobs.start(world.run)
+    uid = await world.strip(**labels)
+    again = world.restarted()
+    again.job_changed("ADDED", await world.client.get(f"{JOBS}/{NAME}"))
+    await again.look(world.ref, NAME, uid)
+    assert not again.is_gone(world.ref, NAME)
+    (view,) = again.views(world.ref)
+    assert (view.uid, view.altered, view.disowned, view.report) == (uid, True, True, None)
+
+
+async def test_its_end_is_seen_by_the_watch(world):
+    await world.jobs.start(world.run)
+    uid = await world.strip()
+    again = world.restarted()
+    await again.look(world.ref, NAME, uid)
+    again.job_changed("MODIFIED", world.ended(await world.client.get(f"{JOBS}/{NAME}")))
+    (view,) = again.views(world.ref)
+    assert view.report is not None
+
+
+async def test_its_controller_reference_may_come_back(world):
+    await world.jobs.start(world.run)
+    owners = (await world.client.get(f"{JOBS}/{NAME}"))["metadata"]["ownerReferences"]
+    uid = await world.strip()
+    again = world.restarted()
+    await again.look(world.ref, NAME, uid)
+    mended = await world.client.merge_patch(f"{JOBS}/{NAME}", {"metadata": {"ownerReferences": owners}})
+    again.job_changed("MODIFIED", mended)
+    (view,) = again.views(world.ref)
+    assert (view.altered, view.disowned) == (False, False)
+
+
+async def test_a_job_of_that_name_with_another_uid_and_no_controller_is_not_the_run(world):
+    await world.jobs.start(world.run)
+    await world.strip()
+    again = world.restarted()
+    await again.look(world.ref, NAME, "the-uid-on-record")
+    assert again.is_gone(world.ref, NAME)
+    assert again.views(world.ref) == ()
+
+
+async def test_a_job_of_a_record_without_a_uid_needs_its_controller_reference(world):
+    await world.jobs.start(world.run)
+    await world.strip()
+    again = world.restarted()
+    await again.look(world.ref, NAME)
+    assert again.is_gone(world.ref, NAME)
+
+
+async def test_the_end_of_a_run_whose_job_was_stripped_is_asked_for_after_a_restart(world):
+    await world.jobs.start(world.run)
+    uid = await world.strip()
+    again = world.restarted()
+    await again.cancel(NAME, world.ref, Reason.REPLACED, job_uid=uid)
+    assert "deletionTimestamp" in (await world.client.get(f"{JOBS}/{NAME}"))["metadata"]
+
+
+@pytest.mark.parametrize("uid", ["", "the-uid-on-record"])
+async def test_a_job_of_that_name_that_is_not_the_run_is_not_deleted(world, uid):
+    await world.jobs.start(world.run)
+    await world.strip()
+    await world.restarted().cancel(NAME, world.ref, Reason.REPLACED, job_uid=uid)
+    assert world.api.count_of("DELETE", "/jobs") == 0
+
+
+# -- the Job was created, and the operator died before its UID was on record
+
+
+async def test_a_job_that_was_stripped_before_it_was_on_record_is_the_run(world):
+    await world.jobs.start(world.run)
+    uid = await world.strip()
+    again = world.restarted()
+    again.job_changed("ADDED", await world.client.get(f"{JOBS}/{NAME}"))
+    assert again.views(world.ref) == (), "the label alone proves nothing"
+    await again.start(world.run)
+    (view,) = again.views(world.ref)
+    assert (view.uid, view.disowned) == (uid, True)
+    assert world.api.count_of("DELETE", "/jobs") == 0
+
+
+async def test_a_job_that_lost_its_label_before_it_was_on_record_is_the_run(world):
+    await world.jobs.start(world.run)
+    await world.client.merge_patch(f"{JOBS}/{NAME}", {"metadata": {"labels": None}})
+    again = world.restarted()
+    await again.start(world.run)
+    (view,) = again.views(world.ref)
+    assert view.altered
+    assert world.api.count_of("DELETE", "/jobs") == 0, "it runs: nobody has asked for its end"
+
+
+async def test_a_job_that_lost_both_is_not_the_run_and_is_left_alone(world):
+    await world.jobs.start(world.run)
+    await world.strip(labels=None)
+    with pytest.raises(StartRefused) as refused:
+        await world.restarted().start(world.run)
+    assert refused.value.reason is Reason.NAME_TAKEN
+    assert world.api.count_of("DELETE", "/jobs") == 0
+
+
+async def test_a_job_that_a_deleted_resource_of_the_same_name_left_as_an_orphan_is_not_the_run(world):
+    await world.jobs.start(world.run)
+    await world.client.delete(SCHEDULED_JOBS.named("blue", "nightly"), propagation="Orphan")
+    await world.strip()
+    world.later = 3600.0
+    anew = Run(await world.resource(), NAME, START, TEMPLATE, "jobs")
+    with pytest.raises(StartRefused) as refused:
+        await world.restarted().start(anew)
+    assert refused.value.reason is Reason.NAME_TAKEN
+
+
+async def test_a_stripped_job_of_a_resource_that_was_made_again_decides_nothing_about_the_former_one(world):
+    await world.jobs.start(world.run)
+    await world.client.delete(SCHEDULED_JOBS.named("blue", "nightly"), propagation="Orphan")
+    await world.strip()
+    await world.resource()
+    with pytest.raises(Unavailable, match="was deleted and created again"):
+        await world.restarted().start(world.run)
+
+
+async def test_a_stripped_job_whose_creation_got_no_answer_holds_up_the_next_run(world):
+    world.api.faults.append(Fault(requests_to("POST"), lost="answer"))
+    with pytest.raises(Unavailable):
+        await world.jobs.start(world.run)
+    uid = await world.strip()
+    later = Run(world.ref, f"nightly-{START + 60}", START + 60, TEMPLATE, "jobs")
+    with pytest.raises(Unavailable, match="whose creation got no answer, is there"):
+        await world.jobs.start(later)
+    assert [view.uid for view in world.jobs.views(world.ref)] == [uid]

@@ -184,6 +184,7 @@ class Cluster:
         self.cancelling_takes = 0.0
         self.jobs: dict[str, dict[str, JobView]] = {}
         self.hidden: dict[str, JobView] = {}
+        self.stripped: dict[str, dict[str, JobView]] = {}
         self.looked: list[str] = []
         self.looked_for_uids: list[str] = []
         self.cancelled_uids: list[str] = []
@@ -249,6 +250,9 @@ class Cluster:
 
     def views(self, ref: Ref) -> Sequence[JobView] | None:
         return tuple(self.jobs.get(ref.uid, {}).values())
+
+    def orphans(self, ref: Ref) -> Sequence[JobView]:
+        return tuple(self.stripped.get(ref.uid, {}).values())
 
     def is_gone(self, ref: Ref, job: str) -> bool:
         return (ref.uid, job) in self._gone

@@ -140,3 +140,50 @@ def test_a_job_that_the_resource_no_longer_controls_is_not_deleted_by_the_histor
     ours, theirs = job(report=ended), job(report=ended, disowned=True, altered=True)
     assert decided_on(state, ours, successfulJobsHistoryLimit=0).deletes == (NAME,)
     assert decided_on(state, theirs, successfulJobsHistoryLimit=0).deletes == ()
+
+
+# -- a Job that was created and not recorded, and whose owner references were removed since
+
+
+def taken_up(*orphans, state=None, schedule=None, now=START + 3600, **more):
+    schedule = schedule or of_jobs()
+    gathered = facts(now, **{"outlives_us": True, "jobs": (), **more}, orphans=orphans)
+    decision = decide(schedule, state or armed(schedule), gathered)
+    if decision.takes_up:
+        assert decision.state == (state or armed(schedule)), "nothing is decided before it is followed"
+        assert decision.starts_before == ()
+    return decision.takes_up
+
+
+def test_a_job_that_was_not_recorded_is_followed_before_anything_is_decided():
+    assert taken_up(job()) == (job(),)
+
+
+@pytest.mark.parametrize("state", [armed(of_jobs(), cursor=START + 60), running(of_jobs())])
+def test_a_job_whose_fire_time_is_decided_is_left_alone(state):
+    assert taken_up(job(), state=state) == ()
+
+
+def test_a_job_that_is_older_than_the_resource_is_left_alone():
+    assert taken_up(replace(job(), created=START - 1)) == ()
+
+
+def test_a_job_of_a_fire_time_to_come_is_left_alone():
+    assert taken_up(replace(job(), fire_time=START + 7200)) == ()
+
+
+def test_a_job_is_left_alone_where_the_resource_runs_a_task():
+    assert taken_up(job(), schedule=schedule_of(resource(trigger=every(60))), outlives_us=False) == ()
+
+
+def test_a_job_of_the_next_attempt_is_followed():
+    schedule = of_jobs(retry={"limit": 2, "backoffSeconds": 10})
+    waits = running(schedule, attempt=2, retry_at=START + 80)
+    second = replace(job(), attempt=2, created=START + 80)
+    assert taken_up(second, schedule=schedule, state=waits) == (second,)
+
+
+def test_a_job_of_a_request_that_was_not_recorded_is_followed():
+    by_hand = replace(job(), request="once", name="nightly-m-abcdefgh")
+    assert taken_up(by_hand) == (by_hand,)
+    assert taken_up(by_hand, state=armed(of_jobs(), last_requested=START + 60)) == ()

@@ -186,3 +186,61 @@ async def test_a_stripped_job_whose_creation_got_no_answer_holds_up_the_next_run
     with pytest.raises(Unavailable, match="whose creation got no answer, is there"):
         await world.jobs.start(later)
     assert [view.uid for view in world.jobs.views(world.ref)] == [uid]
+
+
+# -- Jobs that only their label and their name assign to a resource
+
+
+def orphans(executor: JobsExecutor, ref: Ref) -> list[str]:
+    return [view.name for view in executor.orphans(ref)]
+
+
+async def test_a_job_without_any_controller_is_shown_apart_until_it_is_followed(world):
+    await world.jobs.start(world.run)
+    uid = await world.strip()
+    again = world.restarted()
+    again.job_changed("ADDED", await world.client.get(f"{JOBS}/{NAME}"))
+    assert (orphans(again, world.ref), again.views(world.ref)) == ([NAME], ())
+    await again.look(world.ref, NAME, uid)
+    assert orphans(again, world.ref) == []
+    assert [view.name for view in again.views(world.ref)] == [NAME]
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"labels": None},
+        {"labels": {"kalends.dev/scheduled-job": "other"}},
+        {"ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "b", "controller": True}]},
+    ],
+)
+async def test_a_job_with_another_controller_or_label_is_no_orphan_of_the_resource(world, metadata):
+    await world.jobs.start(world.run)
+    await world.strip()
+    again = world.restarted()
+    again.job_changed("ADDED", await world.client.get(f"{JOBS}/{NAME}"))
+    await world.strip(**metadata)
+    again.job_changed("MODIFIED", await world.client.get(f"{JOBS}/{NAME}"))
+    assert orphans(again, world.ref) == []
+
+
+async def test_an_orphan_that_is_gone_is_forgotten(world):
+    await world.jobs.start(world.run)
+    await world.strip()
+    again, twice = world.restarted(), world.restarted()
+    job = await world.client.get(f"{JOBS}/{NAME}")
+    for executor in (again, twice):
+        executor.job_changed("ADDED", job)
+    again.job_changed("DELETED", job)
+    await world.client.delete(f"{JOBS}/{NAME}")
+    await twice.look(world.ref, NAME, job["metadata"]["uid"])
+    assert (orphans(again, world.ref), orphans(twice, world.ref)) == ([], [])
+
+
+async def test_an_orphan_of_another_namespace_is_none_of_the_resource(world):
+    await world.jobs.start(world.run)
+    await world.strip()
+    again = world.restarted()
+    job = await world.client.get(f"{JOBS}/{NAME}")
+    again.job_changed("ADDED", {**job, "metadata": {**job["metadata"], "namespace": "green"}})
+    assert orphans(again, world.ref) == []

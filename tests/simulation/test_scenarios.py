@@ -212,3 +212,50 @@ def test_a_stepped_clock_makes_nothing_happen_twice(seed, step):
         await asyncio.sleep(10)
 
     lived(seed, script)
+
+
+SLOW = Manner(usual=(25.0, 25.0))
+JOB_A_FEW_SECONDS = {"trigger": {"interval": {"seconds": 5}}, "concurrencyPolicy": "Forbid"}
+
+
+def running_jobs(world: World) -> list[str]:
+    jobs = world.server.all(JOBS)
+    return [job["metadata"]["name"] for job in jobs if not (job.get("status") or {}).get("completionTime")]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("label", [False, True], ids=["with its label", "without its label"])
+def test_a_job_stripped_of_its_owner_while_the_operator_is_away_keeps_its_run(seed, label):
+    async def script(world: World) -> None:
+        await started(world, manner=SLOW, **JOB_A_FEW_SECONDS)
+        await until(lambda: counts(world)["active"] == 1)
+        (replica,) = world.replicas
+        replica.kill()
+        (running,) = running_jobs(world)
+        world.users.strip_owners(running, label=label)
+        await until(lambda: counts(world)["skipped"] >= 2)
+        assert running_jobs(world) == [running], "a second run started beside it"
+        await until(lambda: counts(world)["succeeded"] >= 1)
+        assert counts(world)["lost"] == 0
+
+    lived(seed, script)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_job_stripped_of_its_owner_before_it_was_recorded_is_its_run(seed):
+    async def script(world: World) -> None:
+        (replica,) = world.replicas
+        world.server.listeners.append(
+            lambda _, write: replica.kill() if write.collection == JOBS and write.kind == "ADDED" and not made else None
+        )
+        made: list[str] = []
+        await started(world, manner=SLOW, **JOB_A_FEW_SECONDS)
+        await until(lambda: world.server.all(JOBS))
+        made += running_jobs(world)
+        world.users.strip_owners(made[0])
+        await until(lambda: counts(world)["skipped"] >= 2)
+        assert running_jobs(world) == made, "a second run started beside it"
+        await until(lambda: counts(world)["succeeded"] >= 1)
+        assert (counts(world)["lost"], counts(world)["failed"]) == (0, 0)
+
+    lived(seed, script)

@@ -159,6 +159,12 @@ class Users:
             self._tell(f"deletes the Job {name} by hand ({propagation})")
             self._server.delete(JOBS, name, propagation)
 
+    def strip_owners(self, job: str, *, label: bool = False) -> None:
+        """Remove the owner references of a Job, as tools do that restore or move objects; and its labels too."""
+        self._tell(f"removes the owner references of {job}")
+        labels = {"labels": None} if label else {}
+        self._server.patch(JOBS, job, {"metadata": {"ownerReferences": None, **labels}})
+
     def take_a_name(self, job: str) -> None:
         """Make a Job under a name that the operator will want."""
         if self._server.find(JOBS, job) is None:

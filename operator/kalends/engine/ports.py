@@ -248,6 +248,10 @@ class Jobs(Protocol):
         """
         ...
 
+    def orphans(self, ref: Ref) -> Sequence[JobView]:
+        """Return the Jobs without any controller that only their label and their name assign to this resource."""
+        ...
+
     def is_gone(self, ref: Ref, job: str) -> bool:
         """Return whether a Job is known not to be there: it was seen to go, or was looked for."""
         ...

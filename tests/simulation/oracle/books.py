@@ -137,7 +137,12 @@ class Books:
     def owner(self, job: Json) -> Life | None:
         """Return whose a Job is."""
         references = job["metadata"].get("ownerReferences") or ()
-        return next((self.lives[one["uid"]] for one in references if one["uid"] in self.lives), None)
+        named = next((self.lives[one["uid"]] for one in references if one["uid"] in self.lives), None)
+        if named is not None:
+            return named
+        # Its owner references were removed after it was created.
+        uid = job["metadata"]["uid"]
+        return next((life for life in self.lives.values() if any(made.uid == uid for made in life.jobs)), None)
 
 
 def told_by(spec: Json) -> tuple[int, int]:

@@ -34,6 +34,8 @@ class Facts:
     """When each of these was handed to its executor, by name."""
     jobs: Sequence[JobView] | None = None
     """The resource's Jobs; None where they are not known (yet)."""
+    orphans: Sequence[JobView] = ()
+    """Jobs without any controller that only their label and their name assign to the resource."""
     gone: frozenset[str] = frozenset()
     """Active runs whose Job is known not to be there, by name."""
     refused: Mapping[str, Refusal] = field(default_factory=dict)
@@ -71,6 +73,9 @@ class Decision:
     """Runs whose executor is to be asked for their end."""
     looks: tuple[str, ...] = ()
     """Jobs to be read: a run is active, and no watch shows its Job."""
+    takes_up: tuple[JobView, ...] = ()
+    """Jobs to be followed from now on, before anything is decided: their controller reference was removed before they
+    were on record."""
     deletes: tuple[str, ...] = ()
     """Jobs beyond their history limit."""
     remove: bool = False

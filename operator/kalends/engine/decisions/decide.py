@@ -17,6 +17,7 @@ from kalends.engine.decisions.restored import first_record, held, waits_for_stat
 from kalends.engine.decisions.unrecorded_jobs import (
     adopt_passed_over,
     adopt_queued,
+    jobs_to_take_up,
     record_of_jobs,
     with_jobs_of_record,
 )
@@ -54,6 +55,9 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
         record = replace(record_of_jobs(schedule, facts), schedule_hash=schedule.hash, handled_requests=handled)
     if record is not None and _is_quiet(schedule, record, facts):
         return Decision(state=record, wake_at=record.next_run)
+    taken_up = () if record is None else jobs_to_take_up(schedule, record, facts)
+    if record is not None and taken_up:
+        return Decision(state=record, takes_up=taken_up)
     if record is not None and not facts.checked:
         return _decide_unchecked(schedule, record, facts)
     every_job, facts = facts.jobs, replace(facts, jobs=open_jobs(record, facts.jobs))
@@ -181,6 +185,7 @@ def _is_quiet(schedule: Schedule, record: State, facts: Facts) -> bool:
         and not record.active
         and not record.queued
         and not facts.jobs
+        and not facts.orphans
         and (not schedule.request or schedule.request in record.handled_requests)
         and not schedule.suspended
         and not schedule.jitter

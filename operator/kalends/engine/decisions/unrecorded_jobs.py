@@ -57,6 +57,29 @@ def with_jobs_of_record(state: State, facts: Facts, *, adopts: bool = False) -> 
     return with_job_uids(found, facts.jobs)
 
 
+def jobs_to_take_up(schedule: Schedule, record: State, facts: Facts) -> tuple[JobView, ...]:
+    """Return the Jobs that were created and not recorded, and whose owner references were removed since.
+
+    They are followed by their UID first. Then they count as any other Job that is not on record, by the same proofs. A
+    Job that is older than the resource was left behind by a former resource of that name.
+    """
+    if not facts.orphans or not facts.dispatch or not may_have_created_jobs(schedule, record, facts):
+        return ()
+    runs = {(run.fire_time, run.request): run for run in record.active if not run.holder}
+
+    def is_unrecorded(job: JobView) -> bool:
+        run = runs.get((job.fire_time, job.request))
+        if run is not None:
+            return job.attempt > run.attempt or (job.attempt == run.attempt and run.retry_at is not None)
+        return job.attempt == 1 and not is_recorded(record, job)
+
+    return tuple(
+        job
+        for job in facts.orphans
+        if job.created >= schedule.created and is_unrecorded(job) and (job.request or _has_come(job, facts))
+    )
+
+
 def _recover_unlisted(state: State, facts: Facts) -> State:
     """Return the record with the active Jobs that were too many to be listed in it.
 

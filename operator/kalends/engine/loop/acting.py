@@ -98,6 +98,7 @@ class Actor:
             and not decision.starts_claimed
             and not decision.cancels
             and not decision.looks
+            and not decision.takes_up
             and not decision.deletes
             and not decision.remove
         )
@@ -308,7 +309,8 @@ class Actor:
 
     async def _look(self, ref: Ref, decision: Decision) -> None:
         uids = {run.name: run.job_uid for run in decision.state.active}
-        for job in decision.looks:
+        uids |= {job.name: job.uid for job in decision.takes_up}
+        for job in (*decision.looks, *(job.name for job in decision.takes_up)):
             if self._jobs is not None:
                 await self._jobs.look(ref, job, uids.get(job, ""))
 

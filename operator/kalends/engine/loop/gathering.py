@@ -107,6 +107,7 @@ class Gatherer:
             here=frozenset(entry.here),
             began=dict(entry.began),
             jobs=None if jobs is None else jobs.views(entry.ref),
+            orphans=() if jobs is None else jobs.orphans(entry.ref),
             gone=frozenset(name for name in runs_in_jobs if jobs is not None and jobs.is_gone(entry.ref, name)),
             refused=dict(entry.refused),
             asked_to_end=frozenset(entry.asked_to_end),

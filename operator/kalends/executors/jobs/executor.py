@@ -175,6 +175,10 @@ class JobsExecutor:
         """Return the Jobs of a resource, or None until all Jobs have been listed."""
         return self._seen.views(ref) if self.synced else None
 
+    def orphans(self, ref: Ref) -> Sequence[JobView]:
+        """Return the Jobs without any controller that only their label and their name assign to a resource."""
+        return self._seen.orphans(ref) if self.synced else ()
+
     def is_gone(self, ref: Ref, job: str) -> bool:
         """Return whether a Job is known not to be there."""
         return self._seen.is_gone(ref, job)

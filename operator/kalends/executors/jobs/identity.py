@@ -61,15 +61,20 @@ def resource_of(job: Json) -> Ref | None:
     return Ref(job["metadata"].get("namespace", ""), owner["name"], owner["uid"])
 
 
-def lost_its_controller(job: Json, ref: Ref) -> bool:
-    """Return whether a Job looks like a Job of the resource whose owner references were removed.
+def label_of_orphan(job: Json) -> str:
+    """Return the ScheduledJob that the label of a Job without any controller names, or an empty string.
 
-    The label is no proof, as whoever may create Jobs can write it. It is asked for only where the Job has the name of a
-    run that is about to start: to create that Job with its owner reference takes the same permission.
+    The label is no proof, as everybody who may create Jobs can write it. It counts only where the Job has the name of a
+    run that is not on record: to create that Job with its owner reference takes the same permission.
     """
-    meta = job["metadata"]
-    label = (meta.get("labels") or {}).get(OWNER_LABEL)
-    return controller_of(job) is None and meta.get("namespace", "") == ref.namespace and label == ref.name
+    if controller_of(job) is not None:
+        return ""
+    return (job["metadata"].get("labels") or {}).get(OWNER_LABEL) or ""
+
+
+def lost_its_controller(job: Json, ref: Ref) -> bool:
+    """Return whether a Job looks like a Job of the resource whose owner references were removed."""
+    return job["metadata"].get("namespace", "") == ref.namespace and label_of_orphan(job) == ref.name
 
 
 def job_of(pod: Json) -> JobKey | None:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from kalends.engine.core.state import Instant, Ref
 from kalends.engine.ports import Admission, JobView
 from kalends.executors.jobs.identity import job_of, resource_of
+from kalends.executors.jobs.orphans import Orphans
 from kalends.executors.jobs.run_reports import SeenJob, report_of, see_job
 from kalends.executors.jobs.seen_pods import SeenPods
 from kalends.kube.informers.informer import is_later
@@ -58,6 +59,7 @@ class SeenJobs:
         """UIDs of Jobs that were read since and go on: no watch shows them."""
         self._disowned: set[str] = set()
         """UIDs of Jobs whose controller reference was taken away, or changed."""
+        self._orphans = Orphans()
         self._deleted: OrderedDict[str, None] = OrderedDict()
         self._gone: OrderedDict[tuple[Ref, str], None] = OrderedDict()
         """Resources and names of Jobs of theirs that were there once."""
@@ -75,6 +77,10 @@ class SeenJobs:
     def views(self, ref: Ref) -> Sequence[JobView]:
         """Return the Jobs of a resource."""
         return tuple(self._views.get(ref, {}).values())
+
+    def orphans(self, ref: Ref) -> Sequence[JobView]:
+        """Return the Jobs without any controller that have the label of a resource, and are not known to be its."""
+        return self._orphans.of(ref)
 
     def has_begun(self, job: SeenJob) -> bool:
         """Return whether a container of it was ever seen to run."""
@@ -100,6 +106,10 @@ class SeenJobs:
         # A Job that is known to be a resource's stays that: its UID is the same, whatever became of its references.
         seen = see_job(job, known_of)
         ref = known_of or resource_of(job)
+        if ref is None:
+            self._orphans.job_changed(event, job)
+        else:
+            self._orphans.drop(uid)
         if seen is None or ref is None:
             return
         if event == "DELETED":
@@ -132,6 +142,7 @@ class SeenJobs:
         known = self.find(ref, name)
         if known is not None:
             self.forget(ref, known)
+        self._orphans.drop_named(ref, name)
         _bury(self._gone, (ref, name))
         self.changed(ref)
 
@@ -149,6 +160,7 @@ class SeenJobs:
             self.forget(ref, known)
         self._jobs.setdefault(ref, {})[seen.name] = seen
         self._resources[seen.uid] = ref
+        self._orphans.drop(seen.uid)
         self._unsure.discard(seen.uid)
         if seen.begun:
             self._pods.job_begins(seen.key)

@@ -265,6 +265,7 @@ class Cluster:
         if hidden is None:
             self._gone.add((ref.uid, job))
         else:
+            self.stripped.get(ref.uid, {}).pop(job, None)
             self.jobs[ref.uid][job] = replace(hidden, altered=True)
         self._changed(ref)
 

@@ -132,3 +132,62 @@ def test_a_job_that_is_deleted_before_its_creation_was_recorded_leaves_its_fire_
         verdict = rig.audit()
         assert verdict.kinds().keys() <= {"count", "doubled"}, str(verdict)
         assert len(verdict.findings) <= 1, str(verdict)
+
+
+STRIPPED = {"metadata": {"ownerReferences": None}}
+"""What tools do that restore or move objects, and what everybody may do who may patch Jobs."""
+
+
+@pytest.mark.parametrize("labels", [{}, {"labels": None}], ids=["with its label", "without its label"])
+def test_a_job_stripped_of_its_owner_while_the_operator_is_away_keeps_its_run(
+    installed: Cluster, node: StandInNode, namespace: str, tmp_path: Path, labels: Any
+) -> None:
+    with Rig(installed.kubeconfig, namespace, tmp_path) as rig:
+        rig.apply(scheduled_job("slow", namespace, **every(2), **job(standin={"never": "true"})))
+        rig.start()
+        run = first_active(rig, "slow")
+        rig.kill()
+        stripped = {"metadata": STRIPPED["metadata"] | labels}
+        status, found = rig.api.patch(jobs_path(rig, run), stripped)
+        assert (status, found["metadata"].get("ownerReferences")) == (200, None)
+        rig.start()
+        skipped = rig.counts("slow")["skipped"]
+        eventually(lambda: rig.counts("slow")["skipped"] >= skipped + 3)
+        (active,) = rig.statuses()["slow"]["active"]
+        assert (active["name"], active["uid"]) == (run, found["metadata"]["uid"])
+        assert [one["metadata"]["name"] for one in rig.api.items(jobs_path(rig))] == [run]
+        conditions = {one["type"]: one["reason"] for one in rig.statuses()["slow"]["conditions"]}
+        assert conditions["JobRelabelled"] == "IdentityChanged"
+        # Its end is seen: it is deleted by hand.
+        assert rig.api.delete(jobs_path(rig, run)) == 200
+        assert entry_of(rig, "slow", "Lost")["name"] == run
+        mended = job("v2")
+        mended["jobTemplate"]["spec"]["template"]["metadata"] = None
+        rig.edit("slow", **mended)
+        rig.api.delete(jobs_path(rig, first_active(rig, "slow")))
+        assert goes_on(rig, "slow")
+        rig.assert_clean()
+
+
+def test_a_job_stripped_of_its_owner_before_it_was_recorded_is_its_run(
+    installed: Cluster, node: StandInNode, namespace: str, tmp_path: Path
+) -> None:
+    with Rig(installed.kubeconfig, namespace, tmp_path) as rig:
+        rig.apply(scheduled_job("slow", namespace, **every(2), **job(standin={"never": "true"})))
+        rig.alter(ALTERED_DIES_AT="after create 1")
+        rig.start(wait=False)
+        eventually(lambda: not rig.operator.process.is_running, every=0.05)
+        rig.died()
+        rig.alter(ALTERED_DIES_AT="")
+        (made,) = rig.api.items(jobs_path(rig))
+        run, uid = made["metadata"]["name"], made["metadata"]["uid"]
+        assert rig.api.patch(jobs_path(rig, run), STRIPPED)[0] == 200
+        time.sleep(5)  # later fire times are due by the time the operator is back
+        rig.start()
+        eventually(lambda: rig.counts("slow").get("skipped", 0) >= 2)
+        assert [one["metadata"]["name"] for one in rig.api.items(jobs_path(rig))] == [run]
+        (active,) = rig.statuses()["slow"]["active"]
+        assert (active["name"], active["uid"]) == (run, uid)
+        assert rig.counts("slow")["failed"] == 0
+        assert rig.api.delete(jobs_path(rig, run)) == 200
+        assert entry_of(rig, "slow", "Lost")["name"] == run

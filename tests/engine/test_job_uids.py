@@ -159,6 +159,24 @@ def test_a_job_that_was_not_recorded_is_followed_before_anything_is_decided():
     assert taken_up(job()) == (job(),)
 
 
+@pytest.mark.looptime
+async def test_a_job_of_the_first_fire_time_is_followed_before_there_is_a_record():
+    world = World()
+    obj = resource(trigger=every(60), jobTemplate=JOB)
+    uid = obj["metadata"]["uid"]
+    stripped = replace(job(), created=START + 60)
+    world.cluster.stripped = {uid: {stripped.name: stripped}}
+    world.cluster.hidden = {stripped.name: stripped}
+    world.cluster.jobs = {uid: {}}
+    await asyncio.sleep(150)
+    key = world.apply(obj)
+    async with world.running():
+        await asyncio.sleep(20)
+    assert world.cluster.looked_for_uids == ["uid-1"]
+    assert world.cluster.created == []
+    assert [run["uid"] for run in world.store.status(key)["active"]] == ["uid-1"]
+
+
 @pytest.mark.parametrize("state", [armed(of_jobs(), cursor=START + 60), running(of_jobs())])
 def test_a_job_whose_fire_time_is_decided_is_left_alone(state):
     assert taken_up(job(), state=state) == ()
@@ -173,7 +191,10 @@ def test_a_job_of_a_fire_time_to_come_is_left_alone():
 
 
 def test_a_job_is_left_alone_where_the_resource_runs_a_task():
-    assert taken_up(job(), schedule=schedule_of(resource(trigger=every(60))), outlives_us=False) == ()
+    runs_a_task = schedule_of(resource(trigger=every(60)))
+    assert taken_up(job(), schedule=runs_a_task, outlives_us=False) == ()
+    first = decide(runs_a_task, None, facts(START + 3600, jobs=(), orphans=(job(),)))
+    assert first.takes_up == ()
 
 
 def test_a_job_of_the_next_attempt_is_followed():

@@ -82,7 +82,10 @@ class JobWatch:
         version = int(job["metadata"]["resourceVersion"])
         born = version if event == "ADDED" else known.born_version if known else 0
         gone = version if event == "DELETED" else 0
-        self._seen[seen.uid] = replace(seen, born_version=born, gone_version=gone, deleted=event == "DELETED")
+        # Owner references may be removed from a Job that runs: it was created for its first owner all the same.
+        owner = known.owner if known and known.owner else seen.owner
+        deleted = event == "DELETED"
+        self._seen[seen.uid] = replace(seen, owner=owner, born_version=born, gone_version=gone, deleted=deleted)
 
 
 def seen_job(job: Any) -> SeenJob:

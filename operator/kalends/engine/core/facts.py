@@ -85,7 +85,7 @@ class Decision:
     aside: bool = False
     """Whether another operator decides on the resource."""
     unrecorded: bool = False
-    """Whether no record is written yet, as that of a backup may follow."""
+    """Whether no record is written yet: that of a backup may follow, or a Job is to be followed first."""
     waiting: bool = False
     """Whether a run waits for nothing but a free worker of its pool."""
     searching: bool = False

@@ -55,9 +55,10 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
         record = replace(record_of_jobs(schedule, facts), schedule_hash=schedule.hash, handled_requests=handled)
     if record is not None and _is_quiet(schedule, record, facts):
         return Decision(state=record, wake_at=record.next_run)
-    taken_up = () if record is None else jobs_to_take_up(schedule, record, facts)
-    if record is not None and taken_up:
-        return Decision(state=record, takes_up=taken_up)
+    known = first_record(schedule, facts) if record is None else record
+    taken_up = jobs_to_take_up(schedule, known, facts) if may_have_created_jobs(schedule, record, facts) else ()
+    if taken_up:
+        return Decision(state=known, takes_up=taken_up, unrecorded=record is None)
     if record is not None and not facts.checked:
         return _decide_unchecked(schedule, record, facts)
     every_job, facts = facts.jobs, replace(facts, jobs=open_jobs(record, facts.jobs))

@@ -63,7 +63,7 @@ def jobs_to_take_up(schedule: Schedule, record: State, facts: Facts) -> tuple[Jo
     They are followed by their UID first. Then they count as any other Job that is not on record, by the same proofs. A
     Job that is older than the resource was left behind by a former resource of that name.
     """
-    if not facts.orphans or not facts.dispatch or not may_have_created_jobs(schedule, record, facts):
+    if not facts.orphans or not facts.dispatch:
         return ()
     runs = {(run.fire_time, run.request): run for run in record.active if not run.holder}
 

@@ -278,7 +278,7 @@ class Actor:
 
     async def _record(self, entry: Entry, decision: Decision) -> None:
         before = entry.record
-        if decision.state == before:
+        if decision.state == before or decision.unrecorded:
             return
         if before is None and entry.snapshot.record_problem is not None:
             # What stands there and cannot be read is left alone: only what the decision adds is written.

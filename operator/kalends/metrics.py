@@ -27,6 +27,8 @@ class Readings:
     """By executor."""
     scheduled_jobs: Callable[[], Mapping[str, int]]
     """By state."""
+    crd_fits: Callable[[], bool]
+    """Whether records can be kept with the installed CRD."""
     stuck_workers: Callable[[], Mapping[str, int]]
     """By executor: threads that were given up and have not returned."""
     foreign_holders: Callable[[], int]
@@ -47,6 +49,11 @@ class Gauges(Collector):
         read = self._readings
         leads = read.leads()
         yield GaugeMetricFamily("kalends_leader", "Whether this replica acts: 1 or 0.", value=leads)
+        yield GaugeMetricFamily(
+            "kalends_crd_outdated",
+            "Whether nothing is decided because the CRD is older than this operator: 1 or 0.",
+            value=not read.crd_fits(),
+        )
         yield GaugeMetricFamily(
             "kalends_loop_lag_seconds", "How long the event loop was last held up.", value=read.loop_lag()
         )

@@ -244,7 +244,7 @@ def armed_in_2099(status: Json) -> Json:
         (unbalanced, "status.counts must satisfy due + requested = started + missed + coalesced + skipped + queued"),
         (started_without_an_end, "status.counts must satisfy started = active + succeeded + failed + cancelled + lost"),
         (with_a_ghost, "status.counts.active must be at least the 1 runs in status.active, got 0"),
-        (without_a_beginning, "status.armedTime must be set where status.counts or status.decidedUntilTime is"),
+        (without_a_beginning, "status.armedTime must be an RFC 3339 instant where there is status.counts"),
         (in_2099, "status.decidedUntilTime must be at most 48 hours ahead of the operator's clock"),
         (armed_in_2099, "status.armedTime must be at most 48 hours ahead of the operator's clock"),
     ],

@@ -77,8 +77,8 @@ async def test_a_refused_template_stays_refused_though_an_answer_was_lost():
     world.cluster.refuses_check = world.cluster.refuses = refusal
     write, lost = world.store.write, []
 
-    async def first_answer_is_lost(*what):
-        version = await write(*what)
+    async def first_answer_is_lost(*what, **options):
+        version = await write(*what, **options)
         if not lost:
             lost.append(version)
             raise Unavailable("no answer")

@@ -23,8 +23,10 @@ class LossyStore(MemoryJobStore):
         self._cluster = cluster
         self.lost = 0
 
-    async def write(self, ref: Ref, version: str, before: State | None, after: State) -> str:
-        written = await super().write(ref, version, before, after)
+    async def write(
+        self, ref: Ref, version: str, before: State | None, after: State, *, keeps_unread: bool = False
+    ) -> str:
+        written = await super().write(ref, version, before, after, keeps_unread=keeps_unread)
         if after.counts.skipped and not self.lost:
             self.lost += 1
             self._cluster.end(ref, self._cluster.created[0])

@@ -23,11 +23,13 @@ class PickyStore(MemoryJobStore):
         self.picky = True
         self.writes = 0
 
-    async def write(self, ref: Ref, version: str, before: State | None, after: State) -> str:
+    async def write(
+        self, ref: Ref, version: str, before: State | None, after: State, *, keeps_unread: bool = False
+    ) -> str:
         self.writes += 1
         if self.picky:
             raise Refused("spec.jitterSeconds: Invalid value: -1")
-        return await super().write(ref, version, before, after)
+        return await super().write(ref, version, before, after, keeps_unread=keeps_unread)
 
 
 async def test_a_record_that_is_refused_is_hardly_tried_again_until_the_resource_is_mended():

@@ -17,9 +17,9 @@ pytestmark = pytest.mark.looptime
 def with_slow_writes(world: World, shortest: float, longest: float) -> World:
     chance, write = random.Random(1), world.store.write  # noqa: S311 - the same numbers each time
 
-    async def slow(*args):
+    async def slow(*args, **options):
         await asyncio.sleep(chance.uniform(shortest, longest))
-        return await write(*args)
+        return await write(*args, **options)
 
     world.store.write = slow
     return world

@@ -33,10 +33,10 @@ async def test_while_the_store_is_down_nothing_starts_in_the_pod_and_nothing_is_
     key = world.apply(resource(trigger=every(10)))
     write, down = world.store.write, True
 
-    async def failing(*args):
+    async def failing(*args, **options):
         if down:
             raise Unavailable("down")
-        return await write(*args)
+        return await write(*args, **options)
 
     world.store.write = failing
     async with world.running():
@@ -53,8 +53,8 @@ async def test_a_write_that_happened_without_an_answer_starts_its_claim_once():
     key = world.apply(resource(trigger=every(60)))
     write, lost = world.store.write, []
 
-    async def answer_lost(*args):
-        version = await write(*args)
+    async def answer_lost(*args, **options):
+        version = await write(*args, **options)
         if args[3].active and not lost:
             lost.append(version)
             raise Unavailable("no answer")
@@ -73,11 +73,11 @@ async def test_a_job_is_created_once_though_its_record_fails_at_first():
     key = world.apply(resource(trigger=every(60), jobTemplate=JOB))
     write, failures = world.store.write, []
 
-    async def failing(*args):
+    async def failing(*args, **options):
         if args[3].active and len(failures) < 3:
             failures.append(1)
             raise Conflict("somebody else wrote")
-        return await write(*args)
+        return await write(*args, **options)
 
     world.store.write = failing
     async with world.running():
@@ -155,11 +155,11 @@ async def test_an_odd_answer_of_the_store_is_survived():
     key = world.apply(resource(trigger=every(60)))
     write, failures = world.store.write, []
 
-    async def conflict(*args):
+    async def conflict(*args, **options):
         if len(failures) < 1:
             failures.append(1)
             raise Conflict("somebody else wrote")
-        return await write(*args)
+        return await write(*args, **options)
 
     async def odd(ref):
         raise ZeroDivisionError("odd")

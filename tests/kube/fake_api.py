@@ -21,7 +21,7 @@ import orjson
 from kalends.errors import ApiError
 from kalends.kube.wire.transport import MERGE_PATCH, METADATA_ONLY, Request, Response
 from kube.fake_faults import Fault
-from kube.fake_objects import Collection, Object, Objects, Refused
+from kube.fake_objects import Collection, Object, Objects, Refused, merge
 from kube.fake_selectors import Matches, everything, field_selector, label_selector
 from kube.fake_watch import FakeStream, Watch
 
@@ -148,6 +148,10 @@ class FakeApi:
             case "PUT":
                 return self.objects.replace(target.collection, namespace, name, body, target.subresource)
             case "PATCH" if request.content_type == MERGE_PATCH:
+                if request.params.get("fieldValidation") == "Strict":
+                    self.objects.insist(body)
+                if request.params.get("dryRun") == "All":
+                    return self.objects.shown(merge(self.objects.get(target.collection, namespace, name), body))
                 return self.objects.merge_patch(target.collection, namespace, name, body, target.subresource)
             case "PATCH":
                 raise Refused(415, "UnsupportedMediaType", request.content_type)

@@ -17,7 +17,7 @@ Object = dict[str, Any]
 Key = tuple[str, str]
 
 WITH_STATUS = frozenset({"scheduledjobs", "jobs", "pods"})
-WITH_GENERATION = frozenset({"scheduledjobs", "jobs"})
+WITH_GENERATION = frozenset({"scheduledjobs", "jobs", "customresourcedefinitions"})
 KINDS = {
     "scheduledjobs": "ScheduledJob",
     "jobs": "Job",
@@ -69,7 +69,12 @@ class Objects:
         self.oldest_known = 0
         self.history: list[Write] = []
         self.drops: frozenset[str] = frozenset()
-        """Fields of a ScheduledJob's status that an older CRD does not have; ``counts.queued`` is one of counts."""
+        """Fields of a ScheduledJob's status that an older CRD does not have; ``counts.queued`` is one of counts.
+
+        As in the real server, they are missing in what is shown, and lost when somebody writes the object.
+        """
+        self.is_strict = True
+        """Whether a strict patch that names one of them is refused."""
         self.serves_status = True
         self.on_write: Callable[[], None] = lambda: None
         self._now = now
@@ -79,13 +84,27 @@ class Objects:
     def list(self, collection: Collection, namespace: str | None) -> list[Object]:
         """Return the objects in the order in which the server lists them."""
         kept = self._objects.get(collection, {})
-        return [kept[key] for key in sorted(kept) if namespace is None or key[0] == namespace]
+        return [self.shown(kept[key]) for key in sorted(kept) if namespace is None or key[0] == namespace]
 
     def get(self, collection: Collection, namespace: str, name: str) -> Object:
         try:
-            return self._objects[collection][namespace, name]
+            return self.shown(self._objects[collection][namespace, name])
         except KeyError:
             raise Refused(404, "NotFound", f'{collection.plural} "{name}" not found') from None
+
+    def shown(self, kept: Object) -> Object:
+        """Return an object without the fields that its CRD does not have."""
+        if not self.drops or kept.get("kind") != "ScheduledJob" or "status" not in kept:
+            return kept
+        return {**kept, "status": _without(kept["status"], self.drops)}
+
+    def insist(self, patch: Object) -> None:
+        """Refuse a patch that names fields which the CRD does not have."""
+        lost = [] if not self.is_strict else list(_dropped(patch.get("status"), self.drops))
+        if lost:
+            fields = ", ".join(f'unknown field "status.{field}"' for field in lost)
+            message = f' "" is invalid: patch: Invalid value: "{{}}": strict decoding error: {fields}'
+            raise Refused(422, "Invalid", message)
 
     def create(self, collection: Collection, namespace: str, given: Object, *, dry_run: bool = False) -> Object:
         metadata = {**given.get("metadata", {})}
@@ -253,7 +272,22 @@ def merge(target: Any, patch: Any) -> Any:
     return merged
 
 
+def _dropped(status: Any, drops: frozenset[str], path: str = "", indexed: str = "") -> Iterator[str]:
+    """Yield the names of what is dropped, as the server writes them: ``active[0].holder``."""
+    if isinstance(status, list):
+        for index, item in enumerate(status):
+            yield from _dropped(item, drops, path, f"{indexed.removesuffix('.')}[{index}].")
+    elif isinstance(status, dict):
+        for name, value in status.items():
+            if f"{path}{name}" in drops:
+                yield f"{indexed}{name}"
+            else:
+                yield from _dropped(value, drops, f"{path}{name}.", f"{indexed}{name}.")
+
+
 def _without(status: Any, drops: frozenset[str], path: str = "") -> Any:
+    if isinstance(status, list):
+        return [_without(item, drops, path) for item in status]
     if not drops or not isinstance(status, dict):
         return status
     kept = {name: value for name, value in status.items() if f"{path}{name}" not in drops}

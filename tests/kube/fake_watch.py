@@ -111,7 +111,7 @@ class Watch:
         was_seen = write.before is not None and self._selects(write.before)
         is_seen = write.kind != "DELETED" and self._selects(write.after)
         if is_seen:
-            return {"type": "MODIFIED" if was_seen else "ADDED", "object": write.after}
+            return {"type": "MODIFIED" if was_seen else "ADDED", "object": self._objects.shown(write.after)}
         return {"type": "DELETED", "object": write.after} if was_seen else None
 
     def _bookmark(self) -> Object:

@@ -10,7 +10,8 @@ from doubles import START
 from kalends.engine.core.state import State
 from kalends.errors import InvalidStatus
 from kalends.model import Status, format_instant
-from kalends.stores.status_record import decode, encode, merge_patch, status_patch
+from kalends.model.crd.definition import crd_manifest
+from kalends.stores.status_record import decode, encode, every_field, is_cut, merge_patch, status_patch
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=3),
@@ -61,7 +62,10 @@ def test_what_is_written_is_what_the_schema_says():
 @pytest.mark.parametrize(
     ("status", "says"),
     [
-        ({"counts": {"due": 5}}, "armedTime must be set"),
+        ({"counts": {"due": 5}}, "status.armedTime must be an RFC 3339 instant where there is status.counts; it is"),
+        ({"decidedUntilTime": T}, "where there is status.decidedUntilTime; it is not set"),
+        ({"lastScheduleTime": T, "history": [{}]}, "where there is status.lastScheduleTime, status.history; it is not"),
+        ({"handledRequests": ["ticket-1"]}, "where there is status.handledRequests; it is not set"),
         ({"armedTime": T, "counts": {"due": 5}}, "due + requested = started"),
         ({"armedTime": T, "counts": {"due": 1, "started": 1}}, "started = active"),
         ({"armedTime": "yesterday"}, "RFC 3339"),
@@ -121,7 +125,8 @@ def test_a_fire_time_without_a_run_is_no_last_schedule_time_once_the_cursor_has_
 
 def test_what_cannot_be_read_is_kept_when_conditions_are_written():
     blank = State(armed=START)
-    assert status_patch(blank, replace(blank, observed_generation=2)) == {"observedGeneration": 2}
+    after = replace(blank, observed_generation=2)
+    assert status_patch(blank, after, keeps_unread=True) == {"observedGeneration": 2}
 
 
 @pytest.mark.parametrize(
@@ -148,3 +153,52 @@ def test_an_empty_status_tells_nothing():
     assert decode({}, created=START) is None
     assert decode(None, created=START) is None
     assert decode({"conditions": []}, created=START) is None
+
+
+def names_in(schema, path=""):
+    """Yield the path of every field of a schema, through lists."""
+    schema = schema.get("items", schema)
+    for name, member in (schema.get("properties") or {}).items():
+        yield f"{path}.{name}"
+        yield from names_in(member, f"{path}.{name}")
+
+
+def paths_in(value, path=""):
+    for one in value if isinstance(value, list) else [value]:
+        for name, member in one.items() if isinstance(one, dict) else ():
+            yield f"{path}.{name}"
+            yield from paths_in(member, f"{path}.{name}")
+
+
+def test_the_record_that_shows_what_a_crd_drops_has_every_field_of_the_schema():
+    version = crd_manifest()["spec"]["versions"][0]
+    schema = version["schema"]["openAPIV3Schema"]["properties"]["status"]
+    assert set(names_in(schema)) == set(paths_in(every_field()))
+
+
+def test_a_patch_names_every_field_also_those_that_are_unset_or_have_not_changed():
+    record = State(armed=START)
+    patch = status_patch(record, record)
+    assert patch.keys() == every_field().keys()
+    assert {name: value for name, value in patch.items() if value is not None} == encode(record)
+
+
+WHOLE = {"counts": {"due": 1, "queued": 0}, "active": [{"name": "a", "holder": "b"}, {"name": "c"}]}
+
+
+@pytest.mark.parametrize(
+    ("found", "cut"),
+    [
+        (WHOLE, False),
+        ({}, False),
+        (None, False),
+        ({**WHOLE, "counts": {"due": 1}}, True),
+        ({**WHOLE, "active": [{"name": "a"}, {"name": "c"}]}, True),
+        ({"active": WHOLE["active"]}, True),
+        ({**WHOLE, "counts": {"due": 2}}, False),
+        ({**WHOLE, "active": [{"name": "a"}]}, False),
+        ({"counts": {"due": 1}, "more": 1}, False),
+    ],
+)
+def test_a_record_is_cut_if_fields_are_missing_and_nothing_else_differs(found, cut):
+    assert is_cut(WHOLE, found) is cut

@@ -28,3 +28,14 @@ def refused(**spec: Any) -> str:
 )
 def test_a_refused_schedule_says_when_it_would_be_due(spec: dict[str, Any], summary: str) -> None:
     assert refused(**spec) == summary
+
+
+def test_a_record_that_cannot_be_read_names_what_may_have_happened_and_what_helps() -> None:
+    snapshot = reader().read(
+        {**resource("nightly"), "status": {"armedTime": "2026-01-01T00:00:00Z", "counts": {"due": 5}}}
+    )
+    assert snapshot.record_problem is not None
+    message = snapshot.record_problem.message
+    assert "counts must satisfy" in message
+    assert "it was edited, or a CRD older than the operator dropped fields of it" in message
+    assert "kubectl edit --subresource=status" in message

@@ -41,13 +41,19 @@ class Snapshot:
     record_problem: Problem | None = None
     operator: str = ""
     """Which operator decides, also where the rest of the record cannot be read."""
+    incomplete: bool = False
+    """Whether the resource has only a part of ``state``, which is to be written again."""
 
 
 class JobStore(Protocol):
     """Where schedules and their state live."""
 
-    async def write(self, ref: Ref, version: str, before: State | None, after: State) -> str:
+    async def write(
+        self, ref: Ref, version: str, before: State | None, after: State, *, keeps_unread: bool = False
+    ) -> str:
         """Record ``after`` in place of ``before`` (None: nothing), if the resource still has this version.
+
+        If ``keeps_unread``, what stands there cannot be read: only what ``after`` adds to ``before`` is written.
 
         Returns:
             The new version.

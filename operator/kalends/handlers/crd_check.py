@@ -1,57 +1,96 @@
-"""Whether the CRD fits this release: looked up before this replica decides anything, and noticed in every write."""
+"""Whether the CRD fits this release: looked up before this replica decides anything, and as long as it runs.
+
+An API server drops the fields that its CRD does not have, from what is written and from what it shows. A record that
+was cut like that looks like an edit by a user. While the CRD does not fit, nothing is decided and nothing is written.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
 from kalends.errors import ApiError
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.paths import CUSTOM_RESOURCE_DEFINITIONS
+from kalends.kube.wire.transport import METADATA_OF_ONE
 from kalends.model import GROUP, PLURAL
 from kalends.model.crd.installed import REMEDY, compare_crd
+from kalends.stores.crd import fields_lost
 
 log = logging.getLogger(__name__)
 
 CRD_PATH = CUSTOM_RESOURCE_DEFINITIONS.named(None, f"{PLURAL}.{GROUP}")
+LOOK_EVERY = 10.0
+"""Seconds between two looks at the CRD's generation."""
 AGAIN_AFTER = 5.0
-"""Seconds between two looks at a CRD that does not fit."""
+"""Seconds between two looks at a CRD that does not fit, and from when it fits to when all API servers serve it."""
 MENTIONED_EVERY = 60.0
 
 
 class CrdCheck:
     """Compares the installed CRD with that of this release."""
 
-    def __init__(self, client: ApiClient) -> None:
+    def __init__(
+        self,
+        client: ApiClient,
+        on_problem: Callable[[], None] = lambda: None,
+        any_resource: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """Take how to stop deciding, and how to find a ScheduledJob, as ``namespace/name``, to ask about.
+
+        ``on_problem`` is called when the CRD is found not to fit. Where the CRD may not be read, a dry run on a
+        ScheduledJob shows what it lacks.
+        """
         self.problem: str | None = None
         """Why records cannot be kept with the installed CRD, or None as far as is known."""
         self._client = client
+        self._on_problem = on_problem
+        self._any_resource = any_resource
+        self._suspected = asyncio.Event()
+        self._fitting: object = None
+        """The generation that was found to fit."""
+        self._may_read = True
         self._mentioned_at = float("-inf")
 
     async def until_it_fits(self) -> None:
-        """Wait while records written now would lose fields. A record that was cut short looks like a user's mistake."""
-        while True:
-            self.problem = await self._look()
-            if self.problem is None:
-                return
-            self._mention(f"nothing is decided yet: {self.problem}")
+        """Wait while records written now would lose fields."""
+        while not await self.fits():
             await asyncio.sleep(AGAIN_AFTER)
 
-    def stored(self, lost: Sequence[str]) -> None:
-        """Take note of the fields that the API server dropped from a record, if there are any."""
-        if lost:
-            some = ", ".join(lost[:5])
-            self.problem = f"the CRD is older than this operator: it dropped {some} from a record; {REMEDY}"
-            self._mention(self.problem)
+    async def fits(self) -> bool:
+        """Return whether nothing is known to be lost now; where something is, say so."""
+        before, found = self.problem, await self._look()
+        if found is None and before is not None:
+            # The definition is right. API servers go on serving the one before for a moment.
+            await asyncio.sleep(AGAIN_AFTER)
+            found = await self._look()
+        self.problem = found
+        if found is not None:
+            self._mention(f"nothing is decided: {found}")
+            if before is None:
+                self._on_problem()
+        elif before is not None:
+            log.info("the CRD fits this operator again")
+        return found is None
 
-    async def look_again(self) -> None:
-        """Find out when a CRD that dropped fields has been replaced; go on until cancelled."""
+    def suspect(self, lost: Sequence[str]) -> None:
+        """Look at the CRD soon: a write was refused, or cut, for these fields."""
+        log.debug("a record lacks %s", ", ".join(lost))
+        self._suspected.set()
+
+    async def go_on_looking(self) -> None:
+        """Find out when the CRD is replaced; go on until cancelled."""
         while True:
-            await asyncio.sleep(MENTIONED_EVERY)
-            if self.problem is not None:
-                self.problem = await self._look()
+            try:
+                async with asyncio.timeout(LOOK_EVERY):
+                    await self._suspected.wait()
+            except TimeoutError:
+                if self.problem is None and await self._is_as_it_was():
+                    continue
+            self._suspected.clear()
+            await self.fits()
 
     def _mention(self, text: str) -> None:
         now = asyncio.get_running_loop().time()
@@ -59,15 +98,42 @@ class CrdCheck:
             self._mentioned_at = now
             log.error("%s", text)
 
+    async def _is_as_it_was(self) -> bool:
+        """Return whether the CRD is the one that was found to fit, or cannot be seen."""
+        if not self._may_read:
+            return True
+        try:
+            found = await self._client.get(CRD_PATH, accept=METADATA_OF_ONE)
+        except ApiError:
+            return True
+        return bool(found["metadata"].get("generation") == self._fitting)
+
     async def _look(self) -> str | None:
         try:
-            found = compare_crd(await self._client.get(CRD_PATH))
+            crd = await self._client.get(CRD_PATH)
         except ApiError as error:
             if error.status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
-                log.info("the CRD cannot be read, so it is not compared with this release: %s", error)
-            else:
-                log.warning("the CRD could not be read, so it is not compared with this release: %s", error)
-            return None
-        if found.problem is None and found.remark is not None:
-            log.warning("%s", found.remark)
+                if self._may_read:
+                    log.info("the CRD cannot be read, so it is not compared with this release: %s", error)
+                self._may_read = False
+                return await self._ask() if error.status == HTTPStatus.FORBIDDEN else None
+            log.warning("the CRD could not be read, so it is not compared with this release: %s", error)
+            return self.problem
+        self._may_read = True
+        found = compare_crd(crd)
+        if found.problem is None:
+            if found.remark is not None and self._fitting != crd["metadata"].get("generation"):
+                log.warning("%s", found.remark)
+            self._fitting = crd["metadata"].get("generation")
         return found.problem
+
+    async def _ask(self) -> str | None:
+        """Return what the API server says of a record with all fields, without writing it."""
+        key = self._any_resource()
+        if key is None:
+            return None
+        try:
+            lost = await fields_lost(self._client, *key.split("/"))
+        except ApiError as error:
+            return None if error.status == HTTPStatus.NOT_FOUND else self.problem
+        return f"the CRD is older than this operator: it has no {', '.join(lost[:5])}; {REMEDY}" if lost else None

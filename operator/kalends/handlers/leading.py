@@ -81,16 +81,25 @@ class Leading:
         self._duty = duty
         if self._elector is None:
             log.info("acting without a lease: there must be no other operator for these ScheduledJobs")
-            await self._schedule(duty)
+            self._turn.set()
+            await self._take_turns(duty)
             return
         electing = asyncio.create_task(self._elect(self._elector), name="election")
         try:
-            while True:
-                await self._turn.wait()
-                await self._lead(duty)
+            await self._take_turns(duty)
         finally:
             electing.cancel()
             await asyncio.wait([electing], timeout=RELEASING)
+
+    def begin_again(self) -> None:
+        """End the term, and begin another one, by catching up, if the lease is still held."""
+        if self._term is not None:
+            self._term.cancel()
+
+    async def _take_turns(self, duty: Duty) -> None:
+        while True:
+            await self._turn.wait()
+            await self._lead(duty)
 
     @staticmethod
     async def _elect(elector: LeaderElector) -> None:

@@ -70,12 +70,12 @@ class Operator:
         pools = {alias: FencedPool(pool, self.leading.may_act) for alias, pool in ports.pools.items()}
         executors: dict[str, Executor] = {**pools, JOBS_EXECUTOR: self._jobs}
         reader = SnapshotReader(default_settings(settings), target_check(ports.registry, list(executors)))
-        self._crd = CrdCheck(self._client)
+        self._crd = CrdCheck(self._client, self._stop_deciding, self._any_resource)
         self._poster = EventPoster(self._client, clock, instance=identity)
         lease = settings.leader_election.lease
         self.scheduler = Scheduler(
             clock=clock,
-            store=CrdJobStore(acting, reader, self._crd.stored),
+            store=CrdJobStore(acting, reader, self._crd.suspect),
             executors=executors,
             identity=f"{lease}/{identity}" if lease else identity,
             jobs=self._jobs,
@@ -84,7 +84,7 @@ class Operator:
         self._others = OtherOperators(
             settings.leader_election, self._client, clock, self.scheduler, lambda: self.leading.scheduling
         )
-        self._view = View(self._client, self.scheduler, reader, settings.namespaces)
+        self._view = View(self._client, self.scheduler, reader, settings.namespaces, self._crd.fits)
         self._feed = ports.feed(self._client, self._view.show, self._view.repair)
         self._job_informers, pod_informers = job_informers(
             self._client, clock, self._jobs, settings.namespaces, ports.chance
@@ -110,6 +110,7 @@ class Operator:
                 leads=lambda: self.leading.scheduling,
                 active_runs=lambda: runs_by_executor(self.scheduler.records()),
                 scheduled_jobs=lambda: by_state(self.scheduler.records()),
+                crd_fits=lambda: self._crd.problem is None,
                 stuck_workers=lambda: {alias: pool.stuck for alias, pool in ports.pools.items()},
                 foreign_holders=self.scheduler.contested,
                 agenda_size=self.scheduler.agenda_size,
@@ -148,7 +149,7 @@ class Operator:
             duty = Duty(self.scheduler, self._catch_up, self.metrics.loop_failed)
             leading = tasks.start("leading", self.leading.run(duty))
             tasks.start("other operators", self._others.run())
-            tasks.start("crd", self._crd.look_again())
+            tasks.start("crd", self._crd.go_on_looking())
             tasks.start("sweep", self._view.sweep_now_and_then())
             await tasks.first_of(stop, _forever(leading))
             log.info(
@@ -170,6 +171,14 @@ class Operator:
         for outcome in await asyncio.gather(*works, return_exceptions=True):  # none of them goes on unwatched
             if outcome is not None:
                 raise outcome
+
+    def _stop_deciding(self) -> None:
+        """Decide nothing, as the CRD does not fit: the next term begins once it does, with all records read again."""
+        self._view.distrust()
+        self.leading.begin_again()
+
+    def _any_resource(self) -> str | None:
+        return next(iter(self.scheduler.uids().values()), None)
 
     async def _wait_until_listed(self) -> None:
         """Wait until every Job of ours and every ScheduledJob has been seen: only then is anything decided."""

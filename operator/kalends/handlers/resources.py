@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
+from kalends.engine.core.state import State
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.errors import ApiError
 from kalends.kube.client.client import ApiClient
@@ -20,6 +22,7 @@ from kalends.kube.informers.informer import is_later
 from kalends.kube.wire.bounded_objects import LATER, read_small, unread
 from kalends.kube.wire.transport import METADATA_ONLY
 from kalends.stores.snapshots import SnapshotReader
+from kalends.stores.status_record import encode, is_cut
 
 log = logging.getLogger(__name__)
 
@@ -28,11 +31,20 @@ TOMBSTONES = 10_000
 """Deleted resources of which older news is known for such; a UID never comes back."""
 
 
+async def _always() -> bool:
+    return True
+
+
 class View:
     """Shows the engine every ScheduledJob as it now is: the level, never the difference."""
 
     def __init__(
-        self, client: ApiClient, scheduler: Scheduler, reader: SnapshotReader, namespaces: Sequence[str]
+        self,
+        client: ApiClient,
+        scheduler: Scheduler,
+        reader: SnapshotReader,
+        namespaces: Sequence[str],
+        crd_fits: Callable[[], Awaitable[bool]] = _always,
     ) -> None:
         self._client = client
         self._scheduler = scheduler
@@ -45,16 +57,23 @@ class View:
         self._apart: dict[str, Metadata] = {}
         """Objects that a list or a watch left out as too large, by key: they are read one after the other."""
         self._any_apart = asyncio.Event()
+        self._crd_fits = crd_fits
+        self._cut: set[str] = set()
+        """Those of them whose status is what was known, with fields left out: by a user, or by an older CRD."""
+        self._distrusted = False
+        """Whether what is shown may lack fields, as the CRD does not fit, or did not."""
+
+    def distrust(self) -> None:
+        """Believe nothing that is shown until the CRD fits and all ScheduledJobs have been read again."""
+        self._distrusted = True
 
     def show(self, event: str | None, obj: dict[str, Any]) -> None:
-        """Show one object to the engine, unless this version of it is known."""
+        """Show one object to the engine, unless this version of it is known, or it may lack fields."""
         meta = obj["metadata"]
         key, uid = f"{meta['namespace']}/{meta['name']}", meta["uid"]
         is_over = event == "DELETED" or bool(meta.get("deletionTimestamp"))
         if LATER in unread(obj).values() and not is_over and not self._knows(meta):
-            self._await(meta)
-            self._apart[key] = meta
-            self._any_apart.set()
+            self._put_apart(key, meta)
             return
         if self._seen is not None:
             self._seen.add(uid)
@@ -62,14 +81,31 @@ class View:
             self._forget(key, uid)
         elif uid in self._gone or self._was_replaced(key, uid, meta["resourceVersion"]):
             return  # a watch that lags behind shows what was
-        elif not self._scheduler.knows(key, uid, meta["resourceVersion"]):
-            self._scheduler.observe(self._reader.read(obj))
+        elif not self._distrusted and not self._scheduler.knows(key, uid, meta["resourceVersion"]):
+            if self._record_cut_in(key, obj) is not None and key not in self._cut:
+                self._cut.add(key)
+                self._put_apart(key, meta)
+            else:
+                self._cut.discard(key)
+                self._scheduler.observe(self._reader.read(obj))
+
+    def _record_cut_in(self, key: str, obj: dict[str, Any]) -> State | None:
+        """Return what is known to be on record, if the status of an object is that with fields left out."""
+        known = self._scheduler.life_of(key)
+        record = None if known is None or known[0] != obj["metadata"]["uid"] else known[2]
+        return record if record is not None and is_cut(encode(record), obj.get("status")) else None
 
     def _await(self, meta: Metadata) -> None:
         """Tell the engine of a version that is still to be read: meanwhile it must start nothing of an older spec."""
         key = f"{meta['namespace']}/{meta['name']}"
         if meta["uid"] not in self._gone and not self._was_replaced(key, meta["uid"], meta["resourceVersion"]):
             self._scheduler.await_newer(key, meta["uid"], meta.get("generation") or 0)
+
+    def _put_apart(self, key: str, meta: Metadata) -> None:
+        """Have an object read later."""
+        self._await(meta)
+        self._apart[key] = meta
+        self._any_apart.set()
 
     def _was_replaced(self, key: str, uid: str, version: str) -> bool:
         """Return whether one that was made later under its name is known."""
@@ -136,7 +172,9 @@ class View:
                 key, meta = next(iter(self._apart.items()))
                 try:
                     path = SCHEDULED_JOBS.collection(meta["namespace"])
-                    await read_each(self._client, path, [meta], self._show_it_alone)
+                    # Where an older CRD has cut a record, nothing is believed from here on (``distrust``).
+                    if key not in self._cut or await self._crd_fits():
+                        await read_each(self._client, path, [meta], self._show_it_alone)
                 except ApiError as error:
                     log.warning("%s could not be read: %s", key, error)
                     self._apart[key] = self._apart.pop(key)  # the others come first: it may fail for long
@@ -166,8 +204,11 @@ class View:
         Raises:
             ApiError: It could not be done.
         """
-        before = dict(self._scheduler.uids())
-        found = [await compare(self._client, path, self._knows) for path in self._paths]
+        before, anew = dict(self._scheduler.uids()), self._distrusted
+        if anew and not await self._crd_fits():
+            return
+        is_known = _must_be_read if anew else self._knows
+        found = [await compare(self._client, path, is_known) for path in self._paths]
         self.trouble.over()
         there = frozenset().union(*(one.uids for one in found))
         for uid, key in before.items():
@@ -177,7 +218,27 @@ class View:
             for meta in one.unknown:
                 self._await(meta)
         for path, one in zip(self._paths, found, strict=True):
-            await read_each(self._client, path, one.unknown, self._show_it_alone)
+            await read_each(self._client, path, one.unknown, self._show_anew if anew else self._show_it_alone)
+        if anew and await self._crd_fits():
+            self._distrusted = False
+
+    def _show_anew(self, obj: dict[str, Any]) -> None:
+        """Show an object that was seen, or written by others, while the CRD did not fit.
+
+        What is known to be on record counts where the object has a part of it: the rest was dropped.
+        """
+        meta = obj["metadata"]
+        key, uid = f"{meta['namespace']}/{meta['name']}", meta["uid"]
+        if meta.get("deletionTimestamp") or uid in self._gone:
+            self._show_it_alone(obj)
+            return
+        record = self._record_cut_in(key, obj)
+        if record is not None:
+            obj = {**obj, "status": encode(record)}
+        try:
+            self._scheduler.observe(replace(self._reader.read(obj), incomplete=record is not None), again=True)
+        except Exception:  # as below
+            log.exception("a ScheduledJob could not be shown: %s", meta)
 
     def _show_it_alone(self, obj: dict[str, Any]) -> None:
         try:
@@ -193,6 +254,10 @@ class View:
         found = [await compare(self._client, path, _need_not_be_read) for path in self._paths]
         self.trouble.over()
         return all(one.uids <= seen for one in found)
+
+
+def _must_be_read(_: Metadata) -> bool:
+    return False
 
 
 def _need_not_be_read(_: Metadata) -> bool:

@@ -44,9 +44,11 @@ class MemoryJobStore:
         status: Json = self._objects[key]["status"]
         return status
 
-    async def write(self, ref: Ref, version: str, before: State | None, after: State) -> str:
+    async def write(
+        self, ref: Ref, version: str, before: State | None, after: State, *, keeps_unread: bool = False
+    ) -> str:
         """Record a state."""
-        del before
+        del before, keeps_unread
         await asyncio.sleep(self.latency)
         known = self._find(ref)
         if known["metadata"]["resourceVersion"] != version:

@@ -20,7 +20,10 @@ from kalends.stores.memory_kept import Kept
 from kalends.stores.status_record import decode
 from kalends.triggers import TriggerCache
 
-CURE = "remove what was edited, or the whole status, with `kubectl edit --subresource=status`"
+CURE = (
+    "it was edited, or a CRD older than the operator dropped fields of it: put them back, or remove the whole status, "
+    "with `kubectl edit --subresource=status`"
+)
 
 
 class SnapshotReader:

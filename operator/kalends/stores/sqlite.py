@@ -130,9 +130,11 @@ class SqliteJobStore:
         self._execute("written", namespace, name, _INSERT, (namespace, name, str(uuid.uuid4()), now, now, spec))
         return self._reader.read(self._object(namespace, name))
 
-    async def write(self, ref: Ref, version: str, before: State | None, after: State) -> str:
+    async def write(
+        self, ref: Ref, version: str, before: State | None, after: State, *, keeps_unread: bool = False
+    ) -> str:
         """Record a state."""
-        del before
+        del before, keeps_unread
         statement = (
             "UPDATE scheduled_jobs SET status = ?, version = version + 1 "
             "WHERE namespace = ? AND name = ? AND uid = ? AND version = ?"

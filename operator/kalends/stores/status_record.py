@@ -11,7 +11,7 @@ from kalends.engine.core.state import ActiveRun, Condition, Counts, FinishedRun,
 from kalends.errors import InvalidStatus
 from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
-from kalends.model.v1alpha1.status import MOST_ACTIVE_LISTED, ConditionStatus, Status
+from kalends.model.v1alpha1.status import MOST_ACTIVE_LISTED, ConditionStatus, Outcome, Status
 from kalends.model.v1alpha1.status import ActiveRun as WrittenActiveRun
 from kalends.model.v1alpha1.status import Condition as WrittenCondition
 from kalends.model.v1alpha1.status import FinishedRun as WrittenFinishedRun
@@ -19,14 +19,21 @@ from kalends.model.v1alpha1.status import Misfire as WrittenMisfire
 
 Json = dict[str, Any]
 _REASONS = frozenset(Reason)
+_RECORD = ("counts", "decidedUntilTime", "lastScheduleTime", "active", "queued", "history", "handledRequests")
+"""Fields that a status has only if something was decided."""
 
 
 def encode(state: State) -> Json:
     """Return a state as it stands under ``status``: names of the API, instants in RFC 3339, nothing that is unset."""
+    return {name: value for name, value in _fields(state).items() if value is not None}
+
+
+def _fields(state: State) -> Json:
+    """Return every field of a status; None stands for one that is unset."""
     last = last_run(state)
     starts = [run.started for run in state.active]
     starts += [run.started for run in state.history if run.started is not None]
-    status: Json = {
+    return {
         "observedGeneration": state.observed_generation,
         "conditions": [_condition(one) for one in state.conditions.values()],
         "scheduleSummary": state.summary or None,
@@ -48,7 +55,6 @@ def encode(state: State) -> Json:
         "operator": state.operator or None,
         "otherOperator": state.other_operator or None,
     }
-    return {name: value for name, value in status.items() if value is not None}
 
 
 def decode(raw: Json | None, *, created: int) -> State | None:
@@ -59,13 +65,14 @@ def decode(raw: Json | None, *, created: int) -> State | None:
         created: The resource's creation, from which fire times count where nothing else is said.
 
     Raises:
-        InvalidStatus: No Kalends wrote this, or somebody edited it to nonsense.
+        InvalidStatus: It contradicts itself, or a part of it is missing.
     """
     if raw is not None and not isinstance(raw, Mapping):
         raise InvalidStatus(f"status must be an object, got {type(raw).__name__}")
     if not raw or not raw.get("armedTime"):
-        if raw and (raw.get("counts") or raw.get("decidedUntilTime") or raw.get("lastScheduleTime")):
-            raise InvalidStatus("status.armedTime must be set where status.counts or status.decidedUntilTime is")
+        if raw and (record := [name for name in _RECORD if raw.get(name)]):
+            fields = ", ".join(f"status.{name}" for name in record)
+            raise InvalidStatus(f"status.armedTime must be an RFC 3339 instant where there is {fields}; it is not set")
         return None
     status = Status.read(raw)
     counts = Counts(**{name: getattr(status.counts, name) for name in Counts.__slots__})
@@ -130,18 +137,18 @@ def _fire_times_of_runs(status: Status) -> list[int]:
     return found + [one.scheduled_time for one in status.history if one.request is None and one.outcome not in NO_RUN]
 
 
-def status_patch(before: State | None, after: State) -> Json:
+def status_patch(before: State | None, after: State, *, keeps_unread: bool = False) -> Json:
     """Return the merge patch of ``status`` that records a state in place of the one that was read.
 
-    Where the cursor is has to be written, although it may not have moved: a status of an earlier release, or one that
-    was edited, is read with another cursor than its fields say (``_cursor``). Once ``lastScheduleTime`` alone was
-    written, its earlier meaning would be lost, and with it the fire times that were coalesced after it.
+    It names every field, also those that have not changed. If the API server does not have one of them, it refuses the
+    patch as a whole. And the cursor is written although it may not have moved: a status of an earlier release, or one
+    that was edited, is read with another cursor than its fields say (``_cursor``).
+
+    If ``keeps_unread``, the patch has only what ``after`` adds to ``before``.
     """
-    new = encode(after)
-    patch = merge_patch({} if before is None else encode(before), new)
-    if after.cursor is None:
-        return patch
-    return {**{name: new.get(name) for name in ("decidedUntilTime", "lastScheduleTime")}, **patch}
+    if keeps_unread:
+        return merge_patch({} if before is None else encode(before), encode(after))
+    return _fields(after)
 
 
 def merge_patch(before: Json, after: Json) -> Json:
@@ -153,6 +160,50 @@ def merge_patch(before: Json, after: Json) -> Json:
             continue
         patch[name] = merge_patch(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return patch
+
+
+def is_cut(record: Json, found: Any) -> bool:
+    """Return whether ``found`` is this record without some of its fields, as an older CRD leaves it."""
+    return bool(found) and found != record and _remains(record, found)
+
+
+def _remains(whole: Any, found: Any) -> bool:
+    match whole, found:
+        case dict(), dict():
+            return all(name in whole and _remains(whole[name], value) for name, value in found.items())
+        case list(), list():
+            return len(whole) == len(found) and all(map(_remains, whole, found))
+        case _:
+            return bool(whole == found)
+
+
+def every_field() -> Json:
+    """Return a record in which every field is set: it shows which of them a CRD drops."""
+    run = ActiveRun("a", 1, 1, "default", 1, "holder", "request", 1, Reason.REPLACED, "message", "waiting", "uid")
+    ended = FinishedRun("a", 1, 1, 1, Outcome.SKIPPED, Reason.RUN_LIMIT_REACHED, "message", 1, "null", "request", 2)
+    return encode(
+        State(
+            armed=1,
+            schedule_hash="hash",
+            observed_generation=1,
+            cursor=1,
+            last_scheduled=1,
+            next_run=1,
+            last_successful=1,
+            active=(run,),
+            queued=(QueuedRun("a", 1, "request"),),
+            history=(ended, replace(ended, outcome=Outcome.SUCCEEDED)),
+            last_misfire=Misfire(1, Reason.RUN_LIMIT_REACHED, "message", 1),
+            conditions={
+                "Ready": Condition("Ready", status=True, reason="Armed", message="m", since=1, observed_generation=1)
+            },
+            summary="summary",
+            handled_requests=("request",),
+            last_requested=1,
+            operator="namespace/lease",
+            other_operator="namespace/other",
+        )
+    )
 
 
 def _instant(instant: int | None) -> str | None:

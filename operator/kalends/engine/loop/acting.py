@@ -94,6 +94,7 @@ class Actor:
         """Return whether the decision asks for nothing: the record says it all."""
         return (
             (decision.state == entry.record or (entry.record is None and (decision.aside or decision.unrecorded)))
+            and not (entry.snapshot.incomplete and not decision.aside)
             and not decision.starts_before
             and not decision.starts_claimed
             and not decision.cancels
@@ -278,14 +279,15 @@ class Actor:
 
     async def _record(self, entry: Entry, decision: Decision) -> None:
         before = entry.record
-        if decision.state == before or decision.unrecorded:
+        written = decision.state == before and (decision.aside or not entry.snapshot.incomplete)
+        if written or decision.unrecorded:
             return
-        if before is None and entry.snapshot.record_problem is not None:
-            # What stands there and cannot be read is left alone: only what the decision adds is written.
-            before = State(armed=decision.state.armed)
+        # What stands there and cannot be read is left alone: only what the decision adds is written.
+        unread = before is None and entry.snapshot.record_problem is not None
+        before = State(armed=decision.state.armed) if unread else before
         entry.unanswered = True
         sent = self._clock.monotonic()
-        version = await self._store.write(entry.ref, entry.version, before, decision.state)
+        version = await self._store.write(entry.ref, entry.version, before, decision.state, keeps_unread=unread)
         entry.write_seconds = self._clock.monotonic() - sent
         entry.recorded(version, decision.state)
         self.tell(entry.ref, decision.notices)

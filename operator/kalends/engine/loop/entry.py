@@ -145,7 +145,9 @@ class Entry:
         self.unanswered = False
         self.version = version
         self.record = record
-        self.snapshot = replace(self.snapshot, state=record, version=version, operator=record.operator)
+        self.snapshot = replace(
+            self.snapshot, state=record, version=version, operator=record.operator, incomplete=False
+        )
         self.failures = 0
         self.not_before = 0.0
         if self.snapshot.record_problem is not None:

@@ -78,13 +78,13 @@ class Scheduler:
         entry = self._entries.get(key)
         return entry is not None and entry.ref.uid == uid and not is_newer(version, entry.version)
 
-    def life_of(self, key: str) -> tuple[str, str] | None:
-        """Return the UID and the version of the resource that it knows by a name, or None."""
+    def life_of(self, key: str) -> tuple[str, str, State | None] | None:
+        """Return UID, version and record of the resource that it knows by a name, or None."""
         entry = self._entries.get(key)
-        return None if entry is None else (entry.ref.uid, entry.version)
+        return None if entry is None else (entry.ref.uid, entry.version, entry.record)
 
-    def observe(self, snapshot: Snapshot) -> None:
-        """Show it a resource as it now is. Older than what it knows, or the same, changes nothing."""
+    def observe(self, snapshot: Snapshot, *, again: bool = False) -> None:
+        """Receive a resource as it now is. An older version changes nothing; the known one only with ``again``."""
         key = snapshot.ref.key
         entry = self._entries.get(key)
         if entry is not None and entry.ref.uid != snapshot.ref.uid:
@@ -96,7 +96,7 @@ class Scheduler:
                 entry.found_request = snapshot.schedule.request
             self._actor.saw_new(snapshot.ref)
             self._keys[snapshot.ref.uid] = key
-        elif not is_newer(snapshot.version, entry.version):
+        elif not is_newer(snapshot.version, entry.version) and not (again and snapshot.version == entry.version):
             return
         elif entry.acting:
             if entry.newer is None or is_newer(snapshot.version, entry.newer.version):

@@ -120,9 +120,9 @@ class ApiClient:
         finally:
             self._lanes.release(lane)
 
-    async def get(self, path: str, *, lane: Lane | None = None) -> JsonObject:
+    async def get(self, path: str, *, accept: str = JSON, lane: Lane | None = None) -> JsonObject:
         """Return the object at ``path``."""
-        return await self.request("GET", path, lane=lane)
+        return await self.request("GET", path, accept=accept, lane=lane)
 
     async def create(
         self,
@@ -140,12 +140,22 @@ class ApiClient:
         params = {"dryRun": "All", "fieldValidation": "Strict"} if dry_run else NOTHING
         return await self.request("POST", path, body=body, params=params, repeat=repeat, lane=lane)
 
-    async def merge_patch(self, path: str, body: Mapping[str, Any], *, lane: Lane | None = None) -> JsonObject:
-        """Change an object, and return it as it is now.
+    async def merge_patch(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        strict: bool = False,
+        dry_run: bool = False,
+        lane: Lane | None = None,
+    ) -> JsonObject:
+        """Change an object, or only let the server check the change; return the object as it is now, or would be.
 
-        With ``metadata.resourceVersion`` in the body it is 409 when the object is no longer the one that was read.
+        With ``metadata.resourceVersion`` in the body it is 409 when the object is no longer the one that was read. If
+        ``strict``, it is 422 when the server does not know a field of the body; it would drop that field otherwise.
         """
-        return await self.request("PATCH", path, body=body, content_type=MERGE_PATCH, lane=lane)
+        params = ({"fieldValidation": "Strict"} if strict else {}) | ({"dryRun": "All"} if dry_run else {})
+        return await self.request("PATCH", path, body=body, params=params, content_type=MERGE_PATCH, lane=lane)
 
     async def delete(
         self,

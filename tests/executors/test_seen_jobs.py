@@ -371,3 +371,13 @@ async def test_a_job_that_another_controller_carries_out_has_begun_when_that_say
     assert seen.pending == (None, "")
     seen.job(spec={"managedBy": "kubernetes.io/job-controller"}, uid="another", active=1)
     assert seen.pending == (START, "")
+
+
+@pytest.mark.parametrize(("deleted", "leaving"), [(5, False), (2, True), (1, True)])
+async def test_a_job_that_had_failed_before_its_deletion_began_has_its_own_end(deleted, leaving):
+    seen = Seen()
+    failed = {"type": "Failed", "status": "True", "lastTransitionTime": format_instant(START + 2)}
+    seen.job(metadata={"deletionTimestamp": format_instant(START + deleted)}, conditions=[failed])
+    (view,) = seen.views(REF)
+    assert view.leaving is leaving
+    assert view.report is not None

@@ -258,7 +258,7 @@ class JobsExecutor:
             # What was created a moment ago by another process may not have been seen yet.
             job = await self._read(run_name, ref, uid)
             known = None if job is None else see_job(job, ref)
-        return None if known is None or known.ended is not None or known.leaving else known
+        return None if known is None or known.ended is not None or known.leaving_since is not None else known
 
     async def _look_again(self, run_name: str, ref: Ref) -> None:
         """Read a Job that has changed since it was last seen: the watch lags behind, and may for long."""

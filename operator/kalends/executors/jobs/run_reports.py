@@ -75,8 +75,8 @@ class SeenJob:
     """Since when it is suspended, or None while it is not."""
     queue: str
     """The queue of Kueue that it waits in, or waited in."""
-    leaving: bool
-    """Whether it is being deleted."""
+    leaving_since: Instant | None
+    """When its deletion began, or None while it is not being deleted."""
     labelled: bool
     """Whether it has the label by which Jobs are watched."""
 
@@ -89,6 +89,11 @@ class SeenJob:
     def name(self) -> str:
         """The Job's name, which is that of the attempt."""
         return self.key.name
+
+    @property
+    def ended_before_its_deletion(self) -> bool:
+        """Whether it had ended when its deletion began, so that no deletion took its pods away."""
+        return self.ended is not None and self.leaving_since is not None and self.ended < self.leaving_since
 
 
 def see_job(job: Json, resource: Ref | None = None) -> SeenJob | None:
@@ -131,7 +136,7 @@ def see_job(job: Json, resource: Ref | None = None) -> SeenJob | None:
         begun=had_pods or bool(running or uncounted.get("succeeded") or uncounted.get("failed")),
         suspended=_suspended_since(conditions, created) if spec.get("suspend") else None,
         queue=(meta.get("labels") or {}).get(QUEUE_LABEL) or "",
-        leaving="deletionTimestamp" in meta,
+        leaving_since=parse_instant(meta["deletionTimestamp"]) if meta.get("deletionTimestamp") else None,
         labelled=OWNER_LABEL in (meta.get("labels") or {}),
     )
 

@@ -95,7 +95,7 @@ class SeenJobs:
 
     def is_leaving(self, job: SeenJob) -> bool:
         """Return whether it is being deleted."""
-        return job.leaving or job.uid in self._leaving
+        return job.leaving_since is not None or job.uid in self._leaving
 
     # -- what the watch of Jobs tells
 
@@ -263,7 +263,7 @@ class SeenJobs:
             request=job.request,
             pending_since=pending_since,
             pending_message=pending_message,
-            leaving=self.is_leaving(job),
+            leaving=self.is_leaving(job) and not job.ended_before_its_deletion,
             admission=self._admission(job),
             unsure=job.uid in self._unsure,
             altered=job.uid in self._unfollowed or job.uid in self._disowned,

@@ -333,3 +333,37 @@ def test_of_two_thousand_jobs_the_oldest_beyond_the_limits_are_deleted():
     failed = ended(schedule, job(START + 60, START + 60), Outcome.FAILED)
     decision = decided_on(schedule, armed(schedule, cursor=START + 60), START + 61, *history, failed)
     assert decision.deletes == (history[-1].name, history[-2].name, failed.name)
+
+
+@pytest.mark.parametrize("now", [START + 61, START + 125])
+def test_a_job_of_the_spec_before_counts_although_fire_times_are_not_decided_when_the_edit_is_seen(now):
+    task = schedule_of(resource(trigger=every(60), generation=2))
+    of_before = job(START + 60, START + 60)
+    known = {"jobs": (of_before,), "free_slots": 9}
+    stopping = decide(task, armed(task), facts(now, dispatch=False, **known))
+    assert stopping.state.counts == Counts()
+    after = decide(task, stopping.state, facts(now + 1, **known))
+    assert (of_before.name, "") in [(run.name, run.holder) for run in after.state.active]
+    assert after.state.observed_generation == 2
+    assert decide(task, after.state, facts(now + 2, **known)).state.counts == after.state.counts
+
+
+def test_a_job_of_a_request_counts_although_nothing_is_decided_when_the_edit_to_a_task_is_seen():
+    task = replace(schedule_of(resource(trigger=every(60), generation=2)), request="token")
+    asked = job(START + 10, START + 10, request="token")
+    known = {"jobs": (asked,), "free_slots": 9}
+    stopping = decide(task, armed(task), facts(START + 11, dispatch=False, **known))
+    after = decide(task, stopping.state, facts(START + 12, **known))
+    assert [(run.name, run.holder) for run in after.state.active] == [(asked.name, "")]
+
+
+def test_the_generation_is_recorded_at_once_where_there_is_no_job_to_count():
+    task = schedule_of(resource(trigger=every(60), generation=2))
+    assert decide(task, armed(task), facts(START + 61, dispatch=False, jobs=())).state.observed_generation == 2
+
+
+def test_a_task_that_could_not_be_carried_out_until_now_adopts_the_job_of_the_spec_before():
+    task = schedule_of(resource(trigger=every(60), generation=2))
+    invalid = replace(armed(task), schedule_hash="", observed_generation=2)
+    decision = decide(task, invalid, facts(START + 61, jobs=(job(START + 60, START + 60),), free_slots=9))
+    assert [(run.name, run.holder) for run in decision.state.active] == [(f"nightly-{START + 60}", "")]

@@ -18,6 +18,7 @@ from kalends.engine.decisions.unrecorded_jobs import (
     adopt_passed_over,
     adopt_queued,
     jobs_to_take_up,
+    leaves_out_jobs,
     record_of_jobs,
     with_jobs_of_record,
 )
@@ -84,7 +85,8 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
         upcoming = _upcoming(draft) if draft.searched is None else None
     next_run = None if upcoming is None else due_instant(schedule, upcoming)
     state = with_job_uids(draft.state, facts.jobs)
-    state = replace(state, next_run=next_run, summary=schedule.summary, observed_generation=schedule.generation)
+    observed = _observed_generation(draft, record)
+    state = replace(state, next_run=next_run, summary=schedule.summary, observed_generation=observed)
     starts_claimed = () if draft.starts_are_put_off else claims
     starts_before = tuple(draft.starts) if facts.outlives_us else ()
     # What is recorded now is recorded once these have started.
@@ -110,6 +112,18 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
         ),
         searching=facts.dispatch and draft.searched is not None and draft.searched < int(facts.now),
     )
+
+
+def _observed_generation(draft: Draft, record: State | None) -> int:
+    """Return the generation to record. A task adopts Jobs only until its generation is on record.
+
+    So it is not recorded while there are Jobs of a spec before it that are not counted, as fire times are not decided
+    now. Otherwise the next decision would run their fire times again.
+    """
+    decides = draft.facts.dispatch and draft.searched is None and not draft.decides_nothing_new
+    if decides or draft.facts.outlives_us or not leaves_out_jobs(draft):
+        return draft.schedule.generation
+    return 0 if record is None else record.observed_generation
 
 
 def _decide_unchecked(schedule: Schedule, record: State, facts: Facts) -> Decision:

@@ -170,6 +170,14 @@ def due_already_started(draft: Draft) -> frozenset[Instant]:
     return frozenset(t for t in unrecorded if trigger.fires_at(t))
 
 
+def leaves_out_jobs(draft: Draft) -> bool:
+    """Return whether Jobs of runs that are not on record are there, and are still to be counted."""
+    known = {run.name for run in draft.state.active}
+    return any(job.name not in known for job in _first_attempts(draft, draft.state.decided_until)) or any(
+        draft.name(candidate) not in known for candidate in requests_already_started(draft)
+    )
+
+
 def _first_attempts(draft: Draft, after: Instant) -> Iterator[JobView]:
     """Yield the Jobs of fire times after an instant that have come."""
     for job in (draft.facts.jobs or ()) if draft.adopts else ():

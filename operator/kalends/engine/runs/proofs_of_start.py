@@ -27,10 +27,15 @@ def is_premature(fire_time: Instant, created: Instant) -> bool:
 
 
 def may_have_created_jobs(schedule: Schedule | None, record: State | None, facts: Facts) -> bool:
-    """Return whether Jobs can exist that are not on record: for a task only where the resource was edited since."""
+    """Return whether Jobs can exist that are not on record: for a task only where the resource was edited since.
+
+    While it could not be carried out, nothing was decided, so that Jobs of a spec before that may not be on record.
+    """
     if facts.outlives_us or schedule is None:
         return facts.outlives_us
-    return schedule.generation != (1 if record is None else record.observed_generation)
+    if record is None:
+        return schedule.generation != 1
+    return schedule.generation != record.observed_generation or not record.schedule_hash
 
 
 def open_jobs(record: State | None, jobs: Sequence[JobView] | None) -> Sequence[JobView] | None:

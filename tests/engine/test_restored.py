@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from doubles import START, every, resource
+from doubles import JOB, START, every, resource
 from engine.world import World
+from kalends.engine.ports import Problem, StartRefused
 from kalends.model import format_instant
+from kalends.model.reasons import Reason
 
 pytestmark = pytest.mark.looptime
 REQUEST = "kalends.dev/run-requested"
@@ -91,6 +94,56 @@ async def test_a_restored_resource_is_held(spec, label):
     async with world.running(again):
         await asyncio.sleep(300)
     assert world.pool.started == []
+
+
+ONE_A_MINUTE = {"schedule": "* * * * *"}
+DENIED = StartRefused(Reason.INVALID_JOB_TEMPLATE, "denied request: every Job needs a label team", may_pass=True)
+
+
+@pytest.mark.parametrize("spec", [{}, ONE_A_MINUTE], ids=str)
+@pytest.mark.parametrize("valid_at_first", [False, True])
+async def test_a_restored_resource_is_still_held_after_it_could_not_be_carried_out(spec, valid_at_first):
+    world = World()
+    world.cluster.refuses_check = None if valid_at_first else DENIED
+    key = world.apply(with_mark(resource(jobTemplate=JOB, **spec)))
+    async with world.running():
+        await asyncio.sleep(60)
+    world.cluster.refuses_check = DENIED
+    again = world.made()
+    again.observe(replace(world.store.snapshot(key), schedule=None, problem=Problem("InvalidSpec", "not installed")))
+    async with world.running(again):
+        await asyncio.sleep(60)
+        assert ready(world, key)["status"] == "False"
+    world.cluster.refuses_check = None
+    again = world.made("the next")
+    again.observe(world.store.snapshot(key))
+    async with world.running(again):
+        await asyncio.sleep(300)
+        assert ready(world, key)["reason"] == "Restored"
+    assert world.cluster.created == []
+
+
+async def test_an_edit_lets_a_restored_schedule_go_on_that_could_not_be_carried_out():
+    world = World()
+    world.cluster.refuses_check = DENIED
+    world.apply(with_mark(resource(jobTemplate=JOB, **ONE_A_MINUTE)))
+    async with world.running():
+        await asyncio.sleep(90)
+        world.cluster.refuses_check = None
+        world.apply(with_mark(resource(jobTemplate=JOB, **ONE_A_MINUTE, generation=2)))
+        await asyncio.sleep(60)
+    assert world.cluster.created == [f"nightly-{START + 120}"]
+
+
+async def test_a_restored_resource_that_cannot_be_carried_out_waits_for_its_status_too():
+    world = World()
+    world.cluster.refuses_check = DENIED
+    key = world.apply(with_mark(resource(jobTemplate=JOB, **ONE_A_MINUTE)))
+    async with world.running():
+        await asyncio.sleep(9)
+        assert world.store.status(key) == {}
+        await asyncio.sleep(5)
+        assert ready(world, key)["reason"] == "InvalidJobTemplate"
 
 
 async def test_an_edit_lets_a_restored_schedule_go_on_from_then():

@@ -43,6 +43,8 @@ class Snapshot:
     """Which operator decides, also where the rest of the record cannot be read."""
     incomplete: bool = False
     """Whether the resource has only a part of ``state``, which is to be written again."""
+    restored: bool = False
+    """Whether it is marked as coming from a backup, also where its spec cannot be carried out."""
 
 
 class JobStore(Protocol):

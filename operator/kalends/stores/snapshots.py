@@ -54,6 +54,7 @@ class SnapshotReader:
             problem=problem,
             record_problem=record_problem,
             operator=_operator(obj),
+            restored=is_marked(_mapping(meta.get("labels")), _mapping(meta.get("annotations"))),
         )
 
     def _schedule(self, obj: Mapping[str, Any], created: int) -> tuple[Schedule | None, Problem | None]:
@@ -111,6 +112,11 @@ def _refuse_unread_status(obj: Mapping[str, Any]) -> None:
     """
     if (excess := unread(obj).get("status")) is not None:
         raise InvalidStatus(f"status {excess}, which no Kalends writes")
+
+
+def _mapping(value: Any) -> Mapping[str, str]:
+    """Return labels or annotations; none where a file has something else in their place."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def _operator(obj: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from kalends.engine.decisions.claims import claims_of_an_invalid, claims_to_star
 from kalends.engine.decisions.conditions import lasting_refusal, with_conditions, with_problem
 from kalends.engine.decisions.draft import Draft
 from kalends.engine.decisions.planning import plan
-from kalends.engine.decisions.restored import first_record, held, waits_for_status, with_past
+from kalends.engine.decisions.restored import first_record, hash_of_invalid, held, waits_for_status, with_past
 from kalends.engine.decisions.unrecorded_jobs import (
     adopt_passed_over,
     adopt_queued,
@@ -47,7 +47,7 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
     """
     if record is not None and far_ahead(record) > facts.now + HOURS_AHEAD * 3600:
         return _decide_far_ahead(schedule, record, facts)
-    status_until = waits_for_status(schedule, record, facts)
+    status_until = waits_for_status(schedule.created, record, facts) if schedule.restored else None
     if status_until is not None:
         return Decision(first_record(schedule, facts), wake_at=status_until, unrecorded=True)
     schedule = held(schedule, record, facts)
@@ -270,7 +270,9 @@ def decide_invalid(ref: Ref, generation: int, problem: Problem, record: State, f
     unstarted = claims_of_an_invalid(ref, record, facts)
     listed = with_jobs_of_record(record, facts)
     state, notices = settle_ended(ref, listed, replace(facts, reports={**facts.reports, **unstarted}))
-    state = replace(state, next_run=None, schedule_hash="", observed_generation=generation)
+    state = replace(
+        state, next_run=None, schedule_hash=hash_of_invalid(record, generation), observed_generation=generation
+    )
     state, turned = with_problem(ref, generation, problem, state, facts.now)
     return Decision(
         state=state,

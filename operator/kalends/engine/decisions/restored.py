@@ -11,11 +11,14 @@ from dataclasses import replace
 
 from kalends.engine.core.facts import Facts
 from kalends.engine.core.schedule import Schedule
-from kalends.engine.core.state import State
+from kalends.engine.core.state import Instant, State
 from kalends.model.reasons import Reason
 
 RESTORED_ANNOTATION = "kalends.dev/restored"
 VELERO_LABEL = "velero.io/restore-name"
+HELD_HASH = "restored-"
+"""Begins the hash on record of a schedule that is held: it differs from that of the schedule, which then counts from
+the moment in which it is no longer held. It stays while the resource cannot be carried out."""
 STATUS_FOLLOWS = 10.0
 """Seconds after its creation for which no record is written for a restored resource: a status that is restored by a
 second request would be refused once another one is there."""
@@ -26,25 +29,41 @@ def is_marked(labels: Mapping[str, str], annotations: Mapping[str, str]) -> bool
     return annotations.get(RESTORED_ANNOTATION) == "true" or VELERO_LABEL in labels
 
 
-def waits_for_status(schedule: Schedule, record: State | None, facts: Facts) -> float | None:
-    """Return until when nothing is decided, as the status of a restored resource may follow, or None."""
-    until = schedule.created + STATUS_FOLLOWS
+def waits_for_status(created: Instant, record: State | None, facts: Facts) -> float | None:
+    """Return until when nothing is decided, as the status of a resource that is marked may follow, or None."""
+    until = created + STATUS_FOLLOWS
     first_seen = record is None and not facts.record_lost
-    return until if first_seen and schedule.restored and schedule.created <= facts.now < until else None
+    return until if first_seen and created <= facts.now < until else None
 
 
 def held(schedule: Schedule, record: State | None, facts: Facts) -> Schedule:
     """Return a schedule as it counts: suspended, under a hash of its own, while it is held as restored."""
     if not schedule.restored:
         return schedule
-    if record is None:
-        is_held = not facts.record_lost
-    else:
-        ready = record.conditions.get("Ready")
-        was_held = ready is not None and ready.reason == Reason.RESTORED
-        is_held = was_held and record.observed_generation == schedule.generation
-    # Its hash differs, so that the schedule counts from the moment in which it is no longer held.
-    return replace(schedule, suspended=True, held=True, hash=f"restored-{schedule.hash}") if is_held else schedule
+    is_held = not facts.record_lost if record is None else _is_held(record, schedule.generation)
+    return replace(schedule, suspended=True, held=True, hash=f"{HELD_HASH}{schedule.hash}") if is_held else schedule
+
+
+def _is_held(record: State, generation: int) -> bool:
+    """Return whether a record says that its resource is held; an edit ends that."""
+    ready = record.conditions.get("Ready")
+    # Records of the first releases say so by their condition alone.
+    says_so = record.schedule_hash.startswith(HELD_HASH) or (ready is not None and ready.reason == Reason.RESTORED)
+    return says_so and record.observed_generation == generation
+
+
+def hash_of_invalid(record: State, generation: int) -> str:
+    """Return the hash on record of a resource that cannot be carried out: none, or that it is held."""
+    return HELD_HASH if _is_held(record, generation) else ""
+
+
+def first_record_of_invalid(created: Instant, generation: int, facts: Facts, *, restored: bool) -> State:
+    """Return the record of a resource that cannot be carried out when it is seen for the first time."""
+    if restored:
+        armed = max(int(facts.now), created)
+        return State(armed=armed, schedule_hash=HELD_HASH, observed_generation=generation)
+    # Armed before its creation: where that is the one fire time, it is still to come once this is mended.
+    return State(armed=created - 1)
 
 
 def with_past(schedule: Schedule, record: State) -> State:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from unittest.mock import patch
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +13,10 @@ from doubles import JOB, START, every, resource, schedule_of
 from engine.world import facts, jobs_of
 from kalends.engine.core.facts import Decision
 from kalends.engine.core.schedule import REQUEST_ANNOTATION
+from kalends.engine.core.state import ActiveRun, Condition, Counts, QueuedRun, Ref
 from kalends.engine.decisions import decide as deciding
+from kalends.engine.ports import JobView, RunReport
+from kalends.model import Outcome
 
 whens = st.sampled_from(
     [
@@ -92,3 +96,81 @@ def test_a_look_before_the_next_run_takes_the_short_way_and_changes_nothing(when
     now = START + 0.5 + (first.state.next_run - START - 0.5) * part
     short, whole = both_ways(schedule, first.state, facts(now, outlives_us=of_jobs))
     assert short == whole == Decision(state=first.state, wake_at=first.state.next_run)
+
+
+def with_active(record):
+    run = ActiveRun(f"nightly-{START - 60}", START - 60, START - 60, "default", holder="a process that is gone")
+    return replace(record, active=(run,), counts=Counts(due=1, started=1, active=1))
+
+
+def with_queued(record):
+    queued = (QueuedRun(f"nightly-{START - 60}", START - 60),)
+    return replace(record, queued=queued, counts=Counts(due=1, queued=1))
+
+
+def with_condition(kind: str, reason: str):
+    condition = Condition(kind, status=True, reason=reason, message="as it was")
+    return lambda record: replace(record, conditions={**record.conditions, kind: condition})
+
+
+FINISHED = tuple(
+    JobView(name, at, at, RunReport(Ref("default", "nightly", "uid"), name, at, Outcome.SUCCEEDED, at, at))
+    for at in range(START - 300, START, 60)
+    for name in [f"nightly-{at}"]
+)
+CHANGES_OF_THE_RECORD = {
+    "an active run": with_active,
+    "a queued run": with_queued,
+    "another hash": lambda record: replace(record, schedule_hash="other"),
+    "another generation": lambda record: replace(record, observed_generation=7),
+    "another summary": lambda record: replace(record, summary="as it was"),
+    "another next run": lambda record: replace(record, next_run=record.next_run + 60),
+    "no next run": lambda record: replace(record, next_run=None),
+    "a condition of the past": with_condition("JobsIgnored", "UnexpectedJob"),
+    "a search that is over": with_condition("Ready", "SearchLimit"),
+    "no condition": lambda record: replace(record, conditions={}),
+}
+CHANGES_OF_THE_SCHEDULE = {
+    "a request": {"request": "now"},
+    "suspension": {"suspended": True},
+    "jitter": {"jitter": 30},
+}
+CHANGES_OF_THE_FACTS = {
+    "a fire time that has come": {"now": START + 60.5},
+    "jobs beyond their limit": {"jobs": FINISHED, "outlives_us": True},
+}
+
+
+def what_is_quiet():
+    schedule = schedule_of(resource(trigger=every(60)))
+    found = facts(START + 0.5)
+    return schedule, replace(deciding.decide(schedule, None, found).state, cursor=START), found
+
+
+def assert_seen(schedule, record, found):
+    short, whole = both_ways(schedule, record, found)
+    assert whole != Decision(state=record, wake_at=record.next_run), "the change is to be seen"
+    assert short == whole
+
+
+def test_nothing_is_decided_where_nothing_has_changed():
+    schedule, record, found = what_is_quiet()
+    assert both_ways(schedule, record, found) == (Decision(state=record, wake_at=record.next_run),) * 2
+
+
+@pytest.mark.parametrize("change", CHANGES_OF_THE_RECORD.values(), ids=CHANGES_OF_THE_RECORD.keys())
+def test_the_short_way_is_not_taken_where_the_record_is_not_up_to_date(change):
+    schedule, record, found = what_is_quiet()
+    assert_seen(schedule, change(record), found)
+
+
+@pytest.mark.parametrize("change", CHANGES_OF_THE_SCHEDULE.values(), ids=CHANGES_OF_THE_SCHEDULE.keys())
+def test_the_short_way_is_not_taken_where_the_schedule_asks_for_more(change):
+    schedule, record, found = what_is_quiet()
+    assert_seen(replace(schedule, **change), record, found)
+
+
+@pytest.mark.parametrize("change", CHANGES_OF_THE_FACTS.values(), ids=CHANGES_OF_THE_FACTS.keys())
+def test_the_short_way_is_not_taken_where_there_is_something_to_do(change):
+    schedule, record, found = what_is_quiet()
+    assert_seen(schedule, record, replace(found, **change))

@@ -183,3 +183,20 @@ def group() -> None:
 def interrupted_from_outside() -> None:
     """Have an exception set in this thread that arrives after the task has returned, or within it."""
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(threading.get_ident()), ctypes.py_object(SystemExit))
+
+
+@task(name="odd.leaks")
+def leak() -> None:
+    try:
+        _connect(password="hunter2-first")  # noqa: S106 - a secret that the log must not show
+    except ValueError as error:
+        raise KeyError("connection") from error
+
+
+def _connect(password: str) -> None:
+    raise ValueError(f"password={password}")
+
+
+@task(name="odd.recursive")
+def recurse(text: str) -> None:
+    recurse(text)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kalends.executors.results import clean, error_text, result_text, text_of
+from kalends.executors.tracebacks import traceback_text
 from kalends.tasks.context import Cancellation, CurrentRun, enter
 from kalends.tasks.registry import find_marked
 
@@ -24,6 +25,8 @@ class Returned:
     result: str | None = None
     message: str = ""
     error: str | None = None
+    traceback: str = ""
+    """Where the task raised, for the log alone."""
 
 
 def call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], run: CurrentRun) -> Returned:
@@ -42,7 +45,7 @@ def call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str,
     except asyncio.CancelledError as error:
         return Returned(error=STOPPED if run.cancelled else error_text(error))
     except BaseException as error:  # noqa: BLE001 - whatever a task raises is its own failure
-        return Returned(error=error_text(error))
+        return Returned(error=error_text(error), traceback=traceback_text(error))
     return Returned(result, message)
 
 

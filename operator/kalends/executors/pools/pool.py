@@ -293,6 +293,8 @@ class PoolExecutor:
         if died is not None:
             return Outcome.FAILED, Reason.WORKER_DIED, returned
         if returned.error is not None:
+            if returned.traceback:
+                log.error("%s: %s raised an exception\n%s", going.run.ref.key, going.run.name, returned.traceback)
             return Outcome.FAILED, self._workers.failure, returned
         return Outcome.SUCCEEDED, "", returned
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 import socket
 import subprocess
@@ -8,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from kalends.cli.commands.operator_process import TextLines, settings_of
+from kalends.cli.commands.operator_process import settings_of
 from kalends.cli.log_limit import AtMost
+from kalends.cli.log_lines import JsonLines, TextLines
 from kalends.errors import InvalidSettings
 from kube.served import kubeconfig
 
@@ -50,6 +52,14 @@ def test_no_message_forges_a_line_of_the_log() -> None:
         "kalends", logging.WARNING, __file__, 1, "got %s", ("a\n2026 ERROR b\x00\x1b[31m é",), None
     )
     assert TextLines("%(message)s").format(record) == r"got a\n2026 ERROR b\x00\x1b[31m é"
+
+
+def test_the_traceback_of_a_task_forges_no_line_of_the_log() -> None:
+    record = logging.LogRecord("kalends", logging.ERROR, __file__, 1, "it raised", (), None)
+    record.task_traceback = "File x, line 1\n2026 ERROR forged\x1b[31m\n"
+    assert TextLines("%(message)s").format(record) == "it raised\n    File x, line 1\n    2026 ERROR forged\\x1b[31m"
+    (line,) = JsonLines().format(record).splitlines()
+    assert json.loads(line)["exception"] == "File x, line 1\n2026 ERROR forged\x1b[31m\n"
 
 
 def test_a_port_that_is_taken_is_one_line_and_exit_code_2(tmp_path: Path) -> None:

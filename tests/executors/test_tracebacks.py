@@ -19,9 +19,10 @@ def workers(request):
 async def test_a_failed_task_logs_where_it_and_its_cause_raised_without_secrets(workers, caplog):
     report = await result_of(workers, "odd.leaks")
     (record,) = [record for record in caplog.records if "raised an exception" in record.getMessage()]
-    text = record.getMessage()
+    text = record.task_traceback
     assert (record.levelname, record.name) == ("ERROR", "kalends.executors.pools.pool")
-    assert text.startswith("default/nightly: nightly-1 raised an exception\nTraceback (most recent call last):\n")
+    assert record.getMessage() == "default/nightly: nightly-1 raised an exception"
+    assert text.startswith("Traceback (most recent call last):\n")
     first, second = text.split("Traceback (most recent call last):\n")[1:]
     assert ", in _connect\n" in first
     assert 'raise ValueError(f"password={password}")' in first
@@ -43,7 +44,7 @@ async def test_a_failure_that_is_no_exception_logs_no_traceback(workers, task, c
 
 async def test_the_traceback_of_a_deep_recursion_shows_its_innermost_frames(workers, caplog):
     await result_of(workers, "odd.recursive", "x")
-    (text,) = [record.getMessage() for record in caplog.records if "raised an exception" in record.getMessage()]
+    (text,) = [record.task_traceback for record in caplog.records if "raised an exception" in record.getMessage()]
     assert 1 < text.count(", in recurse\n") <= MOST_FRAMES
     assert "RecursionError" in text
 

@@ -9,15 +9,12 @@ import os
 import signal
 import socket
 import sys
-import time
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from secrets import token_hex
 
-import orjson
-
 from kalends.cli.log_limit import AtMost
+from kalends.cli.log_lines import JsonLines, TextLines
 from kalends.handlers.assembly import assembled
 from kalends.kube.login.connection import own_namespace
 from kalends.kube.login.credentials import load_credentials
@@ -27,42 +24,13 @@ from kalends.triggers import database
 logger = logging.getLogger(__name__)
 
 
-class JsonLines(logging.Formatter):
-    """One JSON object a line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
-        told = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            told["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(told).decode()
-
-
-class TextLines(logging.Formatter):
-    """One line a message, whatever users wrote into it: a line break would let them forge the next line."""
-
-    converter = staticmethod(time.gmtime)
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
-        """Return the line, without the exception that may follow it."""
-        if not record.message.isprintable():
-            record.message = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in record.message)
-        return super().formatMessage(record)
-
-
 def set_up_logging(log_format: str, level: str) -> None:
     """Send log lines to standard error, as text or as JSON."""
     handler = logging.StreamHandler(sys.stderr)
     if log_format == "json":
         handler.setFormatter(JsonLines())
     else:
-        line = "%(asctime)s.%(msecs)03dZ %(levelname)-7s %(name)s: %(message)s"
-        handler.setFormatter(TextLines(line, "%Y-%m-%dT%H:%M:%S"))
+        handler.setFormatter(TextLines())
     logging.basicConfig(level=level.upper(), handlers=[handler])
     logging.getLogger("asyncio").addFilter(AtMost())
 

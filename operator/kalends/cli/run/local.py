@@ -17,6 +17,7 @@ from secrets import token_hex
 
 import click
 
+from kalends.cli.log_lines import TextLines
 from kalends.cli.manifests.files import Manifest, read_manifests
 from kalends.cli.printing import one_line
 from kalends.cli.run.live_table import LiveTable
@@ -51,7 +52,9 @@ def run_files(  # noqa: PLR0913 - one argument for each option of the command
     config: Path | None,
 ) -> int:
     """Run the manifests of files until nothing is left to run, the time is over, or somebody stops it."""
-    logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(TextLines("%(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.ERROR, handlers=[handler])
     settings = Settings.load(config, time_zone=time_zone)
     sys.path.insert(0, str(Path.cwd()))  # a task module beside the manifests, as python -m has it
     manifests = list(runnable(read_manifests(files)))

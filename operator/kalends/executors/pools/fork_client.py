@@ -11,7 +11,7 @@ import sys
 from collections import deque
 
 from kalends.errors import Unavailable
-from kalends.executors.pools.fork_server import ENDED, FORKED, REPLY, REQUEST
+from kalends.executors.pools.fork_server import ENDED, FAILED, FORKED, REPLY, REQUEST
 from kalends.executors.pools.pool import WorkerDied
 
 BOOT = (
@@ -26,6 +26,10 @@ Forked = tuple[int, asyncio.Future[int]]
 """A process, and the future of its exit code."""
 
 
+class OutOfTurn(Exception):
+    """The fork server sent what nothing had asked for."""
+
+
 class ForkServer:
     """One fork server under way, and the workers that it has forked."""
 
@@ -34,6 +38,7 @@ class ForkServer:
         self._control = control
         self._asked: deque[asyncio.Future[Forked]] = deque()
         self._workers: dict[int, asyncio.Future[int]] = {}
+        self._out_of_turn = False
         self._listening = asyncio.create_task(self._listen(), name=f"fork server {process.pid}")
 
     @classmethod
@@ -103,14 +108,30 @@ class ForkServer:
                     received = received[REPLY.size :]
         except OSError:
             pass  # as if it had closed its end
+        except OutOfTurn:
+            # What it reports of its workers can no longer be trusted: they end with it.
+            self._out_of_turn = True
+            self.kill()
         finally:
             await self._give_up()
 
     def _take(self, reply: bytes) -> None:
+        """Act on one reply.
+
+        Raises:
+            OutOfTurn: It is not the reply to a request, nor the end of a worker.
+        """
         what, pid, number = REPLY.unpack(reply)
         if what == ENDED:
-            self._workers.pop(pid).set_result(number)
+            ended_worker = self._workers.pop(pid, None)
+            if ended_worker is None:
+                raise OutOfTurn
+            ended_worker.set_result(number)
             return
+        if what not in (FORKED, FAILED) or not self._asked:
+            raise OutOfTurn
+        if what == FORKED and not self._may_be_a_worker(pid):
+            raise OutOfTurn
         asked = self._asked.popleft()
         if what == FORKED:
             ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -121,6 +142,10 @@ class ForkServer:
                 asked.set_result((pid, ended))
         elif not asked.done():
             asked.set_exception(Unavailable(f"no worker process can be started: {os.strerror(number)}"))
+
+    def _may_be_a_worker(self, pid: int) -> bool:
+        """Return whether a process may be killed, with its group, as a worker. 0 and -1 stand for many processes."""
+        return pid > 1 and pid not in (os.getpid(), os.getpgrp(), self._process.pid, *self._workers)
 
     async def _give_up(self) -> None:
         """End what is left once the fork server has ended, as nothing reports the ends of its workers any more."""
@@ -141,25 +166,31 @@ class ForkServer:
                 asked.set_exception(WorkerDied(self._how_it_ended()))
 
     def _how_it_ended(self) -> str:
+        if self._out_of_turn:
+            return "the process that starts workers sent what it was not asked for, and was killed"
         return f"the process that starts workers {in_words(self._process.returncode)}"
 
     def kill(self) -> None:
         """Kill it, and with it every worker."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
+        self._hang_up()  # a copy of its end of the connection may be open elsewhere, so that its end is not seen
 
     async def close(self) -> None:
         """Have it end every worker, and then itself."""
+        self._hang_up()
+        await asyncio.wait([self._listening])
+
+    def _hang_up(self) -> None:
         with contextlib.suppress(OSError):
             self._control.shutdown(socket.SHUT_RDWR)
-        await asyncio.wait([self._listening])
 
 
 def kill_group(pid: int) -> None:
     """Kill a worker, and what it has started."""
-    with contextlib.suppress(ProcessLookupError):
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
-    with contextlib.suppress(ProcessLookupError):  # it has no group of its own yet
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # it has no group of its own yet
         os.kill(pid, signal.SIGKILL)
 
 

@@ -294,7 +294,8 @@ class PoolExecutor:
             return Outcome.FAILED, Reason.WORKER_DIED, returned
         if returned.error is not None:
             if returned.traceback:
-                log.error("%s: %s raised an exception\n%s", going.run.ref.key, going.run.name, returned.traceback)
+                told = {"task_traceback": returned.traceback}
+                log.error("%s: %s raised an exception", going.run.ref.key, going.run.name, extra=told)
             return Outcome.FAILED, self._workers.failure, returned
         return Outcome.SUCCEEDED, "", returned
 

@@ -28,6 +28,10 @@ MOST_RUNS = 100
 """How many runs a worker serves, unless the settings say otherwise."""
 
 
+class StartTookTooLong(WorkerDied):
+    """The fork server did not answer. To ask its successor at once would take as long again."""
+
+
 class ProcessWorkers:
     """Worker processes, started when they are first needed, and used again for runs of the same resource."""
 
@@ -102,15 +106,9 @@ class ProcessWorkers:
     async def _first_worker(self, schedule: str) -> WorkerProcess:
         for tries_left in reversed(range(TRIES)):
             try:
-                async with asyncio.timeout(pool.LONGEST_START):
-                    return await self._worker(schedule)
-            except TimeoutError as error:
-                if self._server is not None:
-                    self._server.kill()
-                told = f"its worker did not start within {pool.LONGEST_START:.0f} s"
-                raise StartRefused(Reason.WORKER_DIED, told) from error
+                return await self._worker(schedule)
             except WorkerDied as error:
-                if not tries_left:
+                if not tries_left or isinstance(error, StartTookTooLong):
                     raise StartRefused(Reason.WORKER_DIED, str(error)) from error
         raise AssertionError  # the last try has returned, or raised
 
@@ -130,10 +128,22 @@ class ProcessWorkers:
         return worker
 
     async def _start_worker(self) -> WorkerProcess:
-        async with self._starting:
-            if self._server is None or not self._server.is_alive:
-                self._server = await ForkServer.start()
-        worker = await WorkerProcess.start(self._server)
+        """Start a worker.
+
+        Raises:
+            Unavailable: The system has no room for another process now.
+            WorkerDied: The fork server ended, or did not answer in time.
+        """
+        try:
+            async with asyncio.timeout(pool.LONGEST_START):
+                async with self._starting:
+                    if self._server is None or not self._server.is_alive:
+                        self._server = await ForkServer.start()
+                worker = await WorkerProcess.start(self._server)
+        except TimeoutError as error:
+            if self._server is not None:
+                self._server.kill()
+            raise StartTookTooLong(f"its worker did not start within {pool.LONGEST_START:.0f} s") from error
         self._all.add(worker)
         return worker
 

@@ -8,11 +8,13 @@ and counts for ``maxInstances``, but does not run.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from kalends.engine.core.facts import Facts
 from kalends.engine.core.schedule import JobTemplate, Schedule
 from kalends.engine.core.state import ActiveRun, Instant, State
 from kalends.engine.ports import Admission, JobView
+from kalends.engine.runs.ended_runs import first_given_up, give_up
 from kalends.model.reasons import Reason
 from kalends.model.v1alpha1.status import Waiting
 
@@ -51,30 +53,18 @@ def awaited(schedule: Schedule, job: JobView) -> Admission | None:
 
 def give_up_unadmitted(schedule: Schedule, state: State, facts: Facts) -> State:
     """Return the record with the Jobs marked to end that were not admitted in time."""
-    if schedule.admission_timeout is None or not facts.jobs:
-        return state
-    jobs = {job.name: job for job in facts.jobs}
-    active = []
-    for run in state.active:
-        job = jobs.get(run.name)
-        until = None if job is None else _given_up_at(schedule, run, job)
-        if job is None or until is None or facts.now < until:
-            active.append(run)
-            continue
-        message = f"its Job was not admitted within {schedule.admission_timeout} s (`admissionTimeoutSeconds`)"
-        if job.admission is not None and job.admission.queue:
-            message += f"; it waits in the queue '{job.admission.queue}'"
-        active.append(replace(run, cancelling=Reason.ADMISSION_TIMEOUT, message=message))
-    return replace(state, active=tuple(active))
+
+    def message(job: JobView) -> str:
+        queue = "" if job.admission is None else job.admission.queue
+        where = f"; it waits in the queue '{queue}'" if queue else ""
+        return f"its Job was not admitted within {schedule.admission_timeout} s (`admissionTimeoutSeconds`){where}"
+
+    return give_up(state, facts, partial(_given_up_at, schedule), Reason.ADMISSION_TIMEOUT, message)
 
 
 def admission_until(schedule: Schedule, state: State, facts: Facts) -> float | None:
     """Return when the first of the Jobs that wait for admission is given up, or None where none will be."""
-    if schedule.admission_timeout is None or not facts.jobs:
-        return None
-    jobs = {job.name: job for job in facts.jobs}
-    waiting = [_given_up_at(schedule, run, jobs[run.name]) for run in state.active if run.name in jobs]
-    return min((until for until in waiting if until is not None), default=None)
+    return first_given_up(state, facts, partial(_given_up_at, schedule))
 
 
 def _given_up_at(schedule: Schedule, run: ActiveRun, job: JobView) -> Instant | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from kalends.engine.core.facts import Facts
 from kalends.engine.core.history import with_entry
@@ -159,29 +160,48 @@ def _spare_those_that_began(state: State, facts: Facts) -> State:
 
 def give_up_pending(schedule: Schedule, state: State, facts: Facts) -> State:
     """Return the record with the Jobs marked to end whose pods did not start in time."""
-    if schedule.pending_timeout is None or not facts.jobs:
+
+    def message(job: JobView) -> str:
+        cause = f": {job.pending_message}" if job.pending_message else ""
+        return f"no container started within {schedule.pending_timeout} s{cause}"
+
+    return give_up(state, facts, partial(_pending_until, schedule), Reason.PENDING_TIMEOUT, message)
+
+
+def pending_until(schedule: Schedule, state: State, facts: Facts) -> float | None:
+    """Return when the first of the Jobs that have not started yet is given up, or None where none will be."""
+    return first_given_up(state, facts, partial(_pending_until, schedule))
+
+
+def give_up(
+    state: State,
+    facts: Facts,
+    until: Callable[[ActiveRun, JobView], Instant | None],
+    reason: Reason,
+    message: Callable[[JobView], str],
+) -> State:
+    """Return the record with the active runs marked to end whose Jobs have waited ``until`` now, or longer."""
+    if not state.active or not facts.jobs:
         return state
     jobs = {job.name: job for job in facts.jobs}
     active = []
     for run in state.active:
         job = jobs.get(run.name)
-        until = None if job is None else _pending_until(schedule, run, job)
-        if job is None or until is None or facts.now < until:
+        at = None if job is None else until(run, job)
+        if job is None or at is None or facts.now < at:
             active.append(run)
-            continue
-        message = f"no container started within {schedule.pending_timeout} s"
-        message += f": {job.pending_message}" if job.pending_message else ""
-        active.append(replace(run, cancelling=Reason.PENDING_TIMEOUT, message=message))
+        else:
+            active.append(replace(run, cancelling=reason, message=message(job)))
     return replace(state, active=tuple(active))
 
 
-def pending_until(schedule: Schedule, state: State, facts: Facts) -> float | None:
-    """Return when the first of the Jobs that have not started yet is given up, or None where none will be."""
-    if schedule.pending_timeout is None or not facts.jobs:
+def first_given_up(state: State, facts: Facts, until: Callable[[ActiveRun, JobView], Instant | None]) -> float | None:
+    """Return the earliest instant at which the Job of an active run is given up, or None where none will be."""
+    if not state.active or not facts.jobs:
         return None
     jobs = {job.name: job for job in facts.jobs}
-    pending = [_pending_until(schedule, run, jobs[run.name]) for run in state.active if run.name in jobs]
-    return min((until for until in pending if until is not None), default=None)
+    waiting = [until(run, jobs[run.name]) for run in state.active if run.name in jobs]
+    return min((at for at in waiting if at is not None), default=None)
 
 
 def _pending_until(schedule: Schedule, run: ActiveRun, job: JobView) -> Instant | None:

@@ -94,6 +94,12 @@ def _container_end(text: bytes, start: int) -> int:
         at = run.end() if skipped is None else skipped.end()
 
 
+def _after_comma(text: bytes, at: int) -> int:
+    """Return the place of what comes next in an object or an array, after a comma or not."""
+    at = after_space(text, at)
+    return after_space(text, at + 1) if text[at] == _COMMA else at
+
+
 def next_member(text: bytes, at: int) -> Member | int:
     """Return the member whose name begins at ``at``, after a comma or not; or the place after the object's end.
 
@@ -114,9 +120,7 @@ def next_name(text: bytes, at: int) -> tuple[str | None, int]:
         Incomplete: The text ends before it.
         Malformed: There is neither.
     """
-    at = after_space(text, at)
-    if text[at] == _COMMA:
-        at = after_space(text, at + 1)
+    at = _after_comma(text, at)
     if text[at] in _CLOSING:
         return None, at + 1
     if text[at] != _QUOTE:
@@ -152,9 +156,7 @@ def next_item(text: bytes, at: int) -> tuple[int, int] | int:
         Incomplete: The text ends before it.
         Malformed: There is neither.
     """
-    at = after_space(text, at)
-    if text[at] == _COMMA:
-        at = after_space(text, at + 1)
+    at = _after_comma(text, at)
     if text[at] in _CLOSING:
         return at + 1
     return at, value_end(text, at)

@@ -156,8 +156,10 @@ class Faults:
         self._world.server.admission = lambda _: None
 
     def _delete_lease(self) -> None:
-        self._world.story.tell("user", "deletes the lease")
-        self._world.server.delete(LEASES, "kalends")
+        leases = sorted({replica.lease for replica in self._world.replicas})
+        lease = leases[0] if len(leases) == 1 else self._chance.pick(leases)
+        self._world.story.tell("user", f"deletes the lease {lease}")
+        self._world.server.delete(LEASES, lease)
 
     # -- clocks
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 from simulation.oracle.books import Life
 from simulation.server import SCHEDULED_JOBS
@@ -18,6 +20,39 @@ NAMES = ("alpha", "beta", "gamma", "delta", "omega")
 
 async def by_chance(world: World) -> None:
     """Live as the seed says."""
+    await _live(world, [])
+
+
+async def with_two_releases(world: World) -> None:
+    """Live as the seed says, under two releases of the operator, of which one may be uninstalled for good."""
+    await _live(world, [_install_and_uninstall(world)])
+
+
+async def _install_and_uninstall(world: World) -> None:
+    chance = world.chance.stream("releases")
+    leaving = chance.pick(sorted({replica.lease for replica in world.replicas}))
+    if chance.happens(0.5):
+        return
+    await asyncio.sleep(chance.between(10, 60))
+    world.story.tell("user", f"uninstalls the release {leaving}")
+    for replica in world.replicas:
+        if replica.lease == leaving:
+            replica.restarts = False
+            if chance.happens(0.5):
+                replica.terminate()
+            else:
+                replica.kill()
+    if chance.happens(0.4):
+        await asyncio.sleep(chance.between(1, 60))
+        world.story.tell("user", f"installs the release {leaving}")
+        for replica in world.replicas:
+            if replica.lease == leaving:
+                replica.restarts = True
+                if replica.process is None:
+                    replica.start()
+
+
+async def _live(world: World, events: list[Coroutine[Any, Any, None]]) -> None:
     chance = world.chance.stream("script")
     names = NAMES[: chance.whole(1, 4)]
     for replica in world.replicas:
@@ -27,6 +62,7 @@ async def by_chance(world: World) -> None:
     troubles = [
         asyncio.ensure_future(world.faults.happen()),
         asyncio.ensure_future(_use(world, names)),
+        *map(asyncio.ensure_future, events),
     ]
     await asyncio.sleep(chance.between(*TROUBLED))
     for trouble in troubles:

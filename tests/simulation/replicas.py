@@ -85,7 +85,6 @@ class Surroundings:
     chance: Chance
     bodies: Bodies
     behaviour: Behaviour
-    settings: Settings
     epoch: float
     on_shown: Callable[[Process, str | None, dict[str, Any]], None]
     on_send: Callable[[Process, Request], None]
@@ -96,8 +95,10 @@ class Surroundings:
 class Replica:
     """One pod of the operator's: a process, and after its end the next one, under a new identity."""
 
-    def __init__(self, name: str, around: Surroundings) -> None:
+    def __init__(self, name: str, settings: Settings, around: Surroundings) -> None:
         self.name = name
+        self.lease = settings.leader_election.name
+        """The Lease of its release."""
         self.clock = NodeClock(around.loop, around.epoch)
         self.process: Process | None = None
         self.connection: Connection | None = None
@@ -106,6 +107,7 @@ class Replica:
         self.since = 0.0
         """When it last started, died, was stopped or went on."""
         self._around = around
+        self._settings = settings
         self._starts = 0
         self._stop: asyncio.Event | None = None
 
@@ -201,7 +203,7 @@ class Replica:
             chance=chance.unit,
             probes=False,
         )
-        self.operator = Operator(around.settings, ports, process.name)
+        self.operator = Operator(self._settings, ports, process.name)
         try:
             await self.operator.run(stop)
             why = "it has ended"

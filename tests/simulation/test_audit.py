@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from kalends.engine.core.holders import Holders
 from kalends.engine.decisions import decide as deciding
 from kalends.engine.decisions import draft as drafting
 from kalends.engine.decisions.draft import Draft
@@ -98,3 +99,9 @@ def test_jobs_that_are_not_adopted_are_found_out(monkeypatch):
     monkeypatch.setattr(deciding, "adopt_passed_over", lambda draft, since: None)
     monkeypatch.setattr(JobsExecutor, "views", lambda self, uid: ())
     assert found_out() != "nothing"
+
+
+def test_a_release_that_decides_on_what_another_release_decides_is_found_out(monkeypatch):
+    monkeypatch.setattr(Holders, "may_decide", lambda self, record: True)
+    found = next((wrong[0] for seed in range(1, 9) if (wrong := history_of(str(seed), releases=2).wrong)), "")
+    assert "takes over from" in found

@@ -17,6 +17,8 @@ AT_ONCE = 10
 SAID = os.environ.get("KALENDS_SEEDS") or ("10000" if os.environ.get("KALENDS_CHAOS") else "200")
 FIRST, _, LAST = SAID.rpartition("-")
 SEEDS = range(int(FIRST or 1), int(LAST) + 1)
+WITH_TWO_RELEASES = max(1, len(SEEDS) // 10)
+"""Seeds with two releases of the operator over the same namespaces."""
 CHUNKS = [SEEDS[start : start + AT_ONCE] for start in range(0, len(SEEDS), AT_ONCE)]
 
 
@@ -26,3 +28,10 @@ def test_nothing_is_lost_and_nothing_happens_twice(seeds: range):
     for seed in seeds:
         history = history_of(str(seed))
         assert not history.wrong, f"{history}\n(python -m simulation --seed {seed}, from tests/)"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SEEDS[:WITH_TWO_RELEASES])
+def test_two_releases_over_the_same_namespaces_lose_nothing_and_run_nothing_twice(seed: int):
+    history = history_of(str(seed), releases=2)
+    assert not history.wrong, f"{history}\n(python -m simulation --releases 2 --seed {seed}, from tests/)"

@@ -23,6 +23,7 @@ from simulation.loop import BusyLoop, Process, SimulatedLoop, Stalled
 from simulation.network import Network
 from simulation.nodes import Nodes
 from simulation.oracle.audit import Audit
+from simulation.oracle.releases import TAKE_OVER
 from simulation.replicas import Replica, Surroundings
 from simulation.server import NAMESPACE, Server
 from simulation.story import IntoStory, Story
@@ -31,6 +32,15 @@ from simulation.users import Users
 EPOCH = 1_795_000_000 - 1_795_000_000 % 60
 ALONE = Settings(time_zone="UTC", drain_seconds=5)
 WITH_A_LEASE = Settings(time_zone="UTC", drain_seconds=5, leader_election={"enabled": True, "namespace": NAMESPACE})
+
+OF_RELEASES = tuple(
+    Settings(
+        time_zone="UTC",
+        drain_seconds=5,
+        leader_election={"enabled": True, "namespace": NAMESPACE, "name": name, "take_over_seconds": TAKE_OVER},
+    )
+    for name in ("kalends", "other")
+)
 
 Script = Callable[["World"], Coroutine[Any, Any, None]]
 
@@ -54,7 +64,7 @@ class History:
 class World:
     """Everything there is. A script says what happens in it; ``lives.by_chance`` is the one of plain seeds."""
 
-    def __init__(self, seed: str, loop: SimulatedLoop, *, replicas: int, lease: bool) -> None:
+    def __init__(self, seed: str, loop: SimulatedLoop, *, replicas: int, lease: bool, releases: int = 1) -> None:
         self.chance = Chance(seed)
         self.loop = loop
         self.epoch = float(EPOCH + self.chance.whole(0, 119))
@@ -72,14 +82,18 @@ class World:
             chance=self.chance.stream("replicas"),
             bodies=self.bodies,
             behaviour=self.behaviour,
-            settings=WITH_A_LEASE if lease else ALONE,
             epoch=self.epoch,
             on_shown=self._shown,
             on_send=self._sent,
             on_asked=self._asked,
             on_failed=self._failed,
         )
-        self.replicas = [Replica(name, around) for name in "abc"[:replicas]]
+        settings = OF_RELEASES if releases > 1 else (WITH_A_LEASE if lease else ALONE,)
+        self.replicas = [
+            Replica(name, of_release, around)
+            for of_release, names in zip(settings, ("abc", "xyz"), strict=False)
+            for name in names[:replicas]
+        ]
         self.faults = Faults(self, self.chance.stream("faults"))
         self.audit = Audit(self)
         self._troubled_at = 0.0
@@ -112,16 +126,18 @@ class World:
         self.audit.sent(process, request)
 
 
-def run(seed: str, script: Script, *, replicas: int = 1, lease: bool = True, logs: bool = False) -> History:
+def run(
+    seed: str, script: Script, *, replicas: int = 1, lease: bool = True, releases: int = 1, logs: bool = False
+) -> History:
     """Let a world live by a script, and return its history. The same seed and script give the same history.
 
-    ``replicas`` of the operator take turns by a lease; without one there can be only one.
+    ``replicas`` of each release of the operator take turns by its Lease; without a Lease there can be only one replica.
     """
     random.seed(f"{seed}/product")
     loop = SimulatedLoop(Chance(seed).stream("loop").random())
     collecting = gc.isenabled()
     gc.disable()  # when it collects depends on everything that this interpreter has ever done
-    world = World(seed, loop, replicas=replicas, lease=lease)
+    world = World(seed, loop, replicas=replicas, lease=lease, releases=releases)
     try:
         with _logging_into(world.story, logs=logs):
             try:

@@ -18,6 +18,7 @@ from simulation.oracle.ending import unsettled
 from simulation.oracle.firetimes import FOREVER
 from simulation.oracle.policies import wrong_choices, wrong_with_removal
 from simulation.oracle.record import wrong_sums
+from simulation.oracle.releases import Leases, wrong_with_maker, wrong_with_release
 from simulation.oracle.runs import wrong_attempts, wrong_ends, wrong_starts
 from simulation.oracle.telling import told_of
 from simulation.oracle.truth import Asked, wrong_with_asking, wrong_with_body
@@ -54,9 +55,11 @@ class Audit:
         self.wrong: list[str] = []
         self.failed = asyncio.Event()
         self.books = Books()
-        self.leader = ""
+        self.leaders: dict[str, str] = {}
+        """Who holds the Lease of each release."""
+        self.leases = Leases(world.loop.time)
         self._world = world
-        self._lease_deleted = -UNFENCED
+        self._lease_deleted: dict[str, float] = {}
         self.requests: Counter[tuple[str, int]] = Counter()
         """Requests by process and minute."""
         world.server.listeners.append(self._written)
@@ -74,12 +77,18 @@ class Audit:
         for what in unsettled(self._world, self.books):
             self.accuse(what)
 
-    def _leader(self) -> str:
-        """Return who alone may act, where that is certain."""
-        return self.leader if self._is_fenced() else ""
+    @property
+    def leader(self) -> str:
+        """Who holds the Lease of the first release."""
+        return self.leaders.get(self._world.replicas[0].lease, "")
 
-    def _is_fenced(self) -> bool:
-        return self._world.loop.time() - self._lease_deleted > UNFENCED
+    def _leader(self, process: str) -> str:
+        """Return who alone of a process' release may act, where that is certain."""
+        return self.leaders.get(self.replica_of(process).lease, "") if self._is_fenced(process) else ""
+
+    def _is_fenced(self, process: str) -> bool:
+        deleted = self._lease_deleted.get(self.replica_of(process).lease, -UNFENCED)
+        return self._world.loop.time() - deleted > UNFENCED
 
     # -- what it is told
 
@@ -93,8 +102,9 @@ class Audit:
         if self.requests[minute] == MOST_REQUESTS:
             self.accuse(f"{process.name} has sent {MOST_REQUESTS} requests within a minute")
         acts = request.method != "GET" and any(word in request.path for word in ("/jobs", "/scheduledjobs"))
-        if acts and not request.params.get("dryRun") and self._leader() not in {"", process.name}:
-            self.accuse(f"{process.name} sends {request.method} {request.path}, but {self.leader} leads")
+        leader = self._leader(process.name)
+        if acts and not request.params.get("dryRun") and leader not in {"", process.name}:
+            self.accuse(f"{process.name} sends {request.method} {request.path}, but {leader} leads")
         if request.method == "POST" and request.path.endswith("/jobs") and not request.params.get("dryRun"):
             annotations = body_of(request)["metadata"]["annotations"]
             life = self.books.by_number[int(annotations["simulation/life"])]
@@ -107,7 +117,8 @@ class Audit:
         """Check a run when its pool is asked to start it: what comes after that is beyond anybody's control."""
         clock = self.replica_of(process.name).clock
         latest = max(replica.clock.shown(FOREVER)[1] for replica in self._world.replicas)
-        asked = Asked(process.name, run, clock.now(), latest, self._leader(), self._is_fenced())
+        by = process.name
+        asked = Asked(by, run, clock.now(), latest, self._leader(by), self._is_fenced(by))
         life = self.books.lives[run.ref.uid]
         for what in wrong_with_asking(asked, life, life.shown.get(process, 0)):
             self.accuse(what)
@@ -159,7 +170,9 @@ class Audit:
         self._world.story.tell(writer, f"records {life.name}: {told_of(before, after)}")
         earliest, latest = self.replica_of(writer).clock.shown(DECIDED_WITHIN)
         behind = max(0.0, self._world.now() - earliest)
-        it = Writing(life, before, after, writer, self._leader(), latest, behind, self._world.bodies)
+        it = Writing(life, before, after, writer, self._leader(writer), latest, behind, self._world.bodies)
+        for what in wrong_with_release(it, self.replica_of(writer).lease, self.leases):
+            self.accuse(f"{life.name}: {what}")
         if it.version is None:
             self.accuse(f"{life.name}: generation {after.get('observedGeneration')} never was")
             return
@@ -169,7 +182,7 @@ class Audit:
         late = it.lateness(self.replica_of(writer).clock.now())
         if self._world.calm() > CALM and late > ON_TIME + (0.0 if it.makes_jobs else UNTOLD):
             self.accuse(f"{life.name}: {it.due[0]} is decided {late:.1f} s late, although all has been well")
-        life.status = after
+        life.recorded(after, self._world.loop.time())
         for field in ("active", "history"):
             for run in after.get(field, ()):
                 if run.get("outcome") not in {"Missed", "Skipped"} and "count" not in run:
@@ -188,7 +201,7 @@ class Audit:
         name = job["metadata"]["name"]
         if write.kind == "ADDED":
             self._world.story.tell(writer, f"creates Job {name}")
-            self._check_new_job(job)
+            self._check_new_job(writer, job)
             self.books.job_created(writer, job, now, stale=self._world.network.stale)
         elif write.kind == "DELETED":
             self._world.story.tell(writer, f"Job {name} is gone")
@@ -196,10 +209,12 @@ class Audit:
         if write.kind == "DELETED" or "deletionTimestamp" in job["metadata"]:
             self.books.job_leaves(job, writer)
 
-    def _check_new_job(self, job: Json) -> None:
+    def _check_new_job(self, writer: str, job: Json) -> None:
         life = self.books.owner(job)
         if life is None:
             return
+        for what in wrong_with_maker(life, self.replica_of(writer).lease, self.leases):
+            self.accuse(f"Job {job['metadata']['name']} is made by {writer}, but {what}")
         name = job["metadata"]["name"]
         earlier = [made for made in life.jobs if made.name == name]
         # What arrives when its sender is long gone finds no fence: a create has no precondition.
@@ -209,8 +224,11 @@ class Audit:
     def _lease(self, write: Write) -> None:
         # Nobody can tell a lease that was deleted from one that never was: for a moment two may lead.
         holder = "" if write.kind == "DELETED" else write.after.get("spec", {}).get("holderIdentity") or ""
-        if holder != self.leader:
+        lease = write.after["metadata"]["name"]
+        if holder != self.leaders.get(lease, ""):
             self._world.story.tell("lease", f"is held by {holder or 'nobody'}")
-            self.leader = holder
+            self.leaders[lease] = holder
         if write.kind == "DELETED":
-            self._lease_deleted = self._world.loop.time()
+            self._lease_deleted[lease] = self._world.loop.time()
+        elif holder:
+            self.leases.renewed(lease)

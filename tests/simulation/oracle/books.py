@@ -55,6 +55,8 @@ class Life:
     created: int
     versions: dict[int, Version] = field(default_factory=dict)
     status: Json = field(default_factory=dict)
+    operator_since: float = 0.0
+    """Since when the record names the operator that it names."""
     deleted: float | None = None
     shown: dict[Process, int] = field(default_factory=dict)
     """The newest version that each operator has been shown."""
@@ -65,6 +67,12 @@ class Life:
     waited: set[str] = field(default_factory=set)
     """Every run that was ever queued."""
     jobs: list[JobLife] = field(default_factory=list)
+
+    def recorded(self, status: Json, at: float) -> None:
+        """Take note of a status that was written."""
+        if self.status.get("operator") != status.get("operator"):
+            self.operator_since = at
+        self.status = status
 
     def job_of(self, key: str) -> JobLife | None:
         """Return the first Job that was made for a fire time."""

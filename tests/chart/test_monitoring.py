@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from chart.rendering import NAMESPACE, Json, render
 from kalends.engine.core.state import Ref
-from kalends.engine.ports import Decided, Ended, RunReport, Verdict
+from kalends.engine.ports import Decided, Ended, RunReport, StartPutOff, Verdict
 from kalends.metrics import Metrics, Readings
 from kalends.model import Outcome
 
@@ -22,7 +22,8 @@ def samples() -> dict[str, list[dict[str, str]]]:
         Readings(
             leads=lambda: True,
             active_runs=lambda: {"default": 1},
-            scheduled_jobs=lambda: {"Armed": 1},
+            crd_fits=lambda: True,
+            scheduled_jobs=lambda: {"Armed": 1, "StartRefused": 1},
             stuck_workers=lambda: {"default": 1},
             foreign_holders=lambda: 1,
             agenda_size=lambda: 1,
@@ -35,6 +36,7 @@ def samples() -> dict[str, list[dict[str, str]]]:
         metrics.notice(Decided(ref, verdict, 1, 0))
     for outcome in (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.LOST):
         metrics.notice(Ended(RunReport(ref, "nightly-0", 0, outcome, 0, 0), "default"))
+    metrics.notice(StartPutOff(ref, "default", "exceeded quota"))
     for code in (0, 200, 503):
         metrics.request("create", "jobs", code, 0.1)
     found: dict[str, list[dict[str, str]]] = {}
@@ -82,6 +84,11 @@ def test_every_metric_in_an_alert_is_one_of_this_release() -> None:
         for _, matchers in selectors(alert["expr"]):
             assert matchers["namespace"] == ("=", NAMESPACE)
             assert matchers["job"] == ("=", render().the("Service")["metadata"]["name"])
+
+
+def test_there_is_an_alert_for_starts_that_are_refused_and_for_an_older_crd() -> None:
+    asked = {name for alert in alerts() for name, _ in selectors(alert["expr"])}
+    assert {"kalends_starts_put_off_total", "kalends_scheduled_jobs", "kalends_crd_outdated"} <= asked
 
 
 def test_every_alert_says_how_bad_it_is_and_what_is_wrong() -> None:

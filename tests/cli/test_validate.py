@@ -72,7 +72,7 @@ def test_what_was_over_before_it_is_applied_is_a_warning(kalends: Command, write
     first, second = result.stdout.splitlines()
     assert result.exit_code == 0
     assert first.startswith(f"{file}: late: valid: once, at 2020-01-01 00:00:00")
-    assert second == f"{file}: late: warning: its only fire time had passed before it is created"
+    assert second == f"{file}: late: warning: its only fire time had passed before it was created"
 
 
 def test_a_member_that_never_fires_is_a_warning(kalends: Command, write: Write) -> None:
@@ -165,6 +165,12 @@ def test_the_default_zone_comes_from_the_settings(kalends: Command, tmp_path: Pa
 def test_the_crd_is_printed_for_kubectl(kalends: Command) -> None:
     (crd,) = yaml.safe_load_all(kalends("crds").stdout)
     assert (crd["kind"], crd["metadata"]["name"]) == ("CustomResourceDefinition", "scheduledjobs.kalends.dev")
+
+
+def test_the_version_is_an_option_and_an_attribute_of_the_package(kalends: Command) -> None:
+    import kalends as package
+
+    assert kalends("--version").stdout == f"kalends {package.__version__}\n"
 
 
 def test_the_version_names_the_zone_database_in_use(kalends: Command) -> None:

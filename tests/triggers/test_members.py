@@ -212,12 +212,12 @@ def test_a_member_without_bounds_keeps_the_hash_of_its_schedule() -> None:
 @pytest.mark.parametrize(
     ("spec", "expected"),
     [
-        ({"trigger": {"date": {"at": "2023-12-31T23:59:59Z"}}}, "its only fire time had passed before it is created"),
-        ({"trigger": {"cron": {"year": 2020}}}, "its only fire time had passed before it is created"),
-        ({"schedule": "@daily", "endTime": "2023-12-31"}, "its last fire time had passed before it is created"),
+        ({"trigger": {"date": {"at": "2023-12-31T23:59:59Z"}}}, "its only fire time had passed before it was created"),
+        ({"trigger": {"cron": {"year": 2020}}}, "its only fire time had passed before it was created"),
+        ({"schedule": "@daily", "endTime": "2023-12-31"}, "its last fire time had passed before it was created"),
         (
             {"trigger": HOURLY, "endTime": "2023-12-31"},
-            "it has no fire time: its `endTime` had passed before it is created",
+            "it has no fire time: its `endTime` had passed before it was created",
         ),
     ],
 )

@@ -16,6 +16,7 @@ from kalends.errors import KalendsError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(version("kalends"), prog_name="kalends", message="%(prog)s %(version)s")
 def cli() -> None:
     """APScheduler for Kubernetes: ScheduledJobs with exact fire times, misfires on record."""
 

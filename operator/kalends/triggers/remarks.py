@@ -19,7 +19,7 @@ def remarks(spec: ScheduledJobSpec, *, created: Instant, zone: str, identity: st
     setting = setting_of(spec, created=created, zone=zone, identity=identity)
     rule = rule_of(spec, setting)
     if _is_over(rule, setting, Budget()):
-        yield over_before(rule, "it is created")
+        yield over_before(rule, "it was created")
         return
     # All members together cost what one question costs.
     share = MOST_WORK // max(len(setting.alternatives), 1)

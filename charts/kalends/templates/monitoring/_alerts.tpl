@@ -19,6 +19,24 @@
   labels: {severity: warning}
   annotations:
     summary: Another release watches the same ScheduledJobs; their condition OtherOperator names both.
+- alert: KalendsCrdOutdated
+  expr: max(kalends_crd_outdated{ {{- $of -}} }) > 0
+  for: 1m
+  labels: {severity: critical}
+  annotations:
+    summary: The CRD is older than the operator; nothing is scheduled. `/readyz` names the fields that it lacks.
+- alert: KalendsStartsPutOff
+  expr: sum by (executor) (increase(kalends_starts_put_off_total{ {{- $of -}} }[15m])) > 20
+  for: 5m
+  labels: {severity: warning}
+  annotations:
+    summary: Starts of executor {{ "{{ $labels.executor }}" }} are refused again and again; Events `Delayed` say why.
+- alert: KalendsStartsRefused
+  expr: max(kalends_scheduled_jobs{state="StartRefused",{{ $of }}}) > 0
+  for: 10m
+  labels: {severity: warning}
+  annotations:
+    summary: ScheduledJobs cannot start their runs; `kubectl get scheduledjobs -A -o wide` shows which, and why.
 - alert: KalendsDispatchLate
   expr: histogram_quantile(0.99, sum by (le) (rate(kalends_dispatch_delay_seconds_bucket{ {{- $of -}} }[5m]))) > 5
   for: 10m

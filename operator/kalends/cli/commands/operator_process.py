@@ -20,6 +20,7 @@ from kalends.kube.login.connection import own_namespace
 from kalends.kube.login.credentials import load_credentials
 from kalends.settings import Settings
 from kalends.triggers import database
+from kalends.unknown_variables import unknown_variables
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +64,8 @@ def run_operator(  # noqa: PLR0913 - one for each option
         InvalidSettings: The settings or the kubeconfig cannot be used, or the port of the probes is taken.
     """
     set_up_logging(log_format, log_level)
+    for problem in unknown_variables(os.environ):
+        logger.warning("%s", problem)
     settings = settings_of(config, namespaces, leader_elect=leader_elect)
     credentials = load_credentials(kubeconfig, context)
     # Objects by the ten thousand, and few of them ever garbage: the collector looks less often.

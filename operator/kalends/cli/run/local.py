@@ -33,6 +33,7 @@ from kalends.settings import Settings
 from kalends.stores.snapshots import SnapshotReader
 from kalends.stores.sqlite import SqliteJobStore
 from kalends.tasks import Registry
+from kalends.unknown_variables import unknown_variables
 
 NO_COMMANDS = "needs Kubernetes; to run its containers as processes of this machine, say `--local-commands`"
 LOCAL_COMMANDS = 10
@@ -55,6 +56,8 @@ def run_files(  # noqa: PLR0913 - one argument for each option of the command
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(TextLines("%(levelname)s %(message)s"))
     logging.basicConfig(level=logging.ERROR, handlers=[handler])
+    for problem in unknown_variables(os.environ):
+        click.echo(one_line(f"warning: {problem}"), err=True)
     settings = Settings.load(config, time_zone=time_zone)
     sys.path.insert(0, str(Path.cwd()))  # a task module beside the manifests, as python -m has it
     manifests = list(runnable(read_manifests(files)))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kalends.engine.core.schedule import Defaults, Schedule, Target
 from kalends.engine.core.state import Ref
+from kalends.engine.executor_ports import ExecutorEvents
 from kalends.engine.ports import JobView, Notice, Run, RunReport, Snapshot, StartDeferred, StartRefused
 from kalends.errors import Unavailable
 from kalends.model import Outcome, format_instant
@@ -91,7 +92,6 @@ class Ledger:
 class Pool:
     """A pool whose runs take ``seconds`` of loop time, or go on until they are ended by hand."""
 
-    outlives_us = False
     stuck = 0
     held_up = 0.0
     held_up_by = ""
@@ -108,15 +108,12 @@ class Pool:
         self.fails_with: Exception | None = None
         self._clock = clock or LoopClock()
         self._running: dict[str, Run] = {}
-        self._closing = False
-        self._report: Callable[[RunReport], None]
-        self._freed: Callable[[], None]
+        self._open = False
+        self._events: ExecutorEvents
 
-    def bind(
-        self, report: Callable[[RunReport], None], changed: Callable[[Ref], None], freed: Callable[[], None]
-    ) -> None:
-        self._report = report
-        self._freed = freed
+    async def open(self, events: ExecutorEvents) -> None:
+        self._events = events
+        self._open = True
 
     def obstacle(self) -> str:
         return self.held_up_by
@@ -132,7 +129,7 @@ class Pool:
             raise self.fails_with
         if run.name in self._running:
             return
-        if self._closing or self.free_slots() <= 0:
+        if not self._open or self.free_slots() <= 0:
             raise Unavailable("no worker is free")
         self.started.append(run)
         self.started_at.append(self._clock.now())
@@ -149,9 +146,9 @@ class Pool:
             return
         now = int(self._clock.now())
         outcome = outcome or self.outcome
-        self._report(RunReport(run.ref, run.name, run.fire_time, outcome, now, now, reason, result='"done"'))
+        self._events.ended(RunReport(run.ref, run.name, run.fire_time, outcome, now, now, reason, result='"done"'))
         if reason == Reason.OWNER_DELETED:
-            self._freed()
+            self._events.freed()
 
     async def cancel(self, run_name: str, ref: Ref, reason: Reason, *, job_uid: str = "") -> None:
         """It is gone after ``cancelling_takes`` seconds, and not before."""
@@ -161,7 +158,7 @@ class Pool:
             asyncio.get_running_loop().call_later(self.cancelling_takes, self.end, run_name, Outcome.CANCELLED, reason)
 
     async def close(self, grace: float) -> None:
-        self._closing = True
+        self._open = False
         ends_at = self._clock.monotonic() + grace
         while self._running and self._clock.monotonic() < ends_at:
             await asyncio.sleep(0.1)
@@ -175,8 +172,6 @@ class Pool:
 
 class Cluster:
     """Kubernetes Jobs without Kubernetes: names are unique, and what was created stays until it is deleted."""
-
-    outlives_us = True
 
     def __init__(self, clock: LoopClock | None = None) -> None:
         self.created: list[str] = []
@@ -199,16 +194,17 @@ class Cluster:
         self.refuses_check: StartRefused | None = None
         self._clock = clock or LoopClock()
         self._gone: set[tuple[str, str]] = set()
-        self._changed: Callable[[Ref], None]
+        self._events: ExecutorEvents | None = None
 
-    def bind(self, report: Callable[[RunReport], None], changed: Callable[[Ref], None], freed: Any) -> None:
-        self._changed = changed
+    async def open(self, events: ExecutorEvents) -> None:
+        self._events = events
+
+    def _changed(self, ref: Ref) -> None:
+        if self._events is not None:
+            self._events.changed(ref)
 
     def free_slots(self) -> int:
         return 1_000_000
-
-    def obstacle(self) -> str:
-        return ""
 
     async def check(self, run: Run) -> None:
         self.checks += 1

@@ -38,7 +38,7 @@ async def test_a_fire_time_that_was_skipped_on_record_gets_no_job_although_there
     clock = LoopClock()
     cluster = Cluster(clock)
     store = LossyStore(cluster)
-    scheduler = Scheduler(clock=clock, store=store, executors={"jobs": cluster}, identity="me", jobs=cluster)
+    scheduler = Scheduler(clock=clock, store=store, pools={}, identity="me", cluster=cluster)
     store.put(resource(trigger=every(10), jobTemplate=JOB))
     scheduler.observe(store.snapshot("default/nightly"))
     running = asyncio.create_task(scheduler.run())

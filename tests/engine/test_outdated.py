@@ -28,9 +28,7 @@ class SlowCluster(Cluster):
 
 async def three_jobs_are_due_and_the_first_is_on_its_way(cluster: Cluster, clock: LoopClock):
     store = memory_store()
-    scheduler = Scheduler(
-        clock=clock, store=store, executors={"default": Pool(), "jobs": cluster}, identity="me", jobs=cluster
-    )
+    scheduler = Scheduler(clock=clock, store=store, pools={"default": Pool()}, identity="me", cluster=cluster)
     await asyncio.sleep(31)
     store.put(resource(**MISSED))
     scheduler.observe(store.snapshot("default/nightly"))
@@ -85,7 +83,7 @@ async def test_a_server_that_asks_for_an_hour_of_peace_gets_a_minute():
 async def test_nothing_starts_by_a_spec_of_which_a_newer_version_is_known_and_not_read_yet():
     clock, store = LoopClock(), memory_store()
     cluster = Cluster(clock)
-    scheduler = Scheduler(clock=clock, store=store, executors={"jobs": cluster}, identity="me", jobs=cluster)
+    scheduler = Scheduler(clock=clock, store=store, pools={}, identity="me", cluster=cluster)
     store.put(resource(trigger=every(10), jobTemplate=JOB))
     scheduler.observe(store.snapshot("default/nightly"))
     running = asyncio.create_task(scheduler.run())
@@ -107,7 +105,7 @@ async def test_no_job_starts_while_the_newer_version_cannot_be_read():
 
     clock, store = LoopClock(), Away(reader())
     cluster = Cluster(clock)
-    scheduler = Scheduler(clock=clock, store=store, executors={"jobs": cluster}, identity="me", jobs=cluster)
+    scheduler = Scheduler(clock=clock, store=store, pools={}, identity="me", cluster=cluster)
     store.put(resource(trigger=every(10), jobTemplate=JOB))
     scheduler.observe(store.snapshot("default/nightly"))
     running = asyncio.create_task(scheduler.run())
@@ -126,7 +124,7 @@ async def test_no_job_starts_while_the_newer_version_cannot_be_read():
 async def test_a_resource_whose_name_is_known_to_be_taken_by_another_starts_nothing():
     clock, store = LoopClock(), memory_store()
     cluster = Cluster(clock)
-    scheduler = Scheduler(clock=clock, store=store, executors={"jobs": cluster}, identity="me", jobs=cluster)
+    scheduler = Scheduler(clock=clock, store=store, pools={}, identity="me", cluster=cluster)
     store.put(resource(trigger=every(10), jobTemplate=JOB))
     scheduler.observe(store.snapshot("default/nightly"))
     running = asyncio.create_task(scheduler.run())

@@ -34,7 +34,7 @@ class PickyStore(MemoryJobStore):
 
 async def test_a_record_that_is_refused_is_hardly_tried_again_until_the_resource_is_mended():
     store, pool, clock = PickyStore(), Pool(), LoopClock()
-    scheduler = Scheduler(clock=clock, store=store, executors={"default": pool}, identity="me")
+    scheduler = Scheduler(clock=clock, store=store, pools={"default": pool}, identity="me")
     store.put(resource(trigger=every(10)))
     scheduler.observe(store.snapshot("default/nightly"))
     running = asyncio.create_task(scheduler.run())

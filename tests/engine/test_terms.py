@@ -29,9 +29,9 @@ class World:
             Scheduler(
                 clock=self.clock,
                 store=self.store,
-                executors={"default": self.pools[name], "jobs": self.cluster},
+                pools={"default": self.pools[name]},
                 identity=name,
-                jobs=self.cluster,
+                cluster=self.cluster,
             )
             for name in self.pools
         )

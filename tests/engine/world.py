@@ -6,16 +6,17 @@ import asyncio
 from contextlib import asynccontextmanager
 
 from doubles import Cluster, Ledger, LoopClock, Pool, memory_store
+from kalends.engine import executor_ports as ports
 from kalends.engine.core.facts import Facts
 from kalends.engine.core.state import State
 from kalends.engine.loop.scheduler import Scheduler
-from kalends.engine.ports import Decided, Executor, JobView
+from kalends.engine.ports import Decided, JobView
 
 
 class World:
     """A scheduler with its store and its executors."""
 
-    def __init__(self, size: int = 10, seconds: float | None = 0.0, **more: Executor) -> None:
+    def __init__(self, size: int = 10, seconds: float | None = 0.0, **more: ports.Pool) -> None:
         self.clock = LoopClock()
         self.store = memory_store()
         self.pool = Pool(size, seconds, self.clock)
@@ -28,9 +29,9 @@ class World:
         return Scheduler(
             clock=self.clock,
             store=self.store,
-            executors={"default": self.pool, "jobs": self.cluster, **self.more},
+            pools={"default": self.pool, **self.more},
             identity=identity,
-            jobs=self.cluster,
+            cluster=self.cluster,
             listeners=[self.ledger],
         )
 

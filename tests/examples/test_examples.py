@@ -180,7 +180,7 @@ async def status_after(seconds: float, folder_file: str) -> dict[str, dict[str, 
     store, clock = memory_store(), LoopClock()
     configured = Settings.load(SETTINGS).executors
     pools = {alias: SleepyPool(one.workers, clock=clock) for alias, one in configured.items()}
-    scheduler = Scheduler(clock=clock, store=store, executors=pools, identity="me")
+    scheduler = Scheduler(clock=clock, store=store, pools=pools, identity="me")
     names = []
     for manifest in read_manifests([EXAMPLES / folder_file]):
         store.put(as_stored(manifest))

@@ -11,8 +11,10 @@ from executors.local import REF, Listening, processes, threads
 from kalends.clock import SystemClock
 from kalends.engine.core.schedule import JobTemplate, TaskCall
 from kalends.engine.core.state import Ref
-from kalends.engine.ports import Executor, Run, RunReport
+from kalends.engine.executor_ports import Executor
+from kalends.engine.ports import Run, RunReport
 from kalends.executors.jobs.executor import JobsExecutor
+from kalends.executors.jobs.seen_jobs import SeenJobs
 from kalends.executors.local_jobs.pool import CommandsExecutor
 from kalends.executors.pools.pool import PoolExecutor
 from kalends.kube.client.client import ApiClient
@@ -60,7 +62,6 @@ class Local:
         self.executor = executor
         self.heard = Listening()
         self._brief, self._lasting = brief, lasting
-        executor.bind(self.heard.report, lambda uid: None, self.heard.free)
 
     def brief(self, number: int) -> Run:
         return Run(REF, f"nightly-{START + number}", START + number, self._brief, "x")
@@ -104,12 +105,6 @@ class InCluster:
         self.executor = executor
         self.ref = ref
         self.heard = Listening()
-        self.changes = 0
-        executor.bind(self.heard.report, self._change, self.heard.free)
-
-    def _change(self, ref: Ref) -> None:
-        self.changes += 1
-        self.heard.changed.set()
 
     def brief(self, number: int) -> Run:
         template = JobTemplate({}, {}, {"template": {"spec": {"containers": [{"name": "main", "image": "busybox"}]}}})
@@ -156,15 +151,16 @@ class Jobs(InCluster):
         clock = ApiClock()
         self.api = FakeApi(now=clock.now)
         self.client = ApiClient(self.api.connect(), clock)
-        jobs = JobsExecutor(self.client, clock)
-        jobs.synced = True
+        seen = SeenJobs()
+        seen.all_are_listed()
+        jobs = JobsExecutor(self.client, clock, seen)
         owner = self.api.objects.create(
             Collection("kalends.dev/v1alpha1", "scheduledjobs"),
             "default",
             {"metadata": {"name": "nightly"}, "spec": {"schedule": "@daily", "jobTemplate": JOB}},
         )
         super().__init__(jobs, Ref("default", "nightly", owner["metadata"]["uid"]))
-        self._informer = Informer(self.client, JOBS.collection(), clock=clock, on_change=jobs.job_changed)
+        self._informer = Informer(self.client, JOBS.collection(), clock=clock, on_change=seen.job_changed)
         self._tasks: list[asyncio.Task[None]] = []
 
     def brief(self, number: int) -> Run:

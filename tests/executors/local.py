@@ -14,6 +14,7 @@ from kalends.clock import SystemClock
 from kalends.engine.core.schedule import TaskCall
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import Run, RunReport
+from kalends.executors.jobs.seen_jobs import SeenJobs
 from kalends.executors.pools.pool import PoolExecutor, Workers
 from kalends.executors.pools.processes import ProcessWorkers
 from kalends.executors.pools.threads import ThreadWorkers
@@ -36,21 +37,33 @@ def processes() -> ProcessWorkers:
     return ProcessWorkers(registry())
 
 
+def all_listed() -> SeenJobs:
+    """Return the Jobs as informers show them that have listed all."""
+    seen = SeenJobs()
+    seen.all_are_listed()
+    return seen
+
+
 class Listening:
     """Listens to an executor."""
 
     def __init__(self) -> None:
         self.reports: list[RunReport] = []
-        self.freed = 0
-        self.changed = asyncio.Event()
+        self.times_freed = 0
+        self.changes: list[Ref] = []
+        self.news = asyncio.Event()
 
-    def report(self, report: RunReport) -> None:
+    def ended(self, report: RunReport) -> None:
         self.reports.append(report)
-        self.changed.set()
+        self.news.set()
 
-    def free(self) -> None:
-        self.freed += 1
-        self.changed.set()
+    def changed(self, ref: Ref) -> None:
+        self.changes.append(ref)
+        self.news.set()
+
+    def freed(self) -> None:
+        self.times_freed += 1
+        self.news.set()
 
     async def wait(self, count: int) -> list[RunReport]:
         await self.until(lambda: len(self.reports) >= count)
@@ -59,8 +72,8 @@ class Listening:
     async def until(self, holds: Callable[[], bool]) -> None:
         async with asyncio.timeout(PATIENCE):
             while not holds():
-                self.changed.clear()
-                await self.changed.wait()
+                self.news.clear()
+                await self.news.wait()
 
 
 @asynccontextmanager
@@ -69,7 +82,7 @@ async def pool_of(
 ) -> AsyncIterator[tuple[PoolExecutor, Listening]]:
     pool = PoolExecutor(size, workers, SystemClock(), replaced=replaced)
     listening = Listening()
-    pool.bind(listening.report, lambda uid: None, listening.free)
+    await pool.open(listening)
     try:
         yield pool, listening
     finally:

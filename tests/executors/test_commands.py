@@ -22,7 +22,7 @@ from kalends.model.reasons import Reason
 async def commands(size=2):
     executor = CommandsExecutor(size, SystemClock())
     listening = Listening()
-    executor.bind(listening.report, lambda uid: None, listening.free)
+    await executor.open(listening)
     try:
         yield executor, listening
     finally:

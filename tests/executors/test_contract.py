@@ -20,12 +20,13 @@ JOB_CASES = [case for case in CASES if case.values[0] not in POOLS]
 
 every_executor = pytest.mark.parametrize("harness", CASES, indirect=True)
 every_pool = pytest.mark.parametrize("harness", POOL_CASES, indirect=True)
-whatever_outlives_us = pytest.mark.parametrize("harness", JOB_CASES, indirect=True)
+every_cluster = pytest.mark.parametrize("harness", JOB_CASES, indirect=True)
 
 
 @pytest.fixture
 async def harness(request):
     made = {**REAL, **SIMULATED}[request.param]()
+    await made.executor.open(made.heard)
     yield made
     await made.close()
 
@@ -140,7 +141,7 @@ async def test_the_worker_of_a_deleted_resource_is_said_to_be_free(harness):
     run = harness.lasting(1)
     await harness.executor.start(run)
     await harness.executor.cancel(run.name, run.ref, Reason.OWNER_DELETED)
-    await harness.heard.until(lambda: harness.heard.freed > 0)
+    await harness.heard.until(lambda: harness.heard.times_freed > 0)
     assert harness.executor.free_slots() == SIZE
 
 
@@ -155,16 +156,15 @@ async def test_what_goes_on_at_the_end_is_cancelled_and_nothing_starts_after_it(
         await harness.executor.start(harness.brief(2))
 
 
-@whatever_outlives_us
+@every_cluster
 async def test_it_goes_on_without_us(harness):
-    assert harness.executor.outlives_us
     run = harness.lasting(1)
     await harness.executor.start(run)
     await harness.executor.close(0)
     assert harness.goes_on(run)
 
 
-@whatever_outlives_us
+@every_cluster
 async def test_what_was_there_and_is_gone_is_not_started_again(harness):
     run = harness.lasting(1)
     await harness.executor.start(run)
@@ -174,7 +174,7 @@ async def test_what_was_there_and_is_gone_is_not_started_again(harness):
     assert not harness.goes_on(run)
 
 
-@whatever_outlives_us
+@every_cluster
 async def test_the_runs_of_a_deleted_resource_are_left_to_whoever_deleted_it(harness):
     run = harness.lasting(1)
     await harness.executor.start(run)
@@ -183,8 +183,19 @@ async def test_the_runs_of_a_deleted_resource_are_left_to_whoever_deleted_it(har
     assert harness.goes_on(run)
 
 
-@whatever_outlives_us
+@every_cluster
 async def test_there_is_always_room_for_one_more(harness):
     for number in range(20):
         await harness.executor.start(harness.lasting(number))
     assert harness.executor.free_slots() >= 1000
+
+
+@every_pool
+async def test_a_closed_pool_runs_what_it_is_given_once_it_is_open_again(harness):
+    await harness.executor.start(harness.lasting(1))
+    await harness.executor.close(0)
+    await harness.executor.open(harness.heard)
+    run = harness.brief(2)
+    await harness.executor.start(run)
+    await harness.let_end(run)
+    assert (await harness.report_of(run)).outcome is Outcome.SUCCEEDED

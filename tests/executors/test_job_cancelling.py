@@ -7,7 +7,6 @@ import pytest
 from executors.test_jobs import JOBS, REF, RUN, World
 from kalends.engine.core.state import Ref
 from kalends.errors import Unavailable
-from kalends.executors.jobs.executor import JobsExecutor
 from kalends.model.reasons import Reason
 from kube.fake_faults import Fault, requests_to
 
@@ -24,12 +23,12 @@ async def test_a_job_whose_end_is_wanted_goes_after_its_pods_and_is_there_until_
     await world.jobs.cancel(RUN.name, REF, Reason.REPLACED)
     job = await world.client.get(f"{JOBS}/{RUN.name}")
     assert "foregroundDeletion" in job["metadata"]["finalizers"]
-    world.jobs.job_changed("MODIFIED", job)
+    world.seen.job_changed("MODIFIED", job)
     (view,) = world.jobs.views(REF)
     assert view.report is None
 
     world.changed.clear()
-    world.jobs.job_changed("DELETED", job)
+    world.seen.job_changed("DELETED", job)
     assert world.jobs.views(REF) == ()
     assert world.changed == [REF]
 
@@ -44,7 +43,7 @@ async def test_asking_twice_is_asking_once(world):
 async def test_a_job_that_is_on_its_way_out_already_is_let_go(world):
     await world.jobs.start(RUN)
     await world.client.delete(f"{JOBS}/{RUN.name}", propagation="Foreground")
-    world.jobs.job_changed("MODIFIED", await world.client.get(f"{JOBS}/{RUN.name}"))
+    world.seen.job_changed("MODIFIED", await world.client.get(f"{JOBS}/{RUN.name}"))
     await world.jobs.cancel(RUN.name, REF, Reason.REPLACED)
     assert world.api.count_of("DELETE", "/jobs") == 1
 
@@ -56,14 +55,14 @@ async def test_what_is_not_there_is_nothing(world):
 
 async def test_a_job_that_was_not_seen_yet_is_found(world):
     await world.jobs.start(RUN)
-    again = JobsExecutor(world.client, world.clock)
+    again = world.another_executor()
     await again.cancel(RUN.name, REF, Reason.REPLACED)
     assert "deletionTimestamp" in (await world.client.get(f"{JOBS}/{RUN.name}"))["metadata"]
 
 
 async def test_a_job_of_that_name_that_is_somebody_elses_is_not_deleted(world):
     await world.jobs.start(RUN)
-    again = JobsExecutor(world.client, world.clock)
+    again = world.another_executor()
     await again.cancel(RUN.name, Ref("blue", "nightly", "another-uid"), Reason.REPLACED)
     assert world.api.count_of("DELETE", "/jobs") == 0
 
@@ -71,7 +70,7 @@ async def test_a_job_of_that_name_that_is_somebody_elses_is_not_deleted(world):
 async def test_a_job_that_has_taken_the_name_meanwhile_is_not_deleted(world):
     await world.jobs.start(RUN)
     await world.client.delete(f"{JOBS}/{RUN.name}")
-    other = JobsExecutor(world.client, world.clock)
+    other = world.another_executor()
     await other.start(RUN)
     await world.jobs.cancel(RUN.name, REF, Reason.REPLACED)
     assert "deletionTimestamp" not in (await world.client.get(f"{JOBS}/{RUN.name}"))["metadata"]
@@ -90,7 +89,7 @@ async def test_a_job_that_is_gone_already_is_known_to_be(world):
 
 async def test_a_job_that_has_ended_is_let_be(world):
     await world.jobs.start(RUN)
-    world.jobs.job_changed("MODIFIED", world.ended(await world.client.get(f"{JOBS}/{RUN.name}")))
+    world.seen.job_changed("MODIFIED", world.ended(await world.client.get(f"{JOBS}/{RUN.name}")))
     await world.jobs.cancel(RUN.name, REF, Reason.REPLACED)
     assert world.api.count_of("DELETE", "/jobs") == 0
 
@@ -136,7 +135,7 @@ async def suspend(world: World, *, suspended: bool) -> None:
 async def test_a_job_that_was_not_admitted_in_time_is_deleted(world):
     await world.jobs.start(RUN)
     await suspend(world, suspended=True)
-    world.jobs.job_changed("MODIFIED", await world.client.get(f"{JOBS}/{RUN.name}"))
+    world.seen.job_changed("MODIFIED", await world.client.get(f"{JOBS}/{RUN.name}"))
     await world.jobs.cancel(RUN.name, REF, Reason.ADMISSION_TIMEOUT)
     assert "deletionTimestamp" in (await world.client.get(f"{JOBS}/{RUN.name}"))["metadata"]
 
@@ -144,7 +143,7 @@ async def test_a_job_that_was_not_admitted_in_time_is_deleted(world):
 async def test_a_job_that_is_admitted_at_the_last_moment_is_not_deleted_where_the_watch_lags_behind(world):
     await world.jobs.start(RUN)
     await suspend(world, suspended=True)
-    world.jobs.job_changed("MODIFIED", await world.client.get(f"{JOBS}/{RUN.name}"))
+    world.seen.job_changed("MODIFIED", await world.client.get(f"{JOBS}/{RUN.name}"))
     await suspend(world, suspended=False)
     with pytest.raises(Unavailable):
         await world.jobs.cancel(RUN.name, REF, Reason.ADMISSION_TIMEOUT)

@@ -111,9 +111,9 @@ async def test_a_job_of_ours_that_is_being_deleted_is_the_run_all_the_same(world
 
 async def test_a_job_that_was_there_and_is_gone_is_not_made_again(world):
     job = await world.job_of(world.ref)
-    world.jobs.job_changed("ADDED", job)
+    world.seen.job_changed("ADDED", job)
     await world.client.delete(f"{JOBS}/nightly-{START}")
-    world.jobs.job_changed("DELETED", job)
+    world.seen.job_changed("DELETED", job)
     await world.jobs.start(world.run(world.ref))
     await world.jobs.look(world.ref, f"nightly-{START}")
     await world.jobs.start(world.run(world.ref))

@@ -11,7 +11,6 @@ from executors.test_jobs import JOBS, REF, RUN, TEMPLATE, World
 from kalends.engine.ports import StartRefused
 from kalends.engine.runs.proofs_of_start import CLOCK_SLACK
 from kalends.errors import Unavailable
-from kalends.executors.jobs.executor import JobsExecutor
 from kalends.executors.jobs.job_manifest import job_body
 from kalends.model import format_instant
 from kalends.model.reasons import Reason
@@ -85,7 +84,7 @@ async def test_a_label_that_is_not_kalends_own_may_be_changed_by_admission(world
 async def test_a_job_that_lost_its_label_is_found_by_name_and_goes_on(world):
     await world.jobs.start(RUN)
     job = await world.client.merge_patch(f"{JOBS}/{RUN.name}", {"metadata": {"labels": {LABEL: None}}})
-    world.jobs.job_changed("DELETED", job)
+    world.seen.job_changed("DELETED", job)
     await world.jobs.look(REF, RUN.name)
     (view,) = world.jobs.views(REF)
     assert (view.altered, view.unsure, view.report) == (True, False, None)
@@ -95,8 +94,7 @@ async def test_a_job_that_lost_its_label_is_found_by_name_and_goes_on(world):
 async def test_a_job_that_lost_its_label_is_found_after_a_restart_too(world):
     await world.jobs.start(RUN)
     await world.client.merge_patch(f"{JOBS}/{RUN.name}", {"metadata": {"labels": {LABEL: None}}})
-    again = JobsExecutor(world.client, world.clock)
-    again.synced = True
+    again = world.another_executor()
     await again.look(REF, RUN.name)
     (view,) = again.views(REF)
     assert view.altered
@@ -144,7 +142,7 @@ async def test_a_job_that_was_there_long_before_its_fire_time_is_not_taken_for_t
 async def test_neither_is_it_where_a_watch_has_shown_it():
     world = Squatted()
     await world.squat(CLOCK_SLACK + 1)
-    world.jobs.job_changed("ADDED", world.early)
+    world.seen.job_changed("ADDED", world.early)
     with pytest.raises(StartRefused, match="must not be created before"):
         await world.jobs.start(RUN)
 

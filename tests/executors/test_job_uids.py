@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 
 from doubles import START
+from executors.local import all_listed
 from executors.test_jobs import JOBS, TEMPLATE, World
+from kalends.clock import Clock
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import Run, StartRefused
 from kalends.errors import Unavailable
 from kalends.executors.jobs.executor import JobsExecutor
+from kalends.kube.client.client import ApiClient
 from kalends.kube.client.paths import SCHEDULED_JOBS
 from kalends.model.reasons import Reason
 from kube.fake_faults import Fault, requests_to
@@ -19,6 +22,14 @@ from kube.fake_faults import Fault, requests_to
 pytestmark = pytest.mark.looptime
 NAME = f"nightly-{START}"
 STRIPPED = {"ownerReferences": None}
+
+
+class Restarted(JobsExecutor):
+    """The executor of a new process, to which the watch has listed all Jobs with the label."""
+
+    def __init__(self, client: ApiClient, clock: Clock) -> None:
+        self.seen = all_listed()
+        super().__init__(client, clock, self.seen)
 
 
 class Stripped(World):
@@ -41,12 +52,8 @@ class Stripped(World):
         job = await self.client.merge_patch(f"{JOBS}/{NAME}", {"metadata": STRIPPED | metadata})
         return str(job["metadata"]["uid"])
 
-    def restarted(self) -> JobsExecutor:
-        """Return the executor of a new process, to which the watch has listed all Jobs with the label."""
-        again = JobsExecutor(self.client, self.clock)
-        again.bind(lambda report: None, self.changed.append, lambda: None)
-        again.synced = True
-        return again
+    def restarted(self) -> Restarted:
+        return Restarted(self.client, self.clock)
 
 
 @pytest.fixture
@@ -61,7 +68,7 @@ async def test_a_job_whose_owner_references_were_removed_is_found_after_a_restar
     await world.jobs.start(world.run)
     uid = await world.strip(**labels)
     again = world.restarted()
-    again.job_changed("ADDED", await world.client.get(f"{JOBS}/{NAME}"))
+    again.seen.job_changed("ADDED", await world.client.get(f"{JOBS}/{NAME}"))
     await again.look(world.ref, NAME, uid)
     assert not again.is_gone(world.ref, NAME)
     (view,) = again.views(world.ref)
@@ -73,7 +80,7 @@ async def test_its_end_is_seen_by_the_watch(world):
     uid = await world.strip()
     again = world.restarted()
     await again.look(world.ref, NAME, uid)
-    again.job_changed("MODIFIED", world.ended(await world.client.get(f"{JOBS}/{NAME}")))
+    again.seen.job_changed("MODIFIED", world.ended(await world.client.get(f"{JOBS}/{NAME}")))
     (view,) = again.views(world.ref)
     assert view.report is not None
 
@@ -85,7 +92,7 @@ async def test_its_controller_reference_may_come_back(world):
     again = world.restarted()
     await again.look(world.ref, NAME, uid)
     mended = await world.client.merge_patch(f"{JOBS}/{NAME}", {"metadata": {"ownerReferences": owners}})
-    again.job_changed("MODIFIED", mended)
+    again.seen.job_changed("MODIFIED", mended)
     (view,) = again.views(world.ref)
     assert (view.altered, view.disowned) == (False, False)
 
@@ -130,7 +137,7 @@ async def test_a_job_that_was_stripped_before_it_was_on_record_is_the_run(world)
     await world.jobs.start(world.run)
     uid = await world.strip()
     again = world.restarted()
-    again.job_changed("ADDED", await world.client.get(f"{JOBS}/{NAME}"))
+    again.seen.job_changed("ADDED", await world.client.get(f"{JOBS}/{NAME}"))
     assert again.views(world.ref) == (), "the label alone proves nothing"
     await again.start(world.run)
     (view,) = again.views(world.ref)
@@ -199,7 +206,7 @@ async def test_a_job_without_any_controller_is_shown_apart_until_it_is_followed(
     await world.jobs.start(world.run)
     uid = await world.strip()
     again = world.restarted()
-    again.job_changed("ADDED", await world.client.get(f"{JOBS}/{NAME}"))
+    again.seen.job_changed("ADDED", await world.client.get(f"{JOBS}/{NAME}"))
     assert (orphans(again, world.ref), again.views(world.ref)) == ([NAME], ())
     await again.look(world.ref, NAME, uid)
     assert orphans(again, world.ref) == []
@@ -218,9 +225,9 @@ async def test_a_job_with_another_controller_or_label_is_no_orphan_of_the_resour
     await world.jobs.start(world.run)
     await world.strip()
     again = world.restarted()
-    again.job_changed("ADDED", await world.client.get(f"{JOBS}/{NAME}"))
+    again.seen.job_changed("ADDED", await world.client.get(f"{JOBS}/{NAME}"))
     await world.strip(**metadata)
-    again.job_changed("MODIFIED", await world.client.get(f"{JOBS}/{NAME}"))
+    again.seen.job_changed("MODIFIED", await world.client.get(f"{JOBS}/{NAME}"))
     assert orphans(again, world.ref) == []
 
 
@@ -230,8 +237,8 @@ async def test_an_orphan_that_is_gone_is_forgotten(world):
     again, twice = world.restarted(), world.restarted()
     job = await world.client.get(f"{JOBS}/{NAME}")
     for executor in (again, twice):
-        executor.job_changed("ADDED", job)
-    again.job_changed("DELETED", job)
+        executor.seen.job_changed("ADDED", job)
+    again.seen.job_changed("DELETED", job)
     await world.client.delete(f"{JOBS}/{NAME}")
     await twice.look(world.ref, NAME, job["metadata"]["uid"])
     assert (orphans(again, world.ref), orphans(twice, world.ref)) == ([], [])
@@ -242,5 +249,5 @@ async def test_an_orphan_of_another_namespace_is_none_of_the_resource(world):
     await world.strip()
     again = world.restarted()
     job = await world.client.get(f"{JOBS}/{NAME}")
-    again.job_changed("ADDED", {**job, "metadata": {**job["metadata"], "namespace": "green"}})
+    again.seen.job_changed("ADDED", {**job, "metadata": {**job["metadata"], "namespace": "green"}})
     assert orphans(again, world.ref) == []

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from doubles import START
+from executors.local import all_listed
 from kalends.engine.core.schedule import JobTemplate
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import Run, StartRefused
 from kalends.errors import Unavailable
 from kalends.executors.jobs.executor import JobsExecutor
 from kalends.executors.jobs.job_manifest import job_body
+from kalends.executors.jobs.seen_jobs import SeenJobs
 from kalends.kube.client.client import ApiClient
 from kalends.model import Outcome, format_instant
 from kalends.model.reasons import Reason
@@ -35,10 +37,14 @@ class World:
         self.clock = LoopClock()
         self.api = FakeApi(now=self.clock.now)
         self.client = ApiClient(self.api.connect(), self.clock)
-        self.jobs = JobsExecutor(self.client, self.clock)
+        self.seen = all_listed()
         self.changed: list[Ref] = []
-        self.jobs.bind(lambda report: None, self.changed.append, lambda: None)
-        self.jobs.synced = True
+        self.seen.report_to(self.changed.append)
+        self.jobs = self.another_executor(self.seen)
+
+    def another_executor(self, seen=None, learn=None) -> JobsExecutor:
+        """Return the executor of another process."""
+        return JobsExecutor(self.client, self.clock, seen or all_listed(), learn)
 
     def ended(self, job, kind: str = "Complete"):
         condition = {"type": kind, "status": "True", "lastTransitionTime": format_instant(START + 9)}
@@ -60,16 +66,18 @@ async def test_a_job_that_was_created_is_known_before_any_watch_tells_of_it(worl
 
 
 async def test_nothing_is_said_of_jobs_before_all_have_been_listed(world):
-    world.jobs.synced = False
-    await world.jobs.start(RUN)
-    assert world.jobs.views(REF) is None
+    seen = SeenJobs()
+    jobs = world.another_executor(seen)
+    await jobs.start(RUN)
+    assert jobs.views(REF) is None
+    seen.all_are_listed()
+    assert len(jobs.views(REF)) == 1
 
 
 async def test_creating_twice_is_creating_once(world):
     await world.jobs.start(RUN)
     await world.jobs.start(RUN)
-    again = JobsExecutor(world.client, world.clock)
-    again.synced = True
+    again = world.another_executor()
     await again.start(RUN)
     assert len(again.views(REF)) == 1
     assert world.api.count_of("POST", "/jobs") == 2
@@ -121,8 +129,8 @@ async def test_a_quota_that_is_used_up_does_not_make_a_template_invalid(world):
 
 async def test_older_news_of_a_job_changes_nothing(world):
     job = await world.client.create(JOBS, job_body(RUN, TEMPLATE))
-    world.jobs.job_changed("MODIFIED", world.ended(job))
-    world.jobs.job_changed("ADDED", job)
+    world.seen.job_changed("MODIFIED", world.ended(job))
+    world.seen.job_changed("ADDED", job)
     (view,) = world.jobs.views(REF)
     assert view.report is not None
     assert view.report.outcome is Outcome.SUCCEEDED
@@ -130,13 +138,13 @@ async def test_older_news_of_a_job_changes_nothing(world):
 
 async def test_a_job_that_was_deleted_does_not_come_back_with_the_answer_to_its_creation(world):
     job = await world.client.create(JOBS, job_body(RUN, TEMPLATE))
-    world.jobs.job_changed("ADDED", job)
-    world.jobs.job_changed("DELETED", job)
-    world.jobs.job_changed("ADDED", job)
+    world.seen.job_changed("ADDED", job)
+    world.seen.job_changed("DELETED", job)
+    world.seen.job_changed("ADDED", job)
     assert world.jobs.views(REF)[0].unsure
     await world.client.delete(f"{JOBS}/{RUN.name}")
     await world.jobs.look(REF, RUN.name)
-    world.jobs.job_changed("ADDED", job)
+    world.seen.job_changed("ADDED", job)
     assert world.jobs.views(REF) == ()
 
 
@@ -144,7 +152,7 @@ async def test_a_deleted_job_is_gone_at_once_and_for_the_watch_too(world):
     await world.jobs.start(RUN)
     job = await world.client.get(f"{JOBS}/{RUN.name}")
     await world.jobs.delete(REF, RUN.name)
-    world.jobs.job_changed("MODIFIED", world.ended(job))
+    world.seen.job_changed("MODIFIED", world.ended(job))
     assert world.jobs.views(REF) == ()
     await world.jobs.delete(REF, RUN.name)
     assert world.api.count_of("DELETE", "/jobs") == 1
@@ -161,18 +169,15 @@ async def test_a_job_of_ours_is_adopted_whatever_became_of_its_annotations(world
 
 async def test_whoever_is_to_notice_the_end_of_a_job_learns_of_it_when_it_is_made_and_when_it_is_adopted(world):
     learned = []
-    world.jobs.learn = learned.append
-    await world.jobs.start(RUN)
-    again = JobsExecutor(world.client, world.clock)
-    again.learn = learned.append
-    await again.start(RUN)
+    await world.another_executor(learn=learned.append).start(RUN)
+    await world.another_executor(learn=learned.append).start(RUN)
     assert [job["metadata"]["name"] for job in learned] == [RUN.name, RUN.name]
 
 
 async def test_the_resource_is_told_when_its_job_is_new_ends_or_goes_and_not_otherwise(world):
     job = await world.client.create(JOBS, job_body(RUN, TEMPLATE))
-    world.jobs.job_changed("ADDED", job)
+    world.seen.job_changed("ADDED", job)
     started = {**job, "metadata": {**job["metadata"], "resourceVersion": "90"}, "status": {"active": 1}}
-    world.jobs.job_changed("MODIFIED", started)
-    world.jobs.job_changed("DELETED", started)
+    world.seen.job_changed("MODIFIED", started)
+    world.seen.job_changed("DELETED", started)
     assert world.changed == [REF, REF]

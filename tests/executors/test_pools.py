@@ -42,7 +42,13 @@ async def test_workers_that_are_taken_are_not_free_and_nothing_is_queued_behind_
 async def test_a_worker_is_free_by_the_time_that_its_run_is_reported(workers):
     async with pool_of(workers, 1) as (pool, listening):
         free = []
-        pool.bind(lambda report: (free.append(pool.free_slots()), listening.report(report)), print, listening.free)
+
+        class Counting(Listening):
+            def ended(self, report):
+                free.append(pool.free_slots())
+                listening.ended(report)
+
+        await pool.open(Counting())
         await pool.start(run_of("kalends.echo"))
         await listening.wait(1)
         assert free == [1]
@@ -51,11 +57,12 @@ async def test_a_worker_is_free_by_the_time_that_its_run_is_reported(workers):
 async def test_who_listens_badly_does_not_keep_a_worker(workers):
     async with pool_of(workers, 1) as (pool, listening):
 
-        def stumble(report):
-            listening.report(report)
-            raise RuntimeError("stumbled")
+        class Stumbling(Listening):
+            def ended(self, report):
+                listening.ended(report)
+                raise RuntimeError("stumbled")
 
-        pool.bind(stumble, print, listening.free)
+        await pool.open(Stumbling())
         for number in range(3):
             await pool.start(run_of("kalends.echo", number=number))
             await listening.wait(number + 1)
@@ -114,7 +121,7 @@ async def test_a_run_of_a_deleted_resource_frees_its_worker_and_says_so(workers)
     async with pool_of(workers, 1) as (pool, listening):
         await pool.start(run_of("kalends.sleep", 60))
         await pool.cancel("nightly-1", REF, Reason.OWNER_DELETED)
-        await listening.until(lambda: listening.freed > 0)
+        await listening.until(lambda: listening.times_freed > 0)
         assert pool.free_slots() == 1
         assert listening.reports[0].outcome is Outcome.CANCELLED
 

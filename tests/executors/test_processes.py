@@ -106,7 +106,7 @@ async def test_where_no_process_can_be_started_the_run_is_put_off_and_its_worker
             patch.setattr(asyncio, "create_subprocess_exec", refuse)
             with pytest.raises(Unavailable, match="no worker process can be started"):
                 await pool.start(run_of("kalends.echo"))
-        assert (pool.free_slots(), listening.freed) == (1, 1)
+        assert (pool.free_slots(), listening.times_freed) == (1, 1)
         await pool.start(run_of("kalends.echo"))
         assert (await listening.wait(1))[0].outcome is Outcome.SUCCEEDED
 
@@ -132,7 +132,7 @@ async def test_an_interpreter_that_cannot_start_fails_the_run_and_leaves_its_wor
         with pytest.raises(StartRefused, match="the process that starts workers ended with exit code 1") as refused:
             await pool.start(run_of("kalends.echo"))
         assert refused.value.reason == Reason.WORKER_DIED
-        assert (pool.free_slots(), listening.freed) == (1, 1)
+        assert (pool.free_slots(), listening.times_freed) == (1, 1)
 
 
 async def test_a_worker_that_never_gets_ready_is_given_up(monkeypatch, tmp_path):
@@ -147,7 +147,7 @@ async def test_a_worker_that_never_gets_ready_is_given_up(monkeypatch, tmp_path)
         with pytest.raises(StartRefused, match="did not start within") as refused:
             await pool.start(run_of("test.size", "x" * 5_000_000, limit=1))
         assert refused.value.reason == Reason.WORKER_DIED
-        assert (pool.free_slots(), listening.freed) == (1, 1)
+        assert (pool.free_slots(), listening.times_freed) == (1, 1)
 
 
 async def test_a_worker_that_is_still_starting_when_time_is_up_is_not_waited_for(monkeypatch, tmp_path):

@@ -35,7 +35,8 @@ class Seen(SeenJobs):
     def __init__(self) -> None:
         super().__init__()
         self.told = 0
-        self.changed = self._count
+        self.report_to(self._count)
+        self.all_are_listed()
         self.version = 100
 
     def _count(self, ref: Ref) -> None:
@@ -233,7 +234,7 @@ async def test_nothing_is_kept_of_a_job_that_is_gone_but_that_it_is(seen):
 
 async def test_a_job_that_names_a_resource_of_another_namespace_as_its_owner_is_none_of_its_jobs(seen):
     told: list[Ref] = []
-    seen.changed = told.append
+    seen.report_to(told.append)
     seen.job(event="ADDED", uid="forged-uid", metadata={"namespace": "evil", "name": f"nightly-{START + 60}"})
     (view,) = seen.views(REF)
     assert view.name == NAME
@@ -252,7 +253,7 @@ async def test_a_job_that_names_a_resource_of_another_namespace_as_its_owner_is_
 )
 async def test_a_job_is_a_resources_only_if_its_controller_reference_agrees_in_every_field(owner):
     seen = Seen()
-    seen.changed = lambda ref: None
+    seen.report_to(lambda ref: None)
     seen.job(event="ADDED", metadata={"ownerReferences": [OWNER | owner]})
     assert seen.views(REF) == ()
 

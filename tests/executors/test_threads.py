@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from executors import sample_tasks
-from executors.local import REF, pool_of, run_of, threads
+from executors.local import REF, Listening, pool_of, run_of, threads
+from kalends.clock import SystemClock
 from kalends.errors import Unavailable
+from kalends.executors.pools.pool import PoolExecutor
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
 
@@ -31,7 +33,7 @@ async def test_a_thread_beyond_its_time_limit_is_reported_and_stuck_until_it_ret
         assert "stuck until it returns: 1 are, and 1 of 2 workers are left" in caplog.text
 
         sample_tasks.RELEASE.set()
-        await listening.until(lambda: listening.freed == 1)
+        await listening.until(lambda: listening.times_freed == 1)
         assert (pool.stuck, pool.free_slots()) == (0, 2)
         assert "has returned, and its worker is free again" in caplog.text
         assert len(listening.reports) == 1
@@ -44,7 +46,7 @@ async def test_a_pool_whose_workers_are_all_stuck_takes_no_runs_until_one_return
         with pytest.raises(Unavailable, match="all 1 workers are held by runs that timed out"):
             await pool.start(run_of("kalends.echo", number=2))
         sample_tasks.RELEASE.set()
-        await listening.until(lambda: listening.freed == 1)
+        await listening.until(lambda: listening.times_freed == 1)
         await pool.start(run_of("kalends.echo", number=2))
         assert (await listening.wait(2))[1].outcome is Outcome.SUCCEEDED
 
@@ -62,7 +64,7 @@ async def test_a_thread_that_is_stuck_is_replaced_until_as_many_are_stuck_as_may
         await asyncio.sleep(0.01)
         assert pool.held_up > 0
         sample_tasks.RELEASE.set()
-        await listening.until(lambda: listening.freed == 3)
+        await listening.until(lambda: listening.times_freed == 3)
         assert (pool.stuck, pool.free_slots(), pool.obstacle(), pool.held_up) == (0, 2, "", 0.0)
 
 
@@ -156,7 +158,7 @@ async def test_where_no_thread_can_be_started_the_run_is_put_off_and_its_worker_
             patch.setattr(threading.Thread, "start", refuse)
             with pytest.raises(Unavailable, match="no thread can be started"):
                 await pool.start(run_of("kalends.echo"))
-        assert (pool.free_slots(), listening.freed) == (1, 1)
+        assert (pool.free_slots(), listening.times_freed) == (1, 1)
         await pool.start(run_of("kalends.echo"))
         assert (await listening.wait(1))[0].outcome is Outcome.SUCCEEDED
 
@@ -177,3 +179,40 @@ def test_a_thread_that_hangs_does_not_keep_the_process_alive():
         [sys.executable, "-c", program], cwd=TESTS, capture_output=True, text=True, timeout=25, check=True
     )
     assert ended.stdout.strip() == "Cancelled"
+
+
+async def test_a_thread_that_is_stuck_at_the_closing_takes_no_call_from_the_next_opening():
+    async with pool_of(threads(), 2) as (pool, listening):
+        await pool.start(run_of("test.hang", number=1))
+        await pool.close(0)
+        await pool.open(listening)
+        assert (pool.stuck, pool.free_slots()) == (1, 1)
+        await pool.start(run_of("kalends.echo", number=2))
+        assert (await listening.wait(2))[1].outcome is Outcome.SUCCEEDED
+
+        sample_tasks.RELEASE.set()
+        await listening.until(lambda: pool.stuck == 0)
+        for number in (3, 4):
+            await pool.start(run_of("kalends.echo", number=number))
+        assert {report.outcome for report in (await listening.wait(4))[2:]} == {Outcome.SUCCEEDED}
+        assert len(listening.reports) == 4
+
+
+def test_a_pool_can_be_opened_in_another_event_loop_although_a_thread_of_the_first_is_stuck():
+    pool = PoolExecutor(1, threads(), SystemClock())
+
+    async def run_once(task, number):
+        listening = Listening()
+        await pool.open(listening)
+        await pool.start(run_of(task, number=number))
+        if number > 1:
+            await listening.wait(1)
+        await pool.close(0)
+        return listening.reports[0].outcome
+
+    try:
+        assert asyncio.run(run_once("test.hang", 1)) is Outcome.CANCELLED
+        assert asyncio.run(run_once("kalends.echo", 2)) is Outcome.SUCCEEDED
+    finally:
+        sample_tasks.RELEASE.set()
+        sample_tasks.RELEASE.clear()

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from doubles import START
+from executors.local import all_listed
 from kalends.engine.core.schedule import JobTemplate
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import Run, StartDeferred
@@ -29,9 +30,7 @@ class World:
     def __init__(self) -> None:
         clock = LoopClock()
         self.api = FakeApi(now=clock.now)
-        self.jobs = JobsExecutor(ApiClient(self.api.connect(), clock), clock)
-        self.jobs.bind(lambda report: None, lambda ref: None, lambda: None)
-        self.jobs.synced = True
+        self.jobs = JobsExecutor(ApiClient(self.api.connect(), clock), clock, all_listed())
 
     def names(self) -> list[str]:
         return [view.name for view in self.jobs.views(REF)]

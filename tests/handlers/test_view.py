@@ -21,7 +21,7 @@ class Sight:
     def __init__(self, cluster: Cluster) -> None:
         clock = LoopClock()
         self.scheduler = Scheduler(
-            clock=clock, store=memory_store(), executors={"default": Pool(clock=clock)}, identity="me"
+            clock=clock, store=memory_store(), pools={"default": Pool(clock=clock)}, identity="me"
         )
         client = ApiClient(cluster.api.connect("view"), cluster.clock)
         self.view = View(client, self.scheduler, reader(), ())

@@ -1,8 +1,7 @@
-"""Every port that the engine owns: what it needs of job stores, executors and listeners, in one place."""
+"""The ports for job stores and listeners, and the values that all ports exchange; ``executor_ports`` has the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -184,104 +183,6 @@ class StartDeferred(Unavailable):
 
 class NamespaceTerminating(StartDeferred):
     """No run can be started in a namespace that is being deleted."""
-
-
-class Executor(Protocol):
-    """Where runs run. Everything that ends is reported through the function given to ``bind``."""
-
-    @property
-    def outlives_us(self) -> bool:
-        """Whether its runs go on without this process, and starting one twice starts it once (Kubernetes Jobs)."""
-        ...
-
-    def bind(
-        self, report: Callable[[RunReport], None], changed: Callable[[Ref], None], freed: Callable[[], None]
-    ) -> None:
-        """Set where to report finished runs, resources whose Jobs changed, and that a worker is free."""
-        ...
-
-    def free_slots(self) -> int:
-        """Return how many more runs can start at once."""
-        ...
-
-    def obstacle(self) -> str:
-        """Return why no run can start until somebody intervenes, or ``""``: for messages about runs that wait."""
-        ...
-
-    async def check(self, run: Run) -> None:
-        """Check a run of a resource that is new or was changed, without starting it.
-
-        Raises:
-            StartRefused: No run of it could start: its message becomes the resource's condition.
-            Unavailable: It cannot be checked now.
-        """
-        ...
-
-    async def start(self, run: Run) -> None:
-        """Start a run.
-
-        Raises:
-            StartRefused: It can never be started.
-            StartDeferred: It cannot be started now, and was not.
-            Unavailable: It cannot be started now; whether it was is unknown.
-        """
-        ...
-
-    async def cancel(self, run_name: str, ref: Ref, reason: Reason, *, job_uid: str = "") -> None:
-        """Ask for the end of a run; asking again changes nothing, and one that is not there is no error.
-
-        ``job_uid`` is the UID of its Job, if it is on record.
-
-        It ends when it is gone, and not before: a process is killed; a thread is asked, and goes on until it returns;
-        a Job is deleted, and is there until its pods are gone. A pool then reports it as cancelled, with ``reason``.
-
-        Raises:
-            Unavailable: It cannot be asked now.
-        """
-        ...
-
-    async def close(self, grace: float) -> None:
-        """Let runs end for up to ``grace`` seconds, then stop what is left."""
-        ...
-
-
-class Jobs(Protocol):
-    """The Kubernetes Jobs of each resource: observed, read when in doubt, and deleted beyond the history limits."""
-
-    def views(self, ref: Ref) -> Sequence[JobView] | None:
-        """Return the Jobs whose controller is this resource, or None until all Jobs have been listed.
-
-        A Job belongs to a resource only if its controller reference has the resource's kind, name and UID, and both are
-        in the same namespace. Asking has no side effects.
-        """
-        ...
-
-    def orphans(self, ref: Ref) -> Sequence[JobView]:
-        """Return the Jobs without any controller that only their label and their name assign to this resource."""
-        ...
-
-    def is_gone(self, ref: Ref, job: str) -> bool:
-        """Return whether a Job is known not to be there: it was seen to go, or was looked for."""
-        ...
-
-    async def look(self, ref: Ref, job: str, uid: str = "") -> None:
-        """Read a Job that no watch shows: it may exist without its label, or without its controller reference.
-
-        The Job with the recorded ``uid`` belongs to the resource whatever its controller reference says. Any other Job
-        belongs to it only if the resource is its controller.
-
-        Raises:
-            Unavailable: It cannot be read now.
-        """
-        ...
-
-    async def delete(self, ref: Ref, job: str) -> None:
-        """Delete a Job that is beyond its history limit.
-
-        Raises:
-            Unavailable: It cannot be deleted now.
-        """
-        ...
 
 
 class Verdict(StrEnum):

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kalends.engine.core.state import Ref
-from kalends.engine.ports import Executor, Run, RunReport
+from kalends.engine.executor_ports import ExecutorEvents, Pool
+from kalends.engine.ports import Run
 from kalends.errors import ApiError, Unavailable
 from kalends.kube.wire.transport import Request, Response, Stream, Transport
 from kalends.model.reasons import Reason
@@ -43,20 +44,13 @@ class FencedTransport:
 class FencedPool:
     """Starts runs while we may act; those that are under way go on."""
 
-    def __init__(self, pool: Executor, may_act: MayAct) -> None:
+    def __init__(self, pool: Pool, may_act: MayAct) -> None:
         self._pool = pool
         self._may_act = may_act
 
-    @property
-    def outlives_us(self) -> bool:
-        """Whether its runs go on without this process."""
-        return self._pool.outlives_us
-
-    def bind(
-        self, report: Callable[[RunReport], None], changed: Callable[[Ref], None], freed: Callable[[], None]
-    ) -> None:
-        """Tell it where to report."""
-        self._pool.bind(report, changed, freed)
+    async def open(self, events: ExecutorEvents) -> None:
+        """Open the pool."""
+        await self._pool.open(events)
 
     def free_slots(self) -> int:
         """Return how many more runs can start at once."""
@@ -86,5 +80,5 @@ class FencedPool:
         await self._pool.cancel(run_name, ref, reason, job_uid=job_uid)
 
     async def close(self, grace: float) -> None:
-        """Let runs end."""
+        """Close the pool."""
         await self._pool.close(grace)

@@ -1,26 +1,50 @@
-"""The Jobs and pods that there are, followed for the executor that made them."""
+"""The informers of Jobs and of their pods, which show both to the executor that creates Jobs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from kalends.clock import Clock
-from kalends.executors.jobs.executor import JobsExecutor
 from kalends.executors.jobs.job_manifest import SELECTOR
 from kalends.executors.jobs.run_reports import slim
+from kalends.executors.jobs.seen_jobs import SeenJobs
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.paths import JOBS, PODS, Resource
 from kalends.kube.informers.informer import Informer, OnChange
+from kalends.kube.wire.transport import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class JobInformers:
+    """One informer of Jobs and one of pods for each namespace, or for all namespaces at once."""
+
+    jobs: Mapping[str | None, Informer]
+    pods: Mapping[str | None, Informer]
+
+    @property
+    def all(self) -> Sequence[Informer]:
+        """All of them."""
+        return [*self.jobs.values(), *self.pods.values()]
+
+    def learn(self, job: JsonObject) -> None:
+        """Show a Job that was just created to the informer of its namespace.
+
+        It may be gone before a watch that was interrupted has shown it: only an informer that knows it notices that.
+        """
+        everywhere = self.jobs.get(None)
+        informer = everywhere or self.jobs.get(job["metadata"]["namespace"]) or next(iter(self.jobs.values()))
+        informer.learn(job)
 
 
 def job_informers(
-    client: ApiClient, clock: Clock, executor: JobsExecutor, namespaces: Sequence[str], chance: Callable[[], float]
-) -> tuple[list[Informer], list[Informer]]:
-    """Return informers of Jobs and informers of their pods: one for each namespace, or for all at once."""
+    client: ApiClient, clock: Clock, seen: SeenJobs, namespaces: Sequence[str], chance: Callable[[], float]
+) -> JobInformers:
+    """Return the informers that show Jobs and pods to ``seen``."""
 
-    def informers(resource: Resource, on_change: OnChange) -> list[Informer]:
-        return [
-            Informer(
+    def informers(resource: Resource, on_change: OnChange) -> Mapping[str | None, Informer]:
+        return {
+            namespace: Informer(
                 client,
                 resource.collection(namespace),
                 clock=clock,
@@ -30,10 +54,6 @@ def job_informers(
                 chance=chance,
             )
             for namespace in namespaces or (None,)
-        ]
+        }
 
-    jobs = informers(JOBS, executor.job_changed)
-    by_namespace = dict(zip(namespaces, jobs, strict=False))
-    # What we create is gone one day, perhaps before a watch that was away has shown it: its informer has to know of it.
-    executor.learn = lambda job: by_namespace.get(job["metadata"]["namespace"], jobs[0]).learn(job)
-    return jobs, informers(PODS, executor.pod_changed)
+    return JobInformers(informers(JOBS, seen.job_changed), informers(PODS, seen.pod_changed))

@@ -6,12 +6,11 @@ import asyncio
 import contextlib
 import logging
 
-from kalends.engine.core.schedule import JOBS_EXECUTOR
 from kalends.engine.loop.census import by_state, runs_by_executor
 from kalends.engine.loop.scheduler import Scheduler
-from kalends.engine.ports import Executor
 from kalends.executors.from_settings import check_default, default_settings, target_check
 from kalends.executors.jobs.executor import JobsExecutor
+from kalends.executors.jobs.seen_jobs import SeenJobs
 from kalends.handlers.crd_check import CrdCheck
 from kalends.handlers.environment import Ports
 from kalends.handlers.fencing import FencedPool, FencedTransport
@@ -66,19 +65,18 @@ class Operator:
             chance=ports.chance,
         )
         check_default(settings.job_defaults.executor, ports.pools)
-        self._jobs = JobsExecutor(acting, clock)
-        pools = {alias: FencedPool(pool, self.leading.may_act) for alias, pool in ports.pools.items()}
-        executors: dict[str, Executor] = {**pools, JOBS_EXECUTOR: self._jobs}
-        reader = SnapshotReader(default_settings(settings), target_check(ports.registry, list(executors)))
+        self._seen = SeenJobs()
+        self._informers = job_informers(self._client, clock, self._seen, settings.namespaces, ports.chance)
+        reader = SnapshotReader(default_settings(settings), target_check(ports.registry, ports.pools))
         self._crd = CrdCheck(self._client, self._stop_deciding, self._any_resource)
         self._poster = EventPoster(self._client, clock, instance=identity)
         lease = settings.leader_election.lease
         self.scheduler = Scheduler(
             clock=clock,
             store=CrdJobStore(acting, reader, self._crd.suspect),
-            executors=executors,
+            pools={alias: FencedPool(pool, self.leading.may_act) for alias, pool in ports.pools.items()},
             identity=f"{lease}/{identity}" if lease else identity,
-            jobs=self._jobs,
+            cluster=JobsExecutor(acting, clock, self._seen, self._informers.learn),
             listeners=[self.metrics, Teller(self._post, success_too=settings.events_for_success)],
         )
         self._others = OtherOperators(
@@ -86,10 +84,6 @@ class Operator:
         )
         self._view = View(self._client, self.scheduler, reader, settings.namespaces, self._crd.fits)
         self._feed = ports.feed(self._client, self._view.show, self._view.repair)
-        self._job_informers, pod_informers = job_informers(
-            self._client, clock, self._jobs, settings.namespaces, ports.chance
-        )
-        self._informers = [*self._job_informers, *pod_informers]
         self._watching = False
         self._listed = asyncio.Event()
         self._pulse = Pulse(clock, lambda: not self._watching or self._feed.alive())
@@ -135,7 +129,7 @@ class Operator:
                 tasks.start("health", self.health.run())
             tasks.start("pulse", self._pulse.run())
             tasks.start("events", self._poster.run())
-            for informer in self._informers:
+            for informer in self._informers.all:
                 tasks.start(f"informer {informer.path}", informer.run())
             if await tasks.first_of(stop, self._view.wait_for_the_crd()):
                 return
@@ -167,7 +161,7 @@ class Operator:
             ApiError: It could not be done.
         """
         await self._crd.until_it_fits()  # a record that an older CRD cut short must not be believed
-        works = [self._view.catch_up(), *(informer.catch_up() for informer in self._job_informers)]
+        works = [self._view.catch_up(), *(informer.catch_up() for informer in self._informers.jobs.values())]
         for outcome in await asyncio.gather(*works, return_exceptions=True):  # none of them goes on unwatched
             if outcome is not None:
                 raise outcome
@@ -182,9 +176,9 @@ class Operator:
 
     async def _wait_until_listed(self) -> None:
         """Wait until every Job of ours and every ScheduledJob has been seen: only then is anything decided."""
-        while not all(informer.synced for informer in self._informers):
+        while not all(informer.synced for informer in self._informers.all):
             await asyncio.sleep(0.02)
-        self._jobs.synced = True
+        self._seen.all_are_listed()
         await self._view.wait_until_shown()
         self._listed.set()
         self._ports.when_listed()
@@ -207,7 +201,7 @@ class Operator:
         return f"the engine's loop has not passed for {quiet:.0f} s" if quiet > STUCK else None
 
     def _an_informer_is_stalled(self) -> str | None:
-        for informer in self._informers:
+        for informer in self._informers.all:
             if (seconds := informer.stalled()) > STALLED:
                 return f"{informer.path} has been neither watched nor listed for {seconds:.0f} s"
         return None
@@ -226,7 +220,7 @@ class Operator:
         permission.
         """
         listed = self._listed.is_set()
-        troubles = [self._view.trouble, *(informer.trouble for informer in self._informers)]
+        troubles = [self._view.trouble, *(informer.trouble for informer in self._informers.all)]
         causes = dict.fromkeys(str(found) for found in troubles if found.lasts or (found.now and not listed))
         if causes:
             return "; ".join(causes)

@@ -12,11 +12,12 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from kalends.clock import SystemClock
+from kalends.engine.core.state import Ref
+from kalends.engine.executor_ports import ExecutorEvents
 from kalends.engine.ports import RunReport
 from kalends.executors.jobs.executor import JobsExecutor
 from kalends.executors.pools.pool import PoolExecutor
@@ -68,18 +69,32 @@ def wrap(owner: Any, method: str, fuse: Fuse, *, before: str = "", after: str = 
     setattr(owner, method, wrapped)
 
 
+class FusedEvents:
+    """Passes the fuse before it passes on how a run ended."""
+
+    def __init__(self, events: ExecutorEvents, fuse: Fuse) -> None:
+        self._events = events
+        self._fuse = fuse
+
+    def ended(self, report: RunReport) -> None:
+        self._fuse.pass_by("end of a run")
+        self._events.ended(report)
+
+    def changed(self, ref: Ref) -> None:
+        self._events.changed(ref)
+
+    def freed(self) -> None:
+        self._events.freed()
+
+
 def wrap_reports(fuse: Fuse) -> None:
     """Have a pool pass the fuse when a run has ended, and nobody knows of it yet."""
-    original = PoolExecutor.bind
+    original = PoolExecutor.open
 
-    def bind(pool: PoolExecutor, report: Callable[[RunReport], None], *others: Any) -> None:
-        def told(run: RunReport) -> None:
-            fuse.pass_by("end of a run")
-            report(run)
+    async def open_with_fuse(pool: PoolExecutor, events: ExecutorEvents) -> None:
+        await original(pool, FusedEvents(events, fuse))
 
-        original(pool, told, *others)
-
-    PoolExecutor.bind = bind  # type: ignore[assignment,method-assign]
+    PoolExecutor.open = open_with_fuse  # type: ignore[method-assign]
 
 
 def let_die(said: str) -> None:

@@ -24,8 +24,8 @@ from kalends.cli.run.live_table import LiveTable
 from kalends.cli.run.plain_lines import PlainLines
 from kalends.clock import SystemClock
 from kalends.engine.core.schedule import JOBS_EXECUTOR
+from kalends.engine.executor_ports import Pool
 from kalends.engine.loop.scheduler import Scheduler
-from kalends.engine.ports import Executor
 from kalends.errors import JobStoreError
 from kalends.executors.from_settings import check_default, default_settings, pools, target_check
 from kalends.executors.local_jobs.pool import CommandsExecutor
@@ -99,7 +99,7 @@ class _Local:
         self._clock = SystemClock()
         self._settings = settings
         registry = Registry.load(settings.task_modules)
-        executors: dict[str, Executor] = {**pools(settings.executors, registry, self._clock)}
+        executors: dict[str, Pool] = {**pools(settings.executors, registry, self._clock)}
         check_default(settings.job_defaults.executor, executors)
         if local_commands:
             executors[JOBS_EXECUTOR] = CommandsExecutor(LOCAL_COMMANDS, self._clock)
@@ -108,7 +108,7 @@ class _Local:
         reader = SnapshotReader(default_settings(settings), check, cure)
         self._store = SqliteJobStore(file, reader, self._clock)
         self._screen = PlainLines() if lines else LiveTable()
-        self._executors = executors
+        self._pools = executors
         self._identity = f"{socket.gethostname()}-{os.getpid()}-{token_hex(4)}"
 
     async def run(self, manifests: Sequence[Manifest], seconds: float | None) -> bool:
@@ -116,7 +116,7 @@ class _Local:
         scheduler = Scheduler(
             clock=self._clock,
             store=self._store,
-            executors=self._executors,
+            pools=self._pools,
             identity=self._identity,
             listeners=[self._screen],
         )

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from enum import Enum, auto
 
 from kalends.clock import Clock
 from kalends.engine.core.facts import Decision
@@ -24,11 +25,10 @@ from kalends.engine.core.state import ActiveRun, Ref, State
 from kalends.engine.decisions.draft import run_of
 from kalends.engine.loop.ending_namespaces import EndingNamespaces
 from kalends.engine.loop.entry import Entry
+from kalends.engine.loop.executor_table import ExecutorTable
 from kalends.engine.loop.worker_queue import WorkerQueue
 from kalends.engine.ports import (
     Delayed,
-    Executor,
-    Jobs,
     JobStore,
     Listener,
     NamespaceTerminating,
@@ -65,6 +65,15 @@ REFUSED_AGAIN = 300.0
 that, which is noticed at once, each try costs the API server a full validation and changes nothing."""
 
 
+class Next(Enum):
+    """What to do about a resource after a step."""
+
+    DECIDE_AGAIN = auto()
+    """Decide at once: there may be more to do."""
+    WAIT = auto()
+    """Decide at ``Entry.not_before``, or when the resource changes."""
+
+
 class Actor:
     """Acts on one decision about one resource; many resources are acted on side by side."""
 
@@ -72,15 +81,14 @@ class Actor:
         self,
         clock: Clock,
         store: JobStore,
-        executors: Mapping[str, Executor],
-        jobs: Jobs | None,
+        executors: ExecutorTable,
         workers: WorkerQueue,
         listeners: Sequence[Listener],
     ) -> None:
         self._clock = clock
         self._store = store
-        self._executors = executors
-        self._jobs = jobs
+        self._table = executors
+        self._executors = executors.by_alias
         self._workers = workers
         self._namespaces = EndingNamespaces(clock)
         self._listeners = listeners
@@ -104,7 +112,7 @@ class Actor:
             and not decision.remove
         )
 
-    async def check(self, entry: Entry) -> bool:
+    async def check(self, entry: Entry) -> Next:
         """Ask the executor whether runs of a new or changed resource can start; its refusal is the entry's fault.
 
         What an admission policy refuses is asked again later, as the policy may change. While there is no answer,
@@ -112,7 +120,7 @@ class Actor:
         """
         schedule = entry.snapshot.schedule
         if schedule is None:
-            return True
+            return Next.DECIDE_AGAIN
         generation = entry.snapshot.generation
         try:
             name = run_name(schedule.ref.name, CHECKED_FIRE_TIME)
@@ -132,7 +140,7 @@ class Actor:
             if entry.checks == FAILURES_TO_TELL and entry.fault is None:
                 self.tell(entry.ref, [Delayed(entry.ref, str(error))])
             log.warning("%s: not checked yet: %s", entry.ref.key, error)
-            return True
+            return Next.DECIDE_AGAIN
         except Exception as error:  # as in act
             log.exception("%s: checking failed", entry.ref.key)
             return self.later(entry, f"{type(error).__name__}: {error}")
@@ -140,7 +148,7 @@ class Actor:
             entry.fault = None
             entry.checks, entry.check_at = 0, None
         entry.checked = generation
-        return True
+        return Next.DECIDE_AGAIN
 
     def _check_again(self, entry: Entry, first: float | None, longest: float, at_least: float = 0.0) -> None:
         """Have an entry checked again: after ``first`` seconds, then later each time; or never before it changes."""
@@ -152,11 +160,11 @@ class Actor:
         pause = max(pause * random.uniform(0.75, 1.0), at_least)  # noqa: S311 - spreads tries
         entry.check_at = self._clock.monotonic() + pause
 
-    async def act(self, entry: Entry, decision: Decision) -> bool:  # noqa: PLR0911 - one way on for each answer
+    async def act(self, entry: Entry, decision: Decision) -> Next:  # noqa: PLR0911 - one way on for each answer
         """Carry out a decision.
 
         Returns:
-            Whether to go on deciding now; otherwise ``entry.not_before`` says when to try again.
+            Whether to decide again at once.
         """
         if entry.is_behind or (entry.unanswered and decision.starts_before):
             # A spec that is known to be old starts and deletes nothing. And what starts before it is on record must not
@@ -166,9 +174,9 @@ class Actor:
             # A start that is refused ends this decision, and the next one does without it: what has ended is recorded,
             # and Jobs beyond their limits are deleted, whatever becomes of starts.
             if not await self._start_claimed(entry, decision.starts_claimed):
-                return True
+                return Next.DECIDE_AGAIN
             if not await self._start_before(entry, decision.starts_before):
-                return True
+                return Next.DECIDE_AGAIN
             await self._record(entry, self._with_uids_of_new_jobs(entry, decision))
             await self._ask_to_end(entry, decision.cancels)
             await self._look(entry.ref, decision)
@@ -187,7 +195,7 @@ class Actor:
         except Exception as error:  # what went wrong for one resource must not reach the loop
             log.exception("%s: acting failed", entry.ref.key)
             return self.later(entry, f"{type(error).__name__}: {error}")
-        return True
+        return Next.DECIDE_AGAIN
 
     async def _start_claimed(self, entry: Entry, runs: Sequence[Run]) -> bool:
         """Start runs whose claim is on record; return False where they are to be decided on anew."""
@@ -243,7 +251,7 @@ class Actor:
     def _put_off(self, entry: Entry, run: Run, error: Unavailable) -> None:
         """Note that a start was refused and may be possible later: until then it is left out of decisions."""
         # A pool starts a run or says that it did not; of a Job, only some answers say that it was not created.
-        certain = isinstance(error, StartDeferred) or not self._executors[run.executor].outlives_us
+        certain = isinstance(error, StartDeferred) or not self._table.is_cluster(run.executor)
         before, wish = entry.trouble, min(error.retry_after or 0.0, LONGEST_WISH)
         tries = 1 if before is None else before.tries + 1
         pause = pause_after(tries, certain=certain) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads tries
@@ -273,9 +281,9 @@ class Actor:
 
     def _with_uids_of_new_jobs(self, entry: Entry, decision: Decision) -> Decision:
         """Return the decision with the UIDs of the Jobs that it has created: the same write records them."""
-        if not decision.starts_before or self._jobs is None:
+        if not decision.starts_before or self._table.cluster is None:
             return decision
-        return replace(decision, state=with_job_uids(decision.state, self._jobs.views(entry.ref)))
+        return replace(decision, state=with_job_uids(decision.state, self._table.cluster.views(entry.ref)))
 
     async def _record(self, entry: Entry, decision: Decision) -> None:
         before = entry.record
@@ -313,8 +321,8 @@ class Actor:
         uids = {run.name: run.job_uid for run in decision.state.active}
         uids |= {job.name: job.uid for job in decision.takes_up}
         for job in (*decision.looks, *(job.name for job in decision.takes_up)):
-            if self._jobs is not None:
-                await self._jobs.look(ref, job, uids.get(job, ""))
+            if self._table.cluster is not None:
+                await self._table.cluster.look(ref, job, uids.get(job, ""))
 
     async def _remove(self, entry: Entry) -> None:
         await self._store.delete(entry.ref, entry.version)
@@ -326,10 +334,10 @@ class Actor:
 
     async def _delete(self, ref: Ref, jobs: Sequence[str]) -> None:
         for job in jobs:
-            if self._jobs is not None:
-                await self._jobs.delete(ref, job)
+            if self._table.cluster is not None:
+                await self._table.cluster.delete(ref, job)
 
-    async def _read_again(self, entry: Entry) -> bool:
+    async def _read_again(self, entry: Entry) -> Next:
         """Somebody else wrote in between, or we did unknowingly: what is on record now is what to decide from."""
         awaited = entry.awaited
         try:
@@ -339,16 +347,16 @@ class Actor:
         entry.adopt(snapshot)
         if entry.awaited == awaited:
             entry.awaited = 0  # the store answers with the newest version, so it has arrived
-        return True
+        return Next.DECIDE_AGAIN
 
-    def _refused(self, entry: Entry, error: Refused) -> bool:
+    def _refused(self, entry: Entry, error: Refused) -> Next:
         """The record itself is not accepted: writing it again would change nothing, so its conditions say so once."""
         if entry.fault is not None:
             return self.later(entry, str(error), at_least=REFUSED_AGAIN)
         log.error("%s: the record is refused: %s", entry.ref.key, error)
         entry.record_refused = True
         entry.fault = Problem(Reason.INTERNAL_ERROR, f"its record is refused: {error}"[:1024])
-        return True
+        return Next.DECIDE_AGAIN
 
     async def cancel(self, ref: Ref, run: str, executor: str, reason: Reason) -> None:
         """Stop a run that nobody will record."""
@@ -357,8 +365,8 @@ class Actor:
         except Exception:  # it is nobody's run any more; what is left of it ends by itself
             log.exception("%s: %s could not be cancelled", ref.key, run)
 
-    def later(self, entry: Entry, why: str, at_least: float | None = None) -> bool:
-        """Put the next try off, for ``at_least`` so many seconds; return False, as there is nothing to do now."""
+    def later(self, entry: Entry, why: str, at_least: float | None = None) -> Next:
+        """Put the next try off, for ``at_least`` so many seconds."""
         entry.failures += 1
         backoff = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(entry.failures - 1, 8))
         pause = max(backoff * random.uniform(0.5, 1.0), at_least or 0.0)  # noqa: S311 - spreads tries, keeps no secret
@@ -366,4 +374,4 @@ class Actor:
         if entry.failures == FAILURES_TO_TELL:
             self.tell(entry.ref, [Delayed(entry.ref, why)])
         log.warning("%s: not done, trying again in %.1f s: %s", entry.ref.key, pause, why)
-        return False
+        return Next.WAIT

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
 
 from kalends.clock import Clock
@@ -16,8 +15,9 @@ from kalends.engine.decisions.decided_elsewhere import stand_aside
 from kalends.engine.decisions.restored import first_record_of_invalid, waits_for_status
 from kalends.engine.decisions.unrecorded_jobs import record_of_jobs
 from kalends.engine.loop.entry import Entry
+from kalends.engine.loop.executor_table import ExecutorTable
 from kalends.engine.loop.worker_queue import WorkerQueue
-from kalends.engine.ports import Executor, Jobs, Problem
+from kalends.engine.ports import Problem
 from kalends.model.reasons import Reason
 
 log = logging.getLogger(__name__)
@@ -26,25 +26,18 @@ log = logging.getLogger(__name__)
 class Gatherer:
     """Decides on entries, from what it gathers about each."""
 
-    def __init__(
-        self, clock: Clock, identity: str, executors: Mapping[str, Executor], jobs: Jobs | None, workers: WorkerQueue
-    ) -> None:
-        self.pools_open = True
-        """Whether fire times are decided that run in this process."""
-        self.jobs_open = True
-        """Whether fire times are decided whose runs go on without it."""
+    def __init__(self, clock: Clock, identity: str, executors: ExecutorTable, workers: WorkerQueue) -> None:
         self.holders = Holders(operator_of(identity))
         """Which other operators there are."""
         self._clock = clock
         self._identity = identity
         self._executors = executors
-        self._jobs = jobs
         self._workers = workers
 
     def is_open(self, entry: Entry) -> bool:
         """Return whether fire times of a resource are decided: at the end of the process, they are left to the next."""
-        executor = self._executor(entry)
-        return self.jobs_open if executor is not None and executor.outlives_us else self.pools_open
+        schedule = entry.snapshot.schedule
+        return self._executors.accepts(None if schedule is None else schedule.executor)
 
     def decide(self, entry: Entry) -> Decision:
         """Decide on a resource now. Should that fail, the decision is that it cannot be carried out."""
@@ -95,27 +88,27 @@ class Gatherer:
         return entry.must_be_checked(self._clock.monotonic()) and not self.stands_aside(entry)
 
     def _gather(self, entry: Entry) -> Facts:
-        schedule, executor = entry.snapshot.schedule, self._executor(entry)
+        schedule = entry.snapshot.schedule
         now, trouble = self._clock.now(), entry.trouble
         until = [0.0 if trouble is None else trouble.not_before]
         if entry.unchecked and entry.check_at is not None:
             until.append(entry.check_at)
         pause = max(until) - self._clock.monotonic()
-        jobs, record = self._jobs, entry.record
+        cluster, record = self._executors.cluster, entry.record
         runs_in_jobs = () if record is None else (run.name for run in record.active if not run.holder)
         return Facts(
             now=now,
             me=self._identity,
             holders=self.holders,
-            outlives_us=executor is not None and executor.outlives_us,
-            obstacle="" if executor is None else executor.obstacle(),
+            outlives_us=schedule is not None and self._executors.is_cluster(schedule.executor),
+            obstacle="" if schedule is None else self._executors.obstacle(schedule.executor),
             free_slots=0 if schedule is None else self._workers.free(schedule.executor, entry.ref.uid),
             reports=dict(entry.reports),
             here=frozenset(entry.here),
             began=dict(entry.began),
-            jobs=None if jobs is None else jobs.views(entry.ref),
-            orphans=() if jobs is None else jobs.orphans(entry.ref),
-            gone=frozenset(name for name in runs_in_jobs if jobs is not None and jobs.is_gone(entry.ref, name)),
+            jobs=None if cluster is None else cluster.views(entry.ref),
+            orphans=() if cluster is None else cluster.orphans(entry.ref),
+            gone=frozenset(name for name in runs_in_jobs if cluster is not None and cluster.is_gone(entry.ref, name)),
             refused=dict(entry.refused),
             asked_to_end=frozenset(entry.asked_to_end),
             found_request=entry.found_request,
@@ -125,7 +118,3 @@ class Gatherer:
             starts_at=now + pause if pause > NEGLIGIBLE_PAUSE else None,
             dispatch=self.is_open(entry),
         )
-
-    def _executor(self, entry: Entry) -> Executor | None:
-        schedule = entry.snapshot.schedule
-        return None if schedule is None else self._executors.get(schedule.executor)

@@ -10,20 +10,21 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 from kalends.clock import Clock
 from kalends.engine.core.facts import Decision
 from kalends.engine.core.holders import named_by
 from kalends.engine.core.state import Ref, State
 from kalends.engine.decisions.decide import SEARCH_PAUSE
-from kalends.engine.loop.acting import Actor
+from kalends.engine.executor_ports import Cluster, Pool
+from kalends.engine.loop.acting import Actor, Next
 from kalends.engine.loop.deferred_ends import can_wait_for_the_next
 from kalends.engine.loop.entry import Entry, is_newer
+from kalends.engine.loop.executor_table import ExecutorTable
 from kalends.engine.loop.gathering import Gatherer
 from kalends.engine.loop.inbox import Inbox
 from kalends.engine.loop.worker_queue import WorkerQueue
-from kalends.engine.ports import Contested, Executor, Jobs, JobStore, Listener, RunReport, Snapshot
+from kalends.engine.ports import Contested, JobStore, Listener, RunReport, Snapshot
 from kalends.model.reasons import Reason
 
 log = logging.getLogger(__name__)
@@ -48,28 +49,28 @@ class Scheduler:
         *,
         clock: Clock,
         store: JobStore,
-        executors: Mapping[str, Executor],
+        pools: Mapping[str, Pool],
         identity: str,
-        jobs: Jobs | None = None,
+        cluster: Cluster | None = None,
         listeners: Sequence[Listener] = (),
     ) -> None:
         self.clock = clock
         self.identity = identity
         self.last_pass = clock.monotonic()
-        self._executors = executors
+        self._executors = ExecutorTable(pools, cluster)
         self._entries: dict[str, Entry] = {}
         self._keys: dict[str, str] = {}
         self._inbox = Inbox(clock)
-        self._workers = WorkerQueue(executors, self._look_at)
-        self._gatherer = Gatherer(clock, identity, executors, jobs, self._workers)
-        self._actor = Actor(clock, store, executors, jobs, self._workers, listeners)
+        self._workers = WorkerQueue(self._executors.by_alias, self._look_at)
+        self._gatherer = Gatherer(clock, identity, self._executors, self._workers)
+        self._actor = Actor(clock, store, self._executors, self._workers, listeners)
         self._acting: set[asyncio.Task[None]] = set()
         self._ending: set[asyncio.Task[None]] = set()
         self._searching: set[str] = set()
         """Resources whose triggers have to be searched on before what is due is known."""
         self._running = False
-        for alias, executor in executors.items():
-            executor.bind(self._ended, self._jobs_changed, partial(self._workers.freed, alias))
+        self._drains = 0
+        """How many drains are under way."""
 
     # -- what it is shown
 
@@ -173,17 +174,12 @@ class Scheduler:
         """Return how many resources wait for an instant."""
         return self._inbox.later
 
-    def _ended(self, report: RunReport) -> None:
+    def _ended(self, executor: str, report: RunReport) -> None:
         entry = self._entries.get(report.ref.key)
         if entry is not None and entry.ref.uid == report.ref.uid:
-            executor = entry.here.get(report.name)
             entry.reports[report.name] = report
             self._inbox.put(report.ref.key)
-            if executor is not None:
-                self._workers.freed(executor)
-            return
-        for alias in self._executors:
-            self._workers.freed(alias)
+        self._workers.freed(executor)
 
     def _jobs_changed(self, ref: Ref) -> None:
         if self._keys.get(ref.uid) == ref.key:
@@ -197,11 +193,13 @@ class Scheduler:
     # -- the loop
 
     async def run(self) -> None:
-        """Go on until cancelled. It may be run again: what happened meanwhile is decided on then.
+        """Go on until cancelled. It may be run again, also after a drain: what happened meanwhile is decided on then.
 
         What it was shown by then must be as new as the moment: from an old record, a Job that is over and deleted
         would be made again.
         """
+        if not self._drains:  # a loop that starts anew while the process stops must not start runs again
+            await self._executors.open(self._ended, self._jobs_changed, self._workers.freed)
         self._inbox.fill(self._entries)  # also those whose acting was cut off with an earlier loop
         self._running = True
         try:
@@ -215,20 +213,24 @@ class Scheduler:
             await self._let_acting_end()
 
     async def drain(self, grace: float) -> None:
-        """Start no run here any more; let runs end for up to ``grace`` seconds, and record how they ended.
+        """Close the executors: let runs end for up to ``grace`` seconds, and record how they ended.
 
-        What outlives us goes on being started meanwhile, as nobody else does it before this is over. It is the loop
-        that records: where that does not run, runs only end.
+        The runs of a cluster go on being started until pools are closed, as nobody else starts them before. The loop
+        records what ends; if it does not run, runs only end. The next ``run`` opens the executors again.
         """
-        self._gatherer.pools_open = False
-        await self._while(self._workers.any_promised, RECORDING)  # a claim that is being written still starts
-        await asyncio.gather(*(executor.close(grace) for executor in self._executors.values()))
-        self._gatherer.jobs_open = False
-        await asyncio.sleep(0)  # reports of the runs that have just ended arrive
-        if not await self._while(self._unrecorded, RECORDING):
-            log.warning("not every end could be recorded")
-        if self._running and self._acting:
-            await asyncio.wait(set(self._acting), timeout=FINISHING)
+        self._drains += 1
+        try:
+            self._executors.stop_pools()
+            await self._while(self._workers.any_promised, RECORDING)  # a claim that is being written still starts
+            await self._executors.close(grace)
+            await asyncio.sleep(0)  # reports of the runs that have just ended arrive
+            entries = self._entries.values()
+            if not await self._while(lambda: any(entry.has_unrecorded_end for entry in entries), RECORDING):
+                log.warning("not every end could be recorded")
+            if self._running and self._acting:
+                await asyncio.wait(set(self._acting), timeout=FINISHING)
+        finally:
+            self._drains -= 1
 
     async def _while(self, claim: Callable[[], bool], at_most: float) -> bool:
         """Wait while something holds and the loop runs, for so long at most; return whether it holds no more."""
@@ -238,9 +240,6 @@ class Scheduler:
                 return False
             await asyncio.sleep(0.01)
         return True
-
-    def _unrecorded(self) -> bool:
-        return any(entry.has_unrecorded_end for entry in self._entries.values())
 
     async def _review_all(self) -> None:
         count = 0
@@ -356,7 +355,7 @@ class Scheduler:
     async def _act(self, entry: Entry, decision: Decision | None) -> None:
         """Act on decisions about one resource, this one first, until there is nothing left to do."""
         try:
-            while await self._step(entry, decision):
+            while await self._step(entry, decision) is Next.DECIDE_AGAIN:
                 entry.again, decision = False, None
         except Exception as error:  # as in deciding: it harms only itself, and is tried again
             log.exception("%s: acting failed", entry.ref.key)
@@ -371,22 +370,25 @@ class Scheduler:
             self._inbox.put_at(entry.ref.key, self.clock.now() + TRY_AGAIN)
         self._workers.pass_on(entry.ref.uid)
 
-    async def _step(self, entry: Entry, decision: Decision | None) -> bool:
-        """Decide, unless that was done, and act once; return whether there may be more to do now."""
+    async def _step(self, entry: Entry, decision: Decision | None) -> Next:
+        """Decide, unless that was done, and act once."""
         if decision is None and self._gatherer.must_check(entry):
-            going_on = await self._actor.check(entry)
+            then = await self._actor.check(entry)
         else:
             decision = decision or self._gatherer.decide(entry)
             if self._has_nothing_to_do(entry, decision):
                 self._settle(entry, decision)
-                return False
+                return Next.WAIT
             self._promise(entry, decision)
             self._workers.pass_on(entry.ref.uid)
-            going_on = await self._actor.act(entry, decision)
+            then = await self._actor.act(entry, decision)
         self._adopt_newer(entry)
-        if not going_on and self._entries.get(entry.ref.key) is entry:
-            self._inbox.put_at(entry.ref.key, self.clock.now() + entry.not_before - self.clock.monotonic())
-        return going_on and self._entries.get(entry.ref.key) is entry
+        key = entry.ref.key
+        if self._entries.get(key) is not entry:
+            return Next.WAIT
+        if then is Next.WAIT:
+            self._inbox.put_at(key, self.clock.now() + entry.not_before - self.clock.monotonic())
+        return then
 
     def _adopt_newer(self, entry: Entry) -> None:
         newer, entry.newer = entry.newer, None

@@ -11,7 +11,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from kalends.engine.ports import Executor
+from kalends.engine.executor_ports import Executor
 
 
 @dataclass(slots=True)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from http import HTTPStatus
-from typing import Any
 
 from kalends.clock import Clock
 from kalends.engine.core.schedule import OWNER_LABEL, JobTemplate
 from kalends.engine.core.state import Ref
-from kalends.engine.ports import JobView, Run, RunReport, StartDeferred, StartRefused
+from kalends.engine.executor_ports import ExecutorEvents
+from kalends.engine.ports import JobView, Run, StartDeferred, StartRefused
 from kalends.errors import ApiError, Unavailable
 from kalends.executors.jobs.identity import lost_its_controller, resource_of
 from kalends.executors.jobs.job_manifest import job_body
@@ -26,8 +27,6 @@ from kalends.kube.client.paths import JOBS
 from kalends.kube.wire.transport import JsonObject
 from kalends.model.reasons import Reason
 
-Json = Mapping[str, Any]
-
 NOT_TO_FOLLOW = "an admission policy changed {} of the Job, which Kalends cannot follow then"
 MADE_REMEMBERED = 10_000
 """How many Jobs this process remembers to have created."""
@@ -36,35 +35,35 @@ MADE_REMEMBERED = 10_000
 class JobsExecutor:
     """Creates Jobs, and knows from the informers which Jobs exist."""
 
-    outlives_us = True
+    def __init__(
+        self, client: ApiClient, clock: Clock, seen: SeenJobs, learn: Callable[[JsonObject], None] | None = None
+    ) -> None:
+        """Return an executor.
 
-    def __init__(self, client: ApiClient, clock: Clock) -> None:
+        Args:
+            client: Creates, reads and deletes Jobs.
+            clock: Says when a Job that is found is too new to be the run's.
+            seen: What the informers show.
+            learn: Shows a Job that was just created to the informer of its namespace, which notices then when the Job
+                is gone although no watch has shown it. Without informers: to ``seen``.
+        """
         self._client = client
-        self._seen = SeenJobs()
+        self._seen = seen
+        self._learn = learn or partial(seen.job_changed, "ADDED")
         self._namesakes = Namesakes(client, clock)
         self._unanswered = Unanswered(client)
         self._made: OrderedDict[str, None] = OrderedDict()
         """UIDs of Jobs that this process has created, the latest ones."""
         self._unusable: dict[tuple[Ref, str], tuple[JsonObject, str]] = {}
         """Jobs that admission has changed so that they cannot be followed, and whose deletion has failed."""
-        self.synced = False
-        self.learn: Callable[[JsonObject], None] = lambda job: self.job_changed("ADDED", job)
-        """Shows a Job that was just created to whoever follows Jobs: only who knows of it can tell when it is gone."""
 
-    def bind(
-        self, report: Callable[[RunReport], None], changed: Callable[[Ref], None], freed: Callable[[], None]
-    ) -> None:
-        """Set where to report resources whose Jobs changed."""
-        del report, freed  # how a run ended is read from its Job, and there is always room for one more
-        self._seen.changed = changed
+    async def open(self, events: ExecutorEvents) -> None:
+        """Report resources whose Jobs change to ``events``. How a run ended is read from its Job."""
+        self._seen.report_to(events.changed)
 
     def free_slots(self) -> int:
         """Return a great many: the cluster has its own ways to say no."""
         return 1_000_000
-
-    def obstacle(self) -> str:
-        """Return nothing: Jobs wait for no worker."""
-        return ""
 
     async def check(self, run: Run) -> None:
         """Have the API server check a template, without creating anything.
@@ -122,12 +121,12 @@ class JobsExecutor:
             self._unusable[run.ref, run.name] = job, changed
             await self._delete_unusable(run)
         self._remember_made(job)
-        self.learn(job)
+        self._learn(job)
 
     def _take_up(self, ref: Ref, job: JsonObject) -> None:
         """Follow a Job that was read and is the resource's: also one without its label, or without its controller."""
         if OWNER_LABEL in (job["metadata"].get("labels") or {}):
-            self.learn(job)  # the watch shows it, and may lag behind
+            self._learn(job)  # the watch shows it, and may lag behind
         self._seen.job_read(ref, job)
 
     def _remember_made(self, job: JsonObject) -> None:
@@ -173,11 +172,11 @@ class JobsExecutor:
 
     def views(self, ref: Ref) -> Sequence[JobView] | None:
         """Return the Jobs of a resource, or None until all Jobs have been listed."""
-        return self._seen.views(ref) if self.synced else None
+        return self._seen.views(ref)
 
     def orphans(self, ref: Ref) -> Sequence[JobView]:
         """Return the Jobs without any controller that only their label and their name assign to a resource."""
-        return self._seen.orphans(ref) if self.synced else ()
+        return self._seen.orphans(ref)
 
     def is_gone(self, ref: Ref, job: str) -> bool:
         """Return whether a Job is known not to be there."""
@@ -194,14 +193,6 @@ class JobsExecutor:
             self._take_up(ref, found)
         if found is None or self._seen.find(ref, job) is None:
             self._seen.job_missing(ref, job)
-
-    def job_changed(self, event: str, job: Json) -> None:
-        """Receive the current state of a Job."""
-        self._seen.job_changed(event, job)
-
-    def pod_changed(self, event: str, pod: Json) -> None:
-        """Receive the current state of a pod."""
-        self._seen.pod_changed(event, pod)
 
     async def delete(self, ref: Ref, job: str) -> None:
         """Delete a Job, and its pods after it.
@@ -264,7 +255,7 @@ class JobsExecutor:
         """Read a Job that has changed since it was last seen: the watch lags behind, and may for long."""
         job = await self._read(run_name, ref)
         if job is not None:
-            self.learn(job)
+            self._learn(job)
 
     async def _read(self, run_name: str, ref: Ref, uid: str = "") -> JsonObject | None:
         """Return the Job of a run as it is now, or None if there is none that belongs to the resource.
@@ -286,7 +277,7 @@ class JobsExecutor:
         return job if job["metadata"]["uid"] in expected or resource_of(job) == ref else None
 
     async def close(self, grace: float) -> None:
-        """Do nothing: Jobs go on without us."""
+        """Do nothing: Jobs go on without this process."""
 
 
 def _template(run: Run) -> JobTemplate:

@@ -43,7 +43,8 @@ class SeenJobs:
     """
 
     def __init__(self) -> None:
-        self.changed: Callable[[Ref], None] = lambda _ref: None
+        self._listed = False
+        self._changed: Callable[[Ref], None] = lambda _ref: None
         self._jobs: dict[Ref, dict[str, SeenJob]] = {}
         self._views: dict[Ref, dict[str, JobView]] = {}
         self._resources: dict[str, Ref] = {}
@@ -64,6 +65,14 @@ class SeenJobs:
         self._gone: OrderedDict[tuple[Ref, str], None] = OrderedDict()
         """Resources and names of Jobs of theirs that were there once."""
 
+    def report_to(self, changed: Callable[[Ref], None]) -> None:
+        """Call this function with each resource whose Jobs change from now on."""
+        self._changed = changed
+
+    def all_are_listed(self) -> None:
+        """Note that the informers have shown every Job: only from now on is anything said of the Jobs of a resource."""
+        self._listed = True
+
     # -- what is known
 
     def find(self, ref: Ref, name: str) -> SeenJob | None:
@@ -74,13 +83,13 @@ class SeenJobs:
         """Return whether a Job of a resource was there once, or was looked for, and is not there."""
         return (ref, name) in self._gone and self.find(ref, name) is None
 
-    def views(self, ref: Ref) -> Sequence[JobView]:
-        """Return the Jobs of a resource."""
-        return tuple(self._views.get(ref, {}).values())
+    def views(self, ref: Ref) -> Sequence[JobView] | None:
+        """Return the Jobs of a resource, or None until all Jobs have been listed."""
+        return tuple(self._views.get(ref, {}).values()) if self._listed else None
 
     def orphans(self, ref: Ref) -> Sequence[JobView]:
         """Return the Jobs without any controller that have the label of a resource, and are not known to be its."""
-        return self._orphans.of(ref)
+        return self._orphans.of(ref) if self._listed else ()
 
     def has_begun(self, job: SeenJob) -> bool:
         """Return whether a container of it was ever seen to run."""
@@ -144,7 +153,7 @@ class SeenJobs:
             self.forget(ref, known)
         self._orphans.drop_named(ref, name)
         _bury(self._gone, (ref, name))
-        self.changed(ref)
+        self._changed(ref)
 
     def _is_current(self, ref: Ref, seen: SeenJob) -> bool:
         known = self.find(ref, seen.name)
@@ -184,7 +193,7 @@ class SeenJobs:
             asyncio.get_running_loop().call_later(LINGERING, self._let_go, ref, ended)
         elif self.is_leaving(seen) or self.is_leaving(known):
             self.forget(ref, seen)
-            self.changed(ref)
+            self._changed(ref)
         else:
             self._unsure.add(seen.uid)
             self._show(ref, known)
@@ -200,7 +209,7 @@ class SeenJobs:
         known = self.find(ref, seen.name)
         if known is not None and known.uid == seen.uid:
             self.forget(ref, seen)
-            self.changed(ref)
+            self._changed(ref)
 
     def forget(self, ref: Ref, job: SeenJob) -> None:
         """Drop a Job that is gone."""
@@ -245,7 +254,7 @@ class SeenJobs:
         before, after = views.get(job.name), self._view(ref, job)
         views[job.name] = after
         if before != after:
-            self.changed(ref)
+            self._changed(ref)
 
     def _view(self, ref: Ref, job: SeenJob) -> JobView:
         report = None

@@ -12,10 +12,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from kalends.clock import Clock
 from kalends.engine.core.state import Instant, Ref
+from kalends.engine.executor_ports import ExecutorEvents
 from kalends.engine.ports import Run, RunReport, StartRefused
 from kalends.errors import KalendsError, Unavailable
 from kalends.executors.pools.calling import STOPPED, Returned
@@ -83,7 +85,7 @@ class Workers(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let go of the workers."""
+        """Release the workers. A later launch starts new workers."""
         ...
 
 
@@ -120,8 +122,6 @@ class _Going:
 class PoolExecutor:
     """An executor whose runs are in workers of this process: threads, processes, commands."""
 
-    outlives_us = False
-
     def __init__(self, size: int, workers: Workers, clock: Clock, *, replaced: int = 0) -> None:
         """Return a pool.
 
@@ -138,17 +138,17 @@ class PoolExecutor:
         self._clock = clock
         self._runs: dict[str, _Going] = {}
         self._stuck: set[_Going] = set()
-        self._closing = False
-        self._report: Callable[[RunReport], None] = _nobody_listens
-        self._freed: Callable[[], None] = lambda: None
+        self._events: ExecutorEvents
+        """Set by ``open``, before which no run starts."""
+        self._open = False
 
-    def bind(
-        self, report: Callable[[RunReport], None], changed: Callable[[Ref], None], freed: Callable[[], None]
-    ) -> None:
-        """Tell it where to report. A report says that a worker is free, too, unless its worker is stuck."""
-        del changed  # there are no Jobs here
-        self._report = report
-        self._freed = freed
+    async def open(self, events: ExecutorEvents) -> None:
+        """Accept runs, and report to ``events``."""
+        self._events = events
+        self._open = True
+        # A worker that is stuck since an earlier event loop cannot report its return: its thread is not counted.
+        self._stuck = {going for going in self._stuck if not going.launched.get_loop().is_closed()}
+        self._count_stuck()
 
     def free_slots(self) -> int:
         """Return how many workers are free. One that is stuck, and in whose place there is no other, is not."""
@@ -201,7 +201,7 @@ class PoolExecutor:
         self._workers.check(run)
         if _key(run.ref, run.name) in self._runs:
             return
-        if self._closing:
+        if not self._open:
             raise Unavailable("this operator is shutting down")
         if self.free_slots() <= 0:
             raise Unavailable(self.obstacle() or f"all {self.size} workers are taken, {self._lost} of them stuck")
@@ -251,7 +251,7 @@ class PoolExecutor:
             return
         going.launched.set_exception(error)
         del self._runs[going.key]
-        self._freed()
+        self._events.freed()
 
     async def _follow(self, going: _Going, call: Call) -> None:
         """See a run through until its worker is free of it."""
@@ -266,7 +266,7 @@ class PoolExecutor:
             call.ended.exception()  # that it was killed is no news
             self._end(going, *late)
         else:
-            await self._give_up(going, call, *late)
+            self._give_up(going, call, *late)
 
     async def _until_late(self, going: _Going, call: Call) -> End:
         """Wait for the end of a run, but not for longer than it may take; return what it is if it has not ended."""
@@ -303,29 +303,32 @@ class PoolExecutor:
         del self._runs[going.key]  # before it is told: whoever waits for a worker looks at once
         self._tell(going, outcome, reason, returned)
         if reason == Reason.OWNER_DELETED:
-            self._freed()  # the report concerns nobody any more
+            self._events.freed()  # the report concerns nobody any more
 
-    async def _give_up(self, going: _Going, call: Call, outcome: Outcome, reason: str, returned: Returned) -> None:
+    def _give_up(self, going: _Going, call: Call, outcome: Outcome, reason: str, returned: Returned) -> None:
         """Report a run that is over for everybody but its worker, and count the worker as taken until it returns."""
         self._stuck.add(going)
         del self._runs[going.key]
         self._count_stuck()
-        where = f"{going.run.ref.key}: {going.run.name}"
         log.warning(
-            "%s cannot be stopped, and its worker is stuck until it returns: %d are, and %d of %d workers are left",
-            where,
+            "%s: %s cannot be stopped, and its worker is stuck until it returns: %d are, and %d of %d workers are left",
+            going.run.ref.key,
+            going.run.name,
             self.stuck,
             self.size - self._lost,
             self.size,
         )
         self._tell(going, outcome, reason, returned)
-        await _first(call.ended, going.given_up)
-        if call.ended.done():
-            call.ended.exception()  # it was reported long ago
-            log.info("%s has returned, and its worker is free again", where)
-            self._stuck.discard(going)
-            self._count_stuck()
-            self._freed()
+        call.ended.add_done_callback(partial(self._returned, going))
+
+    def _returned(self, going: _Going, ended: asyncio.Future[Returned]) -> None:
+        """Count the worker of a run that was reported long ago as free, also if the pool was closed since."""
+        if not ended.cancelled():
+            ended.exception()
+        log.info("%s: %s has returned, and its worker is free again", going.run.ref.key, going.run.name)
+        self._stuck.discard(going)
+        self._count_stuck()
+        self._events.freed()
 
     def _tell(self, going: _Going, outcome: Outcome, reason: str, returned: Returned) -> None:
         run = going.run
@@ -335,7 +338,7 @@ class PoolExecutor:
             run.ref, run.name, run.fire_time, outcome, going.started, ended, reason, message, returned.result
         )
         try:
-            self._report(report)
+            self._events.ended(report)
         except Exception:  # whoever listens must not take a worker with it
             log.exception("%s: the end of %s could not be reported", run.ref.key, run.name)
 
@@ -347,8 +350,8 @@ class PoolExecutor:
             going.ask(reason)
 
     async def close(self, grace: float) -> None:
-        """Let runs end for up to ``grace`` seconds, give up what is left, and let go of the workers."""
-        self._closing = True
+        """Let runs end for up to ``grace`` seconds, give up what is left, and release the workers."""
+        self._open = False
         going_on = _following(self._runs.values())
         if going_on:
             await asyncio.wait(going_on, timeout=grace)
@@ -373,7 +376,3 @@ async def _first(*futures: asyncio.Future[None] | asyncio.Future[Returned], seco
 
 def _key(ref: Ref, run_name: str) -> str:
     return f"{ref.uid}/{run_name}"
-
-
-def _nobody_listens(report: RunReport) -> None:
-    log.error("%s ended before anybody listened", report.name)

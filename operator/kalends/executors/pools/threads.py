@@ -32,9 +32,7 @@ class ThreadWorkers:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._calls: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
-        self._threads: list[threading.Thread] = []
-        self._busy = 0
+        self._crew = _Crew()
 
     def check(self, run: Run) -> None:
         """Check that there is such a task.
@@ -55,12 +53,13 @@ class ThreadWorkers:
         """
         task, call_ = task_and_call(self._registry, run)
         current = current_of(run)
+        crew = self._crew
         loop = asyncio.get_running_loop()
         started: asyncio.Future[None] = loop.create_future()
         ended: asyncio.Future[Returned] = loop.create_future()
 
         def settle(returned: Returned) -> None:
-            self._busy -= 1
+            crew.busy -= 1
             ended.set_result(returned)
 
         def work() -> None:
@@ -73,12 +72,34 @@ class ThreadWorkers:
                 with contextlib.suppress(RuntimeError):  # the loop is closed: the process is ending
                     loop.call_soon_threadsafe(settle, returned)
 
-        if self._busy == len(self._threads):
-            self._add_thread()
-        self._busy += 1
-        self._calls.put(work)
+        crew.give(work)
         started.set_result(None)  # a thread is free, so it is taken up at once
         return Call(started, ended, current.cancellation.ask)
+
+    async def close(self) -> None:
+        """Let the threads end, each after its call. Later calls get new threads, whatever becomes of these."""
+        self._crew.dismiss()
+        self._crew = _Crew()
+
+
+class _Crew:
+    """The threads between an opening and a closing of the pool."""
+
+    def __init__(self) -> None:
+        self.busy = 0
+        self._calls: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+
+    def give(self, work: Work) -> None:
+        """Have a call made by a free thread, or by a new thread.
+
+        Raises:
+            Unavailable: No thread can be started.
+        """
+        if self.busy == len(self._threads):
+            self._add_thread()
+        self.busy += 1
+        self._calls.put(work)
 
     def _add_thread(self) -> None:
         thread = threading.Thread(target=self._serve, name=f"kalends-{len(self._threads)}", daemon=True)
@@ -93,8 +114,7 @@ class ThreadWorkers:
             with contextlib.suppress(BaseException):  # the run is settled: the thread serves the next one
                 work()
 
-    async def close(self) -> None:
-        """Let the threads end, each after the call it is at."""
+    def dismiss(self) -> None:
+        """Let each thread end after its call."""
         for _ in self._threads:
             self._calls.put(None)
-        self._threads.clear()

@@ -6,10 +6,10 @@ args: [operator, --log-level, {{ .Values.log.level }}, --log-format, {{ .Values.
 env:
   - name: KALENDS_CONFIG
     value: /etc/kalends/settings/settings.yaml
-  # The name under which it claims runs.
+  # The identity of this replica, as a holder of runs.
   - name: POD_NAME
     valueFrom: {fieldRef: {fieldPath: metadata.name}}
-  # The namespace of its Lease.
+  # The namespace of the Lease.
   - name: POD_NAMESPACE
     valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
   {{- if include "kalends.mountsTasks" . }}
@@ -43,7 +43,7 @@ resources:
 securityContext:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-# Where it ends in an error, its last lines are what `kubectl describe pod` shows.
+# After an error, `kubectl describe pod` shows the last lines of the log.
 terminationMessagePolicy: FallbackToLogsOnError
 volumeMounts:
   - {name: settings, mountPath: /etc/kalends/settings, readOnly: true}

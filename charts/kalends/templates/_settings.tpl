@@ -1,4 +1,4 @@
-{{- /* What the operator is told: values in camelCase become its settings file. */ -}}
+{{- /* The settings file of the operator, from values in camelCase. */ -}}
 
 {{- define "kalends.port" -}}8080{{- end }}
 

@@ -31,7 +31,7 @@ LONGEST_NAME = 52
 
 
 class ScheduledJob(Wire):
-    """ScheduledJob runs a task or a Job at fire times, and accounts for every one of them."""
+    """ScheduledJob runs a task or a Job at fire times, and accounts for every fire time."""
 
     api_version: str = API_VERSION
     kind: str = KIND

@@ -1,4 +1,4 @@
-"""The CustomResourceDefinition, written from the model: nothing is typed twice."""
+"""The CustomResourceDefinition, generated from the model."""
 
 from kalends.model.crd.definition import crd_manifest, crd_yaml
 

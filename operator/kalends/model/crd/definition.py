@@ -1,4 +1,4 @@
-"""The CustomResourceDefinition as an object and as a file."""
+"""Builds the CustomResourceDefinition, as an object and as a file."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def crd_manifest() -> dict[str, Any]:
 
 
 def crd_yaml() -> str:
-    """Return the same as a file: what ``crds/`` and the chart hold."""
+    """Return the CRD as YAML, for ``crds/`` and the chart."""
     return HEADER + yaml.dump(crd_manifest(), Dumper=_Dumper, sort_keys=False, width=120, default_flow_style=None)
 
 
@@ -67,21 +67,21 @@ def _root() -> Schema:
                 "maxLength": 253,
             },
             "kind": {"description": f"kind is {KIND}.", "type": "string", "maxLength": 63},
-            # The API server's own, of which it lets a schema bound the name alone.
+            # Defined by the API server, which allows a schema to restrict only the name.
             "metadata": {"type": "object", "properties": {"name": {"type": "string", "maxLength": LONGEST_NAME}}},
             "spec": _written_out(structural_schema(ScheduledJobSpec))
-            | {"description": "spec is what a user asks for: when, how and what to run."},
+            | {"description": "spec defines when, how and what to run."},
             "status": _written_out(structural_schema(Status))
-            | {"description": "status is what the operator knows; only the operator writes it."},
+            | {"description": "status is the record of the operator; only the operator writes it."},
         },
     }
 
 
 def _written_out(schema: Any) -> Any:
-    """Return the schema as plain data: rules in CEL, and nothing that YAML would write as a reference."""
+    """Return the schema as plain data: rules in CEL, and no objects that YAML would write as references."""
     match schema:
         case {"format": "int64", "maximum": 9223372036854775807}:
-            # The format says so itself, and the API server would store the number as a float, one more than it is.
+            # The format implies the maximum, which the API server would store as a float, and so one too high.
             return {key: _written_out(value) for key, value in schema.items() if key != "maximum"}
         case dict():
             written = {key: _written_out(value) for key, value in schema.items() if key != FORM}
@@ -106,7 +106,7 @@ def _as_cel(rule: Rule) -> dict[str, str]:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes what occurs twice twice: the API server would read anchors, but no reader likes them."""
+    """Writes repeated values in full, because anchors are hard to read."""
 
     @override
     def ignore_aliases(self, data: Any) -> bool:

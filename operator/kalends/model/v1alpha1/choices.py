@@ -1,4 +1,4 @@
-"""How a schedule is followed: the choices, each a word of the API."""
+"""Policies of a schedule, each an enum of the API."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from pydantic import Field
 from kalends.model.v1alpha1.base import Flag, Wire
 
 LONGEST_BACKOFF = 86_400
-"""Seconds; a retry that waits longer than a day is a schedule of its own."""
+"""Seconds. For longer delays use a schedule."""
 
 
 class DaylightSaving(StrEnum):
-    """What happens to wall times that a change of the clocks leaves out or repeats."""
+    """What happens to wall times that a clock change skips or repeats."""
 
     ADJUST = "Adjust"
-    """Left out: once, right after the gap. Repeated: once, the first time. Debian cron's rule."""
+    """Skipped: one run, right after the gap. Repeated: one run, the first time. The rule of Debian cron."""
     LITERAL = "Literal"
-    """Left out: not at all. Repeated: twice. What CronJob does."""
+    """Skipped: no run. Repeated: two runs. The rule of CronJob."""
 
 
 class Coalesce(StrEnum):
-    """Which of several missed fire times get a run."""
+    """Which of several overdue fire times get a run."""
 
     LATEST = "Latest"
     EARLIEST = "Earliest"
@@ -31,29 +31,29 @@ class Coalesce(StrEnum):
 
 
 class ConcurrencyPolicy(StrEnum):
-    """What happens to a run that finds no room."""
+    """What happens to a fire time while maxInstances runs are active."""
 
     FORBID = "Forbid"
-    """It is skipped."""
+    """It is skipped; with startingDeadlineSeconds the latest one waits."""
     ALLOW = "Allow"
-    """It starts all the same."""
+    """It starts."""
     REPLACE = "Replace"
-    """The oldest one is cancelled, and it starts once that is gone."""
+    """The oldest run is cancelled, and the new run starts after it has ended."""
     QUEUE = "Queue"
-    """It waits until there is room."""
+    """It waits until a run ends."""
 
 
 class Retry(Wire):
-    """How a failed run is tried again; it stays active, and keeps its place among maxInstances, until its last try."""
+    """Further attempts of a failed run. The run stays active, and counts for maxInstances, until its last attempt."""
 
     limit: Annotated[int, Field(strict=True, ge=0, le=100)] = 3
-    """limit is how many more attempts a failed run gets. Unset: 3."""
+    """limit is the maximum number of further attempts of a failed run. Unset: 3."""
     backoff_seconds: Annotated[int, Field(strict=True, ge=0, le=LONGEST_BACKOFF)] = 10
-    """backoffSeconds is how long the first retry waits, in seconds, and up to a quarter more. Unset: 10."""
+    """backoffSeconds is the delay before the first retry, in seconds, plus up to a quarter. Unset: 10."""
     factor: Annotated[int, Field(strict=True, ge=1, le=10)] = 2
-    """factor multiplies the wait after each retry; 1 keeps it the same. Unset: 2."""
+    """factor multiplies the delay after each retry; 1 keeps it constant. Unset: 2."""
     max_backoff_seconds: Annotated[int, Field(strict=True, ge=0, le=LONGEST_BACKOFF)] = 300
-    """maxBackoffSeconds is the longest wait between two attempts, in seconds. Unset: 300."""
+    """maxBackoffSeconds is the maximum delay between two attempts, in seconds. Unset: 300."""
     on_lost: Flag = False
-    """onLost says whether a run is tried again when the operator that ran it went away, so that nobody knows how
-    far it came. Set it only for tasks that may safely run twice. Unset: false, such a run ends as Lost."""
+    """onLost also retries runs that were in progress when the operator died, so that their outcome is unknown. Use it
+    only for idempotent work. Unset: false; such a run ends as Lost."""

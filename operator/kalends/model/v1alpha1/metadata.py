@@ -18,30 +18,30 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 class ObjectMeta(Wire):
-    """Who an object is."""
+    """The identity of an object."""
 
     name: str
     """name of the object, unique in its namespace."""
     namespace: str = ""
-    """namespace of the object; empty in a manifest that does not say."""
+    """namespace of the object; empty if a manifest does not name it."""
     uid: str = ""
-    """uid tells apart objects that had the same name one after the other."""
+    """uid distinguishes successive objects with the same name."""
     resource_version: str = ""
     """resourceVersion changes at each write."""
     generation: int = 0
     """generation counts the changes of spec."""
     creation_timestamp: Instant | None = None
-    """creationTimestamp is when the API server first saw the object."""
+    """creationTimestamp is when the object was created."""
     deletion_timestamp: Instant | None = None
     """deletionTimestamp is set once the object is being deleted."""
     labels: dict[str, str] = Field(default_factory=dict)
     """labels select objects."""
     annotations: dict[str, str] = Field(default_factory=dict)
-    """annotations carry what else is known, without the copy of the manifest that kubectl leaves there."""
+    """annotations of the object, without the copy of the manifest that kubectl adds."""
 
     @classmethod
     def read(cls, obj: Mapping[str, Any]) -> Self:
-        """Return who a whole object is, even where its spec cannot be read.
+        """Return the metadata of an object, even if its spec cannot be read.
 
         Raises:
             InvalidSpec: There is no usable ``metadata``.
@@ -53,5 +53,5 @@ class ObjectMeta(Wire):
 
     @override
     def model_post_init(self, _context: Any, /) -> None:
-        """Drop kubectl's copy of the manifest: at ten thousand objects it is most of the memory."""
+        """Drop the copy of the manifest that kubectl adds: for ten thousand objects it would be most of the memory."""
         self.annotations.pop(LAST_APPLIED, None)

@@ -1,4 +1,4 @@
-"""What a user asks for: when, how, what."""
+"""The spec of a ScheduledJob: when, how and what to run."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 MOST_QUEUED = 1000
-"""The status lists every queued run, and an object of the API server must stay small."""
+"""The status lists every queued run, and objects of the API server must stay small."""
 JOBS_KEPT = Field(strict=True, ge=0, le=1000)
-"""As many as a look at each of them can bear; users of CronJob keep at most a hundred."""
+"""Each look at a resource reads its finished Jobs; users of CronJob keep at most a hundred."""
 LONGEST_SCHEDULE = 4096
-"""Characters. CronJob has no bound, and what names every value of all five fields has 345."""
+"""Characters. CronJob has no limit; an expression that lists every value of all five fields has 345."""
 
 
 def _without_blank(policy: Any) -> Any:
-    """Return the default in place of an empty text, which CronJob takes for unset."""
+    """Return the default for an empty text, which CronJob treats as unset."""
     return ConcurrencyPolicy.FORBID if policy == "" else policy
 
 
@@ -47,96 +47,94 @@ class ScheduledJobSpec(Wire):
     schedule: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_SCHEDULE), SCHEDULE] | None = None
     """schedule is a cron expression of five fields (minute, hour, day of month, month, day of week), as in `0 2 * *
     mon-fri`, or a macro such as `@daily` or `@every 90m`. Everything that CronJob accepts is accepted, up to 4096
-    characters. Unset: `trigger` says when; with neither, there is one run, as soon as the resource is seen."""
+    characters. Unset: `trigger` decides; with neither, one run starts as soon as the operator sees the resource."""
     trigger: Trigger | None = None
-    """trigger says when, in a structured way; exactly one member is set. Unset: `schedule` says when."""
+    """trigger defines the fire times in structured form; exactly one member is set. Unset: `schedule` decides."""
     time_zone: ZoneName | None = None
-    """timeZone is the IANA name of the zone whose clocks are followed, as in `Europe/Berlin`. Unset: the operator's
-    zone, which is UTC unless its settings say otherwise."""
+    """timeZone is the IANA name of the time zone of this schedule, as in `Europe/Berlin`. Unset: the time zone of the
+    operator, which is UTC by default."""
     start_time: Moment | None = None
-    """startTime is the first instant that may be a fire time: RFC 3339, as in `2027-01-01T00:00:00Z`; without an
-    offset, wall time in timeZone; a date alone is its beginning; a fraction of a second is rounded up. An interval
-    counts from it. Unset: no such bound."""
+    """startTime is the earliest possible fire time: RFC 3339, as in `2027-01-01T00:00:00Z`. Without an offset it is
+    wall time in timeZone; a date alone means the start of that day; a fraction of a second is rounded up. An interval
+    counts from startTime. Unset: no limit."""
     end_time: Moment | None = None
-    """endTime is the last instant that may be a fire time, written as startTime is; a date alone is its end; a
-    fraction of a second is rounded down. Unset: no such bound."""
+    """endTime is the latest possible fire time, in the format of startTime. A date alone means the end of that day; a
+    fraction of a second is rounded down. Unset: no limit."""
     exclude: tuple[Exclusion, ...] = Field(default=(), max_length=64)
     """exclude lists instants that are not fire times, such as holidays. They are not counted as missed. Unset:
     none."""
     jitter_seconds: Annotated[int, Field(strict=True, ge=0, le=86_400)] = 0
-    """jitterSeconds spreads the load: each run starts up to so many seconds after its fire time, always the same
-    for the same fire time, and never after the next one. Unset: 0."""
+    """jitterSeconds spreads the load: each run starts with a delay of up to this many seconds after its fire time. The
+    delay of a fire time is always the same, and never exceeds the next fire time. Unset: 0."""
     daylight_saving: DaylightSaving = DaylightSaving.ADJUST
-    """daylightSaving says what happens to wall times that a change of the clocks leaves out or repeats. Adjust: a
-    daily job runs once a day, while a cron expression whose minute or hour begins with `*` follows the clocks; Literal:
-    it is left out, or runs twice, as with CronJob. Unset: Adjust."""
+    """daylightSaving decides about wall times that a clock change skips or repeats. Adjust: a daily job runs once a
+    day; a cron expression whose minute or hour begins with `*` follows the clock. Literal: a skipped time gets no run
+    and a repeated time gets two, as with CronJob. Unset: Adjust."""
 
     suspend: Flag = False
-    """suspend stops fire times from being due. Runs that have started go on; a resumed schedule starts from now and
-    makes up for nothing. Unset: false."""
+    """suspend stops the schedule: no fire time is due. Active runs continue. A resumed schedule starts from now; fire
+    times during the suspension are not caught up. Unset: false."""
     starting_deadline_seconds: Annotated[int, Field(strict=True, ge=0, le=INT64_MAX)] | None = None
-    """startingDeadlineSeconds is how late a run may start, in seconds; a later one is missed, and recorded as such.
-    APScheduler calls it misfire_grace_time. Unset: the operator's default, which is no limit."""
+    """startingDeadlineSeconds is how late a run may start, in seconds. A run that has not started by then is recorded
+    as Missed. APScheduler calls this misfire_grace_time. Unset: the operator's default, which is no limit."""
     coalesce: Coalesce | None = None
-    """coalesce says which of several fire times that passed while nobody could run them get a run: Latest, Earliest
-    or All; it is asked before concurrencyPolicy, so that All is of use with Allow and Queue, and Queue keeps what
-    passed meanwhile only with All. Unset: the operator's default, which is Latest."""
+    """coalesce selects which of several overdue fire times get a run, for example after downtime: Latest, Earliest or
+    All. It is applied before concurrencyPolicy. Use All with Allow or Queue; with Forbid only one of them can run.
+    Unset: the operator's default, which is Latest."""
     concurrency_policy: Annotated[
         ConcurrencyPolicy,
         BeforeValidator(_without_blank),
         Field(json_schema_extra={"enum": [*ConcurrencyPolicy, ""]}),
     ] = ConcurrencyPolicy.FORBID
-    """concurrencyPolicy says what happens to a run that finds maxInstances running. Forbid: it is skipped, or, where
-    startingDeadlineSeconds is set, waits within that, the newest fire time alone; Allow: it starts all the same;
-    Replace: the oldest is cancelled, and it starts once that is gone; Queue: it waits. An empty text, which CronJob
-    accepts, is Forbid. Unset: Forbid."""
+    """concurrencyPolicy decides what happens to a fire time while maxInstances runs are active. Forbid: it is skipped;
+    with startingDeadlineSeconds, the latest fire time waits within that time. Allow: it starts. Replace: the oldest run
+    is cancelled, and the new run starts after it has ended. Queue: it waits. An empty text, which CronJob accepts,
+    means Forbid. Unset: Forbid."""
     max_instances: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
-    """maxInstances is how many runs may go on at once; of tasks, and of Jobs with retry, 50 at most. It cannot be set
-    where concurrencyPolicy is Allow, which has no such limit. Unset: the operator's default, which is 1."""
+    """maxInstances is the maximum number of active runs; for tasks, and for Jobs with retry, at most 50. It cannot be
+    set if concurrencyPolicy is Allow, which has no limit. Unset: the operator's default, which is 1."""
     max_catch_up_runs: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
-    """maxCatchUpRuns is how many fire times that passed while nobody could run them get a run at most, where
-    coalesce is All. Unset: 100."""
+    """maxCatchUpRuns is the maximum number of overdue fire times that get a run if coalesce is All. Unset: 100."""
     max_queued: Annotated[int, Field(strict=True, ge=1, le=MOST_QUEUED)] | None = None
-    """maxQueued is how many runs may wait for room at once, where concurrencyPolicy is Queue; one that comes later
-    is skipped. Unset: 1000."""
+    """maxQueued is the maximum number of queued runs if concurrencyPolicy is Queue. Further fire times are skipped.
+    Unset: 1000."""
     max_runs: Annotated[int, Field(strict=True, ge=1, le=INT32_MAX)] | None = None
-    """maxRuns is after how many started runs, those asked for by hand included, the schedule has ended. Unset: no
-    limit."""
+    """maxRuns ends the schedule after this many started runs, including requested runs. Unset: no limit."""
 
     task: Task | None = None
-    """task is a registered Python callable, which runs in the operator's pod. Exactly one of task and jobTemplate
+    """task selects a registered Python callable, which runs in the operator's pod. Exactly one of task and jobTemplate
     is set."""
     job_template: JobTemplate | None = None
     """jobTemplate is the Kubernetes Job to create for each run, as in CronJob. Exactly one of task and jobTemplate
     is set."""
     executor: Alias | None = None
-    """executor names the pool of threads or processes, configured in the operator, in which the task runs. Unset:
-    the operator's default, which is `default`."""
+    """executor selects the pool of threads or processes that runs the task, by its name in the operator's settings.
+    Unset: the operator's default, which is `default`."""
     retry: Retry | None = None
-    """retry says how a failed run is tried again: a task is called again, and a Job, whose own
-    `jobTemplate.spec.backoffLimit` is used up, is made anew under another name. Unset: it is not."""
+    """retry configures further attempts of a failed run. A task is called again. A Job that has failed, after its own
+    `jobTemplate.spec.backoffLimit`, is followed by a new Job with another name. Unset: no retry."""
     active_deadline_seconds: PositiveSeconds | None = None
-    """activeDeadlineSeconds is how long a run of a task may take, in seconds; then it is stopped, and has failed as
-    TimedOut. Jobs have `jobTemplate.spec.activeDeadlineSeconds`. Unset: no limit."""
+    """activeDeadlineSeconds is the time limit of a task, in seconds. A run that exceeds it is stopped and recorded as
+    TimedOut. For Jobs use `jobTemplate.spec.activeDeadlineSeconds`. Unset: no limit."""
     pending_timeout_seconds: PositiveSeconds | None = None
-    """pendingTimeoutSeconds is how long the pods of a Job may fail to start, in seconds; then the run has failed,
-    and no longer blocks the schedule. Unset: no limit."""
+    """pendingTimeoutSeconds is how long the pods of a Job may fail to start, in seconds. After that the run fails and
+    no longer blocks the schedule. Unset: no limit."""
     admission_timeout_seconds: PositiveSeconds | None = None
-    """admissionTimeoutSeconds is how long a Job may wait to be admitted, in seconds: it is suspended by something else
-    than its template, such as a queue of Kueue. Then the Job is deleted, and the run was missed, with the reason
-    AdmissionTimeout; one that had started before has failed. Unset: no limit."""
+    """admissionTimeoutSeconds is how long a Job may wait for admission, in seconds: another controller, such as Kueue,
+    keeps it suspended. After that the Job is deleted and the run is Missed with the reason AdmissionTimeout; a run that
+    had started before is Failed. Unset: no limit."""
     successful_jobs_history_limit: Annotated[int, JOBS_KEPT] = 3
-    """successfulJobsHistoryLimit is how many Jobs that succeeded are kept, at most 1000. Unset: 3."""
+    """successfulJobsHistoryLimit is the number of successful Jobs to keep, at most 1000. Unset: 3."""
     failed_jobs_history_limit: Annotated[int, JOBS_KEPT] = 1
-    """failedJobsHistoryLimit is how many Jobs that failed are kept, at most 1000. Unset: 1."""
+    """failedJobsHistoryLimit is the number of failed Jobs to keep, at most 1000. Unset: 1."""
     ttl_seconds_after_finished: Seconds | None = None
-    """ttlSecondsAfterFinished is how long after the schedule has ended and its last run is over this resource is
-    deleted, in seconds. Unset: it is kept."""
+    """ttlSecondsAfterFinished deletes this resource this many seconds after its schedule and its last run have ended.
+    Unset: it is kept."""
 
     @classmethod
     @override
     def rules(cls, members: Collection[str]) -> tuple[Rule, ...]:
-        """Say what a schedule cannot have both of, and which fields mean nothing where they stand."""
+        """Exclude fields that contradict each other, and fields without effect."""
         del members
         return (
             exactly_one_of("task", "jobTemplate"),

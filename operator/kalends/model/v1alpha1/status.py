@@ -1,4 +1,4 @@
-"""What has become of it: small, bounded, derived facts, written by the operator alone."""
+"""The status of a ScheduledJob: small and bounded; only the operator writes it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ MOST_REQUESTS_LISTED = 10
 LONGEST_TOKEN = 63
 
 Lease = Annotated[str, StringConstraints(min_length=1, max_length=320)]
-"""The namespace and the name of a Lease, with `/` in between."""
+"""The namespace and the name of a Lease, as `namespace/name`."""
 
 Holder = Annotated[str, StringConstraints(min_length=1, max_length=640)]
-"""The process of an operator, behind its Lease if it has one."""
+"""The process of an operator, prefixed by its Lease if it has one."""
 
 Token = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TOKEN)]
 
@@ -34,17 +34,17 @@ class ConditionType(StrEnum):
     """The conditions that Kalends sets."""
 
     READY = "Ready"
-    """What was asked for is being done; also when suspended or ended."""
+    """The schedule is in operation; also if it is suspended or has ended."""
     STALLED = "Stalled"
-    """Nothing will be done until somebody mends the resource (kstatus)."""
+    """The schedule does not proceed until a user corrects the resource (kstatus)."""
     LAST_RUN_SUCCEEDED = "LastRunSucceeded"
-    """How the last finished run ended. A failing run does not un-ready its schedule."""
+    """Whether the last finished run succeeded. A failed run does not change Ready."""
     OTHER_OPERATOR = "OtherOperator"
-    """Two operators with different Leases watch the resource: one decides, the other leaves it alone."""
+    """Two operators with different Leases watch the resource: one decides, the other does not act on it."""
     JOBS_IGNORED = "JobsIgnored"
-    """There are Jobs that claim to be runs of this resource, and that it has not created."""
+    """Jobs claim to be runs of this resource, and the operator did not create them."""
     JOB_RELABELLED = "JobRelabelled"
-    """A Job of an active run has lost its label, or its controller reference, and is followed by name."""
+    """A Job of an active run has lost its label or its controller reference, and is followed by name."""
 
 
 class ConditionStatus(StrEnum):
@@ -61,34 +61,34 @@ class Outcome(StrEnum):
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"
     TIMED_OUT = "TimedOut"
-    """It was stopped at its deadline; counted as failed."""
+    """It was stopped at its time limit; counted as failed."""
     CANCELLED = "Cancelled"
     LOST = "Lost"
-    """Whoever ran it went away: nobody knows how far it came."""
+    """The operator that ran it went away: its outcome is unknown."""
     MISSED = "Missed"
-    """It never started: it was too late."""
+    """It did not start: it was too late."""
     SKIPPED = "Skipped"
-    """It never started: there was no room."""
+    """It did not start: maxInstances runs were active."""
 
 
 class Waiting(StrEnum):
     """What the Job of an active run waits for."""
 
     ADMISSION = "Admission"
-    """It is suspended by something else than its template, and has not started yet."""
+    """Another controller keeps it suspended, and it has not started yet."""
     READMISSION = "Readmission"
-    """It had started, and was suspended again."""
+    """It had started and was suspended again."""
 
 
 class Condition(Wire):
-    """One claim about the resource, as metav1.Condition."""
+    """A condition of the resource, as metav1.Condition."""
 
     type: Annotated[str, StringConstraints(min_length=1, max_length=316)]
     """type of the condition: Ready, Stalled, LastRunSucceeded, JobsIgnored, JobRelabelled or OtherOperator."""
     status: ConditionStatus
     """status is whether the condition holds: True, False or Unknown."""
     observed_generation: Count | None = None
-    """observedGeneration is the metadata.generation that the condition speaks of."""
+    """observedGeneration is the metadata.generation to which the condition applies."""
     last_transition_time: Instant
     """lastTransitionTime is when status last changed."""
     reason: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
@@ -98,32 +98,31 @@ class Condition(Wire):
 
 
 class ActiveRun(Wire):
-    """A run that has started and is not over."""
+    """A run that has started and has not ended."""
 
     name: ObjectName
     """name of the run, and of its Job."""
     scheduled_time: Instant
-    """scheduledTime is the fire time; of a run asked for by hand, the instant of the request."""
+    """scheduledTime is the fire time; for a requested run, the instant of the request."""
     start_time: Instant | None = None
-    """startTime is when the current attempt started; of a run that waits for its next attempt, the one before."""
+    """startTime is when the current attempt started; between two attempts, when the previous attempt started."""
     executor: Alias | None = None
-    """executor that the run was handed to."""
+    """executor to which the run was dispatched."""
     attempt: Annotated[int, Field(strict=True, ge=1, le=1000)] = 1
-    """attempt counts the tries of this run from 1. Unset: 1."""
+    """attempt is the number of the current attempt, from 1. Unset: 1."""
     retry_time: Instant | None = None
-    """retryTime is when this attempt may start, after the one before it failed. Unset: it has started."""
+    """retryTime is when this attempt may start, after the previous attempt failed. Unset: it has started."""
     holder: Holder | None = None
-    """holder is the operator in whose pod the run goes on: its Lease's namespace and name, and its identity, with `/`
-    in between. Unset: it is a Job."""
+    """holder is the operator that runs the task in its pod, as `namespace/lease/process`. Unset: the run is a Job."""
     request: Token | None = None
-    """request is the token of a run that somebody asked for by hand. Unset: the schedule asked."""
+    """request is the token of a requested run. Unset: the run has a fire time."""
     waiting: Waiting | None = None
-    """waiting is what the Job waits for before it runs: Admission, where something else than its template suspends it,
-    such as Kueue; Readmission, where it had run before. Unset: it does not wait."""
+    """waiting is what the Job waits for. Admission: another controller, such as Kueue, keeps it suspended. Readmission:
+    it had started and was suspended again. Unset: it does not wait."""
     cancelling: Word | None = None
-    """cancelling is why the end of this run was asked for; it is listed until it is gone. Unset: it was not."""
+    """cancelling is the reason why the run is being stopped; the run is listed until it has ended. Unset: it is not."""
     message: Line | None = None
-    """message is the same in a sentence for people. Unset: it was not."""
+    """message explains cancelling in a sentence for people. Unset: the run is not being stopped."""
     uid: Uid | None = None
     """uid of the run's Job, as in status.active of a CronJob. The Job with this uid belongs to the run, even without
     its label and its owner reference. Unset: the run has no Job, or its Job was not seen yet."""
@@ -135,51 +134,51 @@ class QueuedRun(Wire):
     name: ObjectName
     """name that the run, and its Job, will have."""
     scheduled_time: Instant
-    """scheduledTime is the fire time; of a run asked for by hand, the instant of the request."""
+    """scheduledTime is the fire time; for a requested run, the instant of the request."""
     request: Token | None = None
-    """request is the token of a run that somebody asked for by hand. Unset: the schedule asked."""
+    """request is the token of a requested run. Unset: the run has a fire time."""
 
 
 class FinishedRun(Wire):
-    """A fire time whose end is known."""
+    """A finished run, or fire times that got no run."""
 
     name: ObjectName
     """name of the run, and of its Job."""
     scheduled_time: Instant
-    """scheduledTime is the fire time; of a run asked for by hand, the instant of the request."""
+    """scheduledTime is the fire time; for a requested run, the instant of the request."""
     start_time: Instant | None = None
-    """startTime is when the last attempt started. Unset: none did."""
+    """startTime is when the last attempt started. Unset: no attempt started."""
     completion_time: Instant | None = None
-    """completionTime is when the outcome was known."""
+    """completionTime is when the outcome was determined."""
     outcome: Outcome
-    """outcome of the fire time."""
+    """outcome of the run or of the fire times."""
     reason: Word | None = None
-    """reason of the outcome, a PascalCase word for machines. Unset: it went well."""
+    """reason of the outcome, a PascalCase word for machines. Unset: the run succeeded."""
     message: Line | None = None
-    """message is the reason in a sentence for people. Unset: there is no more to say."""
+    """message explains the reason in a sentence for people. Unset: no explanation."""
     attempts: Annotated[int, Field(strict=True, ge=0, le=1000)] | None = None
-    """attempts is how many tries there were. Unset: none."""
+    """attempts is the number of attempts. Unset: none."""
     result: Line | None = None
-    """result is what the run had to say: the value that a task returned, or the termination message of a pod, cut
-    to 1024 characters. Unset: nothing."""
+    """result is the value that a task returned, or the termination message of a pod, cut to 1024 characters. Unset: no
+    result."""
     request: Token | None = None
-    """request is the token of a run that somebody asked for by hand. Unset: the schedule asked."""
+    """request is the token of a requested run. Unset: the run has a fire time."""
     count: Count | None = None
-    """count is how many fire times in a row this speaks of, scheduledTime being the last of them; they were Missed
-    or Skipped for the same reason. Unset: 1."""
+    """count is the number of consecutive fire times of this entry. They were Missed or Skipped for the same reason;
+    scheduledTime is the last of them. Unset: 1."""
 
 
 class Misfire(Wire):
-    """Fire times that got no run, as they were too late (missed) or found no room (skipped)."""
+    """Fire times that got no run: they were too late (missed), or maxInstances runs were active (skipped)."""
 
     scheduled_time: Instant
     """scheduledTime is the last of these fire times."""
     reason: Word
     """reason is a PascalCase word for machines."""
     message: Line = ""
-    """message is the reason in a sentence for people."""
+    """message explains the reason in a sentence for people."""
     count: Count | None = None
-    """count is how many fire times were decided so at once. Unset: it was not recorded."""
+    """count is the number of fire times with this decision. Unset: not recorded."""
 
 
 class Counts(Wire):
@@ -190,90 +189,90 @@ class Counts(Wire):
     """
 
     due: Count = 0
-    """due is how many fire times have been decided."""
+    """due is the number of decided fire times."""
     started: Count = 0
-    """started is how many runs have started, those asked for by hand included."""
+    """started is the number of started runs, including requested runs."""
     missed: Count = 0
-    """missed is how many fire times were too late to start."""
+    """missed is the number of fire times that were too late to start."""
     coalesced: Count = 0
-    """coalesced is how many fire times gave way to another one that was due at the same time."""
+    """coalesced is the number of fire times that got no run because another overdue fire time was selected."""
     skipped: Count = 0
-    """skipped is how many fire times found no room."""
+    """skipped is the number of fire times that got no run because maxInstances runs were active."""
     queued: Count = 0
-    """queued is how many fire times wait for room now."""
+    """queued is the number of runs that wait now."""
     active: Count = 0
-    """active is how many runs go on now."""
+    """active is the number of active runs."""
     succeeded: Count = 0
-    """succeeded is how many runs went well."""
+    """succeeded is the number of successful runs."""
     failed: Count = 0
-    """failed is how many runs failed, those that took too long included."""
+    """failed is the number of failed runs, including timed-out runs."""
     cancelled: Count = 0
-    """cancelled is how many runs were stopped before their end."""
+    """cancelled is the number of runs that were stopped before their end."""
     lost: Count = 0
-    """lost is how many runs ended in the dark, because whoever ran them went away."""
+    """lost is the number of runs whose outcome is unknown because the operator that ran them went away."""
     requested: Count = 0
-    """requested is how many runs were asked for by hand; they were never due."""
+    """requested is the number of requested runs; they are not part of due."""
 
 
 class Status(Wire):
-    """What the operator knows about a ScheduledJob."""
+    """The record of a ScheduledJob."""
 
     observed_generation: Count | None = None
-    """observedGeneration is the metadata.generation that this status speaks of."""
+    """observedGeneration is the metadata.generation to which this status applies."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16), listed_by("type")] = ()
     """conditions are Ready, Stalled and LastRunSucceeded; JobsIgnored, JobRelabelled and OtherOperator only while they
     hold."""
     schedule_summary: Annotated[str, StringConstraints(max_length=128)] | None = None
-    """scheduleSummary says in short when runs are due, as in `0 2 * * *` or `every 6h`."""
+    """scheduleSummary is a short text for the schedule, as in `0 2 * * *` or `every 6h`."""
     next_run_time: Instant | None = None
-    """nextRunTime is when the next run starts, jitter included; it has passed while that one waits for a worker. Unset:
-    there is none."""
+    """nextRunTime is when the next run starts, including jitter. It is in the past while this run waits for a worker.
+    Unset: no further run."""
     last_schedule_time: Instant | None = None
-    """lastScheduleTime is the last fire time that got a run, as in CronJob; runs asked for by hand do not count. Unset:
-    none has."""
+    """lastScheduleTime is the last fire time that got a run, as in CronJob. Requested runs do not count. Unset: no
+    run."""
     decided_until_time: Instant | None = None
-    """decidedUntilTime is the cursor: every fire time up to here has been decided, whether it got a run or not. Unset:
-    fire times are decided from armedTime on."""
+    """decidedUntilTime is the cursor: every fire time up to it has been decided, with or without a run. Unset: fire
+    times are decided from armedTime on."""
     last_run_time: Instant | None = None
-    """lastRunTime is when the run that started last did start. Unset: none has."""
+    """lastRunTime is when a run last started. Unset: never."""
     last_outcome: Outcome | None = None
-    """lastOutcome is how the run that ended last did end. Unset: none has."""
+    """lastOutcome is the outcome of the last finished run. Unset: no run has finished."""
     last_successful_time: Instant | None = None
-    """lastSuccessfulTime is when a run last ended well. Unset: none has."""
+    """lastSuccessfulTime is when a run last succeeded. Unset: never."""
     armed_time: Instant | None = None
     """armedTime is the instant from which fire times count: the creation, the last edit of the schedule, or the
     last resume."""
     schedule_hash: Word | None = None
-    """scheduleHash is a digest of the part of spec that decides fire times; when it changes, armedTime does."""
+    """scheduleHash is a digest of the fields of spec that decide fire times. A change of it changes armedTime."""
     active: Annotated[tuple[ActiveRun, ...], Field(max_length=MOST_ACTIVE_LISTED)] = ()
-    """active lists runs that go on, at most 50; counts.active is exact."""
+    """active lists active runs, at most 50; counts.active is exact."""
     queued: Annotated[tuple[QueuedRun, ...], Field(max_length=MOST_QUEUED)] = ()
-    """queued lists runs that were due and wait for room, oldest first."""
+    """queued lists due runs that wait, oldest first."""
     history: Annotated[tuple[FinishedRun, ...], Field(max_length=MOST_HISTORY_LISTED)] = ()
-    """history lists runs that are over, and fire times that got none, the newest first, at most 20."""
+    """history lists finished runs, and fire times that got no run, newest first, at most 20 entries."""
     last_misfire: Misfire | None = None
-    """lastMisfire is the last time that fire times got no run, as they were missed or skipped; what was coalesced is
-    not among them. Unset: never."""
+    """lastMisfire is the last decision by which fire times were missed or skipped. Coalesced fire times do not count.
+    Unset: never."""
     counts: Counts = Counts()
     """counts accounts for every fire time."""
     handled_requests: Annotated[tuple[Token, ...], Field(max_length=MOST_REQUESTS_LISTED)] = ()
-    """handledRequests lists the latest values of the annotation kalends.dev/run-requested that were decided on, the
+    """handledRequests lists the latest values of the annotation kalends.dev/run-requested that have been handled,
     newest first."""
     operator: Lease | None = None
-    """operator is the Lease of the operator that decides on this resource, as `namespace/name`. Another operator that
-    watches it leaves it alone until that Lease is known to be abandoned. Unset: whichever operator reads it decides."""
+    """operator is the Lease of the operator that decides on this resource, as `namespace/name`. Other operators do not
+    act on the resource until this Lease is known to be abandoned. Unset: the first operator that reads the resource
+    decides."""
     other_operator: Lease | None = None
-    """otherOperator is the Lease of another operator that watches this resource and leaves it alone. Unset: none was
-    seen."""
+    """otherOperator is the Lease of another operator that watches this resource and does not act on it. Unset: none."""
     last_request_time: Instant | None = None
-    """lastRequestTime is when a run was last asked for by hand. Unset: none was."""
+    """lastRequestTime is when a run was last requested. Unset: never."""
 
     @classmethod
     def read(cls, raw: Any) -> Self:
-        """Return what an object's ``status`` says; one that is not there yet says nothing.
+        """Parse the ``status`` of an object; a missing status is an empty record.
 
         Raises:
-            InvalidStatus: No Kalends wrote this.
+            InvalidStatus: Kalends did not write this status.
         """
         try:
             return cls.model_validate(raw or {}, by_alias=True, by_name=False)
@@ -283,5 +282,5 @@ class Status(Wire):
             raise InvalidStatus(f"{path}: {first['msg']}") from error
 
     def condition(self, kind: ConditionType) -> Condition | None:
-        """Return the condition of this type, if it was ever set."""
-        return next((one for one in self.conditions if one.type == kind), None)
+        """Return the condition of this type, or None if it is not set."""
+        return next((condition for condition in self.conditions if condition.type == kind), None)

@@ -1,4 +1,4 @@
-"""What runs: a task in the operator's pod, or a Kubernetes Job."""
+"""The target of a schedule: a task in the operator's pod, or a Kubernetes Job."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ AnnotationValue = Annotated[str, StringConstraints(max_length=65_536)]
 
 
 class Task(Wire):  # type: ignore[no-redef]  # pydantic's plugin gives every __init__ a **kwargs of its own
-    """A registered Python callable and what it is called with."""
+    """A registered Python callable and its arguments."""
 
     name: Name
-    """name under which the task is registered with the operator, as in `reports.nightly`."""
+    """name of the task, as registered with the operator, as in `reports.nightly`."""
     args: tuple[Any, ...] = Field(default=(), max_length=64)
     """args are the positional arguments, any JSON. Unset: none."""
     kwargs: dict[str, Any] = Field(default_factory=dict, max_length=64)
-    """kwargs are the keyword arguments, any JSON by name. Of nulls, `kubectl apply` keeps only those that it sends with
+    """kwargs are the keyword arguments, any JSON by name. Client-side `kubectl apply` drops null values; use
     `--server-side`. Unset: none."""
 
 
 Ignored = Annotated[str, StringConstraints(max_length=1024)]
 IgnoredNumber = Annotated[int, Field(strict=True, ge=0, le=INT64_MAX)]
 IgnoredObjects = Annotated[tuple[Annotated[dict[str, Any], Field(max_length=64)], ...], Field(max_length=256)]
-"""What CronJob accepts in the metadata of a template, and ignores. A number is what the API server's own is."""
+"""Metadata that CronJob accepts in a template and ignores. Numbers have the range of the API server."""
 
 
 class TemplateMeta(Wire):
-    """What each Job is given besides what Kalends gives it.
+    """Labels and annotations of each Job, in addition to those of Kalends.
 
-    As CronJob does, it accepts all of ``metadata``, and copies labels and annotations alone.
+    As CronJob does, it accepts all of ``metadata`` and copies only labels and annotations.
     """
 
     labels: dict[str, LabelValue] = Field(default_factory=dict, max_length=64)
@@ -45,7 +45,7 @@ class TemplateMeta(Wire):
     generate_name: Name | None = None
     """generateName is accepted and ignored, as CronJob does: a Job is named after its fire time."""
     namespace: Name | None = None
-    """namespace is accepted and ignored, as CronJob does: a Job lives beside its ScheduledJob."""
+    """namespace is accepted and ignored, as CronJob does: a Job is created in the namespace of its ScheduledJob."""
     finalizers: Annotated[tuple[Ignored, ...], Field(max_length=256)] | None = None
     """finalizers are accepted and ignored, as CronJob does."""
     owner_references: IgnoredObjects | None = None
@@ -72,7 +72,7 @@ class JobTemplate(Wire):
     """A Kubernetes Job, as in CronJob."""
 
     metadata: TemplateMeta = TemplateMeta()
-    """metadata of each Job: of what it holds, labels and annotations are used. Unset: only what Kalends sets."""
+    """metadata of each Job. Only labels and annotations are used. Unset: only those that Kalends sets."""
     spec: dict[str, Any] = Field(max_length=64)
-    """spec of each Job, exactly as in `kubectl explain job.spec`. The operator has the API server check it; what
-    that refuses is shown in the condition Ready."""
+    """spec of each Job, exactly as in `kubectl explain job.spec`. The operator lets the API server check it in a dry
+    run; the condition Ready shows errors."""

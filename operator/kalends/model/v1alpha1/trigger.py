@@ -1,4 +1,4 @@
-"""When, as structured triggers: APScheduler's, under Kubernetes names."""
+"""Structured triggers: those of APScheduler, with Kubernetes names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 DEEPEST_COMBINATION = 2
-"""How deep anyOf and allOf nest. A schema of the API server cannot recurse."""
+"""How deep anyOf and allOf may nest. A structural schema cannot recurse."""
 LONGEST_DAYS = 36_525
 """A hundred years: the longest period between two fire times."""
 DAY = 86_400
@@ -34,7 +34,7 @@ Amount = Annotated[int, Field(strict=True, ge=0)]
 
 
 class CronFields(Wire):
-    """Fire times that match all of these fields of wall time."""
+    """Fire times whose wall time matches all of these fields."""
 
     year: FieldExpression | None = None
     """year of four digits, or an expression. Unset: every year."""
@@ -47,8 +47,8 @@ class CronFields(Wire):
     week: FieldExpression | None = None
     """week of the year by ISO 8601, from 1 to 53, or an expression. Unset: every week."""
     day_of_week: FieldExpression | None = None
-    """dayOfWeek by name, as in `mon-fri` or `sat,sun`. Digits are refused, as 0 is Monday to some and Sunday to
-    others. Unset: every day of the week."""
+    """dayOfWeek by name, as in `mon-fri` or `sat,sun`. Digits are refused: 0 is Monday in APScheduler and Sunday in
+    cron. Unset: every day of the week."""
     hour: FieldExpression | None = None
     """hour from 0 to 23, or an expression. Unset: every hour, or 0 if only coarser fields are set."""
     minute: FieldExpression | None = None
@@ -60,12 +60,12 @@ class CronFields(Wire):
     @classmethod
     @override
     def rules(cls, members: Collection[str]) -> tuple[Rule, ...]:
-        """A cron trigger without any field would be a guess."""
+        """Require at least one field."""
         return (at_least_one_of(*members),)
 
 
 class Interval(Wire):
-    """Fire times a fixed elapsed time apart; the members add up."""
+    """Fire times at a fixed distance of elapsed time: the sum of the members."""
 
     weeks: Annotated[Amount, Field(le=LONGEST_DAYS // 7)] = 0
     """weeks between two fire times. Unset: 0."""
@@ -86,7 +86,7 @@ class Interval(Wire):
     @classmethod
     @override
     def rules(cls, members: Collection[str]) -> tuple[Rule, ...]:
-        """A period is more than nothing and at most a hundred years."""
+        """Require a period between one second and a hundred years."""
         return (
             at_least_one_above_zero(*members),
             Rule(
@@ -104,9 +104,9 @@ def _total_seconds(raw: Raw) -> int:
 
 
 class CalendarInterval(Wire):
-    """Fire times a number of calendar units apart, always at the same time of day.
+    """Fire times every so many calendar units, always at the same time of day.
 
-    Months that lack the day are passed over.
+    A month that lacks the day has no fire time.
     """
 
     years: Annotated[Amount, Field(le=100)] = 0
@@ -114,13 +114,13 @@ class CalendarInterval(Wire):
     months: Annotated[Amount, Field(le=1200)] = 0
     """months between two fire times. Unset: 0."""
     weeks: Annotated[Amount, Field(le=LONGEST_DAYS // 7)] = 0
-    """weeks between two fire times, or, with daysOfWeek, from one week that has any to the next; the first is the week
-    (which begins on Monday) of startTime, or else of the creation. Unset: 0."""
+    """weeks between two fire times, or, with daysOfWeek, between two weeks with fire times. The first week, which
+    begins on Monday, is that of startTime, or of the creation without startTime. Unset: 0."""
     days: Annotated[Amount, Field(le=LONGEST_DAYS)] = 0
     """days of the calendar between two fire times. Unset: 0."""
     days_of_week: DaysOfWeek | None = None
-    """daysOfWeek are the days of such a week by name, as in `[tue, thu]`; they go with `weeks` and with no other unit.
-    Unset: the day of the week of startTime, or else of the creation."""
+    """daysOfWeek lists the days of such a week by name, as in `[tue, thu]`. It requires `weeks` and excludes the other
+    units. Unset: the day of the week of startTime, or of the creation without startTime."""
     hour: Annotated[Amount, Field(le=23)] = 0
     """hour of the day of each fire time. Unset: 0."""
     minute: Annotated[Amount, Field(le=59)] = 0
@@ -131,7 +131,7 @@ class CalendarInterval(Wire):
     @classmethod
     @override
     def rules(cls, members: Collection[str]) -> tuple[Rule, ...]:
-        """A period is more than nothing."""
+        """Require a period above 0."""
         del members
         return (
             at_least_one_above_zero("years", "months", "weeks", "days"),
@@ -146,7 +146,7 @@ class CalendarInterval(Wire):
 
 
 def _counts_weeks_alone(raw: Raw) -> bool:
-    """Tell whether weeks are the only unit above 0. Amounts of a wrong type are reported for themselves."""
+    """Return whether weeks are the only unit above 0. Values of a wrong type are reported separately."""
     weeks, *others = (raw.get(name) or 0 for name in ("weeks", "years", "months", "days"))
     return weeks != 0 and not any(isinstance(other, int) and other > 0 for other in others)
 
@@ -155,8 +155,8 @@ class Date(Wire):
     """One fire time."""
 
     at: Moment
-    """at is the instant, as in `2027-01-01T00:00:00+01:00`; without an offset, wall time in timeZone; a date alone
-    is its beginning; a fraction of a second is rounded up."""
+    """at is the instant, as in `2027-01-01T00:00:00+01:00`. Without an offset it is wall time in timeZone; a date alone
+    means the start of that day; a fraction of a second is rounded up."""
 
 
 Members = Annotated[tuple["Member", ...], Field(min_length=1, max_length=16)]
@@ -167,64 +167,64 @@ class Trigger(Wire):
     """A rule that names fire times: exactly one member is set."""
 
     cron: CronFields | None = None
-    """cron fires when all of its fields match, as APScheduler's cron trigger does. Fields finer than the finest one
-    given are at their minimum."""
+    """cron fires when all of its fields match, as the cron trigger of APScheduler does. Fields that are less
+    significant than all given fields default to their minimum."""
     interval: Interval | None = None
-    """interval fires each time that so much time has passed, from startTime on (which fires), or else from one
-    interval after the creation of the resource. A change of the clocks never moves it."""
+    """interval fires at a fixed distance of elapsed time. The first fire time is startTime, or one interval after the
+    creation of the resource without startTime. Clock changes do not affect it."""
     calendar_interval: CalendarInterval | None = None
-    """calendarInterval fires every so many years, months, weeks and days, at the same time of day."""
+    """calendarInterval fires every so many years, months, weeks or days, at the same time of day."""
     date: Date | None = None
     """date fires once."""
     any_of: Members | None = None
-    """anyOf fires when any of its members does; once, when several do at the same instant."""
+    """anyOf fires when at least one of its members fires. Members that fire at the same instant cause one fire time."""
     all_of: Members | None = None
-    """allOf fires at instants at which all of its members do."""
+    """allOf fires at instants at which all of its members fire."""
 
     @classmethod
     @override
     def rules(cls, members: Collection[str]) -> tuple[Rule, ...]:
-        """Two rules at once are what anyOf and allOf are for. The innermost triggers have neither."""
+        """Require exactly one kind. The innermost triggers have neither anyOf nor allOf."""
         return (exactly_one_of(*(kind for kind in KINDS if kind in members)),)
 
 
 class Member(Trigger):
-    """A member of anyOf or allOf: a rule that names fire times, with bounds and a zone of its own."""
+    """A member of anyOf or allOf: a rule that names fire times, with its own limits and time zone."""
 
     time_zone: ZoneName | None = None
-    """timeZone is the IANA name of the zone whose clocks this member follows. Unset: that of what it is a member
-    of."""
+    """timeZone is the IANA name of the time zone of this member. Unset: the time zone of the enclosing trigger or
+    spec."""
     start_time: Moment | None = None
-    """startTime is the first instant that may be a fire time of this member, written as `spec.startTime` is, which
-    holds besides. An interval of this member counts from it. Unset: no such bound."""
+    """startTime is the earliest possible fire time of this member, in the format of `spec.startTime`, which applies in
+    addition. An interval of this member counts from it. Unset: no limit."""
     end_time: Moment | None = None
-    """endTime is the last instant that may be a fire time of this member, written as `spec.endTime` is, which holds
-    besides. Unset: no such bound."""
+    """endTime is the latest possible fire time of this member, in the format of `spec.endTime`, which applies in
+    addition. Unset: no limit."""
 
     @classmethod
     @override
     def rules(cls, members: Collection[str]) -> tuple[Rule, ...]:
-        """Bounds are in order here as in the spec."""
+        """Require that startTime is not after endTime."""
         return (*super().rules(members), in_order("startTime", "endTime"))
 
 
 class Exclusion(Wire):
-    """Instants that are not fire times: a range, or whatever cron fields match."""
+    """Instants that are not fire times: a range, or all instants that match cron fields."""
 
     from_: Annotated[Moment | None, Field(alias="from")] = None
-    """from is the first instant of a range, RFC 3339; without an offset, wall time in timeZone; a date alone is its
-    beginning. Unset: the range has no beginning."""
+    """from is the first instant of a range, in RFC 3339. Without an offset it is wall time in timeZone; a date alone
+    means the start of that day. Unset: the range has no beginning."""
     to: Moment | None = None
-    """to is the last instant of a range, written as from is; a date alone is its end. Unset: the range has no
-    end."""
+    """to is the last instant of a range, in the format of from. A date alone means the end of that day. Unset: the
+    range has no end."""
     cron: CronFields | None = None
-    """cron leaves out every instant at which the clocks of timeZone show a time that these fields match; fields
-    that are unset match anything. Unset: this is a range."""
+    """cron excludes every instant whose wall time in timeZone matches these fields. Unset fields match any value.
+    Unset: this is a range."""
 
     @classmethod
     @override
     def rules(cls, members: Collection[str]) -> tuple[Rule, ...]:
-        """A range or a pattern, not both."""
+        """Require a range or cron fields, not both."""
         del members
         return (
             Rule(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from doubles import START
 from kalends.engine.core.run_names import run_name
-from kalends.executors.jobs.identity import Identity, identity_of
+from kalends.executors.jobs.identity import Identity, JobKey, identity_of, job_of
 from kalends.model import format_instant
 
 names = st.from_regex(r"[a-z]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
@@ -53,3 +53,22 @@ def test_an_attempt_that_is_no_number_is_the_first(attempt):
 @pytest.mark.parametrize("name", ["nightly", "nightly-", "nightly-by-hand", "other-1795000000", "nightlyx-1795000000"])
 def test_other_names_are_not_ours(name):
     assert identity(name) is None
+
+
+CONTROLLER = {"apiVersion": "batch/v1", "kind": "Job", "name": "nightly-1", "uid": "job-uid", "controller": True}
+
+
+def controlled_by(**owner):
+    return job_of({"metadata": {"namespace": "blue", "ownerReferences": [CONTROLLER | owner]}})
+
+
+def test_a_pod_belongs_to_the_job_that_controls_it_in_its_own_namespace():
+    assert controlled_by() == JobKey("blue", "nightly-1", "job-uid")
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [{"kind": "ReplicaSet"}, {"apiVersion": "apps/v1"}, {"apiVersion": "v1"}, {"controller": False}],
+)
+def test_a_pod_belongs_to_no_job_unless_a_job_controls_it(owner):
+    assert controlled_by(**owner) is None

@@ -73,8 +73,8 @@ def label_of_orphan(job: Json) -> str:
 
 
 def lost_its_controller(job: Json, ref: Ref) -> bool:
-    """Return whether a Job looks like a Job of the resource whose owner references were removed."""
-    return job["metadata"].get("namespace", "") == ref.namespace and label_of_orphan(job) == ref.name
+    """Return whether a Job of the resource's namespace looks like its own, without its owner references."""
+    return label_of_orphan(job) == ref.name
 
 
 def job_of(pod: Json) -> JobKey | None:

@@ -10,8 +10,8 @@ from typing import Any
 from kalends.engine.core.schedule import Defaults, Schedule, Target
 from kalends.engine.core.state import Ref
 from kalends.engine.executor_ports import ExecutorEvents
-from kalends.engine.ports import JobView, Notice, Run, RunReport, Snapshot, StartDeferred, StartRefused
-from kalends.errors import Unavailable
+from kalends.engine.ports import JobView, Notice, Run, RunReport, Snapshot
+from kalends.errors import StartDeferred, StartRefused, Unavailable
 from kalends.model import Outcome, format_instant
 from kalends.model.reasons import Reason
 from kalends.stores.memory import MemoryJobStore

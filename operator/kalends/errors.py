@@ -1,17 +1,24 @@
 """Every error that Kalends raises on purpose.
 
 KalendsError
-├── InvalidSpec            what a user asked for cannot be done; the message says what is accepted
-│   └── InvalidSchedule    ... because of its trigger, zone or bounds
-├── InvalidSettings        what the operator was told cannot be done
-├── InvalidTask            a callable that is marked as a task cannot be one
-├── InvalidStatus          a status that no Kalends wrote, or that somebody edited to nonsense
-├── JobStoreError          a write to a job store did not happen
-│   ├── Conflict           somebody else wrote in between: read again, decide again
-│   ├── Gone               the resource is no longer there
-│   ├── Refused            the store does not accept the record itself
-│   └── Unavailable        the store cannot be reached now; whether the write happened is unknown
-└── ApiError               the API server answered with an error, or not at all
+├── InvalidSpec              a spec that cannot be carried out; the message says what is accepted
+│   └── InvalidSchedule      ... because of its trigger, zone or bounds
+├── InvalidManifest          a file with such specs, or without any
+├── InvalidSettings          settings of the operator that cannot be carried out
+├── InvalidTask              a callable that cannot be a task
+├── InvalidStatus            a status that Kalends has not written, or that contradicts itself
+├── JobStoreError            a write to a job store did not happen
+│   ├── Conflict             the resource was written in between: read again, decide again
+│   ├── Gone                 the resource does not exist any more
+│   └── Refused              the store does not accept the record itself
+├── ExecutorError            an executor did not run a run
+│   ├── StartRefused         the run cannot be started
+│   └── WorkerDied           the worker ended before its run did
+├── Unavailable              a store or an executor cannot do it now; whether it happened is unknown
+│   └── StartDeferred        ... it is known that the run was not started
+│       └── NamespaceTerminating   ... because its namespace is being deleted
+├── SearchUnfinished         the search of a trigger ended before the answer was known
+└── ApiError                 the API server answered with an error, or not at all
 """
 
 from __future__ import annotations
@@ -54,6 +61,14 @@ class InvalidSchedule(InvalidSpec):
     reason = "InvalidSchedule"
 
 
+class InvalidManifest(KalendsError):
+    """Manifests that cannot be carried out; ``problems`` has a line for each reason."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
+
+
 class InvalidSettings(KalendsError):
     """Settings of the operator that cannot be carried out."""
 
@@ -82,15 +97,61 @@ class Refused(JobStoreError):
     """The store does not accept the record itself, and will not however often it is written."""
 
 
-class Unavailable(JobStoreError):
-    """The store cannot be reached now, and whether a write happened is unknown.
+class ExecutorError(KalendsError):
+    """An executor did not run a run."""
 
-    ``retry_after``: for how many seconds it asks to be left alone, if it said so.
+
+class StartRefused(ExecutorError):
+    """A run cannot be started; what may be possible later without an edit is ``Unavailable``.
+
+    Args:
+        reason: A PascalCase word for conditions, Events and metrics (``kalends.model.reasons``).
+        message: What is accepted, or why the run was refused.
+        may_pass: Whether an admission policy refused it, which may change without an edit of the resource.
+    """
+
+    def __init__(self, reason: str, message: str, *, may_pass: bool = False) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.may_pass = may_pass
+
+
+class WorkerDied(ExecutorError):
+    """A worker ended before its run did."""
+
+
+class Unavailable(KalendsError):
+    """A job store or an executor cannot be reached or has no room now; whether what was asked for happened is unknown.
+
+    Args:
+        message: Why.
+        retry_after: Seconds for which the other side asks not to be called again, if it named any.
     """
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class StartDeferred(Unavailable):
+    """A run was certainly not started now; the reason may pass without an edit of the resource."""
+
+
+class NamespaceTerminating(StartDeferred):
+    """No run can be started in a namespace that is being deleted."""
+
+
+class SearchUnfinished(KalendsError):
+    """The search of a trigger ended before the answer was known.
+
+    Args:
+        until: The last instant that was searched, in seconds since 1970.
+    """
+
+    def __init__(self, until: int) -> None:
+        super().__init__(f"the trigger was searched up to {until} only")
+        self.until = until
 
 
 class ApiError(KalendsError):

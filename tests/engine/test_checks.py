@@ -8,7 +8,7 @@ import pytest
 
 from doubles import JOB, START, every, resource
 from engine.world import World
-from kalends.engine.ports import StartRefused
+from kalends.errors import StartRefused
 from kalends.model.reasons import Reason
 
 pytestmark = pytest.mark.looptime

@@ -11,8 +11,8 @@ from doubles import JOB, START, LoopClock, Pool, every, resource, schedule_of
 from engine.world import World, facts
 from kalends.engine.core.state import ActiveRun, Counts, State
 from kalends.engine.decisions.decide import decide, decide_invalid
-from kalends.engine.ports import JobView, Problem, Removed, RunReport, StartRefused
-from kalends.errors import Unavailable
+from kalends.engine.ports import JobView, Problem, Removed, RunReport
+from kalends.errors import StartRefused, Unavailable
 from kalends.model import Outcome, format_instant
 from kalends.model.reasons import Reason
 

@@ -9,8 +9,8 @@ import pytest
 
 from doubles import JOB, START, every, resource
 from engine.world import World
-from kalends.engine.ports import Delayed, NamespaceTerminating, StartDeferred, StartPutOff, Turned
-from kalends.errors import Unavailable
+from kalends.engine.ports import Delayed, StartPutOff, Turned
+from kalends.errors import NamespaceTerminating, StartDeferred, Unavailable
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
 

@@ -9,7 +9,8 @@ import pytest
 
 from doubles import JOB, START, every, resource
 from engine.world import World
-from kalends.engine.ports import Problem, StartRefused
+from kalends.engine.ports import Problem
+from kalends.errors import StartRefused
 from kalends.model import format_instant
 from kalends.model.reasons import Reason
 

@@ -11,8 +11,8 @@ import pytest
 from executors.local import REF, Listening, until_gone, written
 from kalends.clock import SystemClock
 from kalends.engine.core.schedule import JobTemplate, TaskCall
-from kalends.engine.ports import Run, StartRefused
-from kalends.errors import Unavailable
+from kalends.engine.ports import Run
+from kalends.errors import StartRefused, Unavailable
 from kalends.executors.local_jobs.pool import CommandsExecutor
 from kalends.model import Outcome
 from kalends.model.reasons import Reason

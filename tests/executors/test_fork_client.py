@@ -10,12 +10,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from executors.local import pool_of, processes, run_of, until_gone
-from kalends.engine.ports import StartRefused
-from kalends.errors import Unavailable
+from kalends.errors import StartRefused, Unavailable, WorkerDied
 from kalends.executors.pools import fork_client, pool
 from kalends.executors.pools.fork_client import ForkServer
 from kalends.executors.pools.fork_server import ENDED, FAILED, FORKED, REPLY
-from kalends.executors.pools.pool import WorkerDied
 from kalends.model.reasons import Reason
 
 OUT_OF_TURN = "the process that starts workers sent what it was not asked for, and was killed"

@@ -14,8 +14,7 @@ import pytest
 
 from executors.local import pool_of, processes, registry, result_of, run_of, until_gone, written
 from kalends.engine.core.state import Ref
-from kalends.engine.ports import StartRefused
-from kalends.errors import Unavailable
+from kalends.errors import StartRefused, Unavailable
 from kalends.executors.pools.processes import ProcessWorkers
 from kalends.model import Outcome
 from kalends.model.reasons import Reason

@@ -7,8 +7,8 @@ import pytest
 from doubles import START
 from kalends.engine.core.schedule import JobTemplate
 from kalends.engine.core.state import Ref
-from kalends.engine.ports import NamespaceTerminating, Run, StartDeferred, StartRefused
-from kalends.errors import ApiError, Unavailable
+from kalends.engine.ports import Run
+from kalends.errors import ApiError, NamespaceTerminating, StartDeferred, StartRefused, Unavailable
 from kalends.executors.jobs.refusals import after_creation, after_dry_run, name_is_taken
 
 RUN = Run(Ref("blue", "nightly", "the-uid"), f"nightly-{START}", START, JobTemplate({}, {}, {}), "jobs")

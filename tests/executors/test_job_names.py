@@ -9,8 +9,8 @@ import pytest
 from doubles import START
 from executors.test_jobs import JOBS, TEMPLATE, World
 from kalends.engine.core.state import Ref
-from kalends.engine.ports import Run, StartRefused
-from kalends.errors import Unavailable
+from kalends.engine.ports import Run
+from kalends.errors import StartRefused, Unavailable
 from kalends.executors.jobs.job_manifest import job_body
 from kalends.executors.jobs.name_conflicts import PATIENCE
 from kalends.kube.client.paths import SCHEDULED_JOBS

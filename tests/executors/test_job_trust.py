@@ -8,9 +8,8 @@ import pytest
 
 from doubles import START
 from executors.test_jobs import JOBS, REF, RUN, TEMPLATE, World
-from kalends.engine.ports import StartRefused
 from kalends.engine.runs.proofs_of_start import CLOCK_SLACK
-from kalends.errors import Unavailable
+from kalends.errors import StartRefused, Unavailable
 from kalends.executors.jobs.job_manifest import job_body
 from kalends.model import format_instant
 from kalends.model.reasons import Reason

@@ -11,8 +11,8 @@ from executors.local import all_listed
 from executors.test_jobs import JOBS, TEMPLATE, World
 from kalends.clock import Clock
 from kalends.engine.core.state import Ref
-from kalends.engine.ports import Run, StartRefused
-from kalends.errors import Unavailable
+from kalends.engine.ports import Run
+from kalends.errors import StartRefused, Unavailable
 from kalends.executors.jobs.executor import JobsExecutor
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.paths import SCHEDULED_JOBS

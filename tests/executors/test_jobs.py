@@ -8,8 +8,8 @@ from doubles import START
 from executors.local import all_listed
 from kalends.engine.core.schedule import JobTemplate
 from kalends.engine.core.state import Ref
-from kalends.engine.ports import Run, StartRefused
-from kalends.errors import Unavailable
+from kalends.engine.ports import Run
+from kalends.errors import StartRefused, Unavailable
 from kalends.executors.jobs.executor import JobsExecutor
 from kalends.executors.jobs.job_manifest import job_body
 from kalends.executors.jobs.seen_jobs import SeenJobs

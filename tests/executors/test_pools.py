@@ -11,8 +11,8 @@ import pytest
 from executors.local import REF, Listening, pool_of, processes, result_of, run_of, threads
 from kalends.engine.core.schedule import JobTemplate
 from kalends.engine.core.state import Ref
-from kalends.engine.ports import Run, StartRefused
-from kalends.errors import Unavailable
+from kalends.engine.ports import Run
+from kalends.errors import StartRefused, Unavailable
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
 

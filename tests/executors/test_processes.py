@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from executors.local import REF, is_running, pool_of, processes, result_of, run_of, until_gone, written
-from kalends.engine.ports import StartRefused
-from kalends.errors import Unavailable
+from kalends.errors import StartRefused, Unavailable
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
 

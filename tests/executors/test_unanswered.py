@@ -10,8 +10,8 @@ from doubles import START
 from executors.local import all_listed
 from kalends.engine.core.schedule import JobTemplate
 from kalends.engine.core.state import Ref
-from kalends.engine.ports import Run, StartDeferred
-from kalends.errors import Unavailable
+from kalends.engine.ports import Run
+from kalends.errors import StartDeferred, Unavailable
 from kalends.executors.jobs.executor import JobsExecutor
 from kalends.kube.client.client import ApiClient
 from kube.fake_api import FakeApi

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from kalends.engine.ports import Run
+from kalends.errors import WorkerDied
 from kalends.executors.pools.calling import Returned
-from kalends.executors.pools.pool import Call, WorkerDied
+from kalends.executors.pools.pool import Call
 from kalends.executors.pools.task_calls import current_of, task_and_call
 from kalends.model.reasons import Reason
 from kalends.tasks import CurrentRun, Registry

@@ -8,7 +8,6 @@ from typing import Protocol
 
 from kalends.engine.core.schedule import Schedule, Target
 from kalends.engine.core.state import Instant, Ref, State
-from kalends.errors import KalendsError, Unavailable
 from kalends.model.reasons import Reason
 from kalends.model.v1alpha1.status import Outcome
 
@@ -161,28 +160,6 @@ class JobView:
     """Whether its controller reference was removed or changed: it counts for its run, and is not deleted afterwards."""
     uid: str = ""
     """The Job's own UID."""
-
-
-class StartRefused(KalendsError):
-    """A run cannot be started, now or ever: the message says why. What may pass by itself is ``Unavailable``."""
-
-    def __init__(self, reason: Reason, message: str, *, may_pass: bool = False) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.message = message
-        self.may_pass = may_pass
-        """Whether an admission policy said so, which may change without an edit of the resource."""
-
-
-class StartDeferred(Unavailable):
-    """A run was not started now, which is certain; the reason may pass without an edit of the resource.
-
-    Other cases of ``Unavailable`` leave open whether the run was started.
-    """
-
-
-class NamespaceTerminating(StartDeferred):
-    """No run can be started in a namespace that is being deleted."""
 
 
 class Verdict(StrEnum):

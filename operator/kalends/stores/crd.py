@@ -134,7 +134,7 @@ def _claims(before: State | None, after: State) -> bool:
     return any(run.holder and run.name not in known for run in after.active)
 
 
-def _store_error(error: ApiError, ref: Ref) -> JobStoreError:
+def _store_error(error: ApiError, ref: Ref) -> JobStoreError | Unavailable:
     match error.status:
         case 404:
             return Gone(f"{ref.key} is not there")

@@ -10,8 +10,9 @@ import click
 import orjson
 
 from kalends.cli.commands.next_times import SEARCHES, armed_at, told
-from kalends.cli.manifests.files import InvalidManifest, Manifest, named, schedule_of, zone_of
+from kalends.cli.manifests.files import Manifest, named, schedule_of, zone_of
 from kalends.cli.printing import one_line
+from kalends.errors import InvalidManifest
 from kalends.model import format_instant
 from kalends.triggers import PartialTally, Tally, Trigger
 

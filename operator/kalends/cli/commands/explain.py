@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from kalends.cli.commands.next_times import armed_at, nothing_found
-from kalends.cli.manifests.files import InvalidManifest, Manifest, job_of, named, schedule_of
+from kalends.cli.manifests.files import Manifest, job_of, named, schedule_of
 from kalends.cli.printing import show
+from kalends.errors import InvalidManifest
 from kalends.triggers import NotFound, explain, remarks
 
 

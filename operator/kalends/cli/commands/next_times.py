@@ -10,9 +10,10 @@ from typing import Any
 import click
 import orjson
 
-from kalends.cli.manifests.files import InvalidManifest, Manifest, named, schedule_of, zone_of
+from kalends.cli.manifests.files import Manifest, named, schedule_of, zone_of
 from kalends.cli.printing import one_line
 from kalends.engine.core.schedule import Schedule
+from kalends.errors import InvalidManifest
 from kalends.model import format_instant
 from kalends.triggers import NotFound, Trigger, zone_info
 

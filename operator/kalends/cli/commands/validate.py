@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kalends.cli.commands.explain import meaning_of, remarks_on
-from kalends.cli.manifests.files import InvalidManifest, read_manifests
+from kalends.cli.manifests.files import read_manifests
 from kalends.cli.printing import show
+from kalends.errors import InvalidManifest
 
 
 def validate_files(files: Sequence[Path], *, now: int, zone: str) -> int:

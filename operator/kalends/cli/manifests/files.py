@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kalends.cli.manifests.documents import Document, Json, documents
 from kalends.engine.core.schedule import Defaults, Schedule, Target, compile_schedule
-from kalends.errors import InvalidSchedule, InvalidSpec, KalendsError
+from kalends.errors import InvalidManifest, InvalidSchedule, InvalidSpec
 from kalends.model import API_VERSION, KIND, Problem, ScheduledJob, check_manifest
 from kalends.triggers.cron.five_fields import SCHEDULE, parse_schedule
 
@@ -24,14 +24,6 @@ _ONLY_CRONJOBS = (
     f"must hold a {KIND}; there is a {_CRONJOB}, which becomes one with the lines `apiVersion: {API_VERSION}` and "
     f"`kind: {KIND}`"
 )
-
-
-class InvalidManifest(KalendsError):
-    """A manifest that cannot be carried out; ``problems`` has a line for each reason."""
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = tuple(problems)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from kalends.clock import SystemClock
 from kalends.engine.core.schedule import JOBS_EXECUTOR
 from kalends.engine.executor_ports import Pool
 from kalends.engine.loop.scheduler import Scheduler
-from kalends.errors import JobStoreError
+from kalends.errors import JobStoreError, Unavailable
 from kalends.executors.from_settings import check_default, default_settings, pools, target_check
 from kalends.executors.local_jobs.pool import CommandsExecutor
 from kalends.settings import Settings
@@ -149,7 +149,7 @@ class _Local:
         """Show a manifest to the scheduler, unless its row in the store is damaged; return whether it was shown."""
         try:
             scheduler.observe(self._store.apply(manifest.obj))
-        except JobStoreError as error:
+        except (JobStoreError, Unavailable) as error:
             click.echo(f"{manifest.label}: {error}", err=True)
             return False
         return True

@@ -43,7 +43,7 @@ class Situation:
 class Refusal:
     """Why a due fire time gets no run."""
 
-    reason: Reason
+    reason: str
     message: str
 
 

@@ -17,6 +17,7 @@ from typing import assert_never
 
 from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import ActiveRun, Instant
+from kalends.errors import SearchUnfinished
 from kalends.model import Coalesce
 from kalends.triggers import NotFound, PartialTally, Tally, Trigger
 from kalends.triggers.jitter import delay_of
@@ -39,14 +40,6 @@ class Due:
     """These have their Job already: its creation was not recorded. Ascending."""
     searched: Instant | None = None
     """Not None: what is due is not known yet, as the trigger was searched up to here only. Nothing is decided then."""
-
-
-class SearchUnfinishedError(Exception):
-    """A trigger was searched up to ``until`` only: what was asked is not known yet."""
-
-    def __init__(self, until: Instant) -> None:
-        super().__init__(f"the trigger was searched up to {until} only")
-        self.until = until
 
 
 NONE_DUE = Due(0, None, Tally(0, None, None), 0, None, (), ())
@@ -72,11 +65,11 @@ def counted(trigger: Trigger, after: Instant, until: Instant) -> Tally:
     """Count the fire times with ``after`` < fire time <= ``until``.
 
     Raises:
-        SearchUnfinishedError: Not all of them could be counted.
+        SearchUnfinished: Not all of them could be counted.
     """
     tally = trigger.tally(after, until)
     if isinstance(tally, PartialTally):
-        raise SearchUnfinishedError(tally.until)
+        raise SearchUnfinished(tally.until)
     return tally
 
 
@@ -114,7 +107,7 @@ def due_now(
     """
     try:
         return _due_now(schedule, after, now, existing, was_refused)
-    except SearchUnfinishedError as unfinished:
+    except SearchUnfinished as unfinished:
         return replace(NONE_DUE, searched=unfinished.until)
 
 
@@ -129,7 +122,7 @@ def _due_now(
     first = first_after(trigger, after, until)
     if isinstance(first, NotFound):
         if first.until < until:
-            raise SearchUnfinishedError(first.until)
+            raise SearchUnfinished(first.until)
         return NONE_DUE
     if first is None or first > until:
         return NONE_DUE
@@ -234,7 +227,7 @@ def _latest(trigger: Trigger, after: Instant, until: Instant, at_most: int) -> t
             high, missing = middle, missing - upper
     listed = trigger.several_after(low, min(behind, at_most))
     if isinstance(listed, NotFound):
-        raise SearchUnfinishedError(listed.until)
+        raise SearchUnfinished(listed.until)
     return listed
 
 

@@ -27,22 +27,9 @@ from kalends.engine.loop.ending_namespaces import EndingNamespaces
 from kalends.engine.loop.entry import Entry
 from kalends.engine.loop.executor_table import ExecutorTable
 from kalends.engine.loop.worker_queue import WorkerQueue
-from kalends.engine.ports import (
-    Delayed,
-    JobStore,
-    Listener,
-    NamespaceTerminating,
-    Notice,
-    Problem,
-    Removed,
-    Run,
-    RunReport,
-    StartDeferred,
-    StartPutOff,
-    StartRefused,
-)
+from kalends.engine.ports import Delayed, JobStore, Listener, Notice, Problem, Removed, Run, RunReport, StartPutOff
 from kalends.engine.runs.job_uids import with_job_uids
-from kalends.errors import Conflict, Gone, Refused, Unavailable
+from kalends.errors import Conflict, Gone, NamespaceTerminating, Refused, StartDeferred, StartRefused, Unavailable
 from kalends.model.reasons import Reason
 from kalends.model.v1alpha1.status import Outcome
 

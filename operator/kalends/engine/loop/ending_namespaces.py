@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from kalends.clock import Clock
-from kalends.engine.ports import NamespaceTerminating
+from kalends.errors import NamespaceTerminating
 
 log = logging.getLogger(__name__)
 

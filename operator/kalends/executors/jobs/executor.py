@@ -11,8 +11,8 @@ from kalends.clock import Clock
 from kalends.engine.core.schedule import OWNER_LABEL, JobTemplate
 from kalends.engine.core.state import Ref
 from kalends.engine.executor_ports import ExecutorEvents
-from kalends.engine.ports import JobView, Run, StartDeferred, StartRefused
-from kalends.errors import ApiError, Unavailable
+from kalends.engine.ports import JobView, Run
+from kalends.errors import ApiError, StartDeferred, StartRefused, Unavailable
 from kalends.executors.jobs.identity import lost_its_controller, resource_of
 from kalends.executors.jobs.job_manifest import job_body
 from kalends.executors.jobs.name_conflicts import Namesakes, refuse_premature

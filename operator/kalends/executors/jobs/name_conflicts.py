@@ -9,9 +9,9 @@ from typing import Any
 
 from kalends.clock import Clock
 from kalends.engine.core.state import Instant
-from kalends.engine.ports import Run, StartRefused
+from kalends.engine.ports import Run
 from kalends.engine.runs.proofs_of_start import is_premature
-from kalends.errors import ApiError, Unavailable
+from kalends.errors import ApiError, StartRefused, Unavailable
 from kalends.executors.jobs.identity import controller_of, lost_its_controller, resource_of
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.lanes import Lane

@@ -19,8 +19,15 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from kalends.engine.ports import NamespaceTerminating, Run, StartDeferred, StartRefused
-from kalends.errors import NAMESPACE_TERMINATING, ApiError, Unavailable
+from kalends.engine.ports import Run
+from kalends.errors import (
+    NAMESPACE_TERMINATING,
+    ApiError,
+    NamespaceTerminating,
+    StartDeferred,
+    StartRefused,
+    Unavailable,
+)
 from kalends.model.reasons import Reason
 
 LONGEST_MESSAGE = 900

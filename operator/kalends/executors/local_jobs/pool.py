@@ -17,8 +17,8 @@ from typing import Any
 
 from kalends.clock import Clock
 from kalends.engine.core.schedule import JobTemplate
-from kalends.engine.ports import Run, StartRefused
-from kalends.errors import InvalidSpec, Unavailable
+from kalends.engine.ports import Run
+from kalends.errors import InvalidSpec, StartRefused, Unavailable
 from kalends.executors.jobs.job_manifest import environment
 from kalends.executors.local_jobs.command import Command, local_command
 from kalends.executors.pools.calling import STOPPED, Returned

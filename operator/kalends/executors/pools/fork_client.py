@@ -10,9 +10,8 @@ import socket
 import sys
 from collections import deque
 
-from kalends.errors import Unavailable
+from kalends.errors import Unavailable, WorkerDied
 from kalends.executors.pools.fork_server import ENDED, FAILED, FORKED, REPLY, REQUEST
-from kalends.executors.pools.pool import WorkerDied
 
 BOOT = (
     "import sys; at, *sys.path = sys.argv[1:]; sys.argv[:] = ['kalends-worker']; "

@@ -18,8 +18,8 @@ from typing import Any, Protocol
 from kalends.clock import Clock
 from kalends.engine.core.state import Instant, Ref
 from kalends.engine.executor_ports import ExecutorEvents
-from kalends.engine.ports import Run, RunReport, StartRefused
-from kalends.errors import KalendsError, Unavailable
+from kalends.engine.ports import Run, RunReport
+from kalends.errors import StartRefused, Unavailable
 from kalends.executors.pools.calling import STOPPED, Returned
 from kalends.model.reasons import Reason
 from kalends.model.v1alpha1.status import Outcome
@@ -30,10 +30,6 @@ End = tuple[Outcome, str, Returned]
 
 LONGEST_START = 60.0
 """Seconds that a worker may take to take up a run: a fresh interpreter on a busy machine needs a few."""
-
-
-class WorkerDied(KalendsError):
-    """A worker ended under its run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ import asyncio
 import pickle
 from collections.abc import Sequence
 
-from kalends.engine.ports import Run, StartRefused
-from kalends.errors import Unavailable
+from kalends.engine.ports import Run
+from kalends.errors import StartRefused, Unavailable, WorkerDied
 from kalends.executors.pools import pool
 from kalends.executors.pools.calling import Returned
 from kalends.executors.pools.fork_client import ForkServer
-from kalends.executors.pools.pool import Call, WorkerDied
+from kalends.executors.pools.pool import Call
 from kalends.executors.pools.task_calls import current_of, task_and_call
 from kalends.executors.pools.worker import CALL, LOOK_FOR
 from kalends.executors.pools.worker_process import WorkerProcess

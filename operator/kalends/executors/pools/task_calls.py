@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kalends.engine.core.schedule import TaskCall
-from kalends.engine.ports import Run, StartRefused
-from kalends.errors import InvalidSpec
+from kalends.engine.ports import Run
+from kalends.errors import InvalidSpec, StartRefused
 from kalends.model.reasons import Reason
 from kalends.tasks import CurrentRun, Registry, Task
 

@@ -12,11 +12,10 @@ from typing import Any, Self
 
 import orjson
 
-from kalends.errors import Unavailable
+from kalends.errors import Unavailable, WorkerDied
 from kalends.executors.pools.calling import Returned
 from kalends.executors.pools.fork_client import ForkServer, in_words, kill_group
 from kalends.executors.pools.framing import HEADER, LONGEST_ANSWER, STARTED, TOKEN, framed, length_of, split
-from kalends.executors.pools.pool import WorkerDied
 
 LAST_WORDS = 0.1
 """Seconds in which the answer of a worker that has ended is read, if it had given one."""

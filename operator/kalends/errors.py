@@ -14,6 +14,7 @@ KalendsError
 ├── ExecutorError            an executor did not run a run
 │   ├── StartRefused         the run cannot be started
 │   └── WorkerDied           the worker ended before its run did
+│       └── StartTookTooLong ... before it had taken the run up, as it did not start in time
 ├── Unavailable              a store or an executor cannot do it now; whether it happened is unknown
 │   └── StartDeferred        ... it is known that the run was not started
 │       └── NamespaceTerminating   ... because its namespace is being deleted
@@ -119,6 +120,10 @@ class StartRefused(ExecutorError):
 
 class WorkerDied(ExecutorError):
     """A worker ended before its run did."""
+
+
+class StartTookTooLong(WorkerDied):
+    """A worker process did not start in time. To ask for another at once would take as long again."""
 
 
 class Unavailable(KalendsError):

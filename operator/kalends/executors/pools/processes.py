@@ -11,7 +11,7 @@ import pickle
 from collections.abc import Sequence
 
 from kalends.engine.ports import Run
-from kalends.errors import StartRefused, Unavailable, WorkerDied
+from kalends.errors import StartRefused, StartTookTooLong, Unavailable, WorkerDied
 from kalends.executors.pools import pool
 from kalends.executors.pools.calling import Returned
 from kalends.executors.pools.fork_client import ForkServer
@@ -26,10 +26,6 @@ TRIES = 3
 """How many workers may die before they have taken up a run, until the run counts as failed."""
 MOST_RUNS = 100
 """How many runs a worker serves, unless the settings say otherwise."""
-
-
-class StartTookTooLong(WorkerDied):
-    """The fork server did not answer. To ask its successor at once would take as long again."""
 
 
 class ProcessWorkers:

@@ -95,7 +95,7 @@ def test_it_begins_with_what_one_will_see(file: Path) -> None:
     comment, manifest, _ = file.read_text().partition("\napiVersion:")
     assert manifest
     assert all(line.startswith("#") for line in comment.splitlines())
-    assert "# See:" in comment
+    assert "# Expected:" in comment
 
 
 @BY_FILE

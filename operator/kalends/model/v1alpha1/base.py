@@ -1,4 +1,4 @@
-"""What every class of the model shares: camelCase outside, frozen inside, bounded everywhere."""
+"""The base class and the field types of the model: camelCase in JSON, frozen in Python, bounded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kalends.model.rules import Rule
 
 MODEL = "x-model"
-"""The word under which the schema of an object carries its class: names of classes are not unique."""
+"""The key of the class of an object in its schema: names of classes are not unique."""
 INT32_MAX = 2**31 - 1
 INT64_MAX = 2**63 - 1
 INT64_SAFE_MAX = 2**53 - 1
@@ -27,10 +27,10 @@ INT64_SAFE_MAX = 2**53 - 1
 
 
 class Wire(BaseModel):
-    """Something that travels as JSON.
+    """An object that is read from JSON and written as JSON.
 
-    Fields that are not known are ignored: a newer CRD must not break an older operator. ``check_manifest`` forbids
-    them. The docstring of each attribute is what ``kubectl explain`` prints.
+    Unknown fields are ignored: a newer CRD must not break an older operator. ``check_manifest`` refuses them.
+    ``kubectl explain`` prints the docstrings of the attributes.
     """
 
     model_config = ConfigDict(
@@ -44,7 +44,7 @@ class Wire(BaseModel):
 
     @classmethod
     def rules(cls, members: Collection[str]) -> tuple[Rule, ...]:
-        """Return what must hold between fields.
+        """Return the rules between fields.
 
         ``members`` are the JSON names of the fields that the schema has here.
         """
@@ -60,12 +60,12 @@ class Wire(BaseModel):
 
 
 def listed_by(*keys: str) -> Any:
-    """Mark a list whose items are told apart by ``keys`` (server-side apply merges it item by item)."""
+    """Mark a list whose items are identified by ``keys`` (server-side apply merges it item by item)."""
     return Field(json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)})
 
 
 Count = Annotated[int, Field(strict=True, ge=0, le=INT64_SAFE_MAX)]
-"""How many; never negative."""
+"""A number of things; never negative."""
 
 Seconds = Annotated[int, Field(strict=True, ge=0, le=INT32_MAX)]
 """A duration, up to 68 years."""

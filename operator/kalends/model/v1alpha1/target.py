@@ -12,7 +12,7 @@ LabelValue = Annotated[str, StringConstraints(max_length=63)]
 AnnotationValue = Annotated[str, StringConstraints(max_length=65_536)]
 
 
-class Task(Wire):  # type: ignore[no-redef]  # pydantic's plugin gives every __init__ a **kwargs of its own
+class Task(Wire):  # type: ignore[no-redef]  # pydantic's plugin adds **kwargs to every __init__
     """A registered Python callable and its arguments."""
 
     name: Name

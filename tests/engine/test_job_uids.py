@@ -43,9 +43,9 @@ async def test_the_write_that_records_a_start_records_the_uid_of_its_job():
     writes = []
     write = world.store.write
 
-    async def counted(ref, version, before, after):
+    async def counted(ref, version, before, after, **more):
         writes.append([run.job_uid for run in after.active])
-        return await write(ref, version, before, after)
+        return await write(ref, version, before, after, **more)
 
     world.store.write = counted
     key = world.apply(resource(trigger=every(60), jobTemplate=JOB))
@@ -183,7 +183,7 @@ def test_a_job_whose_fire_time_is_decided_is_left_alone(state):
 
 
 def test_a_job_that_is_older_than_the_resource_is_left_alone():
-    assert taken_up(replace(job(), created=START - 1)) == ()
+    assert taken_up(replace(job(), fire_time=START + 30, created=START - 1)) == ()
 
 
 def test_a_job_of_a_fire_time_to_come_is_left_alone():

@@ -251,3 +251,20 @@ async def test_an_orphan_of_another_namespace_is_none_of_the_resource(world):
     job = await world.client.get(f"{JOBS}/{NAME}")
     again.seen.job_changed("ADDED", {**job, "metadata": {**job["metadata"], "namespace": "green"}})
     assert orphans(again, world.ref) == []
+
+
+async def test_a_job_that_lost_label_and_owner_while_it_was_watched_goes_on(world):
+    await world.jobs.start(world.run)
+    await world.strip(labels=None)
+    world.seen.job_changed("DELETED", await world.client.get(f"{JOBS}/{NAME}"))
+    await world.jobs.look(world.ref, NAME)
+    (view,) = world.jobs.views(world.ref)
+    assert (view.unsure, view.disowned) == (False, True)
+
+
+async def test_a_job_that_took_the_name_of_one_beyond_the_limits_is_not_deleted(world):
+    await world.jobs.start(world.run)
+    await world.client.delete(f"{JOBS}/{NAME}")
+    await world.restarted().start(world.run)
+    await world.jobs.delete(world.ref, NAME)
+    assert "deletionTimestamp" not in (await world.client.get(f"{JOBS}/{NAME}"))["metadata"]

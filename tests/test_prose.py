@@ -37,6 +37,7 @@ INSTEAD = {
 CLEAN = (
     "README.md",
     "SECURITY.md",
+    "CHANGELOG.md",
     "CONTRIBUTING.md",
     "docs/**/*.md",
     "charts/kalends/README.md",

@@ -18,7 +18,7 @@ from kalends.errors import KalendsError
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(version("kalends"), prog_name="kalends", message="%(prog)s %(version)s")
 def cli() -> None:
-    """APScheduler for Kubernetes: ScheduledJobs with exact fire times, misfires on record."""
+    """APScheduler for Kubernetes: ScheduledJobs with exact fire times and recorded misfires."""
 
 
 @cli.command(name="version")
@@ -42,7 +42,7 @@ def crds() -> None:
 @ZONE
 @CONFIG
 def validate(files: tuple[Path, ...], time_zone: str | None, config: Path | None) -> None:
-    """Say what is wrong with manifests, field by field, or what they mean. Exit code 1 if anything is wrong."""
+    """Report the problems of manifests, field by field, or describe them. Exit code 1 if there is a problem."""
     from kalends.cli.commands.validate import validate_files
 
     sys.exit(validate_files(files, now=_now(), zone=_zone(time_zone, config)))
@@ -53,7 +53,7 @@ def validate(files: tuple[Path, ...], time_zone: str | None, config: Path | None
 @ZONE
 @CONFIG
 def explain(what: tuple[str, ...], time_zone: str | None, config: Path | None) -> None:
-    """Say in plain English what the schedules of manifests, or a cron expression, mean."""
+    """Describe the schedules of manifests, or a cron expression, in plain English."""
     from kalends.cli.commands.explain import show_meanings
 
     sys.exit(show_meanings(what, now=_now(), zone=_zone(time_zone, config)))
@@ -63,7 +63,7 @@ def explain(what: tuple[str, ...], time_zone: str | None, config: Path | None) -
 @FILES_OR_CRON
 @ZONE
 @click.option(
-    "--after", metavar="INSTANT", callback=instant, help="RFC 3339; default: now. Fire times are later than this."
+    "--after", metavar="INSTANT", callback=instant, help="RFC 3339. Fire times are later than this. Default: now."
 )
 @click.option("--until", metavar="INSTANT", callback=instant, help="RFC 3339. Fire times are not later than this.")
 @click.option(
@@ -71,15 +71,15 @@ def explain(what: tuple[str, ...], time_zone: str | None, config: Path | None) -
     "number",
     type=click.IntRange(1, 10_000),
     metavar="N",
-    help="How many to list, 10000 at most. Default: 5; with --until, all.",
+    help="Number of fire times to list, at most 10000. Default: 5; with --until, all.",
 )
-@click.option("--count", is_flag=True, help="Say how many there are until --until, the first and the last of them.")
+@click.option("--count", is_flag=True, help="Count the fire times until --until, and show the first and the last.")
 @OUTPUT
 @CONFIG
 def next_(what: tuple[str, ...], *, number: int | None, count: bool, **options: Any) -> None:
-    """Show the coming fire times of manifests, or of a cron expression.
+    """Show the next fire times of manifests, or of a cron expression.
 
-    A manifest that was never applied is taken to be created at --after. Jitter delays runs, not fire times.
+    A manifest that was never applied counts as created at --after. Jitter delays runs, not fire times.
     """
     from kalends.cli.commands.count import show_count
     from kalends.cli.commands.next_times import AT_MOST, Window, show_next
@@ -101,20 +101,22 @@ def next_(what: tuple[str, ...], *, number: int | None, count: bool, **options: 
 
 @cli.command()
 @FILES
-@click.option("--for", "duration", metavar="DURATION", callback=duration, help="End after so long: 90s, 5m, 1h30m.")
+@click.option(
+    "--for", "duration", metavar="DURATION", callback=duration, help="Stop after this duration: 90s, 5m, 1h30m."
+)
 @click.option(
     "--store",
     type=click.Path(path_type=Path, dir_okay=False),
     default=Path("kalends.db"),
     show_default=True,
-    help="The file that remembers what has run.",
+    help="File that records the runs.",
 )
 @click.option(
     "--local-commands",
     is_flag=True,
-    help="Run the one container of a jobTemplate as a process of this machine. A template that needs more is refused.",
+    help="Run the only container of a jobTemplate as a local process. Templates that need more are refused.",
 )
-@click.option("--plain", is_flag=True, help="Lines instead of a live table, also on a terminal.")
+@click.option("--plain", is_flag=True, help="Print lines instead of a live table, also on a terminal.")
 @ZONE
 @CONFIG
 def run(files: tuple[Path, ...], **options: Any) -> None:
@@ -126,10 +128,12 @@ def run(files: tuple[Path, ...], **options: Any) -> None:
 
 @cli.command()
 @click.option(
-    "--kubeconfig", type=click.Path(path_type=Path, dir_okay=False), help="Default: as kubectl; in a pod, its account."
+    "--kubeconfig",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Default: as kubectl; in a pod, its ServiceAccount.",
 )
-@click.option("--context", help="The context of the kubeconfig. Default: the current one.")
-@click.option("-n", "--namespace", "namespaces", multiple=True, help="A namespace to watch; repeatable. Default: all.")
+@click.option("--context", help="Context of the kubeconfig. Default: the current context.")
+@click.option("-n", "--namespace", "namespaces", multiple=True, help="Namespace to watch; repeatable. Default: all.")
 @click.option(
     "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, envvar="KALENDS_LOG_FORMAT"
 )
@@ -143,7 +147,7 @@ def run(files: tuple[Path, ...], **options: Any) -> None:
 @click.option(
     "--leader-elect/--no-leader-elect",
     default=None,
-    help="Whether to act only with a Lease, so that there may be several. Default: in a pod, yes.",
+    help="Whether to act only while holding a Lease, which allows several replicas. Default: in a pod, yes.",
 )
 @CONFIG
 def operator(**options: Any) -> None:

@@ -55,9 +55,9 @@ CONFIG = click.option(
     "--config",
     envvar="KALENDS_CONFIG",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="A YAML file of settings; KALENDS_… in the environment wins over it.",
+    help="YAML file with settings; KALENDS_… in the environment overrides it.",
 )
 ZONE = click.option(
-    "--time-zone", metavar="ZONE", callback=zone_name, help="The IANA zone of manifests that name none."
+    "--time-zone", metavar="ZONE", callback=zone_name, help="IANA time zone of manifests without timeZone."
 )
 OUTPUT = click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)

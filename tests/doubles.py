@@ -186,6 +186,13 @@ class Cluster:
         self.down = False
         self.refuses: StartRefused | None = None
         self.defers: StartDeferred | None = None
+        self.size: int | None = None
+        """How many Jobs may be unfinished at once; None: any number."""
+        self.most = 0
+        """How many were unfinished at once."""
+        self.seconds: float | None = None
+        """After so many seconds a Job ends by itself, with this outcome."""
+        self.outcome = Outcome.SUCCEEDED
         self.quota: int | None = None
         """How many Jobs there may be at once."""
         self.tries = 0
@@ -199,12 +206,19 @@ class Cluster:
     async def open(self, events: ExecutorEvents) -> None:
         self._events = events
 
+    def _freed(self) -> None:
+        if self._events is not None:
+            self._events.freed()
+
     def _changed(self, ref: Ref) -> None:
         if self._events is not None:
             self._events.changed(ref)
 
     def free_slots(self) -> int:
-        return 1_000_000
+        return 1_000_000 if self.size is None else self.size - self.unfinished()
+
+    def unfinished(self) -> int:
+        return sum(job.report is None for jobs in self.jobs.values() for job in jobs.values())
 
     async def check(self, run: Run) -> None:
         self.checks += 1
@@ -236,6 +250,9 @@ class Cluster:
                 request=run.request,
                 uid=f"uid-{len(self.created)}",
             )
+            self.most = max(self.most, self.unfinished())
+            if self.seconds is not None:
+                asyncio.get_running_loop().call_later(self.seconds, self.end, run.ref, run.name, self.outcome)
 
     def end(self, ref: Ref, name: str, outcome: Outcome = Outcome.SUCCEEDED) -> None:
         job = self.jobs[ref.uid][name]
@@ -243,6 +260,7 @@ class Cluster:
         report = RunReport(ref, name, job.fire_time, outcome, job.created, now)
         self.jobs[ref.uid][name] = replace(job, report=report)
         self._changed(ref)
+        self._freed()
 
     def views(self, ref: Ref) -> Sequence[JobView] | None:
         return tuple(self.jobs.get(ref.uid, {}).values())
@@ -287,6 +305,7 @@ class Cluster:
         if self.jobs.get(ref.uid, {}).pop(name, None) is not None:
             self._gone.add((ref.uid, name))
             self._changed(ref)
+            self._freed()
 
     async def close(self, grace: float) -> None:
         return

@@ -73,6 +73,16 @@ class ExecutorSettings(BaseModel):
         return self
 
 
+class JobSettings(BaseModel):
+    """The Kubernetes Jobs of all ScheduledJobs together."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    max_running: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """How many Jobs may be unfinished at once, in all namespaces together. A run beyond it waits for the end of a Job.
+    Default: no limit."""
+
+
 class JobDefaults(BaseModel):
     """What holds for a ScheduledJob that does not say."""
 
@@ -156,6 +166,8 @@ class Settings(BaseSettings):
     )
     """Executors by name. Default: `default`, ten threads, and `processes`, two processes that start when they are first
     needed. Where others are named, `default` is there as well."""
+    jobs: JobSettings = JobSettings()
+    """The Kubernetes Jobs of all ScheduledJobs together."""
     job_defaults: JobDefaults = JobDefaults()
     """What holds for ScheduledJobs that do not say."""
     task_modules: tuple[str, ...] = ()

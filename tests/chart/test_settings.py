@@ -68,6 +68,7 @@ def test_each_value_arrives(loaded: Load) -> None:
                     "default": {"maxReplacedThreads": 0},
                     "slow": {"kind": "processes", "workers": 3, "maxRunsPerWorker": 1},
                 },
+                "jobs": {"maxRunning": 7},
                 "jobDefaults": {
                     "coalesce": "All",
                     "maxInstances": 4,
@@ -96,6 +97,7 @@ def test_each_value_arrives(loaded: Load) -> None:
         "default": ExecutorSettings(max_replaced_threads=0),
         "slow": ExecutorSettings(kind=ExecutorKind.PROCESSES, workers=3, max_runs_per_worker=1),
     }
+    assert settings.jobs.max_running == 7
     assert settings.job_defaults.coalesce is Coalesce.ALL
     assert settings.job_defaults.max_instances == 4
     assert settings.job_defaults.starting_deadline_seconds == 0

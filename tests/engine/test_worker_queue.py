@@ -104,7 +104,7 @@ class Queueing(RuleBasedStateMachine):
     def no_worker_is_promised_twice(self):
         claimed = sum(len(runs) for runs in self.claims.values())
         assert self.queue.free("default", "") == self.pool.free - claimed >= 0
-        assert self.queue.any_promised() == (claimed > 0)
+        assert self.queue.any_promised(["default"]) == (claimed > 0)
 
     @invariant()
     def waiting_is_being_in_line(self):

@@ -41,6 +41,9 @@ class World:
         self.scheduler.observe(self.store.snapshot(key))
         return key
 
+    def status(self, key: str):
+        return self.store.status(key)
+
     def counts(self, key: str):
         return self.store.status(key)["counts"]
 

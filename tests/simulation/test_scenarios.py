@@ -9,7 +9,9 @@ import asyncio
 
 import pytest
 
+from kalends.settings import JobSettings
 from simulation import feed
+from simulation import world as surroundings
 from simulation.behaviour import Manner
 from simulation.network import FAIR, Weather
 from simulation.server import JOBS, SCHEDULED_JOBS
@@ -56,6 +58,10 @@ async def until(holds, at_most: float = 60.0) -> None:
     raise AssertionError("it never came to that")
 
 
+def conditions(job) -> list[dict[str, str]]:
+    return job.get("status", {}).get("conditions") or []
+
+
 def counts(world: World) -> dict[str, int]:
     return world.server.find(SCHEDULED_JOBS, "alpha")["status"]["counts"]
 
@@ -69,6 +75,31 @@ def test_an_edit_to_no_schedule_at_all_does_not_run_for_the_creation(seed):
 
     history = lived(seed, script)
     assert history.runs <= 1  # of the schedule itself, where its minute has just begun
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_more_jobs_are_unfinished_than_may_be_through_crashes_of_the_operator(seed, monkeypatch):
+    for name in ("ALONE", "WITH_A_LEASE"):
+        limited = getattr(surroundings, name).model_copy(update={"jobs": JobSettings(max_running=2)})
+        monkeypatch.setattr(surroundings, name, limited)
+    most = []
+
+    async def script(world: World) -> None:
+        await started(world, trigger={"interval": {"seconds": 4}}, coalesce="All", concurrencyPolicy="Allow")
+        for life, name in enumerate(("beta", "gamma", "delta"), start=2):
+            world.behaviour.manners[life] = QUICK
+            world.users.make(Manifest(name, life, "jobs", life, {"trigger": {"interval": {"seconds": 4}}}))
+        for turn in range(40):
+            await asyncio.sleep(1.0)
+            ends = [condition["type"] for job in world.server.all(JOBS) for condition in conditions(job)]
+            ended = sum(end in {"Complete", "Failed"} for end in ends)
+            most.append(len(world.server.all(JOBS)) - ended)
+            if turn % 13 == 12:
+                world.replicas[0].kill()
+
+    history = lived(seed, script)
+    assert history.runs > 4
+    assert max(most) <= 2
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -18,6 +18,8 @@ executors:
     max_runs_per_worker: {{ int . }}
     {{- end }}
   {{- end }}
+jobs:
+  max_running: {{ if kindIs "invalid" .jobs.maxRunning }}null{{ else }}{{ int .jobs.maxRunning }}{{ end }}
 job_defaults:
   coalesce: {{ .jobDefaults.coalesce }}
   max_instances: {{ int .jobDefaults.maxInstances }}

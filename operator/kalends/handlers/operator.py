@@ -76,7 +76,9 @@ class Operator:
             store=CrdJobStore(acting, reader, self._crd.suspect),
             pools={alias: FencedPool(pool, self.leading.may_act) for alias, pool in ports.pools.items()},
             identity=f"{lease}/{identity}" if lease else identity,
-            cluster=JobsExecutor(acting, clock, self._seen, self._informers.learn),
+            cluster=JobsExecutor(
+                acting, clock, self._seen, self._informers.learn, max_running=settings.jobs.max_running
+            ),
             listeners=[self.metrics, Teller(self._post, success_too=settings.events_for_success)],
         )
         self._others = OtherOperators(

@@ -39,7 +39,7 @@ takes the values of an older chart, which has not all of them. */ -}}
 {{- define "kalends.needed" -}}
 image image.repository image.pullPolicy
 watchNamespaces
-settings settings.timeZone settings.executors settings.jobDefaults settings.jobDefaults.coalesce
+settings settings.timeZone settings.executors settings.jobs settings.jobDefaults settings.jobDefaults.coalesce
 settings.jobDefaults.maxInstances settings.jobDefaults.executor settings.drainSeconds settings.apiConnections
 settings.eventsForSuccess
 leaderElection leaderElection.enabled leaderElection.leaseDuration leaderElection.renewDeadline leaderElection.retryPeriod

@@ -116,11 +116,11 @@ class Draft:
         by_list_alone = not self.facts.outlives_us or self.schedule.retry is not None
         if by_list_alone and len(self.state.active) >= MOST_ACTIVE_LISTED:
             return False
-        return self.facts.outlives_us or self.free > 0
+        return self.free > 0
 
     def waits_for_worker(self) -> bool:
         """Return whether the first of those that wait waits for nothing else."""
-        return bool(self.state.queued) and self.has_room() and not self.facts.outlives_us and self.free <= 0
+        return bool(self.state.queued) and self.has_room() and self.free <= 0
 
     def queue(self) -> list[Candidate]:
         """Return those that wait on record, oldest first."""
@@ -183,7 +183,8 @@ class Draft:
 
     def launch(self, run: ActiveRun, latest: Instant | None = None) -> None:
         """Have an attempt started that is active in the draft; one that its executor has refused has failed."""
-        self.free -= 1
+        if not any(job.name == run.name for job in self.facts.jobs or ()):  # the slot of a Job that exists is taken
+            self.free -= 1
         refusal = self.facts.refused.get(run.name)
         if refusal is None:
             self.starts.append(replace(run_of(self.schedule, run, self.state), start_by=latest))

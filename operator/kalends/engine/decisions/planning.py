@@ -111,7 +111,7 @@ def _put_off(draft: Draft, due: Due, candidate: Candidate) -> bool:
     schedule, facts = draft.schedule, draft.facts
     in_line = draft.held_up or draft.state.queued or due.adopted or draft.adopted_until
     forbids = schedule.concurrency is ConcurrencyPolicy.FORBID
-    late = draft.late_starts(draft.due(candidate)) if forbids and not draft.has_room() else 0
+    late = draft.late_starts(draft.due(candidate)) if forbids and not facts.outlives_us and not draft.has_room() else 0
     if in_line or schedule.concurrency is ConcurrencyPolicy.REPLACE or not (late or draft.has_room()):
         return False
     first = candidate.fire_time
@@ -119,7 +119,7 @@ def _put_off(draft: Draft, due: Due, candidate: Candidate) -> bool:
         since = max(draft.state.decided_until, due.missed.last or 0)
         first = counted(schedule.trigger, since, first).first or first
     until = due_instant(schedule, first) + UNRECORDED_WAIT
-    if facts.outlives_us or (draft.free > 0 and not late) or facts.now > until:
+    if (draft.free > 0 and not late) or facts.now > until:
         return False
     if first_refusal(draft.situation(candidate, ended=late)) is not None:
         return False
@@ -179,13 +179,14 @@ def _start_retries(draft: Draft) -> None:
         if run.retry_at is None or run.retry_at > now or run.cancelling:
             continue
         # What is at work already, as its creation was not recorded, is only taken note of.
-        if not draft.has_room_to_try_again() and not any(job.name == run.name for job in draft.facts.jobs or ()):
+        exists = any(job.name == run.name for job in draft.facts.jobs or ())
+        if not draft.has_room_to_try_again() and not exists:
             continue
         if draft.starts_are_put_off and run.name not in draft.facts.refused:
             continue
-        if not draft.facts.outlives_us and draft.free <= 0:
+        if draft.free <= 0 and not exists:
             draft.held_up = True
-            return
+            continue
         executor, holder = (JOBS_EXECUTOR, "") if draft.facts.outlives_us else (draft.schedule.executor, draft.facts.me)
         again = replace(run, retry_at=None, started=now, executor=executor, holder=holder)
         active = tuple(again if one.name == run.name else one for one in draft.state.active)

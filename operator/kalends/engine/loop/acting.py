@@ -232,6 +232,8 @@ class Actor:
                 return False
             else:
                 entry.trouble = None
+                # The cluster shows the Job by now, and counts it.
+                self._workers.started(run.executor, entry.ref.uid, run.name)
                 self._namespaces.revive(entry.ref.namespace)
         return not any(run.name in entry.refused for run in runs)
 

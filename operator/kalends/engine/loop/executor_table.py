@@ -36,7 +36,7 @@ class ExecutorTable:
     """Pools by alias, and the cluster, whose alias is ``jobs``."""
 
     def __init__(self, pools: Mapping[str, Pool], cluster: Cluster | None) -> None:
-        self._pools = pools
+        self.pools = pools
         self.cluster = cluster
         self.by_alias: Mapping[str, Executor] = pools if cluster is None else {**pools, JOBS_EXECUTOR: cluster}
         self._accepting = Accepting.NONE
@@ -72,5 +72,5 @@ class ExecutorTable:
 
     def obstacle(self, alias: str) -> str:
         """Return why no run can start in an executor until somebody intervenes, or ``""``."""
-        pool = None if self.is_cluster(alias) else self._pools.get(alias)
+        pool = None if self.is_cluster(alias) else self.pools.get(alias)
         return "" if pool is None else pool.obstacle()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from kalends.clock import Clock
@@ -19,6 +19,7 @@ from kalends.engine.decisions.decide import SEARCH_PAUSE
 from kalends.engine.executor_ports import Cluster, Pool
 from kalends.engine.loop.acting import Actor, Next
 from kalends.engine.loop.deferred_ends import can_wait_for_the_next
+from kalends.engine.loop.draining import FINISHING, RECORDING, wait_while
 from kalends.engine.loop.entry import Entry, is_newer
 from kalends.engine.loop.executor_table import ExecutorTable
 from kalends.engine.loop.gathering import Gatherer
@@ -33,10 +34,6 @@ SHORTEST_PAUSE = 0.001
 """Seconds. Less is not waited for: today's instants have a resolution of a quarter of a microsecond."""
 TRY_AGAIN = 10.0
 """Seconds between two tries at a resource with which something went wrong that nobody expected."""
-FINISHING = 0.5
-"""Seconds that is given at the end to what is under way besides: cut off, it is mended by whoever comes next."""
-RECORDING = 5.0
-"""Seconds. How long writes may take at the end of the process, before and after runs were given time to end."""
 REVIEWS_IN_A_ROW = 50
 """How many resources are looked at before tasks that act get their turn."""
 
@@ -69,8 +66,7 @@ class Scheduler:
         self._searching: set[str] = set()
         """Resources whose triggers have to be searched on before what is due is known."""
         self._running = False
-        self._drains = 0
-        """How many drains are under way."""
+        self._drains_under_way = 0
 
     # -- what it is shown
 
@@ -186,8 +182,7 @@ class Scheduler:
             self._inbox.put(ref.key)
 
     def _look_at(self, uid: str) -> None:
-        key = self._keys.get(uid)
-        if key is not None:
+        if (key := self._keys.get(uid)) is not None:
             self._inbox.put(key)
 
     # -- the loop
@@ -198,7 +193,7 @@ class Scheduler:
         What it was shown by then must be as new as the moment: from an old record, a Job that is over and deleted
         would be made again.
         """
-        if not self._drains:  # a loop that starts anew while the process stops must not start runs again
+        if not self._drains_under_way:  # a loop that starts anew while the process stops must not start runs again
             await self._executors.open(self._ended, self._jobs_changed, self._workers.freed)
         self._inbox.fill(self._entries)  # also those whose acting was cut off with an earlier loop
         self._running = True
@@ -218,28 +213,25 @@ class Scheduler:
         The runs of a cluster go on being started until pools are closed, as nobody else starts them before. The loop
         records what ends; if it does not run, runs only end. The next ``run`` opens the executors again.
         """
-        self._drains += 1
+        self._drains_under_way += 1
         try:
             self._executors.stop_pools()
-            await self._while(self._workers.any_promised, RECORDING)  # a claim that is being written still starts
+            # A claim that is being written still starts.
+            await wait_while(self.clock, self._is_starting_in_a_pool, RECORDING)
             await self._executors.close(grace)
             await asyncio.sleep(0)  # reports of the runs that have just ended arrive
-            entries = self._entries.values()
-            if not await self._while(lambda: any(entry.has_unrecorded_end for entry in entries), RECORDING):
+            if not await wait_while(self.clock, self._has_unrecorded_end, RECORDING):
                 log.warning("not every end could be recorded")
             if self._running and self._acting:
                 await asyncio.wait(set(self._acting), timeout=FINISHING)
         finally:
-            self._drains -= 1
+            self._drains_under_way -= 1
 
-    async def _while(self, claim: Callable[[], bool], at_most: float) -> bool:
-        """Wait while something holds and the loop runs, for so long at most; return whether it holds no more."""
-        ends_at = self.clock.monotonic() + at_most
-        while self._running and claim():
-            if self.clock.monotonic() > ends_at:
-                return False
-            await asyncio.sleep(0.01)
-        return True
+    def _is_starting_in_a_pool(self) -> bool:
+        return self._running and self._workers.any_promised(self._executors.pools)
+
+    def _has_unrecorded_end(self) -> bool:
+        return self._running and any(entry.has_unrecorded_end for entry in self._entries.values())
 
     async def _review_all(self) -> None:
         count = 0
@@ -305,10 +297,12 @@ class Scheduler:
         return self._gatherer.is_open(entry) and can_wait_for_the_next(entry, decision, self.clock.now())
 
     def _promise(self, entry: Entry, decision: Decision) -> None:
-        """Keep a worker for each claim of a decision until it starts: others that decide meanwhile must not have it."""
+        """Keep a slot for each start of a decision until it happens: no other resource must get the slot before."""
         for run in decision.state.active:
             if run.holder == self.identity and run.name not in entry.here:
                 self._workers.promise(run.executor, entry.ref.uid, [run.name])
+        for start in decision.starts_before:
+            self._workers.promise(start.executor, entry.ref.uid, [start.name])
 
     @staticmethod
     def _spawn(work: Coroutine[object, object, None], among: set[asyncio.Task[None]]) -> None:

@@ -63,9 +63,9 @@ class WorkerQueue:
         if self._woken_for.get(uid) == executor:
             self._look_is_over(uid)
 
-    def any_promised(self) -> bool:
-        """Return whether a claim has a worker kept for it, and has not started."""
-        return any(pool.promises for pool in self._pools.values())
+    def any_promised(self, executors: Iterable[str]) -> bool:
+        """Return whether a run has a slot of one of these executors kept for it, and has not started."""
+        return any(self._pools[executor].promises for executor in executors)
 
     def started(self, executor: str, uid: str, run: str) -> None:
         """Drop the promise to a run that was handed to its pool: if it has started, the pool itself counts it now."""

@@ -36,7 +36,13 @@ class JobsExecutor:
     """Creates Jobs, and knows from the informers which Jobs exist."""
 
     def __init__(
-        self, client: ApiClient, clock: Clock, seen: SeenJobs, learn: Callable[[JsonObject], None] | None = None
+        self,
+        client: ApiClient,
+        clock: Clock,
+        seen: SeenJobs,
+        learn: Callable[[JsonObject], None] | None = None,
+        *,
+        max_running: int | None = None,
     ) -> None:
         """Return an executor.
 
@@ -46,7 +52,9 @@ class JobsExecutor:
             seen: What the informers show.
             learn: Shows a Job that was just created to the informer of its namespace, which notices then when the Job
                 is gone although no watch has shown it. Without informers: to ``seen``.
+            max_running: How many Jobs may be unfinished at once. None: any number.
         """
+        self._max_running = max_running
         self._client = client
         self._seen = seen
         self._learn = learn or partial(seen.job_changed, "ADDED")
@@ -59,11 +67,11 @@ class JobsExecutor:
 
     async def open(self, events: ExecutorEvents) -> None:
         """Report resources whose Jobs change to ``events``. How a run ended is read from its Job."""
-        self._seen.report_to(events.changed)
+        self._seen.report_to(events.changed, events.freed)
 
     def free_slots(self) -> int:
-        """Return a great many: the cluster has its own ways to say no."""
-        return 1_000_000
+        """Return how many more Jobs may be created: a great many, unless a limit is set."""
+        return self._seen.slots.left(self._max_running)
 
     async def check(self, run: Run) -> None:
         """Have the API server check a template, without creating anything.

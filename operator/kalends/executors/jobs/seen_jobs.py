@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from kalends.engine.core.state import Instant, Ref
 from kalends.engine.ports import Admission, JobView
 from kalends.executors.jobs.identity import job_of, resource_of
+from kalends.executors.jobs.job_slots import JobSlots
 from kalends.executors.jobs.orphans import Orphans
 from kalends.executors.jobs.run_reports import SeenJob, report_of, see_job
 from kalends.executors.jobs.seen_pods import SeenPods
@@ -45,6 +46,8 @@ class SeenJobs:
     def __init__(self) -> None:
         self._listed = False
         self._changed: Callable[[Ref], None] = lambda _ref: None
+        self._freed: Callable[[], None] = lambda: None
+        self.slots = JobSlots()
         self._jobs: dict[Ref, dict[str, SeenJob]] = {}
         self._views: dict[Ref, dict[str, JobView]] = {}
         self._resources: dict[str, Ref] = {}
@@ -65,9 +68,9 @@ class SeenJobs:
         self._gone: OrderedDict[tuple[Ref, str], None] = OrderedDict()
         """Resources and names of Jobs of theirs that were there once."""
 
-    def report_to(self, changed: Callable[[Ref], None]) -> None:
-        """Call this function with each resource whose Jobs change from now on."""
-        self._changed = changed
+    def report_to(self, changed: Callable[[Ref], None], freed: Callable[[], None] = lambda: None) -> None:
+        """Call ``changed`` with each resource whose Jobs change from now on, and ``freed`` when a Job has ended."""
+        self._changed, self._freed = changed, freed
 
     def all_are_listed(self) -> None:
         """Note that the informers have shown every Job: only from now on is anything said of the Jobs of a resource."""
@@ -169,6 +172,10 @@ class SeenJobs:
             self.forget(ref, known)
         self._jobs.setdefault(ref, {})[seen.name] = seen
         self._resources[seen.uid] = ref
+        if seen.ended is None:
+            self.slots.take(ref.namespace, seen.uid)
+        else:
+            self._free_slot(seen)
         self._orphans.drop(seen.uid)
         self._unsure.discard(seen.uid)
         if seen.begun:
@@ -189,6 +196,7 @@ class SeenJobs:
         if seen.ended is not None or known.ended is not None:
             ended = seen if seen.ended is not None else known
             self._jobs[ref][seen.name] = ended
+            self._free_slot(ended)
             self._show(ref, ended)
             asyncio.get_running_loop().call_later(LINGERING, self._let_go, ref, ended)
         elif self.is_leaving(seen) or self.is_leaving(known):
@@ -222,12 +230,17 @@ class SeenJobs:
             self._jobs.pop(ref, None)
             self._views.pop(ref, None)
         self._resources.pop(job.uid, None)
+        self._free_slot(job)
         self._pods.forget(job.key)
         self._patience.pop(job.uid, None)
         for marked in (self._leaving, self._unsure, self._unfollowed, self._disowned):
             marked.discard(job.uid)
         _bury(self._deleted, job.uid)
         _bury(self._gone, (ref, job.name))
+
+    def _free_slot(self, job: SeenJob) -> None:
+        if self.slots.free(job.uid):
+            self._freed()
 
     # -- what the watch of pods tells
 

@@ -47,12 +47,12 @@
   expr: increase(kalends_fire_times_total{decision="Missed",{{ $of }}}[15m]) > 0
   labels: {severity: warning}
   annotations:
-    summary: Fire times were missed; `kubectl get scheduledjobs -A` shows whose, in the column Misfires.
+    summary: Fire times were missed; `kubectl get scheduledjobs -A` shows the schedules, in the column Missed.
 - alert: KalendsRunsLost
   expr: increase(kalends_runs_total{outcome="Lost",{{ $of }}}[15m]) > 0
   labels: {severity: warning}
   annotations:
-    summary: The operator went away under runs in its pod; nobody knows how far they came.
+    summary: The operator went away during runs in its pod; their outcome is unknown.
 - alert: KalendsRunsFailing
   expr: >-
     sum by (executor) (rate(kalends_runs_total{outcome="Failed",{{ $of }}}[15m]))

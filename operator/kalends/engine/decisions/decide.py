@@ -65,21 +65,24 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
     every_job, facts = facts.jobs, replace(facts, jobs=open_jobs(record, facts.jobs))
     state = first_record(schedule, facts) if record is None else with_past(schedule, record)
     unwanted, claims = claims_to_start(schedule, state, facts)
-    draft = Draft(schedule, state, facts, free=facts.free_slots - len(claims))
-    draft.adopts = may_have_created_jobs(schedule, record, facts)
-    draft.rearmed = record is None and schedule.generation > 1
+    draft = Draft(
+        schedule,
+        state,
+        facts,
+        free=facts.free_slots - len(claims),
+        adopts=may_have_created_jobs(schedule, record, facts),
+        rearmed=record is None and schedule.generation > 1,
+    )
     # Until there is a record, nothing has been decided: a run at the instant of its creation may have its Job.
     _catch_up_with_the_resource(draft, schedule.created - 1 if record is None else record.decided_until)
     reported = replace(facts, reports={**facts.reports, **unwanted})
     listed = with_waiting(schedule, with_jobs_of_record(draft.state, facts, adopts=draft.adopts), facts)
-    draft.state, ended = settle_ended(schedule.ref, listed, reported, schedule.retry)
-    draft.notices += ended
+    draft.revise(*settle_ended(schedule.ref, listed, reported, schedule.retry))
     if facts.dispatch:
         plan(draft)
-    draft.state = give_up_pending(schedule, draft.state, facts)
-    draft.state = give_up_unadmitted(schedule, draft.state, facts)
+    draft.revise(give_up_unadmitted(schedule, give_up_pending(schedule, draft.state, facts), facts))
     if schedule.suspended or draft.has_ended():
-        draft.searched = None
+        draft.stop_search_at(None)
         upcoming = None
     else:
         upcoming = _upcoming(draft) if draft.searched is None else None
@@ -147,8 +150,7 @@ def _catch_up_with_the_resource(draft: Draft, decided_until: Instant) -> None:
     schedule, facts = draft.schedule, draft.facts
     adopt_queued(draft)
     before = draft.state
-    draft.state = arm(schedule, draft.state, facts.now)
-    draft.rearmed = draft.rearmed or before.schedule_hash != draft.state.schedule_hash
+    draft.rearm(arm(schedule, draft.state, facts.now))
     adopt_passed_over(draft, decided_until)
     # A resource that was invalid for a while, and that nobody edited, goes on where it was.
     edited = before.schedule_hash or before.observed_generation != schedule.generation
@@ -167,7 +169,7 @@ def _upcoming(draft: Draft) -> Instant | None:
         since = max(since, now)
     found = first_after(draft.schedule.trigger, since, now)
     if isinstance(found, NotFound):
-        draft.searched = found.until
+        draft.stop_search_at(found.until)
         return None
     return found
 

@@ -1,166 +1,102 @@
-"""A decision in the making: every way in which a fire time moves from one count to another, once."""
+"""A decision in the making: each method moves fire times or runs from one count to another, exactly once."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 
 from kalends.engine.core.facts import Facts
 from kalends.engine.core.history import with_entry
-from kalends.engine.core.policies import Refusal, Situation
-from kalends.engine.core.run_names import run_name
+from kalends.engine.core.policies import Refusal
 from kalends.engine.core.schedule import JOBS_EXECUTOR, Schedule
 from kalends.engine.core.state import ActiveRun, FinishedRun, Instant, Misfire, QueuedRun, State
-from kalends.engine.decisions.catchup import due_of, start_by
-from kalends.engine.ports import Decided, Notice, Run, RunReport, Verdict
+from kalends.engine.decisions.catchup import NONE_DUE, Due, start_by
+from kalends.engine.decisions.draft_view import Candidate, DraftView
+from kalends.engine.ports import Decided, JobView, Notice, Run, RunReport, Verdict
 from kalends.engine.runs.ended_runs import end
-from kalends.model import ConcurrencyPolicy
 from kalends.model.reasons import Reason
-from kalends.model.v1alpha1.status import MOST_ACTIVE_LISTED, Outcome
+from kalends.model.v1alpha1.status import MOST_REQUESTS_LISTED, Outcome
 
 MISSED = frozenset({Reason.DEADLINE_EXCEEDED, Reason.WAITED_TOO_LONG})
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A fire time, or a request, that is to be decided on now."""
+class Draft(DraftView):
+    """The record as it will be, the runs to start before it is written, and the notices to send after that.
 
-    fire_time: Instant
-    request: str = ""
-    queued: bool = False
-    """Whether it is on record as waiting."""
-    adopted: bool = False
-    """Whether it has its Job already: the creation was not recorded."""
+    Only the methods of this class assign its attributes, so that each change of a count stands here.
+    """
 
-
-class Draft:
-    """The record as it will be, what is to be started before it is written, and what there will be to tell."""
-
-    def __init__(self, schedule: Schedule, state: State, facts: Facts, *, free: int) -> None:
+    def __init__(
+        self, schedule: Schedule, state: State, facts: Facts, *, free: int, adopts: bool, rearmed: bool
+    ) -> None:
         self.schedule = schedule
         self.state = state
         self.facts = facts
-        self.notices: list[Notice] = []
         self.free = free
+        self.notices: list[Notice] = []
         self.starts: list[Run] = []
-        self.adopted_until: Instant = 0
-        """The last fire time of another schedule, or of none now, whose Job was taken up: time has come that far."""
-        self.adopts = True
+        self.adopts = adopts
         """Whether there may be Jobs of runs that are not on record."""
-        self.rearmed = False
+        self.rearmed = rearmed
         """Whether fire times count from a later instant than on record, or from other rules."""
+        self.adopted_until: Instant = 0
+        """The last fire time of another schedule, or of none now, whose Job was adopted: time has come that far."""
+        self.since = state.decided_until
+        """Fire times after this instant are decided now."""
+        self.due: Due = NONE_DUE
+        """The fire times to decide now."""
+        self.candidates: list[Candidate] = []
+        """The fire times and requests that may start now, in the order in which they are decided."""
         self.held_up = False
-        """Whether a candidate had to wait: those after it must not overtake it."""
         self.undecided: Instant | None = None
         """The fire time that stays undecided for a moment; so do those that give way to it, and those after it."""
         self.undecided_until = 0.0
-        """Up to when that may last."""
+        """The end of that moment."""
         self.searched: Instant | None = None
-        """Not None: the trigger was searched up to here only, and what comes next, or what is due, is not known yet."""
+        """Not None: the trigger was searched only up to here, so what is due, or what comes next, is not known yet."""
 
-    # -- whether starts are possible now
+    # -- the record follows the resource and its runs
 
-    @property
-    def starts_are_put_off(self) -> bool:
-        """Whether a start was refused a moment ago, and it is not yet time to try again."""
-        return self.facts.starts_at is not None
+    def revise(self, state: State, notices: Iterable[Notice] = ()) -> None:
+        """Replace the record by one that differs in how runs on record end or wait."""
+        self.state = state
+        self.notices.extend(notices)
 
-    @property
-    def decides_nothing_new(self) -> bool:
-        """Whether fire times are left undecided: a Job may exist whose creation got no answer.
+    def rearm(self, armed: State) -> None:
+        """Let fire times count from the instant of ``armed``, the record for the schedule as it is now."""
+        self.rearmed = self.rearmed or armed.schedule_hash != self.state.schedule_hash
+        self.state = armed
 
-        What was decided now could contradict it once it is seen.
-        """
-        trouble = self.facts.trouble
-        return self.starts_are_put_off and trouble is not None and not trouble.certain
+    # -- what there is to decide
 
-    def is_put_off(self, fire_time: Instant) -> bool:
-        """Return whether no start is tried for a fire time now. Those after the ones that were refused are tried."""
-        trouble = self.facts.trouble
-        return self.decides_nothing_new or (self.starts_are_put_off and (trouble is None or fire_time <= trouble.up_to))
+    def find(self, due: Due, since: Instant) -> None:
+        """Set the fire times to decide, which come after ``since``."""
+        self.due, self.since, self.searched = due, since, due.searched
 
-    def refused_start(self, fire_time: Instant) -> str:
-        """Return the server's words where the start of a fire time was refused and may be possible later, or ``""``."""
-        trouble = self.facts.trouble
-        if trouble is None or not (self.starts_are_put_off or fire_time <= trouble.up_to):
-            return ""
-        return trouble.message
+    def stop_search_at(self, searched: Instant | None) -> None:
+        """Note how far the trigger was searched without an answer; None: no answer is needed."""
+        self.searched = searched
 
-    # -- what there is room for
+    def consider(self, candidates: Iterable[Candidate]) -> None:
+        """Set the candidates."""
+        self.candidates = list(candidates)
 
-    def has_room(self) -> bool:
-        """Return whether one more run may be under way."""
-        policy, running = self.schedule.concurrency, self.state.counts.active
-        return policy is ConcurrencyPolicy.ALLOW or running < self.schedule.max_instances
+    def note_request(self, candidate: Candidate) -> None:
+        """Note a request as handled. A token that is no longer remembered makes a new request."""
+        handled = (candidate.request, *self.state.handled_requests)[:MOST_REQUESTS_LISTED]
+        self.state = replace(self.state, handled_requests=handled, last_requested=candidate.fire_time)
 
-    def has_room_to_try_again(self) -> bool:
-        """Return whether fewer runs than may are at work, of those that do not wait for their next attempt."""
-        waiting = sum(1 for run in self.state.active if run.retry_at is not None)
-        at_work = self.state.counts.active - waiting
-        return self.schedule.concurrency is ConcurrencyPolicy.ALLOW or at_work < self.schedule.max_instances
+    def hold_up(self) -> None:
+        """Let all later candidates wait."""
+        self.held_up = True
 
-    def late_starts(self, due: Instant) -> int:
-        """Return how many runs in this process were decided before ``due``, and had not begun by then.
+    def leave_undecided(self, fire_time: Instant, until: float) -> None:
+        """Leave a fire time, and all after it, undecided until an instant."""
+        self.undecided, self.undecided_until = fire_time, until
 
-        Their claims were being written: what is late is the record, not the run.
-        """
-        return sum(
-            1 for run in self.state.active if run.holder == self.facts.me and run.started < due <= self._began(run)
-        )
-
-    def _began(self, run: ActiveRun) -> float:
-        """Return when a run in this process was handed to its executor; now, where it was not yet."""
-        return self.facts.began.get(run.name, run.started if run.name in self.facts.here else self.facts.now)
-
-    def has_worker(self) -> bool:
-        """Return whether one more run could start at once, and be listed where only the list remembers it."""
-        by_list_alone = not self.facts.outlives_us or self.schedule.retry is not None
-        if by_list_alone and len(self.state.active) >= MOST_ACTIVE_LISTED:
-            return False
-        return self.free > 0
-
-    def waits_for_worker(self) -> bool:
-        """Return whether the first of those that wait waits for nothing else."""
-        return bool(self.state.queued) and self.has_room() and self.free <= 0
-
-    def queue(self) -> list[Candidate]:
-        """Return those that wait on record, oldest first."""
-        return [Candidate(one.fire_time, one.request, queued=True) for one in self.state.queued]
-
-    def has_ended(self) -> bool:
-        """Return whether the schedule has had all the runs that it may have."""
-        return self.schedule.max_runs is not None and self.state.counts.started >= self.schedule.max_runs
-
-    def situation(self, candidate: Candidate, *, ended: int = 0) -> Situation:
-        """Return all that a policy may look at; as if so many active runs had ended."""
-        schedule, counts = self.schedule, self.state.counts
-        return Situation(
-            due=self.due(candidate),
-            now=self.facts.now,
-            grace_time=schedule.grace_time,
-            concurrency=schedule.concurrency,
-            max_instances=schedule.max_instances,
-            running=counts.active - ended,
-            queued=len(self.state.queued),
-            max_queued=schedule.max_queued,
-            waits_already=candidate.queued,
-            by_hand=bool(candidate.request),
-            must_wait=self.held_up
-            or self.is_put_off(candidate.fire_time)
-            or not (self.has_room() and self.has_worker()),
-            refused_start=self.refused_start(candidate.fire_time),
-            obstacle=self.facts.obstacle,
-            started=counts.started,
-            # What somebody asks for by hand is no fire time, which alone are limited.
-            max_runs=None if candidate.request else schedule.max_runs,
-        )
-
-    def due(self, candidate: Candidate) -> Instant:
-        """Return when it may start: a request at once, a fire time after its jitter."""
-        return due_of(self.schedule, candidate.fire_time, candidate.request)
-
-    def name(self, candidate: Candidate) -> str:
-        """Return what its run is called."""
-        return run_name(self.schedule.ref.name, candidate.fire_time, request=candidate.request)
+    def decide_until(self, fire_time: Instant) -> None:
+        """Record that every fire time up to this one is decided. The record never goes back."""
+        self.state = replace(self.state, cursor=max(fire_time, self.state.cursor or 0))
 
     # -- what becomes of a fire time
 
@@ -177,9 +113,39 @@ class Draft:
         self.state = replace(self.state, active=(*self.state.active, run))
         if not candidate.request:
             self.state = self.state.with_run_of(candidate.fire_time)
-        self.tell(Verdict.STARTED, candidate, delay=max(0.0, facts.now - self.due(candidate)))
+        self.tell(Verdict.STARTED, candidate, delay=max(0.0, facts.now - self.due_at(candidate)))
         # What is there already is found to be there, however late that is.
         self.launch(run, None if candidate.adopted else start_by(self.schedule, run))
+
+    def start_again(self, run: ActiveRun) -> None:
+        """Start the next attempt of a run."""
+        executor, holder = (JOBS_EXECUTOR, "") if self.facts.outlives_us else (self.schedule.executor, self.facts.me)
+        again = replace(run, retry_at=None, started=int(self.facts.now), executor=executor, holder=holder)
+        active = tuple(again if one.name == run.name else one for one in self.state.active)
+        self.state = replace(self.state, active=active)
+        self.launch(again)
+
+    def adopt_passed_over(self, job: JobView) -> None:
+        """Count a Job as the run of its fire time, which the schedule does not name now."""
+        state, counts = self.state, self.state.counts
+        counts = replace(counts, due=counts.due + 1, started=counts.started + 1, active=counts.active + 1)
+        run = ActiveRun(job.name, job.fire_time, job.created, JOBS_EXECUTOR)
+        # Fire times of the schedule before a Job that lies ahead of them are still to be decided.
+        cursor = state.cursor if job.fire_time > state.decided_until else max(job.fire_time, state.cursor or 0)
+        self.adopted_until = max(self.adopted_until, job.fire_time)
+        state = replace(state, active=(*state.active, run), counts=counts, cursor=cursor)
+        self.state = state.with_run_of(job.fire_time)
+
+    def ask_to_end(self, names: Iterable[str], message: str) -> None:
+        """Mark active runs that another run replaces."""
+        leaving = frozenset(names)
+        self.state = replace(
+            self.state,
+            active=tuple(
+                replace(run, cancelling=Reason.REPLACED, message=message) if run.name in leaving else run
+                for run in self.state.active
+            ),
+        )
 
     def launch(self, run: ActiveRun, latest: Instant | None = None) -> None:
         """Have an attempt started that is active in the draft; one that its executor has refused has failed."""
@@ -208,6 +174,20 @@ class Draft:
         """Count it as coalesced: another fire time that is due runs instead."""
         self._move(candidate, "coalesced")
         self.tell(Verdict.COALESCED, candidate, Refusal(Reason.COALESCED, message))
+
+    def count_missed(self, count: int, last: Instant, why: Refusal) -> None:
+        """Count fire times in a row as missed, of which ``last`` is the latest, and remember why."""
+        counts = self.state.counts
+        self.state = replace(self.state, counts=replace(counts, due=counts.due + count, missed=counts.missed + count))
+        self.remember_misfire(Outcome.MISSED, Candidate(last), why, count)
+        self.notices.append(Decided(self.schedule.ref, Verdict.MISSED, count, last, why.reason, why.message))
+
+    def count_coalesced(self, count: int, last: Instant, message: str) -> None:
+        """Count fire times as coalesced, of which ``last`` is the latest."""
+        counts = self.state.counts
+        counts = replace(counts, due=counts.due + count, coalesced=counts.coalesced + count)
+        self.state = replace(self.state, counts=counts)
+        self.notices.append(Decided(self.schedule.ref, Verdict.COALESCED, count, last, Reason.COALESCED, message))
 
     def wait(self, candidate: Candidate) -> None:
         """Put it at the end of those that wait."""

@@ -1,23 +1,21 @@
-"""From due fire times to decisions: each gets exactly one, and the record moves past it. Pure."""
+"""From due fire times to decisions in a list of steps: each fire time gets exactly one decision. Pure."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 
 from kalends.engine.core.policies import Refusal, first_refusal, how_late, not_missed
 from kalends.engine.core.run_names import run_name
-from kalends.engine.core.schedule import JOBS_EXECUTOR
 from kalends.engine.core.state import Instant
 from kalends.engine.decisions.catchup import NONE_DUE, Due, coalesced_before, counted, due_instant, due_now
-from kalends.engine.decisions.draft import Candidate, Draft
+from kalends.engine.decisions.draft import Draft
+from kalends.engine.decisions.draft_view import Candidate
 from kalends.engine.decisions.unrecorded_jobs import due_already_started, requests_already_started
 from kalends.engine.decisions.waiting_runs import newest_alone
-from kalends.engine.ports import Decided, Verdict
 from kalends.model import ConcurrencyPolicy
 from kalends.model.instants import LAST_INSTANT
 from kalends.model.reasons import Reason
-from kalends.model.v1alpha1.status import MOST_REQUESTS_LISTED, Outcome
 
 UNRECORDED_WAIT = 2.0
 """Seconds that a fire time may wait for a worker, or for a run whose claim was slow, before that is on record."""
@@ -26,34 +24,37 @@ UNRECORDED_WAIT = 2.0
 def plan(draft: Draft) -> None:
     """Decide every fire time that is due, and what waits or was asked for, in the order of their fire times.
 
-    A fire time that has its Job already is started: its creation was not recorded. One that finds no free worker for
-    more than a moment, or no room under ``Queue``, or under ``Forbid`` with a deadline, is on record as waiting; its
-    deadline goes on counting.
+    A fire time that has its Job already is started: its creation was not recorded. If a fire time finds no free worker
+    for more than a moment, or no room under ``Queue``, or under ``Forbid`` with a deadline, the record says that it
+    waits; its deadline continues to count.
     """
-    since, due = draft.state.decided_until, _due(draft)
-    draft.searched = due.searched
-    _count_missed(draft, due)
-    candidates = [] if draft.decides_nothing_new else draft.queue()
-    candidates += [
-        Candidate(fire_time, adopted=fire_time in due.adopted) for fire_time in sorted({*due.chosen, *due.adopted})
-    ]
+    for step in PLAN:
+        step(draft)
+
+
+def find_due(draft: Draft) -> None:
+    """Find the fire times that are due, and what the deadline and ``coalesce`` make of them."""
+    draft.find(_due(draft), draft.state.decided_until)
+
+
+def consider_waiting(draft: Draft) -> None:
+    """Make the runs on record that wait the first candidates, unless a Job may exist that nobody has seen yet."""
+    draft.consider([] if draft.decides_nothing_new else draft.queue())
+
+
+def consider_due(draft: Draft) -> None:
+    """Add the fire times that get a run."""
+    due = draft.due
+    due_now = sorted({*due.chosen, *due.adopted})
+    draft.consider([*draft.candidates, *(Candidate(at, adopted=at in due.adopted) for at in due_now)])
+
+
+def consider_requests(draft: Draft) -> None:
+    """Add the requests that are not on record, and note them as handled."""
     requested = _requested(draft)
-    candidates += requested
-    if draft.schedule.concurrency is ConcurrencyPolicy.REPLACE:
-        candidates = _newest_only(draft, candidates)
-    _start_retries(draft)
-    # What runs already takes its room before anything new is given any.
-    for candidate in sorted(candidates, key=lambda one: not one.adopted):
-        if not (_put_off_start(draft, due, candidate) or (not requested and _put_off(draft, due, candidate))):
-            _decide(draft, candidate)  # a request must not overtake a fire time
-    if not draft.decides_nothing_new:
-        newest_alone(draft)
-    _count_coalesced(draft, due, since)
-    decided_until = _decided_until(draft, due, since)
-    if decided_until:
-        draft.state = replace(draft.state, cursor=max(decided_until, draft.state.cursor or 0))
-    if draft.schedule.concurrency is ConcurrencyPolicy.REPLACE:
-        _ask_oldest_to_end(draft)
+    for candidate in requested:
+        draft.note_request(candidate)
+    draft.consider([*draft.candidates, *requested])
 
 
 def _due(draft: Draft) -> Due:
@@ -70,17 +71,23 @@ def _due(draft: Draft) -> Due:
 
 
 def _requested(draft: Draft) -> list[Candidate]:
-    """Return what somebody asks for by hand and is not on record, and take note of it."""
+    """Return the requests that are not on record, in the order in which they were made."""
     found = requests_already_started(draft)
     token = "" if draft.starts_are_put_off else draft.schedule.request
     if token and token not in draft.state.handled_requests and token not in {one.request for one in found}:
         latest = max([draft.state.last_requested or 0, *(one.fire_time for one in found)])
         found.append(Candidate(min(max(int(draft.facts.now), latest + 1), LAST_INSTANT), token))
-    for candidate in found:
-        # Whoever comes back to a token that is remembered no more asks anew.
-        handled = (candidate.request, *draft.state.handled_requests)[:MOST_REQUESTS_LISTED]
-        draft.state = replace(draft.state, handled_requests=handled, last_requested=candidate.fire_time)
     return found
+
+
+def decide_candidates(draft: Draft) -> None:
+    """Decide each candidate, or leave it undecided for a moment."""
+    # A new request must not overtake a fire time, so with a request every fire time is decided or waits on record.
+    with_request = any(one.request and not one.queued for one in draft.candidates)
+    # A run that has its Job takes its room before any other run gets some.
+    for candidate in sorted(draft.candidates, key=lambda one: not one.adopted):
+        if not (_put_off_start(draft, candidate) or (not with_request and _put_off(draft, candidate))):
+            _decide(draft, candidate)
 
 
 def _decide(draft: Draft, candidate: Candidate) -> None:
@@ -97,7 +104,7 @@ def _decide(draft: Draft, candidate: Candidate) -> None:
         draft.start(candidate)
 
 
-def _put_off(draft: Draft, due: Due, candidate: Candidate) -> bool:
+def _put_off(draft: Draft, candidate: Candidate) -> bool:
     """Leave a fire time undecided for a moment longer; return whether it is.
 
     Where nothing but a worker is missing: when many are due at once, workers are free again within moments, and a
@@ -108,10 +115,11 @@ def _put_off(draft: Draft, due: Due, candidate: Candidate) -> bool:
         return False
     if draft.undecided is not None:
         return True
-    schedule, facts = draft.schedule, draft.facts
+    schedule, facts, due = draft.schedule, draft.facts, draft.due
     in_line = draft.held_up or draft.state.queued or due.adopted or draft.adopted_until
     forbids = schedule.concurrency is ConcurrencyPolicy.FORBID
-    late = draft.late_starts(draft.due(candidate)) if forbids and not facts.outlives_us and not draft.has_room() else 0
+    may_be_late = forbids and not facts.outlives_us and not draft.has_room()
+    late = draft.late_starts(draft.due_at(candidate)) if may_be_late else 0
     if in_line or schedule.concurrency is ConcurrencyPolicy.REPLACE or not (late or draft.has_room()):
         return False
     first = candidate.fire_time
@@ -123,12 +131,12 @@ def _put_off(draft: Draft, due: Due, candidate: Candidate) -> bool:
         return False
     if first_refusal(draft.situation(candidate, ended=late)) is not None:
         return False
-    deadline = math.inf if schedule.grace_time is None else draft.due(candidate) + schedule.grace_time
-    draft.undecided, draft.undecided_until = candidate.fire_time, min(until, deadline)
+    deadline = math.inf if schedule.grace_time is None else draft.due_at(candidate) + schedule.grace_time
+    draft.leave_undecided(candidate.fire_time, min(until, deadline))
     return True
 
 
-def _put_off_start(draft: Draft, due: Due, candidate: Candidate) -> bool:
+def _put_off_start(draft: Draft, candidate: Candidate) -> bool:
     """Leave a fire time undecided that would start now, where its start was refused a moment ago; return whether it is.
 
     What gave way to it, and what is missed, is decided all the same. One that would be refused, or would have to wait
@@ -140,35 +148,43 @@ def _put_off_start(draft: Draft, due: Due, candidate: Candidate) -> bool:
         return True  # the cursor cannot move past it, so that this one would be decided again
     if not draft.is_put_off(candidate.fire_time):
         return False
-    schedule = draft.schedule
+    schedule, due = draft.schedule, draft.due
     on_record = schedule.concurrency in {ConcurrencyPolicy.REPLACE, ConcurrencyPolicy.QUEUE}
     in_line = draft.held_up or draft.state.queued or candidate.fire_time < max([draft.adopted_until, *due.adopted])
     if on_record or in_line or not draft.has_room() or draft.name(candidate) in draft.facts.refused:
         return False
     if first_refusal(draft.situation(candidate)) is not None:
         return False
-    deadline = math.inf if schedule.grace_time is None else draft.due(candidate) + schedule.grace_time
-    draft.undecided = candidate.fire_time
-    draft.undecided_until = min(draft.facts.starts_at or 0.0, deadline)
+    deadline = math.inf if schedule.grace_time is None else draft.due_at(candidate) + schedule.grace_time
+    draft.leave_undecided(candidate.fire_time, min(draft.facts.starts_at or 0.0, deadline))
     return True
 
 
-def _decided_until(draft: Draft, due: Due, since: Instant) -> Instant:
-    """Return the last fire time that is decided now, or 0 where none is."""
+def move_cursor(draft: Draft) -> None:
+    """Record up to which fire time all are decided."""
+    decided_until = _decided_until(draft)
+    if decided_until:
+        draft.decide_until(decided_until)
+
+
+def _decided_until(draft: Draft) -> Instant:
+    """Return the last fire time that is decided now, or 0 if there is none."""
+    due = draft.due
     if draft.undecided is None:
         return max(due.last or 0, draft.adopted_until)
-    if _all_wait(draft, due):
+    if _all_wait(draft):
         return due.missed.last or 0
     # A Job of another schedule that was taken up lies before the fire time that stays undecided.
-    return max(counted(draft.schedule.trigger, since, draft.undecided - 1).last or 0, draft.adopted_until)
+    return max(counted(draft.schedule.trigger, draft.since, draft.undecided - 1).last or 0, draft.adopted_until)
 
 
-def _all_wait(draft: Draft, due: Due) -> bool:
-    """Return whether nothing of what is due is decided now, for want of a worker."""
-    return draft.undecided is not None and draft.undecided == due.chosen[0] and not draft.is_put_off(draft.undecided)
+def _all_wait(draft: Draft) -> bool:
+    """Return whether no fire time that is due is decided now, because no worker is free."""
+    undecided = draft.undecided
+    return undecided is not None and undecided == draft.due.chosen[0] and not draft.is_put_off(undecided)
 
 
-def _start_retries(draft: Draft) -> None:
+def start_retries(draft: Draft) -> None:
     """Start the next attempt of runs that have waited long enough.
 
     They have their room already, unless more are on record than may run: the limit was lowered, or a run whose Job is
@@ -185,18 +201,16 @@ def _start_retries(draft: Draft) -> None:
         if draft.starts_are_put_off and run.name not in draft.facts.refused:
             continue
         if draft.free <= 0 and not exists:
-            draft.held_up = True
+            draft.hold_up()
             continue
-        executor, holder = (JOBS_EXECUTOR, "") if draft.facts.outlives_us else (draft.schedule.executor, draft.facts.me)
-        again = replace(run, retry_at=None, started=now, executor=executor, holder=holder)
-        active = tuple(again if one.name == run.name else one for one in draft.state.active)
-        draft.state = replace(draft.state, active=active)
-        draft.launch(again)
+        draft.start_again(run)
 
 
-def _newest_only(draft: Draft, candidates: list[Candidate]) -> list[Candidate]:
-    """Under ``Replace`` the newest win: of those that are due or wait, as many as may run at once."""
-    losers = candidates[: max(0, len(candidates) - draft.schedule.max_instances)]
+def keep_newest(draft: Draft) -> None:
+    """Under ``Replace``, keep as many of the newest candidates as may run at once."""
+    if draft.schedule.concurrency is not ConcurrencyPolicy.REPLACE:
+        return
+    losers = draft.candidates[: max(0, len(draft.candidates) - draft.schedule.max_instances)]
     for candidate in losers:
         if candidate.adopted:
             continue
@@ -205,50 +219,75 @@ def _newest_only(draft: Draft, candidates: list[Candidate]) -> list[Candidate]:
             draft.refuse(candidate, late)
         else:
             draft.give_way(candidate, "a newer run takes its place (`concurrencyPolicy` is 'Replace')")
-    return [one for one in candidates if one not in losers or one.adopted]
+    draft.consider([one for one in draft.candidates if one not in losers or one.adopted])
 
 
-def _ask_oldest_to_end(draft: Draft) -> None:
-    """Mark as many of the oldest runs as have to end for those that wait."""
+def keep_newest_waiting(draft: Draft) -> None:
+    """Under ``Forbid``, skip all but the newest of the fire times that wait for room."""
+    if not draft.decides_nothing_new:
+        newest_alone(draft)
+
+
+def ask_oldest_to_end(draft: Draft) -> None:
+    """Under ``Replace``, ask as many of the oldest runs to end as runs wait for their room."""
+    if draft.schedule.concurrency is not ConcurrencyPolicy.REPLACE or not draft.state.queued:
+        return
     leaving = sum(1 for run in draft.state.active if run.cancelling)
     excess = len(draft.state.queued) + draft.state.counts.active - leaving - draft.schedule.max_instances
-    if excess <= 0 or not draft.state.queued:
+    if excess <= 0:
         return
     staying = sorted((run for run in draft.state.active if not run.cancelling), key=lambda one: one.fire_time)
     newest = draft.state.queued[-1]
     message = f"{newest.name} takes its place (`concurrencyPolicy` is 'Replace')"
-    oldest = {run.name for run in staying[:excess]}
-    draft.state = replace(
-        draft.state,
-        active=tuple(
-            replace(run, cancelling=Reason.REPLACED, message=message) if run.name in oldest else run
-            for run in draft.state.active
-        ),
-    )
+    draft.ask_to_end((run.name for run in staying[:excess]), message)
 
 
-def _count_missed(draft: Draft, due: Due) -> None:
-    count, last = due.missed.count, due.missed.last
+def count_missed(draft: Draft) -> None:
+    """Count the fire times that are past their deadline, all at once."""
+    count, last = draft.due.missed.count, draft.due.missed.last
     if not count or last is None:
         return
-    schedule, counts = draft.schedule, draft.state.counts
+    schedule = draft.schedule
     lateness = draft.facts.now - due_instant(schedule, last)
     message = how_late(lateness, schedule.grace_time, refusal=draft.refused_start(last), obstacle=draft.facts.obstacle)
-    draft.state = replace(draft.state, counts=replace(counts, due=counts.due + count, missed=counts.missed + count))
-    draft.remember_misfire(Outcome.MISSED, Candidate(last), Refusal(Reason.DEADLINE_EXCEEDED, message), count)
-    draft.notices.append(Decided(schedule.ref, Verdict.MISSED, count, last, Reason.DEADLINE_EXCEEDED, message))
+    draft.count_missed(count, last, Refusal(Reason.DEADLINE_EXCEEDED, message))
 
 
-def _count_coalesced(draft: Draft, due: Due, since: Instant) -> None:
-    if _all_wait(draft, due):
+def count_coalesced(draft: Draft) -> None:
+    """Count the fire times that give way to the ones that got a run, all at once."""
+    if _all_wait(draft):
         return  # they give way to a run once there is one
-    schedule, counts = draft.schedule, draft.state.counts
+    schedule, due = draft.schedule, draft.due
     count, last = due.coalesced, due.last_coalesced
     if draft.undecided is not None and draft.is_put_off(draft.undecided):
-        count, last = coalesced_before(schedule, due, since, draft.undecided)
-    if not count or last is None:
-        return
-    counts = replace(counts, due=counts.due + count, coalesced=counts.coalesced + count)
-    draft.state = replace(draft.state, counts=counts)
-    message = f"another fire time that was due at the same time runs instead (`coalesce` is '{schedule.coalesce}')"
-    draft.notices.append(Decided(schedule.ref, Verdict.COALESCED, count, last, Reason.COALESCED, message))
+        count, last = coalesced_before(schedule, due, draft.since, draft.undecided)
+    if count and last is not None:
+        message = f"another fire time that was due at the same time runs instead (`coalesce` is '{schedule.coalesce}')"
+        draft.count_coalesced(count, last, message)
+
+
+PLAN: Sequence[Callable[[Draft], None]] = (
+    # First: all other steps divide what this one finds.
+    find_due,
+    # Before candidates: the deadline comes before concurrency (law 3), so a fire time that is too late takes no room.
+    count_missed,
+    # The candidates are in the order of their decision: a run that waits was due before the fire times of now, and both
+    # come before a request, which must not overtake them.
+    consider_waiting,
+    consider_due,
+    consider_requests,
+    # After all candidates are known and before any of them starts: a start cannot be taken back.
+    keep_newest,
+    # Before candidates: a run between two attempts holds its room already, and may wait only for a worker.
+    start_retries,
+    decide_candidates,
+    # After decisions: only then it is known which fire times found no room and wait.
+    keep_newest_waiting,
+    # After decisions: fire times give way only to a fire time that is decided now, not to an undecided one.
+    count_coalesced,
+    # After all counting of fire times: the record moves past nothing that is not counted.
+    move_cursor,
+    # Last: runs are asked to end for the runs that wait now, once it is known which ones found room without that.
+    ask_oldest_to_end,
+)
+"""The steps of a decision, in their order."""

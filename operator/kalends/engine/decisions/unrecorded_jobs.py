@@ -13,7 +13,8 @@ from dataclasses import replace
 from kalends.engine.core.facts import Facts
 from kalends.engine.core.schedule import JOBS_EXECUTOR, Schedule
 from kalends.engine.core.state import ActiveRun, Counts, Instant, State
-from kalends.engine.decisions.draft import Candidate, Draft
+from kalends.engine.decisions.draft import Draft
+from kalends.engine.decisions.draft_view import Candidate
 from kalends.engine.ports import JobView
 from kalends.engine.runs.ended_runs import is_recorded
 from kalends.engine.runs.job_uids import with_job_uids
@@ -146,21 +147,14 @@ def adopt_passed_over(draft: Draft, decided_until: Instant) -> None:
     schedule = draft.schedule
     known = {run.name for run in draft.state.active}
     for job in sorted(_first_attempts(draft, decided_until), key=lambda one: one.fire_time):
-        state = draft.state
-        passed_over = schedule.suspended or draft.has_ended() or job.fire_time <= state.decided_until
+        decided = draft.state.decided_until
+        passed_over = schedule.suspended or draft.has_ended() or job.fire_time <= decided
         due = not passed_over and schedule.trigger.fires_at(job.fire_time)
         if due or job.name in known:
             continue  # it is decided with the others that are due, or was
-        ahead = job.fire_time > state.decided_until
-        if ahead and not draft.facts.dispatch:
+        if job.fire_time > decided and not draft.facts.dispatch:
             continue  # fire times before it are still to be decided, which is not for now
-        counts = state.counts
-        counts = replace(counts, due=counts.due + 1, started=counts.started + 1, active=counts.active + 1)
-        run = ActiveRun(job.name, job.fire_time, job.created, JOBS_EXECUTOR)
-        cursor = state.cursor if ahead else max(job.fire_time, state.cursor or 0)
-        draft.adopted_until = max(draft.adopted_until, job.fire_time)
-        state = replace(state, active=(*state.active, run), counts=counts, cursor=cursor)
-        draft.state = state.with_run_of(job.fire_time)
+        draft.adopt_passed_over(job)
 
 
 def due_already_started(draft: Draft) -> frozenset[Instant]:

@@ -17,6 +17,7 @@ from kalends.engine.ports import Run, RunReport
 from kalends.executors.jobs.seen_jobs import SeenJobs
 from kalends.executors.pools.pool import PoolExecutor, Workers
 from kalends.executors.pools.processes import ProcessWorkers
+from kalends.executors.pools.resolvers import RegisteredTasks
 from kalends.executors.pools.threads import ThreadWorkers
 from kalends.tasks import Registry, builtin
 
@@ -30,11 +31,11 @@ def registry() -> Registry:
 
 
 def threads() -> ThreadWorkers:
-    return ThreadWorkers(registry())
+    return ThreadWorkers(RegisteredTasks(registry()))
 
 
 def processes() -> ProcessWorkers:
-    return ProcessWorkers(registry())
+    return ProcessWorkers(RegisteredTasks(registry()))
 
 
 def all_listed() -> SeenJobs:

@@ -16,6 +16,7 @@ from executors.local import pool_of, processes, registry, result_of, run_of, unt
 from kalends.engine.core.state import Ref
 from kalends.errors import StartRefused, Unavailable
 from kalends.executors.pools.processes import ProcessWorkers
+from kalends.executors.pools.resolvers import RegisteredTasks
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
 from kalends.tasks import Registry
@@ -49,14 +50,14 @@ async def test_a_run_of_another_resource_finds_the_state_in_which_the_operator_s
 
 async def test_runs_of_one_resource_share_a_process_for_as_many_as_the_settings_say():
     runs = [run_of("test.process", number=number) for number in range(7)]
-    reports = await results_of(ProcessWorkers(registry(), runs_per_worker=3), *runs)
+    reports = await results_of(ProcessWorkers(RegisteredTasks(registry()), runs_per_worker=3), *runs)
     pids = [report.result for report in reports]
     assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [3, 3, 1]
 
 
 async def test_with_one_run_for_each_worker_every_run_has_a_process_of_its_own():
     runs = [run_of("test.process", number=number) for number in range(4)]
-    reports = await results_of(ProcessWorkers(registry(), runs_per_worker=1), *runs)
+    reports = await results_of(ProcessWorkers(RegisteredTasks(registry()), runs_per_worker=1), *runs)
     assert len({report.result for report in reports}) == 4
 
 
@@ -166,7 +167,7 @@ def module(tmp_path, monkeypatch):
 async def test_a_task_that_a_worker_process_cannot_find_is_refused_when_the_resource_is_checked(
     module, content, message
 ):
-    workers = ProcessWorkers(Registry.load(["shifting_tasks"]))
+    workers = ProcessWorkers(RegisteredTasks(Registry.load(["shifting_tasks"])))
     module.write_text(content)
     async with pool_of(workers, 1) as (pool, _):
         with pytest.raises(StartRefused) as refused:
@@ -176,7 +177,7 @@ async def test_a_task_that_a_worker_process_cannot_find_is_refused_when_the_reso
 
 
 async def test_a_task_is_looked_for_once_and_whoever_looks_takes_no_worker(module, monkeypatch):
-    workers = ProcessWorkers(Registry.load(["shifting_tasks"]))
+    workers = ProcessWorkers(RegisteredTasks(Registry.load(["shifting_tasks"])))
     async with pool_of(workers, 1) as (pool, listening):
         await pool.check(run_of("shifting"))
         module.write_text("x = 1")

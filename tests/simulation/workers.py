@@ -8,7 +8,7 @@ from kalends.engine.ports import Run
 from kalends.errors import WorkerDied
 from kalends.executors.pools.calling import Returned
 from kalends.executors.pools.pool import Call
-from kalends.executors.pools.task_calls import current_of, task_and_call
+from kalends.executors.pools.resolvers import RegisteredTasks, current_of
 from kalends.model.reasons import Reason
 from kalends.tasks import CurrentRun, Registry
 from kalends.tasks.registry import task
@@ -38,20 +38,20 @@ class Workers:
         self.patience = PATIENCE[kind]
         self._kind = kind
         self._process = process
-        self._registry = registry
+        self._tasks = RegisteredTasks(registry)
         self._bodies = bodies
         self._behaviour = behaviour
         self._chance = chance
 
     def check(self, run: Run) -> None:
-        task_and_call(self._registry, run)
+        self._tasks.resolve(run.target)
 
     async def look(self, run: Run) -> None:
         """Find nothing that only a worker can tell."""
 
     async def launch(self, run: Run) -> Call:
         """Give a run to a worker. A thread takes it up at once, a process as soon as it is there."""
-        told = task_and_call(self._registry, run)[1].kwargs or {}
+        told = self._tasks.resolve(run.target).kwargs
         now = asyncio.get_running_loop().time()
         about = told["life"], told["version"], run.name, run.fire_time, run.attempt
         body = Body(*about, kind=self._kind, process=self._process, job_uid="", entered=now)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from kalends.engine.core.schedule import Schedule, Target
 from kalends.engine.core.state import Instant, Ref, State
@@ -118,6 +118,10 @@ class RunReport:
     reason: str = ""
     message: str = ""
     result: str | None = None
+    value: Any = field(default=None, compare=False, repr=False)
+    """What the callable returned, where it ran in a thread of this process. It is for listeners, not for the record."""
+    exception: BaseException | None = field(default=None, compare=False, repr=False)
+    """What the callable raised, likewise."""
 
 
 @dataclass(frozen=True, slots=True)

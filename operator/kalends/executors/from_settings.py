@@ -9,6 +9,7 @@ from kalends.engine.core.schedule import JOBS_EXECUTOR, Check, Defaults, JobTemp
 from kalends.errors import InvalidSettings, InvalidSpec
 from kalends.executors.pools.pool import PoolExecutor
 from kalends.executors.pools.processes import MOST_RUNS, ProcessWorkers
+from kalends.executors.pools.resolvers import RegisteredTasks
 from kalends.executors.pools.threads import ThreadWorkers
 from kalends.model.reasons import Reason
 from kalends.settings import ExecutorKind, ExecutorSettings, Settings
@@ -18,13 +19,14 @@ from kalends.tasks import Registry
 def pools(configured: Mapping[str, ExecutorSettings], registry: Registry, clock: Clock) -> dict[str, PoolExecutor]:
     """Return a pool for each configured executor."""
     made: dict[str, PoolExecutor] = {}
+    tasks = RegisteredTasks(registry)
     for alias, one in configured.items():
         match one.kind:
             case ExecutorKind.THREADS:
                 replaced = one.workers if one.max_replaced_threads is None else one.max_replaced_threads
-                made[alias] = PoolExecutor(one.workers, ThreadWorkers(registry), clock, replaced=replaced)
+                made[alias] = PoolExecutor(one.workers, ThreadWorkers(tasks), clock, replaced=replaced)
             case ExecutorKind.PROCESSES:
-                workers = ProcessWorkers(registry, one.max_runs_per_worker or MOST_RUNS)
+                workers = ProcessWorkers(tasks, one.max_runs_per_worker or MOST_RUNS)
                 made[alias] = PoolExecutor(one.workers, workers, clock)
     return made
 

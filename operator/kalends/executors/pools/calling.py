@@ -1,4 +1,4 @@
-"""Calling a task, in whatever thread or process it was given to."""
+"""Calls a task, in the thread or the process that a run was given to."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import contextlib
 import importlib
 import inspect
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from kalends.executors.results import clean, error_text, result_text, text_of
 from kalends.executors.tracebacks import traceback_text
@@ -20,13 +21,35 @@ STOPPED = "stopped before it had finished"
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """The outcome of a call: a result, or the text of an error. It crosses processes, so it is plain text."""
+    """The outcome of a call: a result, or the text of an error. Only this text crosses processes."""
 
     result: str | None = None
     message: str = ""
     error: str | None = None
     traceback: str = ""
     """Where the task raised, for the log alone."""
+    value: Any = field(default=None, compare=False, repr=False)
+    """What the function returned, where it was called in this process."""
+    exception: BaseException | None = field(default=None, compare=False, repr=False)
+    """What the function raised, where it was called in this process."""
+
+    def text(self) -> dict[str, str | None]:
+        """Return what crosses processes."""
+        return {
+            "result": self.result,
+            "message": self.message,
+            "error": self.error,
+            "traceback": self.traceback,
+        }
+
+
+class Address(NamedTuple):
+    """How a worker process finds a callable in a module that it imports."""
+
+    module: str
+    name: str
+    registered: bool
+    """Whether ``name`` is the name of a task; otherwise it is the qualified name of a callable."""
 
 
 def call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], run: CurrentRun) -> Returned:
@@ -41,12 +64,12 @@ def call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str,
             return Returned(error=never_ran)
         result, message = result_text(value)
     except SystemExit as error:
-        return _exited(error)
+        return replace(_exited(error), exception=error)
     except asyncio.CancelledError as error:
-        return Returned(error=STOPPED if run.cancelled else error_text(error))
+        return Returned(error=STOPPED if run.cancelled else error_text(error), exception=error)
     except BaseException as error:  # noqa: BLE001 - whatever a task raises is its own failure
-        return Returned(error=error_text(error), traceback=traceback_text(error))
-    return Returned(result, message)
+        return Returned(error=error_text(error), traceback=traceback_text(error), exception=error)
+    return Returned(result, message, value=value)
 
 
 def _exited(error: SystemExit) -> Returned:
@@ -99,21 +122,23 @@ def _run_async(coroutine: Coroutine[Any, Any, Any], cancellation: Cancellation) 
         return runner.run(work())
 
 
-def call_by_name(module: str, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], run: CurrentRun) -> Returned:
-    """Find a task by its module and name, and call it: what a worker process does."""
-    found = _find_task(module, name)
+def call_by_address(address: Address, args: Sequence[Any], kwargs: Mapping[str, Any], run: CurrentRun) -> Returned:
+    """Find a callable in its module, and call it: what a worker process does."""
+    found = _find(address)
     return Returned(error=found) if isinstance(found, str) else call(found, args, kwargs, run)
 
 
-def look_for(module: str, name: str) -> Returned:
-    """Return an error where a worker process does not find a task: what it does before a resource is accepted."""
-    found = _find_task(module, name)
+def look_for(address: Address) -> Returned:
+    """Return an error where a worker process does not find a callable: what it does before a resource is accepted."""
+    found = _find(address)
     return Returned(error=found if isinstance(found, str) else None)
 
 
-def _find_task(module: str, name: str) -> Callable[..., Any] | str:
+def _find(address: Address) -> Callable[..., Any] | str:
+    module, name = address.module, address.name
     try:
-        found = find_marked(importlib.import_module(module), name)
+        imported = importlib.import_module(module)
+        found = find_marked(imported, name) if address.registered else attrgetter(name)(imported)
     except BaseException as error:  # noqa: BLE001 - a module that imports in the operator may fail, or exit, here
         return f"the module {module!r} cannot be imported in a worker process: {error_text(error)}"
     return found or f"a worker process that imports the module {module!r} finds no task {name!r} in it"

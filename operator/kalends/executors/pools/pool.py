@@ -331,7 +331,17 @@ class PoolExecutor:
         ended = max(going.started, self._now())
         message = returned.message if returned.error is None else returned.error
         report = RunReport(
-            run.ref, run.name, run.fire_time, outcome, going.started, ended, reason, message, returned.result
+            run.ref,
+            run.name,
+            run.fire_time,
+            outcome,
+            going.started,
+            ended,
+            reason,
+            message,
+            returned.result,
+            returned.value,
+            returned.exception,
         )
         try:
             self._events.ended(report)

@@ -13,14 +13,13 @@ from collections.abc import Sequence
 from kalends.engine.ports import Run
 from kalends.errors import StartRefused, StartTookTooLong, Unavailable, WorkerDied
 from kalends.executors.pools import pool
-from kalends.executors.pools.calling import Returned
+from kalends.executors.pools.calling import Address, Returned
 from kalends.executors.pools.fork_client import ForkServer
 from kalends.executors.pools.pool import Call
-from kalends.executors.pools.task_calls import current_of, task_and_call
+from kalends.executors.pools.resolvers import Resolver, address_of, current_of
 from kalends.executors.pools.worker import CALL, LOOK_FOR
 from kalends.executors.pools.worker_process import WorkerProcess
 from kalends.model.reasons import Reason
-from kalends.tasks import Registry, Task
 
 TRIES = 3
 """How many workers may die before they have taken up a run, until the run counts as failed."""
@@ -34,25 +33,25 @@ class ProcessWorkers:
     patience = 5.0
     failure = Reason.EXCEPTION
 
-    def __init__(self, registry: Registry, runs_per_worker: int = MOST_RUNS) -> None:
-        self._registry = registry
+    def __init__(self, resolver: Resolver, runs_per_worker: int = MOST_RUNS) -> None:
+        self._resolver = resolver
         self._runs_per_worker = runs_per_worker
         self._server: ForkServer | None = None
         self._starting = asyncio.Lock()
         self._looking = asyncio.Lock()
-        self._found: set[tuple[str, str]] = set()
+        self._found: set[Address] = set()
         self._idle: list[WorkerProcess] = []
         self._all: set[WorkerProcess] = set()
         self._busy = 0
         self._most_busy = 0
 
     def check(self, run: Run) -> None:
-        """Check that there is such a task.
+        """Check that the run's callable exists, and that another process can import it.
 
         Raises:
-            StartRefused: There is none.
+            StartRefused: It does not, or it cannot.
         """
-        task_and_call(self._registry, run)
+        address_of(self._resolver.resolve(run.target))
 
     async def look(self, run: Run) -> None:
         """Have a worker process look for the task of a run, once for each task.
@@ -61,16 +60,16 @@ class ProcessWorkers:
             StartRefused: A worker process cannot find it, so no run of it could start.
             Unavailable: No worker can be started now, or its import takes too long.
         """
-        task, _ = task_and_call(self._registry, run)
+        address = address_of(self._resolver.resolve(run.target))
         async with self._looking:  # one at a time: an import may need a lot of memory
-            if (task.module, task.name) in self._found:
+            if address in self._found:
                 return
-            refusal = await self._look_for(task)
+            refusal = await self._look_for(address)
             if refusal is not None:
                 raise StartRefused(Reason.UNKNOWN_TASK, refusal)
-            self._found.add((task.module, task.name))
+            self._found.add(address)
 
-    async def _look_for(self, task: Task) -> str | None:
+    async def _look_for(self, address: Address) -> str | None:
         started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
             worker = await self._start_worker()
@@ -78,11 +77,11 @@ class ProcessWorkers:
             raise Unavailable(str(error)) from error
         try:
             async with asyncio.timeout(pool.LONGEST_START):
-                return (await worker.ask(pickle.dumps((LOOK_FOR, task.module, task.name)), started)).error
+                return (await worker.ask(pickle.dumps((LOOK_FOR, address)), started)).error
         except TimeoutError as error:
-            raise Unavailable(f"a worker process has not imported {task.module} yet") from error
+            raise Unavailable(f"a worker process has not imported {address.module} yet") from error
         except WorkerDied as error:
-            return f"the module '{task.module}' cannot be imported in a worker process: {error}"
+            return f"the module '{address.module}' cannot be imported in a worker process: {error}"
         finally:
             self._retire(worker)
 
@@ -93,9 +92,9 @@ class ProcessWorkers:
             StartRefused: No worker can be started, and trying again would not help.
             Unavailable: No process can be started now.
         """
-        task, call = task_and_call(self._registry, run)
+        callee = self._resolver.resolve(run.target)
         # Pickled for a child, which trusts the operator. Its answers are JSON, as the operator need not trust it.
-        question = pickle.dumps((CALL, task.module, task.name, call.args, call.kwargs or {}, current_of(run)))
+        question = pickle.dumps((CALL, address_of(callee), callee.args, callee.kwargs, current_of(run)))
         conversation = _Conversation(self, await self._first_worker(run.ref.uid), question)
         return Call(conversation.started, asyncio.create_task(conversation.hold(), name=run.name), conversation.stop)
 

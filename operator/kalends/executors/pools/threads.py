@@ -17,9 +17,8 @@ from kalends.engine.ports import Run
 from kalends.errors import Unavailable
 from kalends.executors.pools.calling import Returned, call
 from kalends.executors.pools.pool import Call
-from kalends.executors.pools.task_calls import current_of, task_and_call
+from kalends.executors.pools.resolvers import Resolver, current_of
 from kalends.model.reasons import Reason
-from kalends.tasks import Registry
 
 Work = Callable[[], None]
 
@@ -30,17 +29,17 @@ class ThreadWorkers:
     patience = 0.1
     failure = Reason.EXCEPTION
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
         self._crew = _Crew()
 
     def check(self, run: Run) -> None:
-        """Check that there is such a task.
+        """Check that the run's callable exists.
 
         Raises:
-            StartRefused: There is none.
+            StartRefused: It does not.
         """
-        task_and_call(self._registry, run)
+        self._resolver.resolve(run.target)
 
     async def look(self, run: Run) -> None:
         """Check nothing more: a thread finds what the operator has found."""
@@ -51,7 +50,7 @@ class ThreadWorkers:
         Raises:
             Unavailable: There is no thread left for it, and no other one can be started.
         """
-        task, call_ = task_and_call(self._registry, run)
+        callee = self._resolver.resolve(run.target)
         current = current_of(run)
         crew = self._crew
         loop = asyncio.get_running_loop()
@@ -66,7 +65,7 @@ class ThreadWorkers:
             returned = Returned(error="its thread ended before it had returned")
             try:
                 # Nothing of the operator's context is visible to the task.
-                returned = contextvars.Context().run(call, task.function, call_.args, call_.kwargs or {}, current)
+                returned = contextvars.Context().run(call, callee.function, callee.args, callee.kwargs, current)
             finally:
                 # An exception may reach this thread from outside, at any instruction: the run has ended all the same.
                 with contextlib.suppress(RuntimeError):  # the loop is closed: the process is ending

@@ -10,17 +10,16 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import asdict
 
 import orjson
 
-from kalends.executors.pools.calling import Returned, call_by_name, look_for
+from kalends.executors.pools.calling import Returned, call_by_address, look_for
 from kalends.executors.pools.framing import HEADER, STARTED, framed, length_of, split
 from kalends.executors.results import error_text
 
 CALL = "call"
 LOOK_FOR = "look for"
-_ACTIONS: dict[str, Callable[..., Returned]] = {CALL: call_by_name, LOOK_FOR: look_for}
+_ACTIONS: dict[str, Callable[..., Returned]] = {CALL: call_by_address, LOOK_FOR: look_for}
 
 
 def serve(connection: socket.socket) -> None:
@@ -34,7 +33,7 @@ def serve(connection: socket.socket) -> None:
         while True:
             token, question = split(questions.get())
             connection.sendall(framed(token, STARTED))
-            answer = framed(token, orjson.dumps(asdict(_answer(question))))
+            answer = framed(token, orjson.dumps(_answer(question).text()))
             if os.getpid() != this_process:
                 os._exit(0)  # the task forked, and this is the child, which returned from the task as well
             connection.sendall(answer)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from kalends.errors import InvalidSettings
@@ -7,19 +10,21 @@ from kalends.model import Coalesce
 from kalends.settings import ExecutorKind, ExecutorSettings, LeaderElection, Settings
 
 
-def test_there_is_always_a_default_executor_of_ten_threads():
+def test_there_is_always_a_default_executor_of_ten_threads() -> None:
     default = Settings.load().executors["default"]
     assert (default.kind, default.workers) == (ExecutorKind.THREADS, 10)
 
 
-def test_there_is_a_pool_of_processes_where_no_executors_are_named(tmp_path):
+def test_there_is_a_pool_of_processes_where_no_executors_are_named(tmp_path: Path) -> None:
     assert Settings.load().executors["processes"] == ExecutorSettings(kind=ExecutorKind.PROCESSES, workers=2)
     file = tmp_path / "settings.yaml"
     file.write_text("executors: {slow: {workers: 1}}\n")
     assert Settings.load(file).executors.keys() == {"default", "slow"}
 
 
-def test_the_environment_wins_over_the_file_and_options_over_both(tmp_path, monkeypatch):
+def test_the_environment_wins_over_the_file_and_options_over_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "settings.yaml"
     file.write_text("time_zone: Europe/Berlin\ndrain_seconds: 5\njob_defaults: {coalesce: All}\n")
     monkeypatch.setenv("KALENDS_TIME_ZONE", "Asia/Tokyo")
@@ -76,7 +81,7 @@ def test_the_environment_wins_over_the_file_and_options_over_both(tmp_path, monk
         ("a: [", "readable YAML"),
     ],
 )
-def test_what_is_not_accepted_is_named(tmp_path, text, says):
+def test_what_is_not_accepted_is_named(tmp_path: Path, text: str, says: str) -> None:
     file = tmp_path / "settings.yaml"
     file.write_text(text)
     with pytest.raises(InvalidSettings) as refused:
@@ -85,7 +90,7 @@ def test_what_is_not_accepted_is_named(tmp_path, text, says):
     assert "Value error" not in str(refused.value)
 
 
-def test_all_that_is_wrong_is_named_at_once(tmp_path):
+def test_all_that_is_wrong_is_named_at_once(tmp_path: Path) -> None:
     file = tmp_path / "settings.yaml"
     file.write_text("drain_seconds: -1\nhealth_prt: 1")
     with pytest.raises(
@@ -103,13 +108,13 @@ def test_all_that_is_wrong_is_named_at_once(tmp_path):
         ({"leader_election": {"enable": True}}, "did you mean 'leader_election.enabled'"),
     ],
 )
-def test_options_are_validated_like_everything_else(options, says):
+def test_options_are_validated_like_everything_else(options: dict[str, Any], says: str) -> None:
     with pytest.raises(InvalidSettings) as refused:
         Settings.load(None, **options)
     assert says in str(refused.value)
 
 
-def test_an_option_changes_its_part_of_an_object_alone(tmp_path, monkeypatch):
+def test_an_option_changes_its_part_of_an_object_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "settings.yaml"
     file.write_text("leader_election: {namespace: mine, name: file}")
     monkeypatch.setenv("KALENDS_LEADER_ELECTION__NAME", "environment")
@@ -117,7 +122,7 @@ def test_an_option_changes_its_part_of_an_object_alone(tmp_path, monkeypatch):
     assert (election.enabled, election.namespace, election.name) == (False, "mine", "environment")
 
 
-def test_the_environment_is_validated_too(monkeypatch):
+def test_the_environment_is_validated_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KALENDS_EXECUTORS", "{default")
     with pytest.raises(InvalidSettings, match="must be JSON"):
         Settings.load()
@@ -126,11 +131,11 @@ def test_the_environment_is_validated_too(monkeypatch):
         Settings.load()
 
 
-def test_a_namespace_is_watched_once():
+def test_a_namespace_is_watched_once() -> None:
     assert Settings.load(None, namespaces=("a", "b", "a")).namespaces == ("a", "b")
 
 
-def test_a_file_that_is_not_there_is_an_error(tmp_path):
+def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InvalidSettings, match="readable YAML"):
         Settings.load(tmp_path / "none.yaml")
 
@@ -146,30 +151,32 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path):
         ({"enabled": True}, "kalends-system", True, "kalends-system"),
     ],
 )
-def test_a_lease_is_taken_where_its_namespace_is_known(said, pod, enabled, namespace):
+def test_a_lease_is_taken_where_its_namespace_is_known(
+    said: dict[str, Any], pod: str | None, enabled: bool, namespace: str | None
+) -> None:
     settled = LeaderElection(**said).settled(pod)
     assert (settled.enabled, settled.namespace) == (enabled, namespace)
 
 
-def test_a_pod_in_a_namespace_that_cannot_be_is_refused():
+def test_a_pod_in_a_namespace_that_cannot_be_is_refused() -> None:
     with pytest.raises(InvalidSettings, match="leader_election: namespace must match"):
         LeaderElection().settled("Not A Name")
 
 
-def test_a_lease_that_is_asked_for_needs_a_namespace():
+def test_a_lease_that_is_asked_for_needs_a_namespace() -> None:
     with pytest.raises(InvalidSettings, match=r"leader_election\.namespace must be set"):
         LeaderElection(enabled=True).settled(None)
 
 
 @pytest.mark.parametrize("said", ["lease_duration: 10", "renew_deadline: 20", "retry_period: 10", "retry_period: 0"])
-def test_a_lease_without_a_margin_is_refused(tmp_path, said):
+def test_a_lease_without_a_margin_is_refused(tmp_path: Path, said: str) -> None:
     file = tmp_path / "settings.yaml"
     file.write_text(f"leader_election: {{{said}}}")
     with pytest.raises(InvalidSettings, match="leader_election"):
         Settings.load(file)
 
 
-def test_the_environment_sets_one_part_of_the_election(monkeypatch):
+def test_the_environment_sets_one_part_of_the_election(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KALENDS_LEADER_ELECTION__NAMESPACE", "mine")
     monkeypatch.setenv("KALENDS_LEADER_ELECTION__LEASE_DURATION", "30")
     election = Settings.load().leader_election

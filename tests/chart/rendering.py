@@ -22,7 +22,7 @@ Json = dict[str, Any]
 class _NoDuplicates(yaml.CSafeLoader):
     """YAML in which no mapping has a key twice; the API server takes the last one without a word."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - PyYAML's
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT002 - PyYAML's
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         assert len(keys) == len(set(keys)), f"a key is there twice: {node.start_mark}"
         return super().construct_mapping(node, deep)

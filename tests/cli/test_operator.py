@@ -25,7 +25,9 @@ from kube.served import kubeconfig
         ("kalends-system", True, True),
     ],
 )
-def test_in_a_pod_it_acts_with_a_lease_unless_it_is_told_otherwise(pod, said, enabled, monkeypatch):
+def test_in_a_pod_it_acts_with_a_lease_unless_it_is_told_otherwise(
+    pod: str | None, said: bool | None, enabled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("POD_NAMESPACE", raising=False)
     if pod is not None:
         monkeypatch.setenv("POD_NAMESPACE", pod)
@@ -33,7 +35,7 @@ def test_in_a_pod_it_acts_with_a_lease_unless_it_is_told_otherwise(pod, said, en
     assert (election.enabled, election.namespace) == (enabled, pod)
 
 
-def test_outside_a_pod_a_lease_needs_a_namespace_and_settings_give_it(monkeypatch):
+def test_outside_a_pod_a_lease_needs_a_namespace_and_settings_give_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("POD_NAMESPACE", raising=False)
     with pytest.raises(InvalidSettings, match=r"leader_election\.namespace must be set"):
         settings_of(None, (), leader_elect=True)
@@ -41,7 +43,7 @@ def test_outside_a_pod_a_lease_needs_a_namespace_and_settings_give_it(monkeypatc
     assert settings_of(None, (), leader_elect=None).leader_election.enabled is True
 
 
-def test_namespaces_on_the_command_line_win(monkeypatch):
+def test_namespaces_on_the_command_line_win(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KALENDS_NAMESPACES", '["blue"]')
     assert settings_of(None, (), leader_elect=None).namespaces == ("blue",)
     assert settings_of(None, ("green",), leader_elect=None).namespaces == ("green",)

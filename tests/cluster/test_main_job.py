@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -150,7 +151,7 @@ def test_the_table_tells_what_ran_when_with_which_outcome_and_what_comes_next(
 
 
 def test_killed_ten_times_while_twenty_fire_no_fire_time_has_two_runs_and_the_counts_balance(
-    installed: Cluster, api: Api, node: StandInNode, namespace: str, tmp_path
+    installed: Cluster, api: Api, node: StandInNode, namespace: str, tmp_path: Path
 ) -> None:
     jobs = [
         scheduled_job(

@@ -251,7 +251,7 @@ def interleaved(first: list[Any], second: list[Any]) -> list[Any]:
 STEPS_AND_EDITS = st.tuples(STEPS, EDITS).map(lambda both: interleaved(*both))
 
 
-def account_through_crashes(spec, outlives_us, steps):
+def account_through_crashes(spec: dict[str, Any], outlives_us: bool, steps: list[Any]) -> None:
     history = History(spec, outlives_us)
     cursor = None
     for what, number in steps:
@@ -267,7 +267,7 @@ def account_through_crashes(spec, outlives_us, steps):
     )
 
 
-def account_through_edits(spec, outlives_us, steps):
+def account_through_edits(spec: dict[str, Any], outlives_us: bool, steps: list[Any]) -> None:
     history = History(spec, outlives_us)
     cursor = None
     for what, number in steps:
@@ -277,7 +277,7 @@ def account_through_edits(spec, outlives_us, steps):
     check_what_ran(history)
 
 
-def account_for_what_was_cut(spec, steps):
+def account_for_what_was_cut(spec: dict[str, Any], steps: list[Any]) -> None:
     history = History(spec, outlives_us=False)
     for what, number in steps:
         history.step(what, number)
@@ -295,26 +295,32 @@ def account_for_what_was_cut(spec, steps):
 
 @settings(max_examples=150, deadline=None)
 @given(SPECS, st.booleans(), STEPS)
-def test_every_fire_time_is_accounted_for_through_crashes_at_any_point(spec, outlives_us, steps):
+def test_every_fire_time_is_accounted_for_through_crashes_at_any_point(
+    spec: dict[str, Any], outlives_us: bool, steps: list[Any]
+) -> None:
     account_through_crashes(spec, outlives_us, steps)
 
 
 @settings(max_examples=150, deadline=None)
 @given(SPECS, st.booleans(), STEPS_AND_EDITS)
-def test_edits_suspensions_and_requests_lose_nothing_and_double_nothing(spec, outlives_us, steps):
+def test_edits_suspensions_and_requests_lose_nothing_and_double_nothing(
+    spec: dict[str, Any], outlives_us: bool, steps: list[Any]
+) -> None:
     account_through_edits(spec, outlives_us, steps)
 
 
 @settings(max_examples=100, deadline=None)
 @given(SPECS, STEPS)
-def test_every_run_that_a_crash_cut_short_is_lost_or_tried_again_and_no_other(spec, steps):
+def test_every_run_that_a_crash_cut_short_is_lost_or_tried_again_and_no_other(
+    spec: dict[str, Any], steps: list[Any]
+) -> None:
     account_for_what_was_cut(spec, steps)
 
 
 @pytest.mark.slow
 @settings(max_examples=700, deadline=None)
 @given(SPECS, st.booleans(), STEPS)
-def test_crashes_at_length(spec, outlives_us, steps):
+def test_crashes_at_length(spec: dict[str, Any], outlives_us: Any, steps: Any) -> None:
     account_through_crashes(spec, outlives_us, steps)
     account_for_what_was_cut(spec, steps)
 
@@ -322,5 +328,5 @@ def test_crashes_at_length(spec, outlives_us, steps):
 @pytest.mark.slow
 @settings(max_examples=700, deadline=None)
 @given(SPECS, st.booleans(), STEPS_AND_EDITS)
-def test_edits_at_length(spec, outlives_us, steps):
+def test_edits_at_length(spec: dict[str, Any], outlives_us: Any, steps: Any) -> None:
     account_through_edits(spec, outlives_us, steps)

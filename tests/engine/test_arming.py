@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ DAY = 86_400
 CENTURY = START + 36_525 * DAY
 
 
-def test_a_suspended_schedule_has_no_fire_times_and_a_resumed_one_starts_from_now():
+def test_a_suspended_schedule_has_no_fire_times_and_a_resumed_one_starts_from_now() -> None:
     suspended = schedule_of(resource(trigger=every(60), suspend=True, generation=2))
     running = decide(schedule_of(resource(trigger=every(60))), None, facts(START + 1)).state
     asleep = decide(suspended, running, facts(START + 30))
@@ -32,7 +33,7 @@ def test_a_suspended_schedule_has_no_fire_times_and_a_resumed_one_starts_from_no
     assert resumed.state.next_run == START + 3660
 
 
-def test_an_edited_schedule_never_fires_for_instants_before_the_edit():
+def test_an_edited_schedule_never_fires_for_instants_before_the_edit() -> None:
     state = decide(schedule_of(resource(trigger=every(3600))), None, facts(START + 1)).state
     edited = schedule_of(resource(trigger=every(60), generation=2))
     decision = decide(edited, state, facts(START + 1000))
@@ -40,13 +41,13 @@ def test_an_edited_schedule_never_fires_for_instants_before_the_edit():
     assert decision.state.next_run == START + 1020
 
 
-def test_an_edit_of_what_runs_changes_no_fire_time():
+def test_an_edit_of_what_runs_changes_no_fire_time() -> None:
     state = decide(schedule_of(resource(trigger=every(60))), None, facts(START + 1)).state
     edited = schedule_of(resource(trigger=every(60), generation=2, task={"name": "kalends.sleep"}))
     assert decide(edited, state, facts(START + 100)).state.counts.due == 1
 
 
-def test_where_the_time_of_the_edit_is_known_the_schedule_counts_from_there():
+def test_where_the_time_of_the_edit_is_known_the_schedule_counts_from_there() -> None:
     state = decide(schedule_of(resource(trigger=every(3600))), None, facts(START + 1)).state
     edited = replace(schedule_of(resource(trigger=every(60), generation=2)), edited=START + 500)
     decision = decide(edited, state, facts(START + 1000))
@@ -54,14 +55,14 @@ def test_where_the_time_of_the_edit_is_known_the_schedule_counts_from_there():
     assert decision.state.armed == START + 500
 
 
-def test_another_zone_of_the_operators_own_loses_nothing_that_it_does_not_move():
+def test_another_zone_of_the_operators_own_loses_nothing_that_it_does_not_move() -> None:
     job = resource(trigger={"date": {"at": format_instant(START + 60)}})
     here, elsewhere = (reader(time_zone=zone).read(job).schedule for zone in ("UTC", "Asia/Tokyo"))
     state = decide(here, None, facts(START + 1)).state
     assert decide(elsewhere, state, facts(START + 100)).state.counts.due == 1
 
 
-def test_what_another_zone_of_the_operators_own_moves_starts_from_now():
+def test_what_another_zone_of_the_operators_own_moves_starts_from_now() -> None:
     here, elsewhere = (
         reader(time_zone=zone).read(resource(schedule="* * * * *")).schedule for zone in ("UTC", "Asia/Tokyo")
     )
@@ -71,7 +72,7 @@ def test_what_another_zone_of_the_operators_own_moves_starts_from_now():
     assert decision.state.armed == START + 3600
 
 
-def test_the_cursor_never_goes_back_when_the_clock_does():
+def test_the_cursor_never_goes_back_when_the_clock_does() -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     state = armed(schedule, cursor=START + 600, counts=Counts(due=10, started=10, succeeded=10))
     decision = decide(schedule, state, facts(START + 100))
@@ -80,13 +81,13 @@ def test_the_cursor_never_goes_back_when_the_clock_does():
     assert decision.wake_at == START + 660
 
 
-def test_arming_again_without_a_change_changes_nothing():
+def test_arming_again_without_a_change_changes_nothing() -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     state = armed(schedule)
     assert arm(schedule, state, START + 10_000) is state
 
 
-def test_what_an_edited_schedule_names_before_a_job_of_the_old_one_is_decided_with_it():
+def test_what_an_edited_schedule_names_before_a_job_of_the_old_one_is_decided_with_it() -> None:
     state = decide(schedule_of(resource(trigger=every(60), jobTemplate=JOB)), None, facts(START + 1)).state
     jobs = (JobView(f"nightly-{START + 60}", START + 60, START + 60),)
     spec = {"trigger": every(7), "jobTemplate": JOB, "concurrencyPolicy": "Allow", "coalesce": "All"}
@@ -96,7 +97,7 @@ def test_what_an_edited_schedule_names_before_a_job_of_the_old_one_is_decided_wi
     assert [run.fire_time - START for run in decision.state.active] == [60, 42, 49, 56]
 
 
-def test_an_edit_to_no_schedule_at_all_does_not_run_for_the_creation():
+def test_an_edit_to_no_schedule_at_all_does_not_run_for_the_creation() -> None:
     state = decide(schedule_of(resource(trigger=every(60))), None, facts(START + 1)).state
     edited = schedule_of(resource(generation=2))
     decision = decide(edited, state, facts(START + 30))
@@ -107,7 +108,9 @@ def test_an_edit_to_no_schedule_at_all_does_not_run_for_the_creation():
 @pytest.mark.parametrize(
     ("edited", "name"), [({"cursor": CENTURY}, "decidedUntilTime"), ({"armed": CENTURY}, "armedTime")]
 )
-def test_a_record_far_ahead_of_the_clock_is_refused_with_what_is_accepted_and_stays_as_it_is(edited, name):
+def test_a_record_far_ahead_of_the_clock_is_refused_with_what_is_accepted_and_stays_as_it_is(
+    edited: dict[str, Any], name: str
+) -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     record = replace(decide(schedule, None, facts(START + 60)).state, **edited)
     decision = decide(schedule, record, facts(START + 120, here=frozenset({record.active[0].name})))
@@ -123,7 +126,7 @@ def test_a_record_far_ahead_of_the_clock_is_refused_with_what_is_accepted_and_st
     assert (again.state, again.notices) == (decision.state, ()), "said once, not at every look"
 
 
-def test_a_record_that_was_far_ahead_of_the_clock_goes_on_once_it_is_mended():
+def test_a_record_that_was_far_ahead_of_the_clock_goes_on_once_it_is_mended() -> None:
     schedule = schedule_of(resource(trigger=every(60), concurrencyPolicy="Allow"))
     before = decide(schedule, None, facts(START + 60)).state
     refused = decide(schedule, replace(before, cursor=CENTURY), facts(START + 120)).state
@@ -134,7 +137,7 @@ def test_a_record_that_was_far_ahead_of_the_clock_goes_on_once_it_is_mended():
     assert mended.cursor == START + 180
 
 
-def test_a_clock_stepped_back_by_a_day_trips_nothing_and_one_far_behind_is_looked_at_when_it_is_right():
+def test_a_clock_stepped_back_by_a_day_trips_nothing_and_one_far_behind_is_looked_at_when_it_is_right() -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     record = decide(schedule, None, facts(START + 60)).state
     stepped = decide(schedule, record, facts(START + 60 - DAY))
@@ -145,7 +148,7 @@ def test_a_clock_stepped_back_by_a_day_trips_nothing_and_one_far_behind_is_looke
     assert decide(schedule, behind.state, facts(behind.wake_at)).state.conditions["Ready"].status
 
 
-def test_no_trigger_means_one_run_as_soon_as_the_resource_is_seen():
+def test_no_trigger_means_one_run_as_soon_as_the_resource_is_seen() -> None:
     schedule = schedule_of(resource())
     decision = decide(schedule, None, facts(START + 5))
     assert [run.fire_time for run in decision.state.active] == [START]

@@ -16,7 +16,7 @@ from kalends.executors.pools.threads import ThreadWorkers
 pytestmark = pytest.mark.looptime
 
 
-async def test_a_lambda_runs_from_a_memory_store_and_again_after_a_stop_and_a_start():
+async def test_a_lambda_runs_from_a_memory_store_and_again_after_a_stop_and_a_start() -> None:
     clock, store, ledger, made = LoopClock(), memory_store(), Ledger(), []
     resolver = GivenCallables({"append": lambda item: made.append(item) or len(made)})
     pool = PoolExecutor(1, ThreadWorkers(resolver), clock)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from doubles import JOB, START, every, resource, schedule_of
 from engine.world import World, armed, facts
+from kalends.engine.core.facts import Decision
 from kalends.engine.core.run_names import run_name
-from kalends.engine.core.state import HOURS_AHEAD, ActiveRun, Counts
+from kalends.engine.core.schedule import Schedule
+from kalends.engine.core.state import HOURS_AHEAD, ActiveRun, Counts, State
 from kalends.engine.decisions import unrecorded_jobs as adopting
 from kalends.engine.decisions.decide import decide
 from kalends.engine.ports import JobView, OddJob, RunReport
@@ -23,21 +26,21 @@ from kalends.stores.status_record import decode, encode
 IGNORED = "JobsIgnored"
 
 
-def of_jobs(**spec):
+def of_jobs(**spec: Any) -> Schedule:
     return schedule_of(resource(trigger=every(60), jobTemplate=JOB, **spec))
 
 
-def job(fire_time: int, created: int, **more) -> JobView:
+def job(fire_time: int, created: int, **more: Any) -> JobView:
     name = run_name("nightly", fire_time, more.get("attempt", 1), more.get("request", ""))
     return JobView(name, fire_time, created, **more)
 
 
-def decided_on(schedule, state, now, *jobs, **more):
+def decided_on(schedule: Schedule, state: State | None, now: int, *jobs: Any, **more: Any) -> Decision:
     return decide(schedule, state, facts(now, outlives_us=True, jobs=jobs, **more))
 
 
 @pytest.mark.parametrize("ahead", [CLOCK_SLACK + 1, 3600, 47 * 3600, 10**9])
-def test_a_job_that_names_a_fire_time_to_come_moves_no_cursor(ahead):
+def test_a_job_that_names_a_fire_time_to_come_moves_no_cursor(ahead: int) -> None:
     schedule = of_jobs()
     fire_time = START + 60 * (ahead // 60 + 1)
     forged = job(fire_time, START + 1)
@@ -47,7 +50,7 @@ def test_a_job_that_names_a_fire_time_to_come_moves_no_cursor(ahead):
     assert decision.starts_before == ()
 
 
-def test_a_job_that_is_ignored_is_a_condition_while_it_is_there_and_one_event():
+def test_a_job_that_is_ignored_is_a_condition_while_it_is_there_and_one_event() -> None:
     schedule = of_jobs()
     forged = job(START + 3600, START + 1)
     first = decided_on(schedule, armed(schedule), START + 2, forged)
@@ -62,7 +65,7 @@ def test_a_job_that_is_ignored_is_a_condition_while_it_is_there_and_one_event():
     assert IGNORED not in gone.state.conditions
 
 
-def test_many_jobs_that_are_ignored_are_one_short_message():
+def test_many_jobs_that_are_ignored_are_one_short_message() -> None:
     schedule = of_jobs()
     forged = [job(START + 3600 + 60 * number, START + 1) for number in range(500)]
     message = decided_on(schedule, armed(schedule), START + 2, *forged).state.conditions[IGNORED].message
@@ -70,7 +73,7 @@ def test_many_jobs_that_are_ignored_are_one_short_message():
     assert len(message) < 1024
 
 
-def test_a_job_that_is_a_little_early_counts_from_its_fire_time_on():
+def test_a_job_that_is_a_little_early_counts_from_its_fire_time_on() -> None:
     schedule = of_jobs()
     early = job(START + 60, START + 60 - CLOCK_SLACK)
     before = decided_on(schedule, armed(schedule), START + 30, early)
@@ -80,14 +83,14 @@ def test_a_job_that_is_a_little_early_counts_from_its_fire_time_on():
     assert at_its_time.state.counts == Counts(due=1, started=1, active=1)
 
 
-def test_a_job_created_after_its_fire_time_counts_although_our_clock_was_set_back():
+def test_a_job_created_after_its_fire_time_counts_although_our_clock_was_set_back() -> None:
     schedule = of_jobs()
     created_in_time = job(START + 60, START + 60)
     decision = decided_on(schedule, armed(schedule), START - 3600, created_in_time)
     assert decision.state.counts == Counts(due=1, started=1, active=1)
 
 
-def test_a_task_adopts_no_job():
+def test_a_task_adopts_no_job() -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     forged = job(START + 60, START + 60)
     decision = decide(schedule, armed(schedule), facts(START + 61, jobs=(forged,), free_slots=0))
@@ -95,14 +98,14 @@ def test_a_task_adopts_no_job():
     assert IGNORED in decision.state.conditions
 
 
-def test_a_task_that_ran_jobs_until_an_edit_adopts_the_one_that_was_not_recorded():
+def test_a_task_that_ran_jobs_until_an_edit_adopts_the_one_that_was_not_recorded() -> None:
     schedule = schedule_of(resource(trigger=every(60), generation=2))
     state = armed(schedule)
     decision = decide(schedule, state, facts(START + 61, jobs=(job(START + 60, START + 60),)))
     assert [(run.name, run.holder) for run in decision.state.active] == [(f"nightly-{START + 60}", "")]
 
 
-def test_a_job_at_no_fire_time_of_a_schedule_that_was_not_edited_is_ignored():
+def test_a_job_at_no_fire_time_of_a_schedule_that_was_not_edited_is_ignored() -> None:
     schedule = of_jobs()
     odd = job(START + 61, START + 61)
     decision = decided_on(schedule, armed(schedule, cursor=START + 60), START + 62, odd)
@@ -110,7 +113,7 @@ def test_a_job_at_no_fire_time_of_a_schedule_that_was_not_edited_is_ignored():
     assert "which is no fire time" in decision.state.conditions[IGNORED].message
 
 
-def running(schedule, **more):
+def running(schedule: Schedule, **more: Any) -> State:
     run = ActiveRun(f"nightly-{START + 60}", START + 60, START + 60, "jobs", **more)
     return armed(schedule, cursor=START + 60, active=(run,), counts=Counts(due=1, started=1, active=1))
 
@@ -118,13 +121,13 @@ def running(schedule, **more):
 RETRIED = {"retry": {"limit": 3, "backoffSeconds": 10}}
 
 
-def ended(schedule, view: JobView, outcome: Outcome) -> JobView:
+def ended(schedule: Schedule, view: JobView, outcome: Outcome) -> JobView:
     report = RunReport(schedule.ref, view.name, view.fire_time, outcome, view.created, view.created + 1)
     return replace(view, report=report)
 
 
 @pytest.mark.parametrize("attempt", [2, 3, 900])
-def test_a_job_of_a_later_attempt_says_nothing_of_a_run_that_goes_on(attempt):
+def test_a_job_of_a_later_attempt_says_nothing_of_a_run_that_goes_on(attempt: int) -> None:
     schedule = of_jobs(**RETRIED)
     state = running(schedule)
     real = job(START + 60, START + 60)
@@ -134,7 +137,7 @@ def test_a_job_of_a_later_attempt_says_nothing_of_a_run_that_goes_on(attempt):
     assert decision.state.history == ()
 
 
-def test_a_job_of_a_later_attempt_says_nothing_of_a_run_that_went_well():
+def test_a_job_of_a_later_attempt_says_nothing_of_a_run_that_went_well() -> None:
     schedule = of_jobs(**RETRIED)
     real = ended(schedule, job(START + 60, START + 60), Outcome.SUCCEEDED)
     forged = ended(schedule, job(START + 60, START + 61, attempt=2), Outcome.FAILED)
@@ -143,14 +146,14 @@ def test_a_job_of_a_later_attempt_says_nothing_of_a_run_that_went_well():
     assert decision.state.active == ()
 
 
-def test_a_job_two_attempts_ahead_is_not_that_of_the_run():
+def test_a_job_two_attempts_ahead_is_not_that_of_the_run() -> None:
     schedule = of_jobs(**RETRIED)
     real = ended(schedule, job(START + 60, START + 60), Outcome.FAILED)
     decision = decided_on(schedule, running(schedule), START + 62, real, job(START + 60, START + 61, attempt=3))
     assert [run.attempt for run in decision.state.active] == [2]
 
 
-def test_a_retry_that_was_created_and_not_recorded_is_adopted():
+def test_a_retry_that_was_created_and_not_recorded_is_adopted() -> None:
     schedule = of_jobs(**RETRIED)
     real = ended(schedule, job(START + 60, START + 60), Outcome.FAILED)
     retried = job(START + 60, START + 72, attempt=2)
@@ -158,7 +161,7 @@ def test_a_retry_that_was_created_and_not_recorded_is_adopted():
     assert [(run.name, run.attempt, run.retry_at) for run in decision.state.active] == [(retried.name, 2, None)]
 
 
-def test_a_job_under_the_name_of_a_retry_long_before_that_is_due_is_not_that_retry():
+def test_a_job_under_the_name_of_a_retry_long_before_that_is_due_is_not_that_retry() -> None:
     schedule = of_jobs(**RETRIED)
     name = run_name("nightly", START + 60, 2)
     waiting = replace(running(schedule).active[0], name=name, attempt=2, retry_at=START + 600)
@@ -167,7 +170,7 @@ def test_a_job_under_the_name_of_a_retry_long_before_that_is_due_is_not_that_ret
     assert decision.state.active == (waiting,)
 
 
-def test_a_run_in_a_pool_is_not_taken_over_by_a_job():
+def test_a_run_in_a_pool_is_not_taken_over_by_a_job() -> None:
     schedule = schedule_of(resource(trigger=every(60), **RETRIED))
     state = running(schedule, holder="me")
     state = replace(state, active=(replace(state.active[0], executor="default"),))
@@ -177,7 +180,7 @@ def test_a_run_in_a_pool_is_not_taken_over_by_a_job():
     assert decision.state.active == state.active
 
 
-def test_a_request_at_the_end_of_time_is_no_request():
+def test_a_request_at_the_end_of_time_is_no_request() -> None:
     schedule = of_jobs()
     forged = job(LAST_INSTANT, START + 1, request="zzz")
     decision = decided_on(schedule, armed(schedule), START + 2, forged)
@@ -185,7 +188,7 @@ def test_a_request_at_the_end_of_time_is_no_request():
     assert "was not asked for" in decision.state.conditions[IGNORED].message
 
 
-def test_a_job_whose_name_is_not_the_digest_of_its_token_is_no_request_and_starts_nothing():
+def test_a_job_whose_name_is_not_the_digest_of_its_token_is_no_request_and_starts_nothing() -> None:
     schedule = of_jobs()
     forged = JobView("nightly-m-abcdefgh", START + 1, START + 1, request="m-abcdefgh")
     decision = decided_on(schedule, armed(schedule), START + 2, forged)
@@ -194,7 +197,7 @@ def test_a_job_whose_name_is_not_the_digest_of_its_token_is_no_request_and_start
     assert "nightly-m-abcdefgh was not asked for" in decision.state.conditions[IGNORED].message
 
 
-def test_beside_a_job_whose_token_was_removed_a_request_is_counted_once():
+def test_beside_a_job_whose_token_was_removed_a_request_is_counted_once() -> None:
     schedule = replace(of_jobs(), request="now")
     stripped = JobView("nightly-m-abcdefgh", START + 1, START + 1, request="m-abcdefgh")
     real = job(START + 2, START + 2, request="now")
@@ -203,7 +206,7 @@ def test_beside_a_job_whose_token_was_removed_a_request_is_counted_once():
     assert [run.name for run in decision.state.active] == [real.name]
 
 
-def test_a_run_on_record_whose_job_lost_its_token_is_neither_ignored_nor_run_again():
+def test_a_run_on_record_whose_job_lost_its_token_is_neither_ignored_nor_run_again() -> None:
     schedule = of_jobs()
     run = ActiveRun("nightly-m-abcdefgh", START + 1, START + 1, "jobs", request="now")
     counts = Counts(requested=1, started=1, active=1)
@@ -214,7 +217,7 @@ def test_a_run_on_record_whose_job_lost_its_token_is_neither_ignored_nor_run_aga
     assert IGNORED not in decision.state.conditions
 
 
-def test_a_request_after_one_that_lies_ahead_of_the_clock_is_adopted():
+def test_a_request_after_one_that_lies_ahead_of_the_clock_is_adopted() -> None:
     schedule = of_jobs()
     ahead = START + 86_400
     state = armed(schedule, last_requested=ahead)
@@ -222,7 +225,7 @@ def test_a_request_after_one_that_lies_ahead_of_the_clock_is_adopted():
     assert decision.state.counts == Counts(requested=1, started=1, active=1)
 
 
-def test_an_instant_of_a_request_far_ahead_is_a_status_that_cannot_be_true():
+def test_an_instant_of_a_request_far_ahead_is_a_status_that_cannot_be_true() -> None:
     schedule = of_jobs()
     state = armed(schedule, last_requested=LAST_INSTANT)
     decision = decided_on(schedule, state, START + 60)
@@ -232,7 +235,7 @@ def test_an_instant_of_a_request_far_ahead_is_a_status_that_cannot_be_true():
     assert decision.starts_before == ()
 
 
-def test_a_request_is_recorded_whatever_instant_the_last_one_has():
+def test_a_request_is_recorded_whatever_instant_the_last_one_has() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB) | {})
     schedule = replace(schedule, request="now")
     at_the_end = LAST_INSTANT - HOURS_AHEAD * 1800
@@ -242,7 +245,7 @@ def test_a_request_is_recorded_whatever_instant_the_last_one_has():
     assert decode(encode(decision.state), created=START) is not None
 
 
-def test_of_a_removed_record_jobs_of_fire_times_to_come_are_no_part():
+def test_of_a_removed_record_jobs_of_fire_times_to_come_are_no_part() -> None:
     schedule = of_jobs()
     forged, real = job(START + 7200, START + 1), job(START + 60, START + 60)
     decision = decided_on(schedule, None, START + 70, forged, real, record_lost=True)
@@ -250,7 +253,7 @@ def test_of_a_removed_record_jobs_of_fire_times_to_come_are_no_part():
     assert decision.state.cursor == START + 60
 
 
-def test_an_active_run_keeps_its_job_whatever_the_servers_clock_says():
+def test_an_active_run_keeps_its_job_whatever_the_servers_clock_says() -> None:
     schedule = of_jobs()
     behind = job(START + 60, START + 60 - 10 * CLOCK_SLACK)
     decision = decided_on(schedule, running(schedule), START + 63, behind)
@@ -258,7 +261,7 @@ def test_an_active_run_keeps_its_job_whatever_the_servers_clock_says():
     assert decision.looks == ()
 
 
-def test_a_job_without_its_label_goes_on_under_a_condition_until_it_ends():
+def test_a_job_without_its_label_goes_on_under_a_condition_until_it_ends() -> None:
     schedule = of_jobs()
     altered = replace(job(START + 60, START + 60), altered=True)
     decision = decided_on(schedule, running(schedule), START + 63, altered)
@@ -270,7 +273,7 @@ def test_a_job_without_its_label_goes_on_under_a_condition_until_it_ends():
     assert over.state.counts.succeeded == 1
 
 
-def test_under_forbid_nothing_starts_beside_a_job_that_is_to_be_read():
+def test_under_forbid_nothing_starts_beside_a_job_that_is_to_be_read() -> None:
     schedule = of_jobs()
     unsure = replace(job(START + 60, START + 60), unsure=True)
     decision = decided_on(schedule, running(schedule), START + 120, unsure)
@@ -280,7 +283,7 @@ def test_under_forbid_nothing_starts_beside_a_job_that_is_to_be_read():
 
 
 @pytest.mark.looptime
-async def test_a_run_whose_status_names_an_executor_that_is_not_there_ends_like_any_other():
+async def test_a_run_whose_status_names_an_executor_that_is_not_there_ends_like_any_other() -> None:
     world = World()
     obj = resource(trigger=every(60), jobTemplate=JOB)
     schedule = schedule_of(obj)
@@ -295,7 +298,7 @@ async def test_a_run_whose_status_names_an_executor_that_is_not_there_ends_like_
 
 
 @pytest.mark.looptime
-async def test_a_job_that_left_its_watch_is_read_once_and_its_run_goes_on():
+async def test_a_job_that_left_its_watch_is_read_once_and_its_run_goes_on() -> None:
     world = World()
     obj = resource(trigger=every(60), jobTemplate=JOB)
     key, ref = world.apply(obj), schedule_of(obj).ref
@@ -314,7 +317,7 @@ async def test_a_job_that_left_its_watch_is_read_once_and_its_run_goes_on():
     assert counts == {"due": 2, "started": 1, "skipped": 1, "succeeded": 1}
 
 
-def test_a_look_at_two_thousand_jobs_of_the_history_judges_none_of_them(monkeypatch):
+def test_a_look_at_two_thousand_jobs_of_the_history_judges_none_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     schedule = replace(of_jobs(), keep_succeeded=5000, keep_failed=5000)
     state = running(schedule)
     history = [ended(schedule, job(START - 60 * number, START - 60 * number), Outcome.FAILED) for number in range(2000)]
@@ -327,7 +330,7 @@ def test_a_look_at_two_thousand_jobs_of_the_history_judges_none_of_them(monkeypa
     assert decision.deletes == ()
 
 
-def test_of_two_thousand_jobs_the_oldest_beyond_the_limits_are_deleted():
+def test_of_two_thousand_jobs_the_oldest_beyond_the_limits_are_deleted() -> None:
     schedule = replace(of_jobs(), keep_succeeded=1998, keep_failed=0)
     history = [ended(schedule, job(START - 60 * number, START), Outcome.SUCCEEDED) for number in range(2000)]
     failed = ended(schedule, job(START + 60, START + 60), Outcome.FAILED)
@@ -336,7 +339,7 @@ def test_of_two_thousand_jobs_the_oldest_beyond_the_limits_are_deleted():
 
 
 @pytest.mark.parametrize("now", [START + 61, START + 125])
-def test_a_job_of_the_spec_before_counts_although_fire_times_are_not_decided_when_the_edit_is_seen(now):
+def test_a_job_of_the_spec_before_counts_although_fire_times_are_not_decided_when_the_edit_is_seen(now: Any) -> None:
     task = schedule_of(resource(trigger=every(60), generation=2))
     of_before = job(START + 60, START + 60)
     known = {"jobs": (of_before,), "free_slots": 9}
@@ -348,7 +351,7 @@ def test_a_job_of_the_spec_before_counts_although_fire_times_are_not_decided_whe
     assert decide(task, after.state, facts(now + 2, **known)).state.counts == after.state.counts
 
 
-def test_a_job_of_a_request_counts_although_nothing_is_decided_when_the_edit_to_a_task_is_seen():
+def test_a_job_of_a_request_counts_although_nothing_is_decided_when_the_edit_to_a_task_is_seen() -> None:
     task = replace(schedule_of(resource(trigger=every(60), generation=2)), request="token")
     asked = job(START + 10, START + 10, request="token")
     known = {"jobs": (asked,), "free_slots": 9}
@@ -357,12 +360,12 @@ def test_a_job_of_a_request_counts_although_nothing_is_decided_when_the_edit_to_
     assert [(run.name, run.holder) for run in after.state.active] == [(asked.name, "")]
 
 
-def test_the_generation_is_recorded_at_once_where_there_is_no_job_to_count():
+def test_the_generation_is_recorded_at_once_where_there_is_no_job_to_count() -> None:
     task = schedule_of(resource(trigger=every(60), generation=2))
     assert decide(task, armed(task), facts(START + 61, dispatch=False, jobs=())).state.observed_generation == 2
 
 
-def test_a_task_that_could_not_be_carried_out_until_now_adopts_the_job_of_the_spec_before():
+def test_a_task_that_could_not_be_carried_out_until_now_adopts_the_job_of_the_spec_before() -> None:
     task = schedule_of(resource(trigger=every(60), generation=2))
     invalid = replace(armed(task), schedule_hash="", observed_generation=2)
     decision = decide(task, invalid, facts(START + 61, jobs=(job(START + 60, START + 60),), free_slots=9))

@@ -7,7 +7,7 @@ def _ready(reason: Reason, *, status: bool = True) -> State:
     return State(armed=0, conditions={"Ready": Condition("Ready", status, reason, "")})
 
 
-def test_every_resource_is_in_one_state_and_every_state_is_named():
+def test_every_resource_is_in_one_state_and_every_state_is_named() -> None:
     records = [
         None,
         State(armed=0),
@@ -26,7 +26,7 @@ def test_every_resource_is_in_one_state_and_every_state_is_named():
     assert by_state([]).keys() == by_state(records).keys()
 
 
-def test_runs_that_a_record_does_not_list_are_jobs():
+def test_runs_that_a_record_does_not_list_are_jobs() -> None:
     run = ActiveRun("a-1", 1, 1, "default")
     records = [None, State(armed=0), State(armed=0, active=(run,), counts=Counts(active=3, started=3, due=3))]
     assert runs_by_executor(records) == {"default": 1, "jobs": 2}

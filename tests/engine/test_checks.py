@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -19,11 +20,11 @@ DENIED = StartRefused(Reason.INVALID_JOB_TEMPLATE, "denied request: every Job ne
 MISSHAPEN = StartRefused(Reason.INVALID_JOB_TEMPLATE, "containers: Required value")
 
 
-def ready(world: World, key: str):
+def ready(world: World, key: str) -> dict[str, Any]:
     return {one["type"]: one for one in world.store.status(key)["conditions"]}["Ready"]
 
 
-async def test_what_an_admission_policy_denied_runs_once_the_policy_is_gone():
+async def test_what_an_admission_policy_denied_runs_once_the_policy_is_gone() -> None:
     world = World()
     world.cluster.refuses_check = DENIED
     key = world.apply(resource(trigger=every(MINUTE), jobTemplate=JOB))
@@ -37,7 +38,7 @@ async def test_what_an_admission_policy_denied_runs_once_the_policy_is_gone():
     assert world.counts(key)["due"] == 2
 
 
-async def test_an_admission_policy_is_asked_less_and_less_often_and_no_question_costs_a_write():
+async def test_an_admission_policy_is_asked_less_and_less_often_and_no_question_costs_a_write() -> None:
     world = World()
     world.cluster.refuses_check = DENIED
     key = world.apply(resource(trigger=every(MINUTE), jobTemplate=JOB))
@@ -52,7 +53,7 @@ async def test_an_admission_policy_is_asked_less_and_less_often_and_no_question_
     assert world.store.snapshot(key).version == version
 
 
-async def test_what_has_a_wrong_shape_is_not_asked_again_before_it_is_edited():
+async def test_what_has_a_wrong_shape_is_not_asked_again_before_it_is_edited() -> None:
     world = World()
     world.cluster.refuses_check = MISSHAPEN
     world.apply(resource(trigger=every(MINUTE), jobTemplate=JOB))
@@ -65,7 +66,7 @@ async def test_what_has_a_wrong_shape_is_not_asked_again_before_it_is_edited():
     assert len(world.cluster.created) == 1
 
 
-async def test_an_edit_is_checked_at_once_however_long_the_pause_is():
+async def test_an_edit_is_checked_at_once_however_long_the_pause_is() -> None:
     world = World()
     world.cluster.refuses_check = DENIED
     key = world.apply(resource(trigger=every(MINUTE), jobTemplate=JOB))
@@ -77,7 +78,7 @@ async def test_an_edit_is_checked_at_once_however_long_the_pause_is():
         assert ready(world, key)["reason"] == "Armed"
 
 
-async def test_an_end_is_recorded_and_jobs_are_deleted_while_an_edit_cannot_be_checked():
+async def test_an_end_is_recorded_and_jobs_are_deleted_while_an_edit_cannot_be_checked() -> None:
     world = World()
     spec = {"trigger": every(MINUTE), "jobTemplate": JOB, "concurrencyPolicy": "Allow"}
     key = world.apply(resource(**spec))
@@ -100,7 +101,7 @@ async def test_an_end_is_recorded_and_jobs_are_deleted_while_an_edit_cannot_be_c
         assert world.counts(key)["started"] == 4
 
 
-async def test_nothing_of_an_edit_is_on_record_before_it_is_checked():
+async def test_nothing_of_an_edit_is_on_record_before_it_is_checked() -> None:
     world = World()
     key = world.apply(resource(trigger=every(MINUTE), jobTemplate=JOB))
     async with world.running():
@@ -116,7 +117,7 @@ async def test_nothing_of_an_edit_is_on_record_before_it_is_checked():
         assert world.store.status(key)["observedGeneration"] == 2
 
 
-async def test_what_could_not_be_checked_is_checked_by_the_next_operator():
+async def test_what_could_not_be_checked_is_checked_by_the_next_operator() -> None:
     world = World()
     key = world.apply(resource(trigger=every(MINUTE), jobTemplate=JOB))
     async with world.running():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from doubles import JOB, START, every, resource, schedule_of
@@ -13,7 +15,7 @@ from kalends.model import Outcome, format_instant
 from kalends.model.reasons import Reason
 
 
-def test_nothing_is_due_before_the_first_fire_time():
+def test_nothing_is_due_before_the_first_fire_time() -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     decision = decide(schedule, None, facts(START + 59.9))
     assert decision.state.counts == Counts()
@@ -21,7 +23,7 @@ def test_nothing_is_due_before_the_first_fire_time():
     assert decision.state.next_run == START + 60
 
 
-def test_a_due_fire_time_of_a_task_is_claimed_before_it_starts():
+def test_a_due_fire_time_of_a_task_is_claimed_before_it_starts() -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     claim = decide(schedule, None, facts(START + 60.2))
     assert claim.starts_before == ()
@@ -37,7 +39,7 @@ def test_a_due_fire_time_of_a_task_is_claimed_before_it_starts():
     ("coalesce", "chosen", "coalesced"),
     [("Latest", [START + 300], 4), ("Earliest", [START + 60], 4), ("All", [START + 60 * n for n in range(1, 6)], 0)],
 )
-def test_coalesce_says_which_of_several_due_fire_times_run(coalesce, chosen, coalesced):
+def test_coalesce_says_which_of_several_due_fire_times_run(coalesce: str, chosen: list[Any], coalesced: int) -> None:
     schedule = schedule_of(resource(trigger=every(60), coalesce=coalesce, concurrencyPolicy="Allow"))
     decision = decide(schedule, None, facts(START + 310))
     assert [run.fire_time for run in decision.state.active] == chosen
@@ -46,7 +48,7 @@ def test_coalesce_says_which_of_several_due_fire_times_run(coalesce, chosen, coa
     assert decision.state.cursor == START + 300
 
 
-def test_coalesce_all_runs_the_latest_of_too_many_and_counts_the_rest():
+def test_coalesce_all_runs_the_latest_of_too_many_and_counts_the_rest() -> None:
     spec = {"trigger": every(1), "coalesce": "All", "concurrencyPolicy": "Allow", "maxCatchUpRuns": 3}
     schedule = schedule_of(resource(jobTemplate=JOB, **spec))
     week = 7 * 86_400
@@ -55,7 +57,7 @@ def test_coalesce_all_runs_the_latest_of_too_many_and_counts_the_rest():
     assert decision.state.counts == Counts(due=week, coalesced=week - 3, started=3, active=3)
 
 
-def test_what_is_later_than_its_grace_time_is_missed_and_counted_exactly():
+def test_what_is_later_than_its_grace_time_is_missed_and_counted_exactly() -> None:
     schedule = schedule_of(resource(trigger=every(60), startingDeadlineSeconds=90))
     decision = decide(schedule, None, facts(START + 310))
     assert decision.state.counts == Counts(due=5, missed=3, coalesced=1, started=1, active=1)
@@ -65,12 +67,12 @@ def test_what_is_later_than_its_grace_time_is_missed_and_counted_exactly():
 
 
 @pytest.mark.parametrize(("lateness", "missed"), [(30.0, 0), (30.001, 1)])
-def test_exactly_at_the_deadline_is_in_time(lateness, missed):
+def test_exactly_at_the_deadline_is_in_time(lateness: float, missed: int) -> None:
     schedule = schedule_of(resource(trigger=every(60), startingDeadlineSeconds=30))
     assert decide(schedule, None, facts(START + 60 + lateness)).state.counts.missed == missed
 
 
-def test_forbid_skips_a_run_that_finds_the_last_one_running():
+def test_forbid_skips_a_run_that_finds_the_last_one_running() -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     running = ActiveRun(f"nightly-{START + 60}", START + 60, START + 60, "default", holder="me")
     state = armed(schedule, cursor=START + 60, active=(running,), counts=Counts(due=1, started=1, active=1))
@@ -80,7 +82,7 @@ def test_forbid_skips_a_run_that_finds_the_last_one_running():
     assert "maxInstances" in decision.state.last_misfire.message
 
 
-def test_allow_starts_it_all_the_same():
+def test_allow_starts_it_all_the_same() -> None:
     schedule = schedule_of(resource(trigger=every(60), concurrencyPolicy="Allow"))
     running = ActiveRun(f"nightly-{START + 60}", START + 60, START + 60, "default", holder="me")
     state = armed(schedule, cursor=START + 60, active=(running,), counts=Counts(due=1, started=1, active=1))
@@ -88,7 +90,7 @@ def test_allow_starts_it_all_the_same():
     assert decision.state.counts == Counts(due=2, started=2, active=2)
 
 
-def test_a_run_that_finds_no_free_worker_is_queued_until_its_deadline():
+def test_a_run_that_finds_no_free_worker_is_queued_until_its_deadline() -> None:
     schedule = schedule_of(resource(trigger=every(60), startingDeadlineSeconds=10))
     moment = decide(schedule, None, facts(START + 60, free_slots=0))
     assert moment.waiting
@@ -105,7 +107,7 @@ def test_a_run_that_finds_no_free_worker_is_queued_until_its_deadline():
     assert not given_up.waiting
 
 
-def test_a_claim_whose_holder_is_gone_is_lost_and_not_repeated():
+def test_a_claim_whose_holder_is_gone_is_lost_and_not_repeated() -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     claim = ActiveRun(f"nightly-{START + 60}", START + 60, START + 60, "default", holder="somebody-else")
     state = armed(schedule, cursor=START + 60, active=(claim,), counts=Counts(due=1, started=1, active=1))
@@ -115,7 +117,7 @@ def test_a_claim_whose_holder_is_gone_is_lost_and_not_repeated():
     assert decision.state.history[0].outcome is Outcome.LOST
 
 
-def test_a_claim_that_comes_to_start_too_late_is_missed_not_started():
+def test_a_claim_that_comes_to_start_too_late_is_missed_not_started() -> None:
     schedule = schedule_of(resource(trigger=every(60), startingDeadlineSeconds=5))
     claim = decide(schedule, None, facts(START + 61)).state
     decision = decide(schedule, claim, facts(START + 66))
@@ -124,7 +126,7 @@ def test_a_claim_that_comes_to_start_too_late_is_missed_not_started():
     assert decision.state.active == ()
 
 
-def test_an_exhausted_schedule_is_ready_and_says_so():
+def test_an_exhausted_schedule_is_ready_and_says_so() -> None:
     schedule = schedule_of(resource(trigger={"date": {"at": "2000-01-01T00:00:00Z"}}))
     state = decide(schedule, None, facts(START)).state
     assert state.conditions["Ready"].status is True
@@ -139,7 +141,7 @@ def test_an_exhausted_schedule_is_ready_and_says_so():
         ({"schedule": "@every 1h", "endTime": "2000-01-01"}, "it has no fire time: its `endTime` had passed before it"),
     ],
 )
-def test_what_was_over_before_its_creation_is_a_warning(spec, words):
+def test_what_was_over_before_its_creation_is_a_warning(spec: dict[str, Any], words: str) -> None:
     schedule = schedule_of(resource(**spec))
     decision = decide(schedule, None, facts(START))
     assert words in decision.state.conditions["Ready"].message
@@ -150,7 +152,7 @@ def test_what_was_over_before_its_creation_is_a_warning(spec, words):
     assert again.state == decision.state
 
 
-def test_what_has_done_its_work_is_no_warning():
+def test_what_has_done_its_work_is_no_warning() -> None:
     schedule = schedule_of(resource(trigger={"date": {"at": format_instant(START + 60)}}))
     state = decide(schedule, None, facts(START)).state
     decision = decide(schedule, state, facts(START + 61))
@@ -159,7 +161,7 @@ def test_what_has_done_its_work_is_no_warning():
     assert decision.state.conditions["Ready"].message.endswith("no further fire times")
 
 
-def test_an_edit_to_an_instant_that_has_passed_says_so():
+def test_an_edit_to_an_instant_that_has_passed_says_so() -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     state = decide(schedule, None, facts(START + 600)).state
     edited = schedule_of(resource(trigger={"date": {"at": format_instant(START + 300)}}))
@@ -169,14 +171,14 @@ def test_an_edit_to_an_instant_that_has_passed_says_so():
     )
 
 
-def test_deciding_again_from_the_record_decides_nothing_new():
+def test_deciding_again_from_the_record_decides_nothing_new() -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     state = decide(schedule, None, facts(START + 1000)).state
     again = decide(schedule, state, facts(START + 1000, here=frozenset(run.name for run in state.active)))
     assert again.state == state
 
 
-def test_an_invalid_resource_is_stalled_and_its_record_is_kept():
+def test_an_invalid_resource_is_stalled_and_its_record_is_kept() -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     state = armed(schedule, cursor=START + 60, counts=Counts(due=1, started=1, succeeded=1))
     problem = Problem("InvalidSchedule", "spec.schedule: must be …")
@@ -187,13 +189,13 @@ def test_an_invalid_resource_is_stalled_and_its_record_is_kept():
     assert decision.state.observed_generation == 2
 
 
-def test_a_refused_schedule_still_says_when_it_would_be_due():
+def test_a_refused_schedule_still_says_when_it_would_be_due() -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     problem = Problem("InvalidSchedule", "spec.schedule: must be …", "99 * * * *")
     assert decide_invalid(schedule.ref, 2, problem, armed(schedule), facts(START)).state.summary == "99 * * * *"
 
 
-def test_a_mended_resource_loses_its_stalled_condition():
+def test_a_mended_resource_loses_its_stalled_condition() -> None:
     schedule = schedule_of(resource(trigger=every(60), generation=3))
     problem = Problem("InvalidSchedule", "spec.schedule: must be …")
     stalled = decide_invalid(schedule.ref, 2, problem, armed(schedule), facts(START + 100)).state
@@ -203,7 +205,7 @@ def test_a_mended_resource_loses_its_stalled_condition():
     assert mended.counts == Counts()
 
 
-def test_while_draining_nothing_new_is_decided_but_ends_are_recorded():
+def test_while_draining_nothing_new_is_decided_but_ends_are_recorded() -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     state = decide(schedule, None, facts(START + 60)).state
     name = state.active[0].name
@@ -212,7 +214,7 @@ def test_while_draining_nothing_new_is_decided_but_ends_are_recorded():
     assert decide(schedule, state, told).state.counts == Counts(due=1, started=1, succeeded=1)
 
 
-def test_jitter_delays_the_start_and_never_the_fire_time():
+def test_jitter_delays_the_start_and_never_the_fire_time() -> None:
     schedule = schedule_of(resource(trigger=every(60), jitterSeconds=50))
     decision = decide(schedule, None, facts(START))
     assert decision.wake_at is not None
@@ -222,7 +224,7 @@ def test_jitter_delays_the_start_and_never_the_fire_time():
     assert decide(schedule, None, facts(decision.wake_at)).state.active[0].fire_time == START + 60
 
 
-def test_a_claim_whose_resource_has_come_to_run_elsewhere_does_not_start():
+def test_a_claim_whose_resource_has_come_to_run_elsewhere_does_not_start() -> None:
     claim = decide(schedule_of(resource(trigger=every(60))), None, facts(START + 60)).state
     edited = schedule_of(resource(trigger=every(60), jobTemplate=JOB, generation=2))
     decision = decide(edited, claim, facts(START + 61, outlives_us=True, jobs=()))

@@ -15,7 +15,7 @@ from kalends.model.reasons import Reason
 from kalends.stores.status_record import decode, encode
 
 
-def test_a_due_fire_time_of_a_job_is_created_before_it_is_recorded():
+def test_a_due_fire_time_of_a_job_is_created_before_it_is_recorded() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
     decision = decide(schedule, None, facts(START + 60, outlives_us=True, jobs=()))
     assert [run.name for run in decision.starts_before] == [f"nightly-{START + 60}"]
@@ -23,7 +23,7 @@ def test_a_due_fire_time_of_a_job_is_created_before_it_is_recorded():
     assert decision.state.counts == Counts(due=1, started=1, active=1)
 
 
-def test_a_job_that_was_created_and_not_recorded_is_adopted_even_when_it_would_be_late_now():
+def test_a_job_that_was_created_and_not_recorded_is_adopted_even_when_it_would_be_late_now() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB, startingDeadlineSeconds=5))
     jobs = (JobView(f"nightly-{START + 60}", START + 60, START + 60),)
     decision = decide(schedule, None, facts(START + 200, outlives_us=True, jobs=jobs))
@@ -31,7 +31,7 @@ def test_a_job_that_was_created_and_not_recorded_is_adopted_even_when_it_would_b
     assert [run.fire_time for run in decision.state.active] == [START + 60]
 
 
-def test_a_job_that_ended_is_history_with_its_result():
+def test_a_job_that_ended_is_history_with_its_result() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
     first = decide(schedule, None, facts(START + 60, outlives_us=True, jobs=())).state
     name = f"nightly-{START + 60}"
@@ -44,7 +44,7 @@ def test_a_job_that_ended_is_history_with_its_result():
     assert decision.state.conditions["LastRunSucceeded"].status is True
 
 
-def test_a_job_that_was_deleted_by_hand_while_it_ran_is_lost_with_a_reason():
+def test_a_job_that_was_deleted_by_hand_while_it_ran_is_lost_with_a_reason() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
     first = decide(schedule, None, facts(START + 60, outlives_us=True, jobs=())).state
     unseen = decide(schedule, first, facts(START + 70, outlives_us=True, jobs=()))
@@ -57,13 +57,13 @@ def test_a_job_that_was_deleted_by_hand_while_it_ran_is_lost_with_a_reason():
     assert decision.state.history[0].reason == Reason.JOB_DELETED
 
 
-def test_nothing_is_judged_of_jobs_that_are_not_known_yet():
+def test_nothing_is_judged_of_jobs_that_are_not_known_yet() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
     first = decide(schedule, None, facts(START + 60, outlives_us=True, jobs=())).state
     assert decide(schedule, first, facts(START + 70, outlives_us=True, jobs=None)).state.counts.active == 1
 
 
-def test_a_job_that_the_api_server_refuses_for_good_is_a_failed_run():
+def test_a_job_that_the_api_server_refuses_for_good_is_a_failed_run() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
     refusal = {f"nightly-{START + 60}": Refusal(Reason.NAME_TAKEN, "somebody else's")}
     decision = decide(schedule, None, facts(START + 60, outlives_us=True, jobs=(), refused=refusal))
@@ -72,7 +72,7 @@ def test_a_job_that_the_api_server_refuses_for_good_is_a_failed_run():
     assert decision.state.history[0].reason == Reason.NAME_TAKEN
 
 
-def test_finished_jobs_beyond_the_limits_are_deleted_oldest_first():
+def test_finished_jobs_beyond_the_limits_are_deleted_oldest_first() -> None:
     limits = {"successfulJobsHistoryLimit": 2, "failedJobsHistoryLimit": 0}
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB, **limits))
     outcomes = [Outcome.SUCCEEDED, Outcome.SUCCEEDED, Outcome.FAILED, Outcome.SUCCEEDED, Outcome.SUCCEEDED]
@@ -86,7 +86,7 @@ def test_finished_jobs_beyond_the_limits_are_deleted_oldest_first():
     assert decision.deletes == tuple(f"nightly-{START + 60 * n}" for n in (1, 2, 3))
 
 
-def test_active_jobs_that_were_too_many_to_list_are_found_again_after_a_restart():
+def test_active_jobs_that_were_too_many_to_list_are_found_again_after_a_restart() -> None:
     schedule = schedule_of(resource(trigger=every(1), jobTemplate=JOB, concurrencyPolicy="Allow", coalesce="All"))
     full = decide(schedule, None, facts(START + 70, outlives_us=True, jobs=())).state
     assert full.counts.active == 70
@@ -99,7 +99,7 @@ def test_active_jobs_that_were_too_many_to_list_are_found_again_after_a_restart(
     assert again.counts.imbalance() is None
 
 
-def test_a_job_that_an_edit_passed_over_before_it_was_recorded_is_accounted_for():
+def test_a_job_that_an_edit_passed_over_before_it_was_recorded_is_accounted_for() -> None:
     state = decide(schedule_of(resource(trigger=every(60), jobTemplate=JOB)), None, facts(START + 1)).state
     jobs = (JobView(f"nightly-{START + 60}", START + 60, START + 60),)
     suspended = schedule_of(resource(trigger=every(60), jobTemplate=JOB, suspend=True, generation=2))
@@ -109,7 +109,7 @@ def test_a_job_that_an_edit_passed_over_before_it_was_recorded_is_accounted_for(
     assert again.state == decision.state
 
 
-def test_a_job_of_a_creation_that_was_not_recorded_is_accounted_for_where_a_schedule_came_since():
+def test_a_job_of_a_creation_that_was_not_recorded_is_accounted_for_where_a_schedule_came_since() -> None:
     jobs = (JobView(f"nightly-{START}", START, START),)
     edited = schedule_of(resource(trigger=every(60), jobTemplate=JOB, generation=2))
     decision = decide(replace(edited, edited=START + 5), None, facts(START + 6, outlives_us=True, jobs=jobs))
@@ -119,7 +119,7 @@ def test_a_job_of_a_creation_that_was_not_recorded_is_accounted_for_where_a_sche
     assert again.state == decision.state
 
 
-def test_a_job_at_an_instant_that_is_no_fire_time_passes_over_none_that_is_one():
+def test_a_job_at_an_instant_that_is_no_fire_time_passes_over_none_that_is_one() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB, generation=2))
     jobs = (JobView("nightly-odd", START + 61, START + 61),)
     decision = decide(schedule, None, facts(START + 62, outlives_us=True, jobs=jobs))
@@ -129,7 +129,7 @@ def test_a_job_at_an_instant_that_is_no_fire_time_passes_over_none_that_is_one()
     assert again.state == decision.state
 
 
-def test_a_start_that_was_refused_fails_on_record_also_where_a_later_job_was_created_meanwhile():
+def test_a_start_that_was_refused_fails_on_record_also_where_a_later_job_was_created_meanwhile() -> None:
     spec = {"trigger": every(10), "jobTemplate": JOB, "coalesce": "All", "concurrencyPolicy": "Allow"}
     refused = {f"nightly-{START + 10}": Refusal(Reason.NAME_TAKEN, "it is somebody else's")}
     jobs = (JobView(f"nightly-{START + 20}", START + 20, START + 21),)
@@ -143,7 +143,7 @@ def pending_job() -> JobView:
     return JobView(f"nightly-{START + 60}", START + 60, START + 60, pending_since=START + 60)
 
 
-def test_a_job_that_began_after_it_was_given_up_goes_on_and_its_own_end_counts():
+def test_a_job_that_began_after_it_was_given_up_goes_on_and_its_own_end_counts() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB, pendingTimeoutSeconds=5))
     job = pending_job()
     started = decide(schedule, None, facts(START + 60, outlives_us=True)).state
@@ -156,7 +156,7 @@ def test_a_job_that_began_after_it_was_given_up_goes_on_and_its_own_end_counts()
     assert deleted_by_hand.state.history[0].outcome is Outcome.LOST
 
 
-def test_a_job_that_was_given_up_has_failed_though_a_container_began_while_it_was_on_its_way_out():
+def test_a_job_that_was_given_up_has_failed_though_a_container_began_while_it_was_on_its_way_out() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB, pendingTimeoutSeconds=5))
     job = pending_job()
     started = decide(schedule, None, facts(START + 60, outlives_us=True)).state
@@ -168,14 +168,14 @@ def test_a_job_that_was_given_up_has_failed_though_a_container_began_while_it_wa
     assert (gone.state.history[0].outcome, gone.state.history[0].reason) == (Outcome.FAILED, Reason.PENDING_TIMEOUT)
 
 
-def test_a_clock_ahead_of_the_servers_gives_no_job_up_too_soon():
+def test_a_clock_ahead_of_the_servers_gives_no_job_up_too_soon() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB, pendingTimeoutSeconds=5))
     started = decide(schedule, None, facts(START + 60, outlives_us=True)).state
     job = replace(pending_job(), created=START + 20, pending_since=START + 20)
     assert decide(schedule, started, facts(START + 61, outlives_us=True, jobs=(job,))).cancels == ()
 
 
-def test_where_the_record_was_removed_the_jobs_that_run_are_counted():
+def test_where_the_record_was_removed_the_jobs_that_run_are_counted() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
     job = JobView(f"nightly-{START + 60}", START + 60, START + 60)
     found = decide(schedule, None, facts(START + 70, outlives_us=True, jobs=(job,), record_lost=True))
@@ -185,7 +185,7 @@ def test_where_the_record_was_removed_the_jobs_that_run_are_counted():
     assert beside.counts == Counts(due=2, started=1, active=1, skipped=1)
 
 
-def test_where_the_record_was_removed_finished_jobs_tell_what_ran_last_and_when_one_succeeded():
+def test_where_the_record_was_removed_finished_jobs_tell_what_ran_last_and_when_one_succeeded() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
     jobs = []
     for n, outcome in enumerate((Outcome.SUCCEEDED, Outcome.SUCCEEDED, Outcome.FAILED), start=1):
@@ -198,7 +198,7 @@ def test_where_the_record_was_removed_finished_jobs_tell_what_ran_last_and_when_
     assert decode(encode(found), created=schedule.created) == found
 
 
-def test_the_last_fire_time_that_got_a_run_is_told_apart_from_the_last_that_was_decided():
+def test_the_last_fire_time_that_got_a_run_is_told_apart_from_the_last_that_was_decided() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
     started = decide(schedule, None, facts(START + 60, outlives_us=True, jobs=())).state
     skipped = decide(schedule, started, facts(START + 120, outlives_us=True, jobs=jobs_of(started))).state
@@ -206,7 +206,7 @@ def test_the_last_fire_time_that_got_a_run_is_told_apart_from_the_last_that_was_
     assert (skipped.cursor, skipped.last_scheduled) == (START + 120, START + 60)
 
 
-def test_a_cursor_that_was_set_back_by_hand_counts_no_fire_time_twice():
+def test_a_cursor_that_was_set_back_by_hand_counts_no_fire_time_twice() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
     started = decide(schedule, None, facts(START + 60, outlives_us=True, jobs=())).state
     skipped = decide(schedule, started, facts(START + 120, outlives_us=True, jobs=jobs_of(started))).state
@@ -218,7 +218,7 @@ def test_a_cursor_that_was_set_back_by_hand_counts_no_fire_time_twice():
         assert (again.state.counts, again.starts_before) == (skipped.counts, ())
 
 
-def test_where_the_record_was_removed_no_request_is_counted_again():
+def test_where_the_record_was_removed_no_request_is_counted_again() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
     report = RunReport(schedule.ref, "nightly-m-a", START + 5, Outcome.FAILED, START + 5, START + 6)
     job = JobView("nightly-m-a", START + 5, START + 5, report, request="a")
@@ -227,7 +227,7 @@ def test_where_the_record_was_removed_no_request_is_counted_again():
     assert found.last_requested == START + 5
 
 
-def test_a_job_carries_the_instant_by_which_it_must_be_made_unless_it_is_there_already():
+def test_a_job_carries_the_instant_by_which_it_must_be_made_unless_it_is_there_already() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB, startingDeadlineSeconds=20))
     made = decide(schedule, None, facts(START + 60, outlives_us=True))
     assert [run.start_by for run in made.starts_before] == [START + 80]

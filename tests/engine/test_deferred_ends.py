@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from doubles import START, every, resource, snapshot_of
 from engine.world import armed, facts
+from kalends.engine.core.facts import Facts
 from kalends.engine.core.holders import Holders
 from kalends.engine.core.state import ActiveRun, Counts
 from kalends.engine.decisions.decide import decide
@@ -40,18 +42,18 @@ def entry_with_an_end() -> Entry:
     return entry
 
 
-def facts_of(entry: Entry, **more):
+def facts_of(entry: Entry, **more: Any) -> Facts:
     return facts(NOW, me="prod/kalends/me", reports=entry.reports, here=frozenset(entry.here), **more)
 
 
-def test_an_end_waits_for_the_next_fire_time_where_that_comes_before_it_could_be_written():
+def test_an_end_waits_for_the_next_fire_time_where_that_comes_before_it_could_be_written() -> None:
     entry = entry_with_an_end()
     decision = decide(entry.snapshot.schedule, entry.record, facts_of(entry))
     assert decision.state.counts.succeeded == 1
     assert can_wait_for_the_next(entry, decision, NOW)
 
 
-def test_an_end_is_recorded_at_once_where_another_operator_decides_on_the_next_fire_time():
+def test_an_end_is_recorded_at_once_where_another_operator_decides_on_the_next_fire_time() -> None:
     entry = entry_with_an_end()
     entry.record = replace(entry.record, operator="staging/kalends")
     decision = stand_aside(entry.ref, entry.record, facts_of(entry, holders=Holders("prod/kalends")), None)
@@ -60,7 +62,7 @@ def test_an_end_is_recorded_at_once_where_another_operator_decides_on_the_next_f
 
 
 @pytest.mark.parametrize("checked_again_at", [None, NOW + 60])
-def test_an_end_is_recorded_at_once_where_an_edit_is_still_to_be_checked(checked_again_at):
+def test_an_end_is_recorded_at_once_where_an_edit_is_still_to_be_checked(checked_again_at: float | None) -> None:
     entry = entry_with_an_end()
     found = facts_of(entry, checked=False, starts_at=checked_again_at)
     decision = decide(entry.snapshot.schedule, entry.record, found)

@@ -19,11 +19,11 @@ def _assigned(source: str) -> Iterator[str]:
                 yield f"{owner}.{node.attr}"
 
 
-def test_no_step_of_a_decision_assigns_an_attribute_of_the_draft():
+def test_no_step_of_a_decision_assigns_an_attribute_of_the_draft() -> None:
     modules = sorted(Path(next(iter(decisions.__path__))).glob("*.py"))
     assert {module.name: list(_assigned(module.read_text())) for module in modules} == {m.name: [] for m in modules}
 
 
-def test_each_step_of_the_plan_stands_there_once_and_says_what_it_does():
+def test_each_step_of_the_plan_stands_there_once_and_says_what_it_does() -> None:
     assert len(set(PLAN)) == len(PLAN)
     assert all(step.__doc__ for step in PLAN)

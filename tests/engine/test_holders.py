@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from doubles import JOB, START, every, resource, schedule_of
 from engine.world import armed, facts, jobs_of
 from kalends.engine.core.holders import Holders, operator_of, others_named
-from kalends.engine.core.state import ActiveRun, Counts
+from kalends.engine.core.schedule import Schedule
+from kalends.engine.core.state import ActiveRun, Counts, State
 from kalends.engine.decisions.decide import decide
 from kalends.engine.decisions.decided_elsewhere import stand_aside
 from kalends.engine.ports import RunReport
@@ -22,7 +24,7 @@ ME, REPLICA, FOREIGN = f"{OWN}/me", f"{OWN}/replica", f"{OTHER}/somewhere"
 ALONE, BESIDE = Holders(OWN), Holders(OWN, gone=frozenset({OTHER}))
 
 
-def with_run_of(schedule, holder, **more):
+def with_run_of(schedule: Schedule, holder: str, **more: Any) -> State:
     run = ActiveRun(f"nightly-{START + 60}", START + 60, START + 60, "default", holder=holder)
     return armed(schedule, cursor=START + 60, active=(run,), counts=Counts(due=1, started=1, active=1), **more)
 
@@ -38,20 +40,20 @@ def with_run_of(schedule, holder, **more):
         ("another-process", Holders(), 1),
     ],
 )
-def test_a_run_is_lost_when_its_holder_is_gone_and_not_merely_unknown(holder, holders, lost):
+def test_a_run_is_lost_when_its_holder_is_gone_and_not_merely_unknown(holder: str, holders: Holders, lost: int) -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     decision = decide(schedule, with_run_of(schedule, holder), facts(START + 90, holders=holders))
     assert (decision.state.counts.lost, decision.state.counts.active) == (lost, 1 - lost)
 
 
-def test_a_record_names_the_operator_that_decides_once_something_else_is_written():
+def test_a_record_names_the_operator_that_decides_once_something_else_is_written() -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     quiet = armed(schedule)
     assert ALONE.owned(quiet, quiet) == quiet
     assert ALONE.owned(replace(quiet, cursor=START + 60), quiet).operator == OWN
 
 
-def test_a_takeover_is_written_at_once_so_that_the_other_operator_sees_it_should_it_come_back():
+def test_a_takeover_is_written_at_once_so_that_the_other_operator_sees_it_should_it_come_back() -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     record = armed(schedule, operator=OTHER, other_operator=OWN)
     assert not ALONE.may_decide(record)
@@ -59,7 +61,7 @@ def test_a_takeover_is_written_at_once_so_that_the_other_operator_sees_it_should
     assert BESIDE.owned(record, record) == replace(record, operator=OWN, other_operator="")
 
 
-def test_what_another_operator_decides_on_is_marked_once_and_then_left_alone():
+def test_what_another_operator_decides_on_is_marked_once_and_then_left_alone() -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     record = with_run_of(schedule, FOREIGN, operator=OTHER)
     seen = facts(START + 7200, holders=ALONE)
@@ -73,7 +75,7 @@ def test_what_another_operator_decides_on_is_marked_once_and_then_left_alone():
     assert third.state == first.state
 
 
-def test_jobs_of_another_operators_resource_are_neither_deleted_nor_recorded():
+def test_jobs_of_another_operators_resource_are_neither_deleted_nor_recorded() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
     run = ActiveRun(f"nightly-{START + 60}", START + 60, START + 60, "jobs")
     record = armed(
@@ -85,7 +87,7 @@ def test_jobs_of_another_operators_resource_are_neither_deleted_nor_recorded():
     assert decision.state.active == record.active
 
 
-def test_an_operator_that_handed_a_resource_over_still_records_how_its_own_run_ended():
+def test_an_operator_that_handed_a_resource_over_still_records_how_its_own_run_ended() -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     record = with_run_of(schedule, ME, operator=OTHER, other_operator=OWN)
     name = record.active[0].name
@@ -96,7 +98,7 @@ def test_an_operator_that_handed_a_resource_over_still_records_how_its_own_run_e
     assert (ended.state.counts.succeeded, ended.state.counts.active) == (1, 0)
 
 
-def test_a_claim_of_a_resource_that_was_handed_over_before_it_started_does_not_start():
+def test_a_claim_of_a_resource_that_was_handed_over_before_it_started_does_not_start() -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     record = with_run_of(schedule, ME, operator=OTHER, other_operator=OWN)
     decision = stand_aside(schedule.ref, record, facts(START + 61, me=ME, holders=ALONE), None)
@@ -104,7 +106,7 @@ def test_a_claim_of_a_resource_that_was_handed_over_before_it_started_does_not_s
     assert decision.state.history[0].reason == Reason.OTHER_OPERATOR
 
 
-def test_both_sides_say_the_same_of_each_other_until_one_is_gone():
+def test_both_sides_say_the_same_of_each_other_until_one_is_gone() -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     record = armed(schedule, operator=OWN, other_operator=OTHER)
     assert ALONE.contention(record) == Holders(OTHER).contention(record)
@@ -113,7 +115,7 @@ def test_both_sides_say_the_same_of_each_other_until_one_is_gone():
     assert ALONE.contention(armed(schedule, operator=OWN)) == ""
 
 
-def test_operators_survive_the_way_through_the_status():
+def test_operators_survive_the_way_through_the_status() -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     record = with_run_of(schedule, FOREIGN, operator=OTHER, other_operator=OWN)
     read = decode(encode(record), created=START)

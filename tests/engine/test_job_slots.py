@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def limited(size: int, seconds: float | None = 1.0) -> World:
     return world
 
 
-async def test_runs_beyond_the_limit_wait_for_the_end_of_jobs_and_none_is_lost():
+async def test_runs_beyond_the_limit_wait_for_the_end_of_jobs_and_none_is_lost() -> None:
     world = limited(2)
     keys = [world.apply(resource(f"job-{n}", schedule="* * * * *", jobTemplate=JOB)) for n in range(7)]
     async with world.running():
@@ -33,12 +34,12 @@ async def test_runs_beyond_the_limit_wait_for_the_end_of_jobs_and_none_is_lost()
     assert all(world.status(key).get("queued", []) == [] for key in keys)
 
 
-async def test_the_limit_holds_while_jobs_are_being_created_and_recorded():
+async def test_the_limit_holds_while_jobs_are_being_created_and_recorded() -> None:
     world = limited(2)
     world.store.latency = 0.3
     create = world.cluster.start
 
-    async def slowly(run):
+    async def slowly(run: Any) -> None:
         await asyncio.sleep(0.2)
         await create(run)
 
@@ -50,7 +51,7 @@ async def test_the_limit_holds_while_jobs_are_being_created_and_recorded():
     assert [world.counts(key)["succeeded"] for key in keys] == [1] * 6
 
 
-async def test_jobs_that_were_created_before_a_restart_count():
+async def test_jobs_that_were_created_before_a_restart_count() -> None:
     world = limited(2, seconds=None)
     for n in range(3):
         world.apply(resource(f"job-{n}", schedule="* * * * *", jobTemplate=JOB))
@@ -69,7 +70,7 @@ async def test_jobs_that_were_created_before_a_restart_count():
     assert len(world.cluster.created) == 3
 
 
-async def test_a_run_that_waits_beyond_its_deadline_is_missed():
+async def test_a_run_that_waits_beyond_its_deadline_is_missed() -> None:
     world = limited(1, seconds=None)
     keys = [
         world.apply(resource(f"job-{n}", schedule="* * * * *", jobTemplate=JOB, startingDeadlineSeconds=20))
@@ -81,7 +82,7 @@ async def test_a_run_that_waits_beyond_its_deadline_is_missed():
     assert len(world.cluster.created) == 1
 
 
-async def test_a_retry_waits_for_a_slot_too():
+async def test_a_retry_waits_for_a_slot_too() -> None:
     world = limited(1)
     world.cluster.outcome = Outcome.FAILED
     retry = {"limit": 1, "backoffSeconds": 1}
@@ -95,7 +96,7 @@ async def test_a_retry_waits_for_a_slot_too():
     assert len(world.cluster.created) == 6
 
 
-def test_a_job_that_exists_and_is_not_on_record_is_taken_up_without_a_slot():
+def test_a_job_that_exists_and_is_not_on_record_is_taken_up_without_a_slot() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
     job = JobView(f"nightly-{START + 60}", START + 60, START + 60)
     decision = decide(schedule, armed(schedule), facts(START + 61, outlives_us=True, jobs=(job,), free_slots=0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,7 +27,7 @@ whens = st.sampled_from(
 
 @given(whens, st.integers(1, 90 * DAY), st.integers(1, 120))
 @settings(max_examples=60, deadline=None)
-def test_coalesce_all_runs_the_latest(when, downtime, most):
+def test_coalesce_all_runs_the_latest(when: dict[str, Any], downtime: int, most: int) -> None:
     schedule = schedule_of(resource(coalesce="All", concurrencyPolicy="Queue", maxCatchUpRuns=most, **when))
     decision = decide(schedule, None, facts(START + downtime, free_slots=0))
     assert not decision.searching

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from doubles import JOB, START, LoopClock, Pool, every, resource, schedule_of
 from engine.world import World, facts
-from kalends.engine.core.state import ActiveRun, Counts, State
+from kalends.engine.core.schedule import Schedule
+from kalends.engine.core.state import ActiveRun, Counts, Ref, State
 from kalends.engine.decisions.decide import decide, decide_invalid
 from kalends.engine.ports import JobView, Problem, Removed, RunReport
 from kalends.errors import StartRefused, Unavailable
@@ -38,7 +40,7 @@ def counts(world: World, key: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("edit", [{**IN_A_MINUTE, "executor": "other"}, {"schedule": "nonsense"}])
-async def test_a_worker_that_an_edited_resource_gives_back_goes_to_the_next_in_line(edit):
+async def test_a_worker_that_an_edited_resource_gives_back_goes_to_the_next_in_line(edit: dict[str, Any]) -> None:
     world = crowded()
     async with world.running():
         _, waits = await until_one_claims_and_the_other_waits(world)
@@ -48,7 +50,7 @@ async def test_a_worker_that_an_edited_resource_gives_back_goes_to_the_next_in_l
     assert counts(world, waits)["started"] == 1
 
 
-async def test_a_worker_that_a_deleted_resource_gives_back_goes_to_the_next_in_line():
+async def test_a_worker_that_a_deleted_resource_gives_back_goes_to_the_next_in_line() -> None:
     world = crowded()
     async with world.running():
         claims, _ = await until_one_claims_and_the_other_waits(world)
@@ -58,7 +60,7 @@ async def test_a_worker_that_a_deleted_resource_gives_back_goes_to_the_next_in_l
     assert "waits" in [run.ref.name for run in world.pool.started]
 
 
-async def test_an_executor_that_raises_something_odd_costs_that_run_and_no_other():
+async def test_an_executor_that_raises_something_odd_costs_that_run_and_no_other() -> None:
     world = crowded()
     key = world.apply(resource("odd", trigger=every(60)))
     async with world.running():
@@ -71,13 +73,13 @@ async def test_an_executor_that_raises_something_odd_costs_that_run_and_no_other
     assert "RuntimeError: odd" in world.store.status(key)["history"][0]["message"]
 
 
-async def test_a_refused_template_stays_refused_though_an_answer_was_lost():
+async def test_a_refused_template_stays_refused_though_an_answer_was_lost() -> None:
     world = crowded()
     refusal = StartRefused(Reason.INVALID_JOB_TEMPLATE, "containers: Required value")
     world.cluster.refuses_check = world.cluster.refuses = refusal
     write, lost = world.store.write, []
 
-    async def first_answer_is_lost(*what, **options):
+    async def first_answer_is_lost(*what: Any, **options: Any) -> Any:
         version = await write(*what, **options)
         if not lost:
             lost.append(version)
@@ -93,12 +95,12 @@ async def test_a_refused_template_stays_refused_though_an_answer_was_lost():
     assert counts(world, key) == {}
 
 
-async def test_a_resource_that_stays_after_its_deletion_is_told_of_once_and_not_deleted_all_the_time():
+async def test_a_resource_that_stays_after_its_deletion_is_told_of_once_and_not_deleted_all_the_time() -> None:
     world = crowded()
     world.pool.seconds = 0.0
     asked: list[str] = []
 
-    async def delete(ref, version):
+    async def delete(ref: Ref, version: str) -> None:
         asked.append(version)
 
     world.store.delete = delete
@@ -109,7 +111,7 @@ async def test_a_resource_that_stays_after_its_deletion_is_told_of_once_and_not_
     assert sum(isinstance(notice, Removed) for notice in world.ledger.notices) == 1
 
 
-async def test_of_news_that_arrive_in_the_wrong_order_the_newest_counts():
+async def test_of_news_that_arrive_in_the_wrong_order_the_newest_counts() -> None:
     world = crowded()
     world.apply(resource("late", trigger=every(60)))
     async with world.running():
@@ -129,7 +131,7 @@ async def test_of_news_that_arrive_in_the_wrong_order_the_newest_counts():
 # -- the same without a loop
 
 
-def state_of(schedule, *active: ActiveRun, **more) -> State:
+def state_of(schedule: Schedule, *active: ActiveRun, **more: Any) -> State:
     counts = Counts(due=len(active), started=len(active), active=len(active))
     return State(
         armed=START,
@@ -145,21 +147,21 @@ def state_of(schedule, *active: ActiveRun, **more) -> State:
 BAD = Problem(Reason.INVALID_SCHEDULE, "must be five fields")
 
 
-def test_a_claim_of_a_resource_that_became_invalid_ends_instead_of_starting_a_day_late():
+def test_a_claim_of_a_resource_that_became_invalid_ends_instead_of_starting_a_day_late() -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     claimed = decide(schedule, None, facts(START + 60)).state
     invalid = decide_invalid(schedule.ref, 2, BAD, claimed, facts(START + 61))
     assert invalid.state.counts == Counts(due=1, started=1, cancelled=1)
 
 
-def test_a_run_that_is_to_end_is_asked_to_also_while_its_resource_is_invalid():
+def test_a_run_that_is_to_end_is_asked_to_also_while_its_resource_is_invalid() -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     run = ActiveRun(f"nightly-{START + 60}", START + 60, START + 60, "default", holder="me", cancelling="Replaced")
     state = state_of(schedule, run)
     assert decide_invalid(schedule.ref, 1, BAD, state, facts(START + 61, here=frozenset({run.name}))).cancels == (run,)
 
 
-def test_a_queue_survives_a_while_of_being_invalid_that_nobody_edited_into_it():
+def test_a_queue_survives_a_while_of_being_invalid_that_nobody_edited_into_it() -> None:
     schedule = schedule_of(resource(trigger=every(60), concurrencyPolicy="Queue"))
     first = decide(schedule, None, facts(START + 60)).state
     here = frozenset({first.active[0].name})
@@ -169,7 +171,7 @@ def test_a_queue_survives_a_while_of_being_invalid_that_nobody_edited_into_it():
     assert [run.fire_time for run in back.queued] == [START + 120]
 
 
-def test_the_job_of_a_retry_that_was_created_and_not_recorded_is_adopted():
+def test_the_job_of_a_retry_that_was_created_and_not_recorded_is_adopted() -> None:
     retry = {"limit": 2, "backoffSeconds": 10}
     schedule = schedule_of(resource(trigger=every(600), jobTemplate=JOB, retry=retry))
     first = decide(schedule, None, facts(START + 600, outlives_us=True, jobs=())).state
@@ -189,7 +191,7 @@ def test_the_job_of_a_retry_that_was_created_and_not_recorded_is_adopted():
     assert unseen.state.counts == Counts(due=1, started=1, active=1)
 
 
-def test_what_ends_with_the_operator_is_tried_again_as_what_is_lost_with_it():
+def test_what_ends_with_the_operator_is_tried_again_as_what_is_lost_with_it() -> None:
     schedule = schedule_of(resource(trigger=every(600), retry={"limit": 1, "onLost": True}))
     state = decide(schedule, None, facts(START + 600)).state
     run = state.active[0]
@@ -198,14 +200,14 @@ def test_what_ends_with_the_operator_is_tried_again_as_what_is_lost_with_it():
     assert [one.attempt for one in again.active] == [2]
 
 
-def test_a_record_that_was_removed_by_hand_carries_out_no_request_again():
+def test_a_record_that_was_removed_by_hand_carries_out_no_request_again() -> None:
     obj = resource(trigger=every(60))
     obj["metadata"]["annotations"] = {"kalends.dev/run-requested": "once"}
     state = decide(schedule_of(obj), None, facts(START + 5, record_lost=True)).state
     assert state.counts == Counts()
 
 
-def test_replace_ends_no_more_runs_than_it_must_where_some_are_ending_already():
+def test_replace_ends_no_more_runs_than_it_must_where_some_are_ending_already() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB, concurrencyPolicy="Replace", maxInstances=2))
     healthy = ActiveRun("nightly-1", START + 60, START + 60, "jobs")
     leaving = ActiveRun("nightly-2", START + 120, START + 120, "jobs", cancelling="PendingTimeout")
@@ -215,7 +217,7 @@ def test_replace_ends_no_more_runs_than_it_must_where_some_are_ending_already():
     assert len(decision.state.queued) == 1
 
 
-def test_a_run_asked_for_by_hand_is_found_again_beyond_the_fifty_that_are_listed():
+def test_a_run_asked_for_by_hand_is_found_again_beyond_the_fifty_that_are_listed() -> None:
     schedule = schedule_of(resource(trigger=every(600), jobTemplate=JOB, concurrencyPolicy="Allow"))
     by_hand = JobView("nightly-m-abcdefgh", START + 900, START + 900, request="once")
     listed = ActiveRun("nightly-1", START + 600, START + 600, "jobs")

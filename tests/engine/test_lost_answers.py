@@ -34,7 +34,7 @@ class LossyStore(MemoryJobStore):
         return written
 
 
-async def test_a_fire_time_that_was_skipped_on_record_gets_no_job_although_there_is_room_by_now():
+async def test_a_fire_time_that_was_skipped_on_record_gets_no_job_although_there_is_room_by_now() -> None:
     clock = LoopClock()
     cluster = Cluster(clock)
     store = LossyStore(cluster)

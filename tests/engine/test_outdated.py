@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ class SlowCluster(Cluster):
         await super().start(run)
 
 
-async def three_jobs_are_due_and_the_first_is_on_its_way(cluster: Cluster, clock: LoopClock):
+async def three_jobs_are_due_and_the_first_is_on_its_way(cluster: Cluster, clock: LoopClock) -> Any:
     store = memory_store()
     scheduler = Scheduler(clock=clock, store=store, pools={"default": Pool()}, identity="me", cluster=cluster)
     await asyncio.sleep(31)
@@ -37,7 +38,7 @@ async def three_jobs_are_due_and_the_first_is_on_its_way(cluster: Cluster, clock
     return store, scheduler, running
 
 
-async def test_no_further_job_is_made_of_a_spec_that_was_edited():
+async def test_no_further_job_is_made_of_a_spec_that_was_edited() -> None:
     clock = LoopClock()
     cluster = SlowCluster(clock)
     store, scheduler, running = await three_jobs_are_due_and_the_first_is_on_its_way(cluster, clock)
@@ -49,7 +50,7 @@ async def test_no_further_job_is_made_of_a_spec_that_was_edited():
     assert store.status("default/nightly")["counts"]["started"] == 1
 
 
-async def test_no_further_job_is_made_of_a_resource_that_was_deleted():
+async def test_no_further_job_is_made_of_a_resource_that_was_deleted() -> None:
     clock = LoopClock()
     cluster = SlowCluster(clock)
     store, scheduler, running = await three_jobs_are_due_and_the_first_is_on_its_way(cluster, clock)
@@ -60,7 +61,7 @@ async def test_no_further_job_is_made_of_a_resource_that_was_deleted():
     assert cluster.created == [f"nightly-{START + 10}"]
 
 
-async def test_a_server_that_asks_for_an_hour_of_peace_gets_a_minute():
+async def test_a_server_that_asks_for_an_hour_of_peace_gets_a_minute() -> None:
     class Wishing(Cluster):
         tries = 0
 
@@ -80,7 +81,7 @@ async def test_a_server_that_asks_for_an_hour_of_peace_gets_a_minute():
     assert cluster.tries > 1
 
 
-async def test_nothing_starts_by_a_spec_of_which_a_newer_version_is_known_and_not_read_yet():
+async def test_nothing_starts_by_a_spec_of_which_a_newer_version_is_known_and_not_read_yet() -> None:
     clock, store = LoopClock(), memory_store()
     cluster = Cluster(clock)
     scheduler = Scheduler(clock=clock, store=store, pools={}, identity="me", cluster=cluster)
@@ -95,7 +96,7 @@ async def test_nothing_starts_by_a_spec_of_which_a_newer_version_is_known_and_no
     assert cluster.created == [f"nightly-{START + 30}"]
 
 
-async def test_no_job_starts_while_the_newer_version_cannot_be_read():
+async def test_no_job_starts_while_the_newer_version_cannot_be_read() -> None:
     class Away(MemoryJobStore):
         reads = 0
 
@@ -121,7 +122,7 @@ async def test_no_job_starts_while_the_newer_version_cannot_be_read():
     assert cluster.created == [f"nightly-{START + 20}"]
 
 
-async def test_a_resource_whose_name_is_known_to_be_taken_by_another_starts_nothing():
+async def test_a_resource_whose_name_is_known_to_be_taken_by_another_starts_nothing() -> None:
     clock, store = LoopClock(), memory_store()
     cluster = Cluster(clock)
     scheduler = Scheduler(clock=clock, store=store, pools={}, identity="me", cluster=cluster)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from doubles import JOB, START, every, resource, schedule_of
 from engine.world import facts, jobs_of
+from kalends.engine.core.facts import Decision
+from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import ActiveRun, Counts, QueuedRun, State
 from kalends.engine.decisions.decide import decide
 from kalends.engine.ports import Decided, JobView, RunReport, Verdict
@@ -15,15 +18,17 @@ from kalends.model import Outcome
 from kalends.model.reasons import Reason
 
 
-def job_schedule(**spec):
+def job_schedule(**spec: Any) -> Schedule:
     return schedule_of(resource(trigger=every(60), jobTemplate=JOB, **spec))
 
 
-def decide_job(schedule, state, now, jobs, gone=()):
+def decide_job(
+    schedule: Schedule, state: State | None, now: float, jobs: tuple[Any, ...], gone: list[Any] | tuple[Any, ...] = ()
+) -> Decision:
     return decide(schedule, state, facts(now, outlives_us=True, jobs=jobs, gone=frozenset(gone)))
 
 
-def test_a_queued_run_starts_when_the_one_before_it_has_ended():
+def test_a_queued_run_starts_when_the_one_before_it_has_ended() -> None:
     schedule = job_schedule(concurrencyPolicy="Queue")
     first = decide_job(schedule, None, START + 60, ()).state
     waiting = decide_job(schedule, first, START + 120, jobs_of(first))
@@ -38,7 +43,7 @@ def test_a_queued_run_starts_when_the_one_before_it_has_ended():
     assert freed.state.queued == ()
 
 
-def test_the_oldest_of_those_that_wait_starts_first_and_newer_ones_do_not_overtake():
+def test_the_oldest_of_those_that_wait_starts_first_and_newer_ones_do_not_overtake() -> None:
     schedule = job_schedule(concurrencyPolicy="Queue", coalesce="All")
     first = decide_job(schedule, None, START + 300, ())
     assert [run.fire_time for run in first.starts_before] == [START + 60]
@@ -48,7 +53,7 @@ def test_the_oldest_of_those_that_wait_starts_first_and_newer_ones_do_not_overta
     assert [run.fire_time for run in nobody_runs.state.queued] == [START + 60 * n for n in (3, 4, 5, 6)]
 
 
-def test_a_queue_that_is_full_skips_what_comes_next():
+def test_a_queue_that_is_full_skips_what_comes_next() -> None:
     schedule = job_schedule(concurrencyPolicy="Queue", maxQueued=1, coalesce="All")
     decision = decide_job(schedule, None, START + 240, ())
     assert decision.state.counts == Counts(due=4, started=1, active=1, queued=1, skipped=2)
@@ -56,7 +61,7 @@ def test_a_queue_that_is_full_skips_what_comes_next():
     assert decision.state.last_misfire.reason == Reason.QUEUE_FULL
 
 
-def test_the_deadline_of_a_queued_run_goes_on_counting():
+def test_the_deadline_of_a_queued_run_goes_on_counting() -> None:
     schedule = job_schedule(concurrencyPolicy="Queue", startingDeadlineSeconds=30)
     first = decide_job(schedule, None, START + 60, ()).state
     waiting = decide_job(schedule, first, START + 120, jobs_of(first))
@@ -67,7 +72,7 @@ def test_the_deadline_of_a_queued_run_goes_on_counting():
     assert given_up.state.history[0].reason == Reason.WAITED_TOO_LONG
 
 
-def test_a_queued_run_of_a_schedule_that_was_edited_is_skipped():
+def test_a_queued_run_of_a_schedule_that_was_edited_is_skipped() -> None:
     schedule = job_schedule(concurrencyPolicy="Queue")
     first = decide_job(schedule, None, START + 60, ()).state
     waiting = decide_job(schedule, first, START + 120, jobs_of(first)).state
@@ -79,7 +84,7 @@ def test_a_queued_run_of_a_schedule_that_was_edited_is_skipped():
     assert decision.state.last_misfire.reason == Reason.SCHEDULE_CHANGED
 
 
-def test_a_queued_run_whose_job_was_created_and_not_recorded_is_started_even_past_its_deadline():
+def test_a_queued_run_whose_job_was_created_and_not_recorded_is_started_even_past_its_deadline() -> None:
     schedule = job_schedule(concurrencyPolicy="Queue", startingDeadlineSeconds=30)
     first = decide_job(schedule, None, START + 60, ()).state
     waiting = decide_job(schedule, first, START + 120, jobs_of(first)).state
@@ -89,7 +94,7 @@ def test_a_queued_run_whose_job_was_created_and_not_recorded_is_started_even_pas
     assert (f"nightly-{START + 120}", START + 120) in [(run.name, run.fire_time) for run in decision.state.active]
 
 
-def test_replace_asks_the_old_run_to_end_and_starts_the_new_one_when_it_is_gone():
+def test_replace_asks_the_old_run_to_end_and_starts_the_new_one_when_it_is_gone() -> None:
     schedule = job_schedule(concurrencyPolicy="Replace")
     first = decide_job(schedule, None, START + 60, ()).state
     replacing = decide_job(schedule, first, START + 120, jobs_of(first))
@@ -104,7 +109,7 @@ def test_replace_asks_the_old_run_to_end_and_starts_the_new_one_when_it_is_gone(
     assert (gone.state.history[0].outcome, gone.state.history[0].reason) == (Outcome.CANCELLED, Reason.REPLACED)
 
 
-def test_an_executor_is_asked_once_and_again_after_a_restart():
+def test_an_executor_is_asked_once_and_again_after_a_restart() -> None:
     schedule = job_schedule(concurrencyPolicy="Replace")
     first = decide_job(schedule, None, START + 60, ()).state
     replacing = decide_job(schedule, first, START + 120, jobs_of(first)).state
@@ -113,7 +118,7 @@ def test_an_executor_is_asked_once_and_again_after_a_restart():
     assert len(decide_job(schedule, replacing, START + 121, jobs_of(first)).cancels) == 1
 
 
-def test_of_several_that_wait_to_replace_the_newest_wins():
+def test_of_several_that_wait_to_replace_the_newest_wins() -> None:
     schedule = job_schedule(concurrencyPolicy="Replace")
     first = decide_job(schedule, None, START + 60, ()).state
     second = decide_job(schedule, first, START + 120, jobs_of(first)).state
@@ -122,7 +127,7 @@ def test_of_several_that_wait_to_replace_the_newest_wins():
     assert third.state.counts == Counts(due=3, started=1, active=1, queued=1, coalesced=1)
 
 
-def test_replace_with_two_instances_ends_only_as_many_as_it_must():
+def test_replace_with_two_instances_ends_only_as_many_as_it_must() -> None:
     schedule = job_schedule(concurrencyPolicy="Replace", maxInstances=2)
     first = decide_job(schedule, None, START + 60, ()).state
     second = decide_job(schedule, first, START + 120, jobs_of(first)).state
@@ -130,7 +135,7 @@ def test_replace_with_two_instances_ends_only_as_many_as_it_must():
     assert [run.fire_time for run in third.cancels] == [START + 60]
 
 
-def test_a_task_is_asked_to_end_only_where_it_runs():
+def test_a_task_is_asked_to_end_only_where_it_runs() -> None:
     schedule = schedule_of(resource(trigger=every(60), concurrencyPolicy="Replace"))
     first = decide(schedule, None, facts(START + 60)).state
     here = frozenset({first.active[0].name})
@@ -140,7 +145,7 @@ def test_a_task_is_asked_to_end_only_where_it_runs():
     assert ended.counts == Counts(due=2, started=2, active=1, cancelled=1)
 
 
-def test_runs_that_wait_for_a_worker_count_as_instances():
+def test_runs_that_wait_for_a_worker_count_as_instances() -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     waiting = decide(schedule, None, facts(START + 63, free_slots=0)).state
     skipped = decide(schedule, waiting, facts(START + 120, free_slots=0))
@@ -149,7 +154,7 @@ def test_runs_that_wait_for_a_worker_count_as_instances():
     assert "waiting for a worker" in skipped.state.last_misfire.message
 
 
-def test_a_worker_that_is_free_again_takes_the_one_that_waits():
+def test_a_worker_that_is_free_again_takes_the_one_that_waits() -> None:
     schedule = schedule_of(resource(trigger=every(60), concurrencyPolicy="Allow"))
     waiting = decide(schedule, None, facts(START + 63, free_slots=0)).state
     assert waiting.counts.queued == 1
@@ -160,7 +165,7 @@ def test_a_worker_that_is_free_again_takes_the_one_that_waits():
     assert delays == [30.0]
 
 
-def test_a_job_whose_pods_do_not_start_is_given_up_and_has_failed():
+def test_a_job_whose_pods_do_not_start_is_given_up_and_has_failed() -> None:
     schedule = job_schedule(pendingTimeoutSeconds=40)
     first = decide_job(schedule, None, START + 60, ()).state
     name = first.active[0].name
@@ -176,14 +181,14 @@ def test_a_job_whose_pods_do_not_start_is_given_up_and_has_failed():
     assert "within 40 s: ImagePullBackOff: no" in entry.message
 
 
-def test_a_job_that_has_started_is_not_given_up():
+def test_a_job_that_has_started_is_not_given_up() -> None:
     schedule = job_schedule(pendingTimeoutSeconds=40)
     first = decide_job(schedule, None, START + 60, ()).state
     started = JobView(first.active[0].name, START + 60, START + 60)
     assert decide_job(schedule, first, START + 118, (started,)).cancels == ()
 
 
-def test_a_claim_that_was_to_be_replaced_before_it_started_never_starts():
+def test_a_claim_that_was_to_be_replaced_before_it_started_never_starts() -> None:
     schedule = schedule_of(resource(trigger=every(60), concurrencyPolicy="Replace"))
     claim = ActiveRun(f"nightly-{START + 60}", START + 60, START + 60, "default", holder="me", cancelling="Replaced")
     state = State(
@@ -199,7 +204,7 @@ def test_a_claim_that_was_to_be_replaced_before_it_started_never_starts():
     assert decision.state.counts == Counts(due=1, started=1, cancelled=1)
 
 
-def test_what_waits_for_a_moment_costs_no_record_and_starts_when_a_worker_is_free():
+def test_what_waits_for_a_moment_costs_no_record_and_starts_when_a_worker_is_free() -> None:
     schedule = schedule_of(resource(trigger=every(1), coalesce="All", concurrencyPolicy="Allow"))
     before = decide(schedule, None, facts(START + 0.5)).state
     waiting = decide(schedule, before, facts(START + 2.1, free_slots=1))
@@ -211,20 +216,20 @@ def test_what_waits_for_a_moment_costs_no_record_and_starts_when_a_worker_is_fre
     assert [run.fire_time for run in claimed.state.active] == [START + 1, START + 2]
 
 
-def test_a_deadline_shorter_than_a_moment_is_kept():
+def test_a_deadline_shorter_than_a_moment_is_kept() -> None:
     schedule = schedule_of(resource(trigger=every(60), startingDeadlineSeconds=1))
     waiting = decide(schedule, None, facts(START + 60.2, free_slots=0))
     assert START + 61 < waiting.wake_at < START + 61.1
     assert decide(schedule, waiting.state, facts(waiting.wake_at, free_slots=0)).state.counts == Counts(due=1, missed=1)
 
 
-def test_what_waits_for_a_moment_changes_nothing_on_record():
+def test_what_waits_for_a_moment_changes_nothing_on_record() -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     before = decide(schedule, None, facts(START + 1)).state
     assert decide(schedule, before, facts(START + 60.1, free_slots=0)).state == before
 
 
-def test_a_moment_counts_from_the_first_that_waits_also_where_it_gives_way_to_later_ones():
+def test_a_moment_counts_from_the_first_that_waits_also_where_it_gives_way_to_later_ones() -> None:
     schedule = schedule_of(resource(trigger=every(1)))
     state = decide(schedule, None, facts(START)).state
     for lateness in (0.1, 1.1, 1.9):
@@ -235,7 +240,7 @@ def test_a_moment_counts_from_the_first_that_waits_also_where_it_gives_way_to_la
     assert waiting.counts == Counts(due=3, coalesced=2, queued=1)
 
 
-def test_a_request_does_not_overtake_a_fire_time_that_waits_for_a_moment():
+def test_a_request_does_not_overtake_a_fire_time_that_waits_for_a_moment() -> None:
     schedule = schedule_of(resource(trigger=every(60), concurrencyPolicy="Queue"))
     before = decide(schedule, None, facts(START + 1)).state
     moment = decide(schedule, before, facts(START + 60.5, free_slots=0)).state

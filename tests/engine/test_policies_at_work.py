@@ -13,7 +13,7 @@ from kalends.model import Outcome
 pytestmark = pytest.mark.looptime
 
 
-async def test_a_replacement_starts_only_when_the_old_run_is_gone():
+async def test_a_replacement_starts_only_when_the_old_run_is_gone() -> None:
     world = World(seconds=None)
     world.pool.cancelling_takes = 7.5
     key = world.apply(resource(trigger=every(60), concurrencyPolicy="Replace", maxRuns=2))
@@ -24,7 +24,7 @@ async def test_a_replacement_starts_only_when_the_old_run_is_gone():
     assert world.counts(key)["cancelled"] == 1
 
 
-async def test_a_job_is_replaced_when_the_old_one_is_gone():
+async def test_a_job_is_replaced_when_the_old_one_is_gone() -> None:
     world = World()
     world.cluster.cancelling_takes = 5
     key = world.apply(resource(trigger=every(60), concurrencyPolicy="Replace", jobTemplate=JOB))
@@ -36,7 +36,7 @@ async def test_a_job_is_replaced_when_the_old_one_is_gone():
     assert world.counts(key)["cancelled"] == 1
 
 
-async def test_a_queue_survives_a_restart_and_runs_in_order():
+async def test_a_queue_survives_a_restart_and_runs_in_order() -> None:
     world = World(seconds=None)
     key = world.apply(resource(trigger=every(10), concurrencyPolicy="Queue"))
     async with world.running():
@@ -51,7 +51,7 @@ async def test_a_queue_survives_a_restart_and_runs_in_order():
     assert world.counts(key)["lost"] == 1
 
 
-async def test_a_failed_run_is_tried_again_until_it_succeeds():
+async def test_a_failed_run_is_tried_again_until_it_succeeds() -> None:
     world = World(seconds=1.0)
     world.pool.outcome = Outcome.FAILED
     key = world.apply(resource(trigger=every(600), retry={"limit": 5, "backoffSeconds": 10, "factor": 2}))
@@ -65,7 +65,7 @@ async def test_a_failed_run_is_tried_again_until_it_succeeds():
     assert world.store.status(key)["history"][0]["attempts"] == 2
 
 
-async def test_a_run_asked_for_by_hand_runs_at_once_and_once():
+async def test_a_run_asked_for_by_hand_runs_at_once_and_once() -> None:
     world = World()
     obj = resource(trigger=every(3600))
     key = world.apply(obj)
@@ -79,7 +79,7 @@ async def test_a_run_asked_for_by_hand_runs_at_once_and_once():
     assert world.store.status(key)["handledRequests"] == ["please"]
 
 
-async def test_a_resource_whose_time_to_live_is_over_is_deleted():
+async def test_a_resource_whose_time_to_live_is_over_is_deleted() -> None:
     world = World()
     key = world.apply(resource(trigger=every(60), maxRuns=1, ttlSecondsAfterFinished=100))
     async with world.running():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -11,9 +12,9 @@ from hypothesis import strategies as st
 
 from doubles import JOB, START, every, resource, schedule_of
 from engine.world import facts, jobs_of
-from kalends.engine.core.facts import Decision
-from kalends.engine.core.schedule import REQUEST_ANNOTATION
-from kalends.engine.core.state import ActiveRun, Condition, Counts, QueuedRun, Ref
+from kalends.engine.core.facts import Decision, Facts
+from kalends.engine.core.schedule import REQUEST_ANNOTATION, Schedule
+from kalends.engine.core.state import ActiveRun, Condition, Counts, QueuedRun, Ref, State
 from kalends.engine.decisions import decide as deciding
 from kalends.engine.ports import JobView, RunReport
 from kalends.model import Outcome
@@ -54,20 +55,22 @@ changes = st.fixed_dictionaries(
 )
 
 
-def both_ways(schedule, record, given_facts) -> tuple[Decision, Decision]:
+def both_ways(schedule: Schedule, record: State | None, given_facts: Facts) -> tuple[Decision, Decision]:
     short = deciding.decide(schedule, record, given_facts)
     with patch.object(deciding, "_is_quiet", return_value=False):
         return short, deciding.decide(schedule, record, given_facts)
 
 
-def altered(record, change):
+def altered(record: State, change: dict[str, Any]) -> State:
     names = {"next_run": "next_run", "hash": "schedule_hash", "summary": "summary"}
     return replace(record, **{names[name]: value for name, value in change.items() if name in names})
 
 
 @given(whens, hows, st.booleans(), st.lists(changes, min_size=1, max_size=6))
 @settings(max_examples=150, deadline=None)
-def test_the_short_way_decides_what_the_whole_way_decides(when, how, of_jobs, looks):
+def test_the_short_way_decides_what_the_whole_way_decides(
+    when: dict[str, Any], how: dict[str, Any], of_jobs: bool, looks: list[Any]
+) -> None:
     target = {"jobTemplate": JOB} if of_jobs else {"task": {"name": "kalends.echo"}}
     record, now = None, float(START)
     for look in looks:
@@ -87,7 +90,9 @@ def test_the_short_way_decides_what_the_whole_way_decides(when, how, of_jobs, lo
 
 @given(whens, st.booleans(), st.floats(0.0, 0.99))
 @settings(max_examples=50, deadline=None)
-def test_a_look_before_the_next_run_takes_the_short_way_and_changes_nothing(when, of_jobs, part):
+def test_a_look_before_the_next_run_takes_the_short_way_and_changes_nothing(
+    when: dict[str, Any], of_jobs: bool, part: float
+) -> None:
     target = {"jobTemplate": JOB} if of_jobs else {"task": {"name": "kalends.echo"}}
     schedule = schedule_of(resource(**when, **target))
     first = deciding.decide(schedule, None, facts(START + 0.5, outlives_us=of_jobs))
@@ -98,17 +103,17 @@ def test_a_look_before_the_next_run_takes_the_short_way_and_changes_nothing(when
     assert short == whole == Decision(state=first.state, wake_at=first.state.next_run)
 
 
-def with_active(record):
+def with_active(record: Any) -> Any:
     run = ActiveRun(f"nightly-{START - 60}", START - 60, START - 60, "default", holder="a process that is gone")
     return replace(record, active=(run,), counts=Counts(due=1, started=1, active=1))
 
 
-def with_queued(record):
+def with_queued(record: Any) -> Any:
     queued = (QueuedRun(f"nightly-{START - 60}", START - 60),)
     return replace(record, queued=queued, counts=Counts(due=1, queued=1))
 
 
-def with_condition(kind: str, reason: str):
+def with_condition(kind: str, reason: str) -> Any:
     condition = Condition(kind, status=True, reason=reason, message="as it was")
     return lambda record: replace(record, conditions={**record.conditions, kind: condition})
 
@@ -141,36 +146,36 @@ CHANGES_OF_THE_FACTS = {
 }
 
 
-def what_is_quiet():
+def what_is_quiet() -> Any:
     schedule = schedule_of(resource(trigger=every(60)))
     found = facts(START + 0.5)
     return schedule, replace(deciding.decide(schedule, None, found).state, cursor=START), found
 
 
-def assert_seen(schedule, record, found):
+def assert_seen(schedule: Any, record: Any, found: Any) -> None:
     short, whole = both_ways(schedule, record, found)
     assert whole != Decision(state=record, wake_at=record.next_run), "the change is to be seen"
     assert short == whole
 
 
-def test_nothing_is_decided_where_nothing_has_changed():
+def test_nothing_is_decided_where_nothing_has_changed() -> None:
     schedule, record, found = what_is_quiet()
     assert both_ways(schedule, record, found) == (Decision(state=record, wake_at=record.next_run),) * 2
 
 
 @pytest.mark.parametrize("change", CHANGES_OF_THE_RECORD.values(), ids=CHANGES_OF_THE_RECORD.keys())
-def test_the_short_way_is_not_taken_where_the_record_is_not_up_to_date(change):
+def test_the_short_way_is_not_taken_where_the_record_is_not_up_to_date(change: Any) -> None:
     schedule, record, found = what_is_quiet()
     assert_seen(schedule, change(record), found)
 
 
 @pytest.mark.parametrize("change", CHANGES_OF_THE_SCHEDULE.values(), ids=CHANGES_OF_THE_SCHEDULE.keys())
-def test_the_short_way_is_not_taken_where_the_schedule_asks_for_more(change):
+def test_the_short_way_is_not_taken_where_the_schedule_asks_for_more(change: Any) -> None:
     schedule, record, found = what_is_quiet()
     assert_seen(replace(schedule, **change), record, found)
 
 
 @pytest.mark.parametrize("change", CHANGES_OF_THE_FACTS.values(), ids=CHANGES_OF_THE_FACTS.keys())
-def test_the_short_way_is_not_taken_where_there_is_something_to_do(change):
+def test_the_short_way_is_not_taken_where_there_is_something_to_do(change: Any) -> None:
     schedule, record, found = what_is_quiet()
     assert_seen(schedule, record, replace(found, **change))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +21,7 @@ from kalends.engine.core.facts import Facts
 from kalends.engine.core.policies import Refusal
 from kalends.engine.core.refused_starts import StartTrouble
 from kalends.engine.core.run_names import run_name
+from kalends.engine.core.schedule import Schedule
 from kalends.engine.decisions.decide import decide
 from kalends.engine.ports import JobView, Run, RunReport
 from kalends.model import Outcome
@@ -126,7 +128,7 @@ def check_what_ran(history: History) -> None:
         last[run.fire_time, run.request] = run.attempt
 
 
-def account_through_refusals(spec, outlives_us, steps):
+def account_through_refusals(spec: dict[str, Any], outlives_us: bool, steps: list[Any]) -> None:
     history = RefusedHistory(spec, outlives_us)
     cursor = None
     for what, number in steps:
@@ -139,7 +141,7 @@ def account_through_refusals(spec, outlives_us, steps):
     check_what_ran(history)
 
 
-def account_through_refusals_and_edits(spec, outlives_us, steps):
+def account_through_refusals_and_edits(spec: dict[str, Any], outlives_us: bool, steps: list[Any]) -> None:
     history = RefusedHistory(spec, outlives_us)
     cursor = None
     for what, number in steps:
@@ -151,27 +153,31 @@ def account_through_refusals_and_edits(spec, outlives_us, steps):
 
 @settings(max_examples=100, deadline=None)
 @given(SPECS, st.booleans(), STEPS)
-def test_every_fire_time_is_accounted_for_although_starts_are_refused(spec, outlives_us, steps):
+def test_every_fire_time_is_accounted_for_although_starts_are_refused(
+    spec: dict[str, Any], outlives_us: bool, steps: list[Any]
+) -> None:
     account_through_refusals(spec, outlives_us, steps)
 
 
 @settings(max_examples=100, deadline=None)
 @given(SPECS, st.booleans(), st.tuples(STEPS, EDITS).map(lambda both: interleaved(*both)))
-def test_edits_double_nothing_although_starts_are_refused(spec, outlives_us, steps):
+def test_edits_double_nothing_although_starts_are_refused(
+    spec: dict[str, Any], outlives_us: bool, steps: list[Any]
+) -> None:
     account_through_refusals_and_edits(spec, outlives_us, steps)
 
 
 @pytest.mark.slow
 @settings(max_examples=2000, deadline=None)
 @given(SPECS, st.booleans(), STEPS)
-def test_refusals_at_length(spec, outlives_us, steps):
+def test_refusals_at_length(spec: dict[str, Any], outlives_us: Any, steps: Any) -> None:
     account_through_refusals(spec, outlives_us, steps)
 
 
 @pytest.mark.slow
 @settings(max_examples=2000, deadline=None)
 @given(SPECS, st.booleans(), st.tuples(STEPS, EDITS).map(lambda both: interleaved(*both)))
-def test_refusals_and_edits_at_length(spec, outlives_us, steps):
+def test_refusals_and_edits_at_length(spec: dict[str, Any], outlives_us: Any, steps: Any) -> None:
     account_through_refusals_and_edits(spec, outlives_us, steps)
 
 
@@ -179,7 +185,7 @@ def refused(up_to: int) -> StartTrouble:
     return StartTrouble("403 Forbidden: exceeded quota", 1, certain=True, up_to=up_to, not_before=0.0)
 
 
-def test_no_fire_time_is_decided_after_one_that_stays_undecided_although_a_request_is_taken_up():
+def test_no_fire_time_is_decided_after_one_that_stays_undecided_although_a_request_is_taken_up() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB, coalesce="All", concurrencyPolicy="Allow"))
     asked = JobView(run_name("nightly", START + 100, request="now"), START + 100, START + 100, request="now")
     put_off = facts(START + 125, outlives_us=True, jobs=(asked,), trouble=refused(START + 60), starts_at=START + 126)
@@ -190,8 +196,8 @@ def test_no_fire_time_is_decided_after_one_that_stays_undecided_although_a_reque
     assert (second.state.counts.due, second.state.counts.started, second.state.counts.requested) == (2, 3, 1)
 
 
-def test_a_job_of_the_schedule_before_an_edit_is_taken_up_once_although_the_next_start_is_refused():
-    def edited(seconds: int, generation: int, at: int):
+def test_a_job_of_the_schedule_before_an_edit_is_taken_up_once_although_the_next_start_is_refused() -> None:
+    def edited(seconds: int, generation: int, at: int) -> Schedule:
         spec = {"trigger": every(seconds), "jobTemplate": JOB, "concurrencyPolicy": "Allow"}
         return replace(schedule_of(resource(generation=generation, **spec)), edited=at)
 

@@ -32,7 +32,7 @@ class PickyStore(MemoryJobStore):
         return await super().write(ref, version, before, after, keeps_unread=keeps_unread)
 
 
-async def test_a_record_that_is_refused_is_hardly_tried_again_until_the_resource_is_mended():
+async def test_a_record_that_is_refused_is_hardly_tried_again_until_the_resource_is_mended() -> None:
     store, pool, clock = PickyStore(), Pool(), LoopClock()
     scheduler = Scheduler(clock=clock, store=store, pools={"default": pool}, identity="me")
     store.put(resource(trigger=every(10)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.looptime
 MINUTE = 60
 
 
-def conditions(world: World, key: str):
+def conditions(world: World, key: str) -> dict[str, Any]:
     return {one["type"]: one for one in world.store.status(key)["conditions"]}
 
 
@@ -38,7 +39,7 @@ def jobs_of(world: World, key: str) -> list[str]:
     return [job.name for job in world.cluster.views(world.store.snapshot(key).ref)]
 
 
-async def test_jobs_beyond_a_limit_are_deleted_although_a_quota_refuses_new_ones():
+async def test_jobs_beyond_a_limit_are_deleted_although_a_quota_refuses_new_ones() -> None:
     world = World()
     world.cluster.quota = 2
     key = world.apply(resource(trigger=every(MINUTE), jobTemplate=JOB, successfulJobsHistoryLimit=5))
@@ -53,7 +54,7 @@ async def test_jobs_beyond_a_limit_are_deleted_although_a_quota_refuses_new_ones
     assert counted(world, key) == {"due": 4, "started": 3, "coalesced": 1, "succeeded": 2, "active": 1}
 
 
-async def test_the_end_of_a_run_is_recorded_although_its_own_job_fills_the_quota():
+async def test_the_end_of_a_run_is_recorded_although_its_own_job_fills_the_quota() -> None:
     world = World()
     world.cluster.quota = 1
     key = world.apply(
@@ -75,7 +76,7 @@ async def test_the_end_of_a_run_is_recorded_although_its_own_job_fills_the_quota
     [StartDeferred("403 Forbidden: cannot create resource jobs"), Unavailable("500 failed calling webhook")],
     ids=["permission", "webhook"],
 )
-async def test_an_end_is_recorded_while_the_next_start_is_refused(refusal):
+async def test_an_end_is_recorded_while_the_next_start_is_refused(refusal: StartDeferred | Unavailable) -> None:
     world = World()
     key = world.apply(resource(trigger=every(MINUTE), jobTemplate=JOB, concurrencyPolicy="Allow"))
     async with world.running():
@@ -90,7 +91,7 @@ async def test_an_end_is_recorded_while_the_next_start_is_refused(refusal):
     assert counted(world, key) == {"due": 2, "started": 2, "succeeded": 1, "active": 1}
 
 
-async def test_runs_in_a_pool_are_recorded_as_ended_while_no_worker_can_be_started():
+async def test_runs_in_a_pool_are_recorded_as_ended_while_no_worker_can_be_started() -> None:
     world = World(seconds=None)
     key = world.apply(resource(trigger=every(MINUTE), concurrencyPolicy="Allow"))
     async with world.running():
@@ -105,7 +106,7 @@ async def test_runs_in_a_pool_are_recorded_as_ended_while_no_worker_can_be_start
     assert world.pool.fire_times == [START + MINUTE, START + 2 * MINUTE]
 
 
-async def test_what_a_quota_leaves_over_starts_once_there_is_room_and_each_once():
+async def test_what_a_quota_leaves_over_starts_once_there_is_room_and_each_once() -> None:
     world = World()
     world.cluster.quota = 2
     await asyncio.sleep(5 * MINUTE + 1)
@@ -121,7 +122,7 @@ async def test_what_a_quota_leaves_over_starts_once_there_is_room_and_each_once(
     assert world.cluster.created == [f"nightly-{START + n * MINUTE}" for n in range(1, 6)]
 
 
-async def test_fire_times_are_accounted_for_while_their_starts_are_refused():
+async def test_fire_times_are_accounted_for_while_their_starts_are_refused() -> None:
     world = World()
     world.cluster.quota = 0
     key = world.apply(resource(trigger=every(MINUTE), jobTemplate=JOB))
@@ -134,7 +135,7 @@ async def test_fire_times_are_accounted_for_while_their_starts_are_refused():
     assert world.cluster.created == [f"nightly-{START + 10 * MINUTE}"]
 
 
-async def test_a_fire_time_is_tried_when_it_becomes_due_however_long_the_one_before_was_refused():
+async def test_a_fire_time_is_tried_when_it_becomes_due_however_long_the_one_before_was_refused() -> None:
     world = World()
     world.cluster.quota = 0
     key = world.apply(resource(trigger=every(MINUTE), jobTemplate=JOB))
@@ -146,7 +147,7 @@ async def test_a_fire_time_is_tried_when_it_becomes_due_however_long_the_one_bef
     assert world.counts(key)["started"] == 1
 
 
-async def test_a_start_that_is_refused_again_and_again_is_shown_until_one_succeeds():
+async def test_a_start_that_is_refused_again_and_again_is_shown_until_one_succeeds() -> None:
     world = World()
     world.cluster.quota = 0
     key = world.apply(resource(trigger=every(10 * MINUTE), jobTemplate=JOB))
@@ -167,7 +168,7 @@ async def test_a_start_that_is_refused_again_and_again_is_shown_until_one_succee
     assert sum(isinstance(one, StartPutOff) for one in world.ledger.notices) > 8
 
 
-async def test_a_refusal_that_passes_soon_is_not_shown():
+async def test_a_refusal_that_passes_soon_is_not_shown() -> None:
     world = World()
     world.cluster.quota = 0
     key = world.apply(resource(trigger=every(10 * MINUTE), jobTemplate=JOB))
@@ -179,7 +180,7 @@ async def test_a_refusal_that_passes_soon_is_not_shown():
     assert [one.reason for one in world.ledger.notices if isinstance(one, Turned)] == ["Armed"]
 
 
-async def test_no_try_costs_a_write():
+async def test_no_try_costs_a_write() -> None:
     world = World()
     world.cluster.quota = 0
     key = world.apply(resource(trigger=every(3600), jobTemplate=JOB))
@@ -191,7 +192,7 @@ async def test_no_try_costs_a_write():
         assert world.store.snapshot(key).version == version
 
 
-async def test_what_was_shown_before_a_restart_stays_until_a_run_has_started():
+async def test_what_was_shown_before_a_restart_stays_until_a_run_has_started() -> None:
     world = World()
     world.cluster.quota = 0
     key = world.apply(resource(trigger=every(10 * MINUTE), jobTemplate=JOB))
@@ -207,7 +208,7 @@ async def test_what_was_shown_before_a_restart_stays_until_a_run_has_started():
     assert conditions(world, key)["Ready"]["reason"] == "Armed"
 
 
-async def test_a_run_that_is_missed_as_its_start_was_refused_says_so():
+async def test_a_run_that_is_missed_as_its_start_was_refused_says_so() -> None:
     world = World()
     world.cluster.quota = 0
     key = world.apply(resource(trigger=every(MINUTE), jobTemplate=JOB, startingDeadlineSeconds=4))
@@ -219,7 +220,7 @@ async def test_a_run_that_is_missed_as_its_start_was_refused_says_so():
     assert "its start was refused: 403 Forbidden: exceeded quota" in message
 
 
-async def test_a_run_that_was_asked_for_waits_for_the_quota_as_well():
+async def test_a_run_that_was_asked_for_waits_for_the_quota_as_well() -> None:
     world = World()
     world.cluster.quota = 0
     asked = resource(trigger=every(3600), jobTemplate=JOB)
@@ -235,7 +236,7 @@ async def test_a_run_that_was_asked_for_waits_for_the_quota_as_well():
     assert counted(world, key) == {"requested": 1, "started": 1, "active": 1}
 
 
-async def test_an_edit_ends_the_pause_between_two_tries():
+async def test_an_edit_ends_the_pause_between_two_tries() -> None:
     world = World()
     world.cluster.quota = 0
     key = world.apply(resource(trigger=every(10 * MINUTE), jobTemplate=JOB))
@@ -247,7 +248,7 @@ async def test_an_edit_ends_the_pause_between_two_tries():
         assert len(jobs_of(world, key)) == 1
 
 
-async def test_a_retry_that_is_refused_does_not_keep_other_ends_from_the_record():
+async def test_a_retry_that_is_refused_does_not_keep_other_ends_from_the_record() -> None:
     world = World()
     retried = {"retry": {"limit": 3, "backoffSeconds": 1}, "concurrencyPolicy": "Allow"}
     key = world.apply(resource(trigger=every(MINUTE), jobTemplate=JOB, **retried))
@@ -265,7 +266,7 @@ async def test_a_retry_that_is_refused_does_not_keep_other_ends_from_the_record(
 # -- namespaces that are being deleted
 
 
-async def test_a_namespace_that_is_being_deleted_is_left_alone(caplog):
+async def test_a_namespace_that_is_being_deleted_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
     world = World()
     keys = [world.apply(resource(f"job-{n}", trigger=every(MINUTE), jobTemplate=JOB)) for n in range(20)]
     world.cluster.defers = NamespaceTerminating("403 Forbidden: the namespace is being terminated")
@@ -283,7 +284,7 @@ async def test_a_namespace_that_is_being_deleted_is_left_alone(caplog):
     assert not [one for one in world.ledger.notices if isinstance(one, Delayed)]
 
 
-async def test_a_namespace_that_is_made_anew_is_acted_on_at_once():
+async def test_a_namespace_that_is_made_anew_is_acted_on_at_once() -> None:
     world = World()
     world.apply(resource(trigger=every(MINUTE), jobTemplate=JOB))
     world.cluster.defers = NamespaceTerminating("403 Forbidden: the namespace is being terminated")
@@ -296,7 +297,7 @@ async def test_a_namespace_that_is_made_anew_is_acted_on_at_once():
     assert world.cluster.created == [f"nightly-{START + 2 * MINUTE + 10}"]
 
 
-async def test_a_task_goes_on_in_a_namespace_in_which_no_job_can_be_created():
+async def test_a_task_goes_on_in_a_namespace_in_which_no_job_can_be_created() -> None:
     world = World()
     world.apply(resource("job", trigger=every(MINUTE), jobTemplate=JOB))
     key = world.apply(resource("task", trigger=every(MINUTE)))

@@ -12,7 +12,7 @@ from engine.world import World
 pytestmark = pytest.mark.looptime
 
 
-async def test_after_a_drain_it_starts_runs_in_pools_and_in_the_cluster_again():
+async def test_after_a_drain_it_starts_runs_in_pools_and_in_the_cluster_again() -> None:
     world = World(seconds=1.0)
     keys = [
         world.apply(resource("task", trigger=every(60))),
@@ -27,7 +27,7 @@ async def test_after_a_drain_it_starts_runs_in_pools_and_in_the_cluster_again():
     assert [world.counts(key)["started"] for key in keys] == [2, 2]
 
 
-async def test_between_stop_and_start_fire_times_are_not_lost():
+async def test_between_stop_and_start_fire_times_are_not_lost() -> None:
     world = World()
     key = world.apply(resource(trigger=every(60), coalesce="All", concurrencyPolicy="Allow"))
     async with world.running():
@@ -39,7 +39,7 @@ async def test_between_stop_and_start_fire_times_are_not_lost():
     assert world.counts(key)["succeeded"] == 2
 
 
-async def test_a_loop_that_starts_anew_during_a_drain_opens_nothing():
+async def test_a_loop_that_starts_anew_during_a_drain_opens_nothing() -> None:
     world = World(seconds=None)
     world.apply(resource("lasting", trigger=every(60)))
     world.apply(resource("other", trigger=every(70)))

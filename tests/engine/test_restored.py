@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.looptime
 REQUEST = "kalends.dev/run-requested"
 
 
-def with_mark(obj, *, label: bool = False):
+def with_mark(obj: dict[str, Any], *, label: bool = False) -> dict[str, Any]:
     meta = obj["metadata"]
     if label:
         meta["labels"] = {"velero.io/restore-name": "january"}
@@ -27,7 +28,7 @@ def with_mark(obj, *, label: bool = False):
     return obj
 
 
-def with_request(obj, token: str, *, at: int | None = None, of_spec: bool = False):
+def with_request(obj: dict[str, Any], token: str, *, at: int | None = None, of_spec: bool = False) -> dict[str, Any]:
     """Ask for a run; ``at`` is when, by the API server's bookkeeping."""
     meta = obj["metadata"]
     meta["annotations"] = {REQUEST: token}
@@ -37,11 +38,11 @@ def with_request(obj, token: str, *, at: int | None = None, of_spec: bool = Fals
     return obj
 
 
-def ready(world: World, key: str):
+def ready(world: World, key: str) -> dict[str, Any]:
     return next(one for one in world.store.status(key)["conditions"] if one["type"] == "Ready")
 
 
-async def test_a_request_that_came_with_a_resource_is_taken_for_handled():
+async def test_a_request_that_came_with_a_resource_is_taken_for_handled() -> None:
     world = World()
     key = world.apply(with_request(resource(schedule="0 0 1 1 *"), "ticket-4711"))
     async with world.running():
@@ -56,7 +57,9 @@ async def test_a_request_that_came_with_a_resource_is_taken_for_handled():
 @pytest.mark.parametrize(
     ("at", "of_spec", "runs"), [(START - 900, False, 0), (START, True, 0), (START, False, 1), (START + 60, True, 1)]
 )
-async def test_a_request_that_was_made_after_the_creation_runs_also_where_no_operator_saw_that(at, of_spec, runs):
+async def test_a_request_that_was_made_after_the_creation_runs_also_where_no_operator_saw_that(
+    at: int, of_spec: bool, runs: int
+) -> None:
     world = World()
     world.clock.step = 120
     world.apply(with_request(resource(schedule="0 0 1 1 *"), "ticket", at=at, of_spec=of_spec))
@@ -65,7 +68,7 @@ async def test_a_request_that_was_made_after_the_creation_runs_also_where_no_ope
     assert len(world.pool.started) == runs
 
 
-async def test_a_request_that_comes_before_the_first_record_is_written_runs():
+async def test_a_request_that_comes_before_the_first_record_is_written_runs() -> None:
     world = World()
     world.store.latency = 5.0
     world.apply(resource(schedule="0 0 1 1 *"))
@@ -82,7 +85,7 @@ async def test_a_request_that_comes_before_the_first_record_is_written_runs():
     [{}, {"schedule": "* * * * *"}, {"trigger": every(60), "maxRuns": 2}, {"trigger": every(60), "coalesce": "All"}],
     ids=str,
 )
-async def test_a_restored_resource_is_held(spec, label):
+async def test_a_restored_resource_is_held(spec: dict[str, Any], label: bool) -> None:
     world = World()
     key = world.apply(with_mark(resource(**spec), label=label))
     async with world.running():
@@ -103,7 +106,9 @@ DENIED = StartRefused(Reason.INVALID_JOB_TEMPLATE, "denied request: every Job ne
 
 @pytest.mark.parametrize("spec", [{}, ONE_A_MINUTE], ids=str)
 @pytest.mark.parametrize("valid_at_first", [False, True])
-async def test_a_restored_resource_is_still_held_after_it_could_not_be_carried_out(spec, valid_at_first):
+async def test_a_restored_resource_is_still_held_after_it_could_not_be_carried_out(
+    spec: dict[str, Any], valid_at_first: Any
+) -> None:
     world = World()
     world.cluster.refuses_check = None if valid_at_first else DENIED
     key = world.apply(with_mark(resource(jobTemplate=JOB, **spec)))
@@ -124,7 +129,7 @@ async def test_a_restored_resource_is_still_held_after_it_could_not_be_carried_o
     assert world.cluster.created == []
 
 
-async def test_an_edit_lets_a_restored_schedule_go_on_that_could_not_be_carried_out():
+async def test_an_edit_lets_a_restored_schedule_go_on_that_could_not_be_carried_out() -> None:
     world = World()
     world.cluster.refuses_check = DENIED
     world.apply(with_mark(resource(jobTemplate=JOB, **ONE_A_MINUTE)))
@@ -136,7 +141,7 @@ async def test_an_edit_lets_a_restored_schedule_go_on_that_could_not_be_carried_
     assert world.cluster.created == [f"nightly-{START + 120}"]
 
 
-async def test_a_restored_resource_that_cannot_be_carried_out_waits_for_its_status_too():
+async def test_a_restored_resource_that_cannot_be_carried_out_waits_for_its_status_too() -> None:
     world = World()
     world.cluster.refuses_check = DENIED
     key = world.apply(with_mark(resource(jobTemplate=JOB, **ONE_A_MINUTE)))
@@ -147,7 +152,7 @@ async def test_a_restored_resource_that_cannot_be_carried_out_waits_for_its_stat
         assert ready(world, key)["reason"] == "InvalidJobTemplate"
 
 
-async def test_an_edit_lets_a_restored_schedule_go_on_from_then():
+async def test_an_edit_lets_a_restored_schedule_go_on_from_then() -> None:
     world = World()
     world.apply(with_mark(resource(trigger=every(60))))
     async with world.running():
@@ -157,7 +162,7 @@ async def test_an_edit_lets_a_restored_schedule_go_on_from_then():
     assert world.pool.fire_times == [START + 180]
 
 
-async def test_the_mark_taken_away_lets_a_restored_schedule_go_on_from_then():
+async def test_the_mark_taken_away_lets_a_restored_schedule_go_on_from_then() -> None:
     world = World()
     key = world.apply(with_mark(resource(trigger=every(60))))
     async with world.running():
@@ -168,7 +173,7 @@ async def test_the_mark_taken_away_lets_a_restored_schedule_go_on_from_then():
     assert ready(world, key)["reason"] == "Armed"
 
 
-async def test_what_runs_once_at_its_creation_does_not_run_again_when_it_is_let_go():
+async def test_what_runs_once_at_its_creation_does_not_run_again_when_it_is_let_go() -> None:
     world = World()
     key = world.apply(with_mark(resource()))
     async with world.running():
@@ -179,7 +184,7 @@ async def test_what_runs_once_at_its_creation_does_not_run_again_when_it_is_let_
     assert ready(world, key)["reason"] == "Exhausted"
 
 
-async def test_no_record_is_written_in_the_way_of_a_status_that_is_restored_a_moment_later():
+async def test_no_record_is_written_in_the_way_of_a_status_that_is_restored_a_moment_later() -> None:
     world = World()
     async with world.running():
         key = world.apply(resource("first"))

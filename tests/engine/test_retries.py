@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,10 +11,11 @@ from hypothesis import strategies as st
 
 from doubles import JOB, START, every, resource, schedule_of
 from engine.world import facts
-from kalends.engine.core.facts import Facts
+from kalends.engine.core.facts import Decision, Facts
 from kalends.engine.core.history import MISFIRES_KEPT, was_run, with_entry
 from kalends.engine.core.run_names import run_name
-from kalends.engine.core.state import ActiveRun, Counts, FinishedRun
+from kalends.engine.core.schedule import Schedule
+from kalends.engine.core.state import ActiveRun, Counts, FinishedRun, State
 from kalends.engine.decisions.decide import decide
 from kalends.engine.ports import JobView, Retried, RunReport
 from kalends.engine.runs.retry_policy import backoff
@@ -25,22 +27,22 @@ from kalends.model.v1alpha1.status import MOST_HISTORY_LISTED
 RETRY = {"limit": 2, "backoffSeconds": 10, "factor": 2, "maxBackoffSeconds": 15}
 
 
-def started(schedule, now=START + 60):
+def started(schedule: Schedule, now: int = START + 60) -> State:
     return decide(schedule, None, facts(now)).state
 
 
-def report(schedule, run, outcome, at):
+def report(schedule: Schedule, run: ActiveRun, outcome: Outcome, at: int) -> dict[str, Any]:
     return {run.name: RunReport(schedule.ref, run.name, run.fire_time, outcome, run.started, at, "Exception", "no")}
 
 
-def fail(schedule, state, at, outcome=Outcome.FAILED):
+def fail(schedule: Schedule, state: State, at: int, outcome: Outcome = Outcome.FAILED) -> Decision:
     run = state.active[0]
     reports = report(schedule, run, outcome, at)
     return decide(schedule, state, facts(at, reports=reports, here=frozenset({run.name})))
 
 
 @pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.TIMED_OUT])
-def test_a_run_that_failed_waits_for_its_next_attempt_and_stays_active(outcome):
+def test_a_run_that_failed_waits_for_its_next_attempt_and_stays_active(outcome: Outcome) -> None:
     schedule = schedule_of(resource(trigger=every(3600), retry=RETRY))
     failed = fail(schedule, started(schedule, START + 3600), START + 3601, outcome)
     (run,) = failed.state.active
@@ -54,7 +56,7 @@ def test_a_run_that_failed_waits_for_its_next_attempt_and_stays_active(outcome):
     assert [one.attempt for one in decide(schedule, again.state, facts(run.retry_at)).starts_claimed] == [2]
 
 
-def test_after_its_last_attempt_a_run_has_failed_with_all_of_them_on_record():
+def test_after_its_last_attempt_a_run_has_failed_with_all_of_them_on_record() -> None:
     schedule = schedule_of(resource(trigger=every(3600), retry=RETRY))
     state, now = started(schedule, START + 3600), START + 3601
     for _ in range(2):
@@ -67,7 +69,7 @@ def test_after_its_last_attempt_a_run_has_failed_with_all_of_them_on_record():
     assert (ended.history[0].attempts, ended.history[0].outcome) == (3, Outcome.FAILED)
 
 
-def test_a_retry_waits_for_a_worker_without_being_looked_at_all_the_time():
+def test_a_retry_waits_for_a_worker_without_being_looked_at_all_the_time() -> None:
     schedule = schedule_of(resource(trigger=every(3600), retry=RETRY))
     failed = fail(schedule, started(schedule, START + 3600), START + 3601).state
     waiting = decide(schedule, failed, facts(START + 3700, free_slots=0))
@@ -75,7 +77,7 @@ def test_a_retry_waits_for_a_worker_without_being_looked_at_all_the_time():
     assert waiting.wake_at == START + 7200
 
 
-def test_where_more_wait_for_their_next_attempt_than_may_run_the_oldest_goes_first():
+def test_where_more_wait_for_their_next_attempt_than_may_run_the_oldest_goes_first() -> None:
     more = schedule_of(resource(trigger=every(3600), coalesce="All", maxInstances=2, retry=RETRY))
     state = started(more, START + 7200)
     ends = {}
@@ -98,14 +100,14 @@ def test_where_more_wait_for_their_next_attempt_than_may_run_the_oldest_goes_fir
 
 
 @pytest.mark.parametrize(("on_lost", "counts"), [(True, Counts(1, 0, 1, active=1)), (False, Counts(1, 0, 1, lost=1))])
-def test_a_lost_run_is_tried_again_only_where_that_is_allowed(on_lost, counts):
+def test_a_lost_run_is_tried_again_only_where_that_is_allowed(on_lost: bool, counts: Counts) -> None:
     schedule = schedule_of(resource(trigger=every(3600), retry={**RETRY, "onLost": on_lost}))
     state = replace(started(schedule, START + 3600))
     decision = decide(schedule, state, Facts(now=START + 3650, me="another"))
     assert decision.state.counts == counts
 
 
-def test_a_job_is_tried_again_under_another_name_that_is_as_sure_as_the_first():
+def test_a_job_is_tried_again_under_another_name_that_is_as_sure_as_the_first() -> None:
     schedule = schedule_of(resource("x" * 52, trigger=every(3600), retry=RETRY, jobTemplate=JOB))
     first = decide(schedule, None, facts(START + 3600, outlives_us=True, jobs=())).state
     run = first.active[0]
@@ -121,13 +123,13 @@ def test_a_job_is_tried_again_under_another_name_that_is_as_sure_as_the_first():
     assert len(again.name) <= 63
 
 
-def test_a_run_that_was_cancelled_is_not_tried_again():
+def test_a_run_that_was_cancelled_is_not_tried_again() -> None:
     schedule = schedule_of(resource(trigger=every(3600), retry=RETRY))
     ended = fail(schedule, started(schedule, START + 3600), START + 3601, Outcome.CANCELLED).state
     assert ended.counts == Counts(due=1, started=1, cancelled=1)
 
 
-def test_retries_go_on_while_the_schedule_is_suspended():
+def test_retries_go_on_while_the_schedule_is_suspended() -> None:
     spec = {"trigger": every(3600), "retry": RETRY}
     failed = fail(schedule_of(resource(**spec)), started(schedule_of(resource(**spec)), START + 3600), START + 3601)
     suspended = schedule_of(resource(**spec, suspend=True, generation=2))
@@ -135,7 +137,7 @@ def test_retries_go_on_while_the_schedule_is_suspended():
     assert [(run.attempt, run.holder) for run in again.state.active] == [(2, "me")]
 
 
-def test_the_wait_grows_up_to_its_limit_and_is_the_same_whoever_works_it_out():
+def test_the_wait_grows_up_to_its_limit_and_is_the_same_whoever_works_it_out() -> None:
     retry = Retry(limit=5, backoff_seconds=10, factor=2, max_backoff_seconds=30)
     waits = [backoff(retry, ActiveRun("a", START, START, "default", attempt=n), "uid") for n in (1, 2, 3, 4)]
     again = [backoff(retry, ActiveRun("a", START, START, "default", attempt=n), "uid") for n in (1, 2, 3, 4)]
@@ -150,7 +152,7 @@ def test_the_wait_grows_up_to_its_limit_and_is_the_same_whoever_works_it_out():
     st.text(min_size=0, max_size=5),
     st.sampled_from(["a", "x" * 52]),
 )
-def test_names_fit_and_are_names(fire_time, attempt, request, resource_name):
+def test_names_fit_and_are_names(fire_time: int, attempt: int, request: str, resource_name: str) -> None:
     fire_time = max(fire_time, 1_000_000_000)
     name = run_name(resource_name, fire_time, attempt, request)
     assert len(name) <= len(resource_name) + 11
@@ -158,7 +160,7 @@ def test_names_fit_and_are_names(fire_time, attempt, request, resource_name):
     assert name == name.lower()
 
 
-def test_no_two_runs_have_the_same_name():
+def test_no_two_runs_have_the_same_name() -> None:
     names = [
         run_name("a", START + second, attempt, request)
         for second in range(50)
@@ -169,13 +171,13 @@ def test_no_two_runs_have_the_same_name():
     assert len(set(names)) == len(names)
 
 
-def asked(token: str, **spec):
+def asked(token: str, **spec: Any) -> Schedule:
     obj = resource(**spec)
     obj["metadata"]["annotations"] = {"kalends.dev/run-requested": token}
     return schedule_of(obj)
 
 
-def test_a_request_is_carried_out_once_for_each_token():
+def test_a_request_is_carried_out_once_for_each_token() -> None:
     schedule = asked("now", trigger=every(3600))
     first = decide(schedule, None, facts(START + 5.5)).state
     assert first.counts == Counts(requested=1, started=1, active=1)
@@ -191,14 +193,14 @@ def test_a_request_is_carried_out_once_for_each_token():
     assert back.counts.requested == 2, "the first token was answered before"
 
 
-def test_a_request_is_carried_out_while_suspended_and_after_the_end():
+def test_a_request_is_carried_out_while_suspended_and_after_the_end() -> None:
     suspended = decide(asked("now", trigger=every(60), suspend=True), None, facts(START + 5))
     assert suspended.state.counts.started == 1
     over = asked("now", trigger={"date": {"at": "2026-01-01T00:00:00Z"}})
     assert decide(over, None, facts(START + 5)).state.counts == Counts(requested=1, started=1, active=1)
 
 
-def test_a_request_obeys_the_rules_of_overlap():
+def test_a_request_obeys_the_rules_of_overlap() -> None:
     spec = {"trigger": every(60)}
     first = decide(schedule_of(resource(**spec)), None, facts(START + 60)).state
     here = frozenset({first.active[0].name})
@@ -207,14 +209,14 @@ def test_a_request_obeys_the_rules_of_overlap():
     assert refused.state.handled_requests == ("now",)
 
 
-def test_a_token_of_any_length_is_remembered():
+def test_a_token_of_any_length_is_remembered() -> None:
     schedule = asked("x" * 10_000, trigger=every(3600))
     state = decide(schedule, None, facts(START + 5)).state
     assert len(state.handled_requests[0]) <= 63
     assert decide(schedule, state, facts(START + 6, here=frozenset({state.active[0].name}))).state == state
 
 
-def test_a_schedule_ends_after_its_last_run_and_says_so():
+def test_a_schedule_ends_after_its_last_run_and_says_so() -> None:
     schedule = schedule_of(resource(trigger=every(60), maxRuns=1))
     first = decide(schedule, None, facts(START + 60))
     assert first.state.next_run is None
@@ -225,7 +227,7 @@ def test_a_schedule_ends_after_its_last_run_and_says_so():
     assert later.state.counts == Counts(due=1, started=1, active=1)
 
 
-def test_what_is_due_together_with_the_last_run_is_skipped_with_a_reason():
+def test_what_is_due_together_with_the_last_run_is_skipped_with_a_reason() -> None:
     schedule = schedule_of(resource(trigger=every(60), maxRuns=2, coalesce="All", concurrencyPolicy="Allow"))
     state = decide(schedule, None, facts(START + 240)).state
     assert state.counts == Counts(due=4, started=2, active=2, skipped=2)
@@ -233,7 +235,7 @@ def test_what_is_due_together_with_the_last_run_is_skipped_with_a_reason():
     assert state.last_misfire.reason == Reason.RUN_LIMIT_REACHED
 
 
-def test_a_resource_is_removed_some_time_after_its_last_run_was_over():
+def test_a_resource_is_removed_some_time_after_its_last_run_was_over() -> None:
     at = {"trigger": {"date": {"at": "2026-11-18T12:00:00Z"}}, "ttlSecondsAfterFinished": 100}
     schedule = schedule_of(resource(**at, created=START))
     fire = schedule.trigger.next_after(START - 1)
@@ -254,14 +256,14 @@ def entry(at: int, outcome: Outcome, reason: str = "") -> FinishedRun:
     return FinishedRun(f"a-{at}", at, started_at, at, outcome, reason)
 
 
-def test_misfires_in_a_row_are_one_entry_that_says_how_many():
+def test_misfires_in_a_row_are_one_entry_that_says_how_many() -> None:
     history: tuple[FinishedRun, ...] = ()
     for at in range(1000):
         history = with_entry(history, entry(at, Outcome.MISSED, "DeadlineExceeded"))
     assert [(one.fire_time, one.count) for one in history] == [(999, 1000)]
 
 
-def test_misfires_for_different_reasons_or_with_a_run_between_them_are_told_apart():
+def test_misfires_for_different_reasons_or_with_a_run_between_them_are_told_apart() -> None:
     history: tuple[FinishedRun, ...] = ()
     for one in (
         entry(1, Outcome.MISSED, "DeadlineExceeded"),
@@ -275,7 +277,7 @@ def test_misfires_for_different_reasons_or_with_a_run_between_them_are_told_apar
 
 
 @given(st.lists(st.sampled_from([Outcome.SUCCEEDED, Outcome.FAILED, Outcome.MISSED, Outcome.SKIPPED]), max_size=120))
-def test_a_storm_of_misfires_pushes_out_no_run(outcomes):
+def test_a_storm_of_misfires_pushes_out_no_run(outcomes: list[Any]) -> None:
     history: tuple[FinishedRun, ...] = ()
     for at, outcome in enumerate(outcomes):
         history = with_entry(history, entry(at, outcome))

@@ -15,7 +15,7 @@ from kalends.model.reasons import Reason
 pytestmark = pytest.mark.looptime
 
 
-async def test_every_minute_means_every_minute():
+async def test_every_minute_means_every_minute() -> None:
     world = World()
     world.apply(resource(trigger=every(60)))
     async with world.running():
@@ -24,7 +24,7 @@ async def test_every_minute_means_every_minute():
     assert all(at - START - 60 * n < 0.1 for n, at in enumerate(world.pool.started_at, start=1))
 
 
-async def test_an_in_pod_run_costs_two_writes():
+async def test_an_in_pod_run_costs_two_writes() -> None:
     world = World()
     key = world.apply(resource(trigger=every(60)))
     async with world.running():
@@ -34,7 +34,7 @@ async def test_an_in_pod_run_costs_two_writes():
         assert int(world.store.snapshot(key).version) - before == 2
 
 
-async def test_a_resource_that_is_at_rest_costs_no_writes():
+async def test_a_resource_that_is_at_rest_costs_no_writes() -> None:
     world = World()
     key = world.apply(resource(schedule="0 0 1 1 *"))
     async with world.running():
@@ -44,7 +44,7 @@ async def test_a_resource_that_is_at_rest_costs_no_writes():
         assert world.store.snapshot(key).version == armed
 
 
-async def test_a_restart_goes_on_from_the_record_alone():
+async def test_a_restart_goes_on_from_the_record_alone() -> None:
     world = World()
     key = world.apply(resource(trigger=every(60)))
     async with world.running():
@@ -59,7 +59,7 @@ async def test_a_restart_goes_on_from_the_record_alone():
     assert world.counts(key)["due"] == 11
 
 
-async def test_a_deleted_resource_is_forgotten_and_its_run_cancelled():
+async def test_a_deleted_resource_is_forgotten_and_its_run_cancelled() -> None:
     world = World(seconds=None)
     key = world.apply(resource(trigger=every(60)))
     async with world.running():
@@ -71,7 +71,7 @@ async def test_a_deleted_resource_is_forgotten_and_its_run_cancelled():
     assert len(world.pool.started) == 1
 
 
-async def test_a_resource_made_again_under_its_name_starts_with_a_clean_record():
+async def test_a_resource_made_again_under_its_name_starts_with_a_clean_record() -> None:
     world = World()
     key = world.apply(resource(trigger=every(60)))
     async with world.running():
@@ -82,7 +82,7 @@ async def test_a_resource_made_again_under_its_name_starts_with_a_clean_record()
     assert world.counts(key)["due"] == 1
 
 
-async def test_a_clock_that_is_set_back_fires_nothing_twice():
+async def test_a_clock_that_is_set_back_fires_nothing_twice() -> None:
     world = World()
     world.apply(resource(trigger=every(60)))
     async with world.running():
@@ -94,7 +94,7 @@ async def test_a_clock_that_is_set_back_fires_nothing_twice():
     assert world.pool.fire_times == [START + 60, START + 120, START + 180]
 
 
-async def test_a_clock_that_is_set_forward_is_noticed_within_seconds():
+async def test_a_clock_that_is_set_forward_is_noticed_within_seconds() -> None:
     world = World()
     key = world.apply(resource(schedule="0 0 1 1 *"))
     async with world.running():
@@ -104,7 +104,7 @@ async def test_a_clock_that_is_set_forward_is_noticed_within_seconds():
     assert world.counts(key)["due"] >= 1
 
 
-async def test_how_a_run_ended_is_told_once_it_is_on_record():
+async def test_how_a_run_ended_is_told_once_it_is_on_record() -> None:
     world = World()
     world.pool.outcome = Outcome.FAILED
     world.apply(resource(trigger=every(60)))
@@ -114,7 +114,7 @@ async def test_how_a_run_ended_is_told_once_it_is_on_record():
     assert kinds == ["Turned", "Decided", "Ended"]
 
 
-async def test_draining_records_how_the_last_runs_ended_and_starts_none():
+async def test_draining_records_how_the_last_runs_ended_and_starts_none() -> None:
     world = World(seconds=5.0)
     key = world.apply(resource(trigger=every(60)))
     async with world.running():
@@ -125,7 +125,7 @@ async def test_draining_records_how_the_last_runs_ended_and_starts_none():
     assert world.counts(key)["succeeded"] == 1
 
 
-async def test_what_is_older_than_what_is_known_changes_nothing():
+async def test_what_is_older_than_what_is_known_changes_nothing() -> None:
     world = World()
     key = world.apply(resource(trigger=every(60)))
     old = world.store.snapshot(key)
@@ -137,7 +137,7 @@ async def test_what_is_older_than_what_is_known_changes_nothing():
     assert world.scheduler.knows(key, old.ref.uid, old.version)
 
 
-async def test_a_one_off_that_was_invalid_at_first_runs_once_it_is_mended():
+async def test_a_one_off_that_was_invalid_at_first_runs_once_it_is_mended() -> None:
     world = World()
     world.cluster.refuses_check = StartRefused(Reason.INVALID_JOB_TEMPLATE, "no")
     key = world.apply(resource(jobTemplate=JOB))
@@ -150,7 +150,7 @@ async def test_a_one_off_that_was_invalid_at_first_runs_once_it_is_mended():
     assert world.counts(key)["due"] == 1
 
 
-async def test_conditions_that_were_removed_by_hand_come_back():
+async def test_conditions_that_were_removed_by_hand_come_back() -> None:
     world = World()
     key = world.apply(resource(schedule="0 0 1 1 *"))
     async with world.running():
@@ -161,7 +161,7 @@ async def test_conditions_that_were_removed_by_hand_come_back():
     assert world.store.status(key)["conditions"][0]["reason"] == "Armed"
 
 
-async def test_a_record_that_was_removed_by_hand_starts_from_now():
+async def test_a_record_that_was_removed_by_hand_starts_from_now() -> None:
     world = World()
     key = world.apply(resource(trigger=every(60)))
     async with world.running():
@@ -174,7 +174,7 @@ async def test_a_record_that_was_removed_by_hand_starts_from_now():
     assert world.pool.fire_times == [START + 60, START + 120, START + 180]
 
 
-async def test_a_record_that_was_removed_starts_from_now_also_where_the_resource_changes_before_it_is_written_anew():
+async def test_a_removed_record_starts_from_now_also_where_the_resource_changes_before_the_next_write() -> None:
     world = World()
     key = world.apply(resource(trigger=every(60)))
     async with world.running():
@@ -187,7 +187,7 @@ async def test_a_record_that_was_removed_starts_from_now_also_where_the_resource
         assert world.pool.fire_times == [START + 60, START + 120]
 
 
-async def test_a_record_that_was_removed_while_the_resource_is_invalid_fires_for_nothing_that_is_past():
+async def test_a_record_that_was_removed_while_the_resource_is_invalid_fires_for_nothing_that_is_past() -> None:
     world = World()
     key = world.apply(resource(trigger=every(60)))
     async with world.running():
@@ -200,7 +200,7 @@ async def test_a_record_that_was_removed_while_the_resource_is_invalid_fires_for
     assert world.pool.fire_times == [START + 60, START + 120]
 
 
-async def test_jobs_that_come_and_go_without_end_do_not_hold_up_the_end_of_the_process():
+async def test_jobs_that_come_and_go_without_end_do_not_hold_up_the_end_of_the_process() -> None:
     world = World()
     world.store.latency = 1.2
     for number in range(20):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from doubles import JOB, START, every, reader, resource, schedule_of
 from engine.world import World, facts
-from kalends.engine.core.state import Counts
+from kalends.engine.core.schedule import Schedule
+from kalends.engine.core.state import Condition, Counts, State
 from kalends.engine.decisions.decide import SEARCH_PAUSE, decide
 from kalends.model.reasons import Reason
+from kalends.triggers.protocol import Tally
 from kalends.triggers.search.budget import Budget
 from triggers.building import shown
 from triggers.hostile import ALL_EXCLUDED, APART, EACH_SECOND_BUT, EVENS, MOST_ASKED, ODDS, Work, common
@@ -24,11 +27,11 @@ def agreeing_at(instant: int) -> dict:
     return {"trigger": {"allOf": [{"anyOf": [date, *EVENS[1:]]}, {"anyOf": [date, *ODDS[1:]]}]}}
 
 
-def ready(state):
+def ready(state: State) -> Condition:
     return state.conditions["Ready"]
 
 
-def later(schedule, state, now, looks=100):
+def later(schedule: Schedule, state: State, now: float, looks: int = 100) -> tuple[Any, ...]:
     """Look again whenever the decision before asks for it, until a run is started."""
     for number in range(looks):
         decision = decide(schedule, state, facts(now))
@@ -41,7 +44,7 @@ def later(schedule, state, now, looks=100):
     raise AssertionError(f"nothing was started in {looks} looks")
 
 
-def test_a_fire_time_beyond_the_search_limit_is_run_at_its_time():
+def test_a_fire_time_beyond_the_search_limit_is_run_at_its_time() -> None:
     fire_time = START + 300 * DAY + 43_210
     schedule = schedule_of(resource(**agreeing_at(fire_time)))
     decision = decide(schedule, None, facts(START + 1))
@@ -58,7 +61,7 @@ def test_a_fire_time_beyond_the_search_limit_is_run_at_its_time():
     assert state.counts == Counts(due=1, started=1, active=1)
 
 
-def test_after_a_restart_the_search_goes_on_from_the_record_and_holds_nothing_up():
+def test_after_a_restart_the_search_goes_on_from_the_record_and_holds_nothing_up() -> None:
     fire_time = START + 300 * DAY
     schedule = schedule_of(resource(**agreeing_at(fire_time)))
     decision = decide(schedule, None, facts(fire_time + 10))
@@ -75,7 +78,7 @@ def test_after_a_restart_the_search_goes_on_from_the_record_and_holds_nothing_up
 
 
 @pytest.mark.parametrize("spec", [APART, ALL_EXCLUDED])
-def test_what_was_not_found_is_never_exhausted_and_never_removed(spec):
+def test_what_was_not_found_is_never_exhausted_and_never_removed(spec: dict[str, Any]) -> None:
     schedule = schedule_of(resource(ttlSecondsAfterFinished=60, **spec))
     state, now = None, float(START)
     for _ in range(10):
@@ -87,7 +90,7 @@ def test_what_was_not_found_is_never_exhausted_and_never_removed(spec):
         now = decision.wake_at
 
 
-def test_a_schedule_that_is_proven_to_be_over_is_exhausted():
+def test_a_schedule_that_is_proven_to_be_over_is_exhausted() -> None:
     spec = {**agreeing_at(START + DAY), "endTime": shown(START + 2 * DAY)[:10]}
     schedule = schedule_of(resource(ttlSecondsAfterFinished=60, **spec))
     decision = decide(schedule, None, facts(START + 3 * DAY))
@@ -97,13 +100,13 @@ def test_a_schedule_that_is_proven_to_be_over_is_exhausted():
     assert decision.remove
 
 
-def counted(schedule, until):
+def counted(schedule: Schedule, until: int) -> Tally:
     return schedule.trigger.rule.count(START, until, Budget(10**9))
 
 
 @pytest.mark.parametrize("coalesce", ["Latest", "Earliest", "All"])
 @pytest.mark.parametrize("deadline", [None, 3600])
-def test_a_long_downtime_is_counted_exactly_over_several_looks(coalesce, deadline):
+def test_a_long_downtime_is_counted_exactly_over_several_looks(coalesce: str, deadline: int | None) -> None:
     spec = {"concurrencyPolicy": "Allow", "coalesce": coalesce, **EACH_SECOND_BUT}
     if deadline is not None:
         spec["startingDeadlineSeconds"] = deadline
@@ -126,7 +129,7 @@ def test_a_long_downtime_is_counted_exactly_over_several_looks(coalesce, deadlin
     assert ready(decision.state).reason == Reason.ARMED
 
 
-def test_a_look_at_which_nothing_has_changed_asks_no_leaf():
+def test_a_look_at_which_nothing_has_changed_asks_no_leaf() -> None:
     schedule = schedule_of(resource(**EACH_SECOND_BUT))
     state = decide(schedule, None, facts(START + 1)).state
     for spec in (EACH_SECOND_BUT, APART):
@@ -139,7 +142,7 @@ def test_a_look_at_which_nothing_has_changed_asks_no_leaf():
         assert work.units == 0, spec
 
 
-def test_each_look_costs_a_few_questions_at_most():
+def test_each_look_costs_a_few_questions_at_most() -> None:
     for spec in (EACH_SECOND_BUT, APART, ALL_EXCLUDED):
         schedule = schedule_of(resource(coalesce="All", concurrencyPolicy="Allow", **spec))
         work = Work()
@@ -148,7 +151,7 @@ def test_each_look_costs_a_few_questions_at_most():
         assert work.units < 3 * 16_384, spec
 
 
-def test_an_edit_that_does_not_concern_the_trigger_builds_it_no_second_time():
+def test_an_edit_that_does_not_concern_the_trigger_builds_it_no_second_time() -> None:
     reader_of_all = reader()
     work = Work()
     with work.counted():
@@ -167,7 +170,7 @@ def test_an_edit_that_does_not_concern_the_trigger_builds_it_no_second_time():
     assert other.trigger is not first.trigger
 
 
-def test_a_refused_trigger_is_not_searched_through_again():
+def test_a_refused_trigger_is_not_searched_through_again() -> None:
     reader_of_all = reader()
     spec = {"trigger": {"allOf": [{"cron": {"second": 1, "year": 2030}}, {"interval": {"days": 1}}]}}
     work = Work()
@@ -182,7 +185,7 @@ def test_a_refused_trigger_is_not_searched_through_again():
 
 
 @pytest.mark.looptime
-async def test_resources_that_are_due_come_before_those_that_may_search():
+async def test_resources_that_are_due_come_before_those_that_may_search() -> None:
     world = World()
     for number in range(30):
         world.apply(resource(f"hostile-{number}", **APART))
@@ -190,7 +193,7 @@ async def test_resources_that_are_due_come_before_those_that_may_search():
     looked_at = []
     review = world.scheduler._review
 
-    def reviewing(key):
+    def reviewing(key: str) -> None:
         looked_at.append(key)
         review(key)
 
@@ -202,7 +205,7 @@ async def test_resources_that_are_due_come_before_those_that_may_search():
     assert [run.fire_time - START for run in world.pool.started][:3] == [1, 2, 3]
 
 
-def test_many_sparse_runs_after_years_are_listed_over_several_looks():
+def test_many_sparse_runs_after_years_are_listed_over_several_looks() -> None:
     midday = {"cron": {"hour": 12, "minute": 0, "second": 1}}
     trigger = {"allOf": [{"anyOf": [midday, *EVENS[1:]]}, {"anyOf": [midday, *ODDS[8:]]}]}
     spec = {"trigger": trigger, "coalesce": "All", "concurrencyPolicy": "Allow", "maxCatchUpRuns": 300}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.looptime
 def with_slow_writes(world: World, shortest: float, longest: float) -> World:
     chance, write = random.Random(1), world.store.write  # noqa: S311 - the same numbers each time
 
-    async def slow(*args, **options):
+    async def slow(*args: Any, **options: Any) -> Any:
         await asyncio.sleep(chance.uniform(shortest, longest))
         return await write(*args, **options)
 
@@ -26,7 +27,9 @@ def with_slow_writes(world: World, shortest: float, longest: float) -> World:
 
 
 @pytest.mark.parametrize(("shortest", "longest"), [(0.1, 0.45), (0.2, 0.7), (0.4, 0.9)])
-async def test_short_runs_make_no_fire_time_of_each_second_wait_however_slow_the_writes(shortest, longest):
+async def test_short_runs_make_no_fire_time_of_each_second_wait_however_slow_the_writes(
+    shortest: float, longest: float
+) -> None:
     world = with_slow_writes(World(size=100, seconds=0.001), shortest, longest)
     keys = [world.apply(resource(f"job-{n}", trigger=every(1))) for n in range(50)]
     async with world.running():
@@ -36,7 +39,7 @@ async def test_short_runs_make_no_fire_time_of_each_second_wait_however_slow_the
     assert min(one["started"] for one in counts) >= 10
 
 
-async def test_a_run_that_really_overlaps_with_the_next_fire_time_lets_that_be_skipped_at_once():
+async def test_a_run_that_really_overlaps_with_the_next_fire_time_lets_that_be_skipped_at_once() -> None:
     world = with_slow_writes(World(seconds=5.0), 0.05, 0.1)
     key = world.apply(resource(trigger=every(1)))
     async with world.running():
@@ -46,7 +49,9 @@ async def test_a_run_that_really_overlaps_with_the_next_fire_time_lets_that_be_s
     assert world.counts(key)["skipped"] == 10 - world.counts(key)["coalesced"]
 
 
-async def test_a_run_whose_claim_was_slow_and_that_goes_on_lets_the_next_fire_time_be_skipped_two_seconds_later():
+async def test_a_run_whose_claim_was_slow_and_that_goes_on_lets_the_next_fire_time_be_skipped_two_seconds_later() -> (
+    None
+):
     world = World(seconds=60.0)
     key = world.apply(resource(trigger=every(60)))
     async with world.running():
@@ -60,7 +65,7 @@ async def test_a_run_whose_claim_was_slow_and_that_goes_on_lets_the_next_fire_ti
     assert world.counts(key)["skipped"] == 1
 
 
-async def test_an_end_is_recorded_at_once_where_the_next_fire_time_is_far_off():
+async def test_an_end_is_recorded_at_once_where_the_next_fire_time_is_far_off() -> None:
     world = World(seconds=0.5)
     key = world.apply(resource(trigger=every(10)))
     async with world.running():
@@ -70,7 +75,7 @@ async def test_an_end_is_recorded_at_once_where_the_next_fire_time_is_far_off():
     assert world.counts(key)["succeeded"] == 1
 
 
-async def test_an_end_that_waits_for_the_next_fire_time_is_recorded_before_the_operator_ends():
+async def test_an_end_that_waits_for_the_next_fire_time_is_recorded_before_the_operator_ends() -> None:
     world = World(seconds=0.1)
     key = world.apply(resource(trigger=every(1)))
     async with world.running():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -51,11 +52,11 @@ class World:
             await asyncio.gather(task, return_exceptions=True)
 
     @property
-    def status(self):
+    def status(self) -> dict[str, Any]:
         return self.store.status(KEY)
 
 
-async def test_a_run_goes_on_between_two_terms_and_is_recorded_in_the_second():
+async def test_a_run_goes_on_between_two_terms_and_is_recorded_in_the_second() -> None:
     world = World(seconds=20)
     world.apply(resource(trigger=every(60)))
     async with world.term(world.first):
@@ -68,7 +69,7 @@ async def test_a_run_goes_on_between_two_terms_and_is_recorded_in_the_second():
     assert world.pools["first"].fire_times == [START + 60]
 
 
-async def test_what_another_one_recorded_in_between_stands():
+async def test_what_another_one_recorded_in_between_stands() -> None:
     world = World(seconds=20)
     world.apply(resource(trigger=every(60)))
     async with world.term(world.first):
@@ -85,7 +86,7 @@ async def test_what_another_one_recorded_in_between_stands():
     assert world.pools["second"].fire_times == []
 
 
-async def test_a_term_of_less_than_a_step_leaves_nothing_behind():
+async def test_a_term_of_less_than_a_step_leaves_nothing_behind() -> None:
     world = World()
     world.apply(resource(trigger=every(60)))
     for _ in range(3):
@@ -97,7 +98,7 @@ async def test_a_term_of_less_than_a_step_leaves_nothing_behind():
 
 
 @pytest.mark.parametrize("steps", range(12))
-async def test_no_moment_at_which_a_term_ends_loses_or_repeats_a_run(steps: int):
+async def test_no_moment_at_which_a_term_ends_loses_or_repeats_a_run(steps: int) -> None:
     world = World(seconds=None)
     world.apply(resource(trigger=every(60)))
     async with world.term(world.first):
@@ -110,7 +111,7 @@ async def test_no_moment_at_which_a_term_ends_loses_or_repeats_a_run(steps: int)
     assert world.status["counts"]["started"] == 1
 
 
-async def test_a_job_cut_off_between_its_creation_and_the_record_is_adopted():
+async def test_a_job_cut_off_between_its_creation_and_the_record_is_adopted() -> None:
     world = World()
     world.apply(resource(trigger=every(60), jobTemplate=JOB))
     async with world.term(world.first):
@@ -124,7 +125,7 @@ async def test_a_job_cut_off_between_its_creation_and_the_record_is_adopted():
     assert world.status["counts"]["started"] == 1
 
 
-async def test_draining_without_the_lead_only_ends_runs():
+async def test_draining_without_the_lead_only_ends_runs() -> None:
     world = World(seconds=5)
     world.apply(resource(trigger=every(60)))
     async with world.term(world.first):
@@ -135,7 +136,7 @@ async def test_draining_without_the_lead_only_ends_runs():
     assert world.status["counts"]["active"] == 1
 
 
-async def test_while_a_run_in_this_process_ends_jobs_are_started_and_tasks_are_not():
+async def test_while_a_run_in_this_process_ends_jobs_are_started_and_tasks_are_not() -> None:
     world = World(seconds=50)
     world.apply(resource(trigger=every(60)))
     world.apply(resource("jobs", trigger=every(7), jobTemplate=JOB, concurrencyPolicy="Allow"))
@@ -155,7 +156,7 @@ async def test_while_a_run_in_this_process_ends_jobs_are_started_and_tasks_are_n
     assert world.store.status("default/jobs")["counts"]["started"] == during
 
 
-async def test_a_retry_does_not_wait_for_a_clock_that_was_put_back(monkeypatch):
+async def test_a_retry_does_not_wait_for_a_clock_that_was_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
 
     async def unavailable(_: object) -> None:

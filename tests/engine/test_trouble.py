@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from doubles import JOB, START, every, resource
 from engine.world import World
+from kalends.engine.core.state import Ref
 from kalends.errors import Conflict, StartRefused, Unavailable
 from kalends.model.reasons import Reason
 
 pytestmark = pytest.mark.looptime
 
 
-async def test_a_write_that_conflicts_is_decided_anew_from_what_was_read():
+async def test_a_write_that_conflicts_is_decided_anew_from_what_was_read() -> None:
     world = World()
     key = world.apply(resource(trigger=every(60)))
     async with world.running():
@@ -27,12 +29,12 @@ async def test_a_write_that_conflicts_is_decided_anew_from_what_was_read():
     assert [run.target.name for run in world.pool.started] == ["kalends.sleep"]
 
 
-async def test_while_the_store_is_down_nothing_starts_in_the_pod_and_nothing_is_lost():
+async def test_while_the_store_is_down_nothing_starts_in_the_pod_and_nothing_is_lost() -> None:
     world = World()
     key = world.apply(resource(trigger=every(10)))
     write, down = world.store.write, True
 
-    async def failing(*args, **options):
+    async def failing(*args: Any, **options: Any) -> Any:
         if down:
             raise Unavailable("down")
         return await write(*args, **options)
@@ -47,12 +49,12 @@ async def test_while_the_store_is_down_nothing_starts_in_the_pod_and_nothing_is_
     assert world.counts(key)["coalesced"] in {2, 3}  # the next try may fall on the fourth fire time
 
 
-async def test_a_write_that_happened_without_an_answer_starts_its_claim_once():
+async def test_a_write_that_happened_without_an_answer_starts_its_claim_once() -> None:
     world = World()
     key = world.apply(resource(trigger=every(60)))
     write, lost = world.store.write, []
 
-    async def answer_lost(*args, **options):
+    async def answer_lost(*args: Any, **options: Any) -> Any:
         version = await write(*args, **options)
         if args[3].active and not lost:
             lost.append(version)
@@ -67,12 +69,12 @@ async def test_a_write_that_happened_without_an_answer_starts_its_claim_once():
     assert world.counts(key) | {"due": 1, "succeeded": 1} == world.counts(key)
 
 
-async def test_a_job_is_created_once_though_its_record_fails_at_first():
+async def test_a_job_is_created_once_though_its_record_fails_at_first() -> None:
     world = World()
     key = world.apply(resource(trigger=every(60), jobTemplate=JOB))
     write, failures = world.store.write, []
 
-    async def failing(*args, **options):
+    async def failing(*args: Any, **options: Any) -> Any:
         if args[3].active and len(failures) < 3:
             failures.append(1)
             raise Conflict("somebody else wrote")
@@ -85,7 +87,7 @@ async def test_a_job_is_created_once_though_its_record_fails_at_first():
     assert world.counts(key)["started"] == 1
 
 
-async def test_the_api_server_being_down_delays_jobs_and_loses_none():
+async def test_the_api_server_being_down_delays_jobs_and_loses_none() -> None:
     world = World()
     key = world.apply(resource(trigger=every(60), jobTemplate=JOB))
     async with world.running():
@@ -98,7 +100,7 @@ async def test_the_api_server_being_down_delays_jobs_and_loses_none():
     assert world.counts(key)["due"] == 1
 
 
-async def test_a_job_that_is_refused_for_good_fails_its_run_and_the_next_one_is_tried():
+async def test_a_job_that_is_refused_for_good_fails_its_run_and_the_next_one_is_tried() -> None:
     world = World()
     key = world.apply(resource(trigger=every(60), jobTemplate=JOB))
     async with world.running():
@@ -111,7 +113,7 @@ async def test_a_job_that_is_refused_for_good_fails_its_run_and_the_next_one_is_
     assert world.cluster.created == [f"nightly-{START + 120}"]
 
 
-async def test_a_template_that_the_api_server_would_refuse_stalls_its_resource_until_it_is_mended():
+async def test_a_template_that_the_api_server_would_refuse_stalls_its_resource_until_it_is_mended() -> None:
     world = World()
     world.cluster.refuses_check = StartRefused(Reason.INVALID_JOB_TEMPLATE, "containers: Required value")
     key = world.apply(resource(trigger=every(60), jobTemplate=JOB))
@@ -126,14 +128,14 @@ async def test_a_template_that_the_api_server_would_refuse_stalls_its_resource_u
     assert len(world.cluster.created) == 1
 
 
-async def test_one_trigger_that_raises_harms_only_its_own_resource():
+async def test_one_trigger_that_raises_harms_only_its_own_resource() -> None:
     world = World()
 
     class Bad:
-        def next_after(self, instant):
+        def next_after(self, instant: int) -> None:
             raise ZeroDivisionError("boom")
 
-        def tally(self, after, until):
+        def tally(self, after: Any, until: Any) -> None:
             raise ZeroDivisionError("boom")
 
     world.apply(resource("good", trigger=every(60)))
@@ -149,18 +151,18 @@ async def test_one_trigger_that_raises_harms_only_its_own_resource():
     assert "boom" in ready["message"]
 
 
-async def test_an_odd_answer_of_the_store_is_survived():
+async def test_an_odd_answer_of_the_store_is_survived() -> None:
     world = World()
     key = world.apply(resource(trigger=every(60)))
     write, failures = world.store.write, []
 
-    async def conflict(*args, **options):
+    async def conflict(*args: Any, **options: Any) -> Any:
         if len(failures) < 1:
             failures.append(1)
             raise Conflict("somebody else wrote")
         return await write(*args, **options)
 
-    async def odd(ref):
+    async def odd(ref: Ref) -> None:
         raise ZeroDivisionError("odd")
 
     read = world.store.read
@@ -172,7 +174,7 @@ async def test_an_odd_answer_of_the_store_is_survived():
     assert world.counts(key)["succeeded"] == 1
 
 
-async def test_people_are_told_when_a_job_cannot_be_created_for_a_while():
+async def test_people_are_told_when_a_job_cannot_be_created_for_a_while() -> None:
     world = World()
     world.apply(resource(trigger=every(60), jobTemplate=JOB))
     async with world.running():

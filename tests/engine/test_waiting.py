@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from kalends.model import format_instant
 pytestmark = pytest.mark.looptime
 
 
-async def test_a_pool_of_two_lets_the_others_wait_and_each_late_one_is_on_record_as_missed():
+async def test_a_pool_of_two_lets_the_others_wait_and_each_late_one_is_on_record_as_missed() -> None:
     world = World(size=2, seconds=1.0)
     keys = [world.apply(resource(f"job-{n}", schedule="* * * * *", startingDeadlineSeconds=3)) for n in range(20)]
     async with world.running():
@@ -24,7 +25,7 @@ async def test_a_pool_of_two_lets_the_others_wait_and_each_late_one_is_on_record
     assert all(at <= START + 60 + 3.1 for at in world.pool.started_at)
 
 
-async def test_those_that_wait_for_a_worker_run_when_one_is_free():
+async def test_those_that_wait_for_a_worker_run_when_one_is_free() -> None:
     world = World(size=2, seconds=1.0)
     keys = [world.apply(resource(f"job-{n}", schedule="* * * * *")) for n in range(6)]
     async with world.running():
@@ -33,13 +34,13 @@ async def test_those_that_wait_for_a_worker_run_when_one_is_free():
     assert [world.counts(key)["succeeded"] for key in keys] == [1] * 6
 
 
-async def test_a_pool_is_not_claimed_beyond_its_size_while_claims_are_being_written():
+async def test_a_pool_is_not_claimed_beyond_its_size_while_claims_are_being_written() -> None:
     world = World(size=2, seconds=1.0)
     world.store.latency = 0.02
     most = 0
 
     class Counting(Pool):
-        async def start(self, run):
+        async def start(self, run: Run) -> None:
             nonlocal most
             await super().start(run)
             most = max(most, self.size - self.free_slots())
@@ -55,7 +56,7 @@ async def test_a_pool_is_not_claimed_beyond_its_size_while_claims_are_being_writ
     assert [world.counts(key)["succeeded"] for key in keys] == [1] * 10
 
 
-async def test_one_that_gave_up_waiting_does_not_take_the_turn_of_the_next():
+async def test_one_that_gave_up_waiting_does_not_take_the_turn_of_the_next() -> None:
     world = World(size=1, seconds=None)
     world.apply(resource("hog", created=START - 1))
     for n in range(6):
@@ -70,7 +71,7 @@ async def test_one_that_gave_up_waiting_does_not_take_the_turn_of_the_next():
     assert [run.ref.name for run in world.pool.started] == ["hog", "once"]
 
 
-async def test_a_look_between_a_fire_time_and_its_jittered_start_puts_nothing_off():
+async def test_a_look_between_a_fire_time_and_its_jittered_start_puts_nothing_off() -> None:
     world = World()
     key = world.apply(resource(trigger=every(600), jitterSeconds=500))
     async with world.running():
@@ -80,7 +81,7 @@ async def test_a_look_between_a_fire_time_and_its_jittered_start_puts_nothing_of
     assert world.pool.fire_times == [START + 600]
 
 
-async def test_a_claim_that_is_being_written_when_the_end_comes_still_runs_and_is_recorded():
+async def test_a_claim_that_is_being_written_when_the_end_comes_still_runs_and_is_recorded() -> None:
     world = World(seconds=1.0)
     world.store.latency = 0.05
     key = world.apply(resource(trigger=every(60)))
@@ -91,7 +92,7 @@ async def test_a_claim_that_is_being_written_when_the_end_comes_still_runs_and_i
     assert world.counts(key)["succeeded"] == 1
 
 
-async def test_a_claim_whose_deadline_passes_while_others_are_started_is_missed():
+async def test_a_claim_whose_deadline_passes_while_others_are_started_is_missed() -> None:
     class Slow(Pool):
         async def start(self, run: Run) -> None:
             await super().start(run)
@@ -110,7 +111,7 @@ async def test_a_claim_whose_deadline_passes_while_others_are_started_is_missed(
     assert [run["scheduledTime"] for run in missed] == [format_instant(START + 120)]
 
 
-async def test_the_turn_of_one_that_is_deleted_before_it_looks_goes_to_the_next():
+async def test_the_turn_of_one_that_is_deleted_before_it_looks_goes_to_the_next() -> None:
     world = World(size=1, seconds=None)
     for name in ("hog", "deleted", "next"):
         world.apply(resource(name, trigger={"date": {"at": format_instant(START + 60)}}))
@@ -142,7 +143,7 @@ HELD_UP = "all 20 workers are held by runs that timed out and have not returned"
     ],
     ids=["skipped", "queue full", "missed"],
 )
-async def test_a_fire_time_that_no_worker_may_ever_be_free_for_says_so(spec, reason):
+async def test_a_fire_time_that_no_worker_may_ever_be_free_for_says_so(spec: dict[str, Any], reason: str) -> None:
     world = World()
     world.pool.held_up_by = HELD_UP
     key = world.apply(resource(trigger=every(10), **spec))

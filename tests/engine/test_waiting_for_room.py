@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from doubles import JOB, START, every, resource, schedule_of
 from engine.world import World, facts, jobs_of
+from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import Counts, State
 from kalends.engine.decisions.decide import decide
 from kalends.engine.ports import RunReport
@@ -17,22 +19,22 @@ from kalends.model.reasons import Reason
 HOUR = 3600
 
 
-def hourly(**more):
+def hourly(**more: Any) -> Schedule:
     return schedule_of(resource(trigger=every(HOUR), jobTemplate=JOB, **more))
 
 
-def blocked(schedule, now: float = START + 2 * HOUR) -> State:
+def blocked(schedule: Schedule, now: float = START + 2 * HOUR) -> State:
     """Return the record once the first run still goes on at the second fire time."""
     first = decide(schedule, None, facts(START + HOUR, outlives_us=True, jobs=())).state
     return decide(schedule, first, facts(now, outlives_us=True, jobs=jobs_of(first))).state
 
 
-def ended(schedule, state: State, at: int):
+def ended(schedule: Schedule, state: State, at: int) -> dict[str, Any]:
     run = state.active[0]
     return {run.name: RunReport(schedule.ref, run.name, run.fire_time, Outcome.SUCCEEDED, run.started, at)}
 
 
-def test_a_blocked_run_starts_as_soon_as_there_is_room():
+def test_a_blocked_run_starts_as_soon_as_there_is_room() -> None:
     schedule = hourly(startingDeadlineSeconds=HOUR)
     waiting = blocked(schedule)
     assert waiting.counts == Counts(due=2, started=1, active=1, queued=1)
@@ -43,13 +45,13 @@ def test_a_blocked_run_starts_as_soon_as_there_is_room():
     assert decision.state.counts == Counts(due=2, started=2, active=1, succeeded=1)
 
 
-def test_without_a_deadline_a_blocked_run_is_skipped_at_once():
+def test_without_a_deadline_a_blocked_run_is_skipped_at_once() -> None:
     skipped = blocked(hourly())
     assert skipped.counts == Counts(due=2, started=1, active=1, skipped=1)
     assert skipped.history[0].reason == Reason.TOO_MANY_INSTANCES
 
 
-def test_a_newer_fire_time_takes_the_place_of_the_one_that_waits():
+def test_a_newer_fire_time_takes_the_place_of_the_one_that_waits() -> None:
     schedule = hourly(startingDeadlineSeconds=5 * HOUR)
     waiting = blocked(schedule)
     later = decide(schedule, waiting, facts(START + 3 * HOUR, outlives_us=True, jobs=jobs_of(waiting))).state
@@ -59,7 +61,7 @@ def test_a_newer_fire_time_takes_the_place_of_the_one_that_waits():
     assert "waits in its place" in later.history[0].message
 
 
-def test_a_run_that_waited_for_longer_than_its_deadline_is_missed():
+def test_a_run_that_waited_for_longer_than_its_deadline_is_missed() -> None:
     schedule = hourly(startingDeadlineSeconds=600)
     waiting = blocked(schedule)
     jobs = jobs_of(waiting)
@@ -71,7 +73,7 @@ def test_a_run_that_waited_for_longer_than_its_deadline_is_missed():
     assert late.history[0].reason == Reason.WAITED_TOO_LONG
 
 
-def test_of_several_that_are_due_at_once_what_fits_starts_and_the_newest_waits():
+def test_of_several_that_are_due_at_once_what_fits_starts_and_the_newest_waits() -> None:
     schedule = hourly(startingDeadlineSeconds=9 * HOUR, coalesce="All", maxInstances=2)
     decision = decide(schedule, None, facts(START + 5 * HOUR, outlives_us=True, jobs=()))
     assert [run.fire_time for run in decision.starts_before] == [START + HOUR, START + 2 * HOUR]
@@ -79,7 +81,7 @@ def test_of_several_that_are_due_at_once_what_fits_starts_and_the_newest_waits()
     assert decision.state.counts == Counts(due=5, started=2, active=2, queued=1, skipped=2)
 
 
-def test_a_run_that_waits_for_a_worker_alone_gives_way_to_none():
+def test_a_run_that_waits_for_a_worker_alone_gives_way_to_none() -> None:
     schedule = schedule_of(resource(trigger=every(60), startingDeadlineSeconds=HOUR))
     first = decide(schedule, None, facts(START + 63, free_slots=0)).state
     second = decide(schedule, first, facts(START + 123, free_slots=0)).state
@@ -89,7 +91,7 @@ def test_a_run_that_waits_for_a_worker_alone_gives_way_to_none():
     assert third.counts == Counts(due=3, queued=2, skipped=1)
 
 
-def test_a_run_asked_for_by_hand_does_not_wait_for_room():
+def test_a_run_asked_for_by_hand_does_not_wait_for_room() -> None:
     schedule = hourly(startingDeadlineSeconds=HOUR)
     first = decide(schedule, None, facts(START + HOUR, outlives_us=True, jobs=())).state
     asked = resource(trigger=every(HOUR), jobTemplate=JOB, startingDeadlineSeconds=HOUR)
@@ -98,7 +100,7 @@ def test_a_run_asked_for_by_hand_does_not_wait_for_room():
     assert decision.state.counts == Counts(due=1, requested=1, started=1, active=1, skipped=1)
 
 
-def test_a_run_that_waits_is_skipped_when_its_schedule_is_suspended():
+def test_a_run_that_waits_is_skipped_when_its_schedule_is_suspended() -> None:
     waiting = blocked(hourly(startingDeadlineSeconds=HOUR))
     stopped = resource(trigger=every(HOUR), jobTemplate=JOB, startingDeadlineSeconds=HOUR, suspend=True, generation=2)
     state = decide(
@@ -109,7 +111,7 @@ def test_a_run_that_waits_is_skipped_when_its_schedule_is_suspended():
 
 
 @pytest.mark.looptime
-async def test_ten_oclock_starts_at_five_past_ten():
+async def test_ten_oclock_starts_at_five_past_ten() -> None:
     world = World()
     key = world.apply(resource(trigger=every(HOUR), jobTemplate=JOB, startingDeadlineSeconds=HOUR))
     async with world.running():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tracemalloc
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -55,16 +57,16 @@ class Queueing(RuleBasedStateMachine):
             self.queue.wait("default", uid)
 
     @rule(uid=UIDS)
-    def looks_by_itself(self, uid):
+    def looks_by_itself(self, uid: str) -> None:
         self.look(uid)
 
     @precondition(lambda self: self.woken)
     @rule()
-    def looks_when_woken(self):
+    def looks_when_woken(self) -> None:
         self.look(self.woken[0])
 
     @rule(uid=UIDS, kept=st.booleans())
-    def a_claim_is_handed_to_the_pool(self, uid, kept):
+    def a_claim_is_handed_to_the_pool(self, uid: str, kept: bool) -> None:
         """Not kept: the pool refuses it, and its worker stays free."""
         if self.claims.get(uid):
             run = self.claims[uid].pop()
@@ -72,18 +74,18 @@ class Queueing(RuleBasedStateMachine):
             self.queue.started("default", uid, run)
 
     @rule(uid=UIDS)
-    def its_claims_are_not_written(self, uid):
+    def its_claims_are_not_written(self, uid: str) -> None:
         self.claims.pop(uid, None)
         self.queue.release(uid)
 
     @precondition(lambda self: self.pool.free < 2)
     @rule()
-    def a_run_ends(self):
+    def a_run_ends(self) -> None:
         self.pool.free += 1
         self.queue.freed("default")
 
     @rule(uid=UIDS)
-    def it_is_deleted(self, uid):
+    def it_is_deleted(self, uid: str) -> None:
         self.claims.pop(uid, None)
         self.waiting.discard(uid)
         self.woken = [one for one in self.woken if one != uid]
@@ -92,22 +94,22 @@ class Queueing(RuleBasedStateMachine):
         self.queue.release(uid)
 
     @invariant()
-    def no_worker_is_free_while_a_resource_waits_that_was_not_woken(self):
+    def no_worker_is_free_while_a_resource_waits_that_was_not_woken(self) -> None:
         unwoken = self.waiting - set(self.woken)
         assert not unwoken or self.queue.free("default", "") <= len(set(self.woken))
 
     @invariant()
-    def each_free_worker_wakes_one(self):
+    def each_free_worker_wakes_one(self) -> None:
         assert len(self.woken) == len(set(self.woken)) <= 2
 
     @invariant()
-    def no_worker_is_promised_twice(self):
+    def no_worker_is_promised_twice(self) -> None:
         claimed = sum(len(runs) for runs in self.claims.values())
         assert self.queue.free("default", "") == self.pool.free - claimed >= 0
         assert self.queue.any_promised(["default"]) == (claimed > 0)
 
     @invariant()
-    def waiting_is_being_in_line(self):
+    def waiting_is_being_in_line(self) -> None:
         assert bool(self.queue) == bool(self.waiting - set(self.woken))
 
 
@@ -115,7 +117,7 @@ Queueing.TestCase.settings = settings(max_examples=200, stateful_step_count=60, 
 test_no_order_of_events_leaves_a_free_worker_beside_a_waiting_resource = Queueing.TestCase
 
 
-def memory_of(work) -> int:
+def memory_of(work: Callable[..., Any]) -> int:
     """Return the most bytes that a piece of work allocates at once."""
     tracemalloc.start()
     try:
@@ -128,7 +130,7 @@ def memory_of(work) -> int:
 
 
 @pytest.mark.parametrize("free", [0, 1])
-def test_a_wake_up_copies_nothing_of_a_long_line(free):
+def test_a_wake_up_copies_nothing_of_a_long_line(free: int) -> None:
     pool = Workers(0)
     queue = WorkerQueue({"default": pool}, lambda uid: None)
     for n in range(20_000):
@@ -144,16 +146,16 @@ class Compared(str):
     count = 0
     __hash__ = str.__hash__
 
-    def __eq__(self, other):
+    def __eq__(self, other: Compared) -> bool:
         Compared.count += 1
         return str.__eq__(self, other)
 
-    def __ne__(self, other):
+    def __ne__(self, other: object) -> Any:
         Compared.count += 1
         return str.__ne__(self, other)
 
 
-def test_neither_counting_the_free_workers_nor_a_release_looks_at_the_promises_to_others():
+def test_neither_counting_the_free_workers_nor_a_release_looks_at_the_promises_to_others() -> None:
     queue = WorkerQueue({"default": Workers(2000)}, lambda uid: None)
     for n in range(1000):
         queue.promise("default", Compared(n), [f"run-{n}"])
@@ -163,7 +165,7 @@ def test_neither_counting_the_free_workers_nor_a_release_looks_at_the_promises_t
     assert Compared.count < 20
 
 
-def test_a_resource_waits_in_one_line():
+def test_a_resource_waits_in_one_line() -> None:
     small, large, woken = Workers(0), Workers(0), []
     queue = WorkerQueue({"small": small, "large": large}, woken.append)
     queue.wait("small", "a")
@@ -176,7 +178,7 @@ def test_a_resource_waits_in_one_line():
     assert woken == ["a"]
 
 
-def test_a_resource_that_was_woken_and_waits_for_another_pool_lets_the_next_one_be_woken():
+def test_a_resource_that_was_woken_and_waits_for_another_pool_lets_the_next_one_be_woken() -> None:
     small, large, woken = Workers(0), Workers(0), []
     queue = WorkerQueue({"small": small, "large": large}, woken.append)
     queue.wait("small", "a")
@@ -188,7 +190,7 @@ def test_a_resource_that_was_woken_and_waits_for_another_pool_lets_the_next_one_
 
 
 @pytest.mark.looptime
-async def test_one_free_worker_makes_one_of_many_waiting_resources_look():
+async def test_one_free_worker_makes_one_of_many_waiting_resources_look() -> None:
     world = World(size=1, seconds=None)
     for n in range(30):
         world.apply(resource(f"job-{n}", trigger={"date": {"at": format_instant(START + 60)}}))
@@ -204,7 +206,7 @@ async def test_one_free_worker_makes_one_of_many_waiting_resources_look():
 
 
 @pytest.mark.looptime
-async def test_a_resource_that_is_made_again_keeps_its_promise_while_the_old_one_is_still_acted_on():
+async def test_a_resource_that_is_made_again_keeps_its_promise_while_the_old_one_is_still_acted_on() -> None:
     world = World(size=1, seconds=None)
     world.store.latency = 5.0
     world.apply(resource("again", uid="old", trigger=every(60)))
@@ -218,7 +220,7 @@ async def test_a_resource_that_is_made_again_keeps_its_promise_while_the_old_one
         assert world.scheduler._workers.free("default", "new") == 1
 
 
-def test_the_inbox_hands_out_in_order_without_walking_over_what_was_taken():
+def test_the_inbox_hands_out_in_order_without_walking_over_what_was_taken() -> None:
     inbox = Inbox(clock=None)  # type: ignore[arg-type] - nothing here waits
     for n in range(100):
         inbox.put(str(n))

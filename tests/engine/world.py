@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from doubles import Cluster, Ledger, LoopClock, Pool, memory_store
 from kalends.engine import executor_ports as ports
-from kalends.engine.core.facts import Facts
+from kalends.engine.core.facts import Decision, Facts
+from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import State
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.engine.ports import Decided, JobView
@@ -35,20 +38,20 @@ class World:
             listeners=[self.ledger],
         )
 
-    def apply(self, obj) -> str:
+    def apply(self, obj: dict[str, Any]) -> str:
         self.store.put(obj)
         key = f"default/{obj['metadata']['name']}"
         self.scheduler.observe(self.store.snapshot(key))
         return key
 
-    def status(self, key: str):
+    def status(self, key: str) -> Any:
         return self.store.status(key)
 
-    def counts(self, key: str):
+    def counts(self, key: str) -> dict[str, Any]:
         return self.store.status(key)["counts"]
 
     @asynccontextmanager
-    async def running(self, scheduler: Scheduler | None = None):
+    async def running(self, scheduler: Scheduler | None = None) -> AsyncIterator[Any]:
         task = asyncio.create_task((scheduler or self.scheduler).run())
         try:
             yield
@@ -57,15 +60,15 @@ class World:
             await asyncio.gather(task, return_exceptions=True)
 
 
-def facts(now: float, **more):
+def facts(now: float, **more: Any) -> Facts:
     return Facts(now=now, **{"me": "me", **more})
 
 
-def decided(decision, kind):
+def decided(decision: Decision, kind: str) -> int:
     return sum(one.count for one in decision.notices if isinstance(one, Decided) and one.verdict == kind)
 
 
-def armed(schedule, **more) -> State:
+def armed(schedule: Schedule, **more: Any) -> State:
     return State(armed=schedule.first_armed, schedule_hash=schedule.hash, observed_generation=1, **more)
 
 

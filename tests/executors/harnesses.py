@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from doubles import JOB, START, Cluster, Pool
 from executors.local import REF, Listening, processes, threads
@@ -122,7 +122,7 @@ class InCluster:
     def _report(self, run: Run) -> RunReport | None:
         return next((view.report for view in self._views(run) if view.name == run.name), None)
 
-    def _views(self, run: Run):
+    def _views(self, run: Run) -> tuple[Any, ...]:
         return self.executor.views(run.ref) or ()
 
     def goes_on(self, run: Run) -> bool:

@@ -11,6 +11,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kalends import current_run, task
 
@@ -32,53 +33,53 @@ class Totals:
 
 
 @task(name="test.fail")
-def fail():
+def fail() -> None:
     raise ValueError("no \x00 such\x1b[31m thing")
 
 
 @task(name="test.wordless")
-def wordless():
+def wordless() -> None:
     raise WordlessError
 
 
 @task(name="test.fail_at_length")
-def fail_at_length():
+def fail_at_length() -> None:
     raise ValueError("x" * 50_000_000)
 
 
 @task(name="test.fail_with_environment")
-def fail_with_environment():
+def fail_with_environment() -> None:
     shown = {name: value for name, value in os.environ.items() if name.startswith("ACME_")}
     raise RuntimeError(f"cannot connect: {shown}")
 
 
 @task(name="test.exit")
-def leave():
+def leave() -> None:
     sys.exit("bye")
 
 
 @task(name="test.interrupt")
-def interrupt():
+def interrupt() -> None:
     raise KeyboardInterrupt
 
 
 @task(name="test.recurse")
-def recurse():
+def recurse() -> Any:
     return recurse()
 
 
 @task(name="test.unjson")
-def unjson():
+def unjson() -> Any:
     return object()
 
 
 @task(name="test.lock")
-def lock():
+def lock() -> list[Any]:
     return [threading.Lock()]
 
 
 @task(name="test.nested")
-def nested():
+def nested() -> list[Any]:
     value: list = []
     for _ in range(100_000):
         value = [value]
@@ -86,46 +87,46 @@ def nested():
 
 
 @task(name="test.long")
-def long():
+def long() -> str:
     return "x" * 5000
 
 
 @task(name="test.huge")
-def huge():
+def huge() -> str:
     return "x" * 100_000_000
 
 
 @task(name="test.many")
-def many():
+def many() -> dict[str, Any]:
     return {"rows": [{"number": n, "text": "row"} for n in range(200_000)]}
 
 
 @task(name="test.totals")
-def totals():
+def totals() -> Totals:
     return Totals(2, ["a", "b"])
 
 
 @task(name="test.chatter")
-def chatter():
+def chatter() -> str:
     for _ in range(20):
         sys.stdout.write("x" * 100_000 + "\n")
     return "said"
 
 
 @task(name="test.hang")
-def hang():
+def hang() -> str:
     RELEASE.wait(30)
     return "released"
 
 
 @task(name="test.doze")
-async def doze(seconds: float = 30):
+async def doze(seconds: float = 30) -> Any:
     await asyncio.sleep(seconds)
     return "slept"
 
 
 @task(name="test.deaf")
-async def deaf():
+async def deaf() -> Any:
     try:
         await asyncio.sleep(30)
     except asyncio.CancelledError:
@@ -133,48 +134,48 @@ async def deaf():
 
 
 @task(name="test.heed")
-def heed():
+def heed() -> dict[str, Any]:
     run = current_run()
     return {"heeded": run.wait(30), "cancelled": run.cancelled}
 
 
 @task(name="test.who")
-async def who():
+async def who() -> None:
     SEEN.append(current_run())
 
 
 @task(name="test.size")
-def size(text: str):
+def size(text: str) -> int:
     return len(text)
 
 
 @task(name="test.thread")
-def thread():
+def thread() -> int:
     return threading.get_ident()
 
 
 @task(name="test.process")
-def process():
+def process() -> Any:
     return os.getpid()
 
 
 @task(name="test.die")
-def die():
+def die() -> None:
     os._exit(3)
 
 
 @task(name="test.abort")
-def abort():
+def abort() -> None:
     os.abort()
 
 
 @task(name="test.shell")
-def shell():
+def shell() -> Any:
     return subprocess.run(["echo", "hello"], check=True).returncode
 
 
 @task(name="test.children")
-def children(told: str):
+def children(told: str) -> None:
     """Start a program that would go on by itself, and wait."""
     child = subprocess.Popen(["sleep", "60"])
     Path(told).write_text(str(child.pid))
@@ -182,7 +183,7 @@ def children(told: str):
 
 
 @task(name="test.orphan_and_die")
-def orphan_and_die():
+def orphan_and_die() -> None:
     """Leave a copy of this process behind, which holds all that it holds, and die."""
     if os.fork() == 0:
         time.sleep(3)
@@ -191,17 +192,17 @@ def orphan_and_die():
 
 
 @task(name="test.fork_and_return")
-def fork_and_return():
+def fork_and_return() -> Any:
     return os.fork() == 0
 
 
 @task(name="test.report_pid")
-def report_pid(told: str):
+def report_pid(told: str) -> None:
     Path(told).write_text(str(os.getpid()))
     time.sleep(60)
 
 
 @task(name="test.report_parent")
-def report_parent(told: str):
+def report_parent(told: str) -> None:
     Path(told).write_text(str(os.getppid()))
     time.sleep(60)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +21,7 @@ from kalends.model.reasons import Reason
 
 
 @asynccontextmanager
-async def commands(size=2):
+async def commands(size: int = 2) -> AsyncIterator[Any]:
     executor = CommandsExecutor(size, SystemClock())
     listening = Listening()
     await executor.open(listening)
@@ -29,42 +31,44 @@ async def commands(size=2):
         await executor.close(0)
 
 
-def run_of(script: str, *, number=1, limit=None, **spec) -> Run:
+def run_of(script: str, *, number: int = 1, limit: int | None = None, **spec: Any) -> Run:
     container = {"name": "main", "command": ["sh", "-c", script]}
     template = JobTemplate({}, {}, {"template": {"spec": {"containers": [container]}}, **spec})
     return Run(REF, f"nightly-{number}", number, template, "jobs", time_limit=limit)
 
 
-async def report_of(script: str, **more):
+async def report_of(script: str, **more: Any) -> Any:
     async with commands() as (executor, listening):
         await executor.start(run_of(script, **more))
         (report,) = await listening.wait(1)
         return report
 
 
-async def test_what_a_command_writes_to_its_termination_log_is_its_result():
+async def test_what_a_command_writes_to_its_termination_log_is_its_result() -> None:
     report = await report_of('echo "$KALENDS_RUN is done" > $KALENDS_TERMINATION_LOG')
     assert (report.outcome, report.result) == (Outcome.SUCCEEDED, "nightly-1 is done")
 
 
-async def test_a_command_that_fails_tells_its_exit_code_and_what_it_wrote():
+async def test_a_command_that_fails_tells_its_exit_code_and_what_it_wrote() -> None:
     report = await report_of("echo password=hunter2 > $KALENDS_TERMINATION_LOG; exit 3")
     assert (report.outcome, report.reason) == (Outcome.FAILED, Reason.JOB_FAILED)
     assert report.message == "ended with exit code 3: password=[redacted]"
 
 
-async def test_a_termination_log_of_megabytes_is_cut():
+async def test_a_termination_log_of_megabytes_is_cut() -> None:
     report = await report_of("head -c 20000000 /dev/zero | tr '\\0' x > $KALENDS_TERMINATION_LOG")
     assert len(report.result.encode()) <= 1024
 
 
-async def test_a_command_that_removes_its_termination_log_has_no_result():
+async def test_a_command_that_removes_its_termination_log_has_no_result() -> None:
     report = await report_of("rm $KALENDS_TERMINATION_LOG")
     assert (report.outcome, report.result) == (Outcome.SUCCEEDED, None)
 
 
 @pytest.mark.parametrize("more", [{"limit": 1}, {"activeDeadlineSeconds": 1}], ids=["resource", "template"])
-async def test_a_command_beyond_its_time_limit_is_killed_with_what_it_started(tmp_path, more):
+async def test_a_command_beyond_its_time_limit_is_killed_with_what_it_started(
+    tmp_path: Path, more: dict[str, Any]
+) -> None:
     told = tmp_path / "child"
     async with commands() as (executor, listening):
         await executor.start(run_of(f"sleep 60 & echo $! > {told}; wait", **more))
@@ -74,7 +78,7 @@ async def test_a_command_beyond_its_time_limit_is_killed_with_what_it_started(tm
         await until_gone(child)
 
 
-async def test_a_command_whose_end_is_wanted_is_killed_and_cancelled():
+async def test_a_command_whose_end_is_wanted_is_killed_and_cancelled() -> None:
     async with commands(1) as (executor, listening):
         await executor.start(run_of("sleep 60"))
         await executor.cancel("nightly-1", REF, Reason.REPLACED)
@@ -84,7 +88,7 @@ async def test_a_command_whose_end_is_wanted_is_killed_and_cancelled():
         assert executor.free_slots() == 1
 
 
-async def test_a_command_that_is_not_there_fails_its_run():
+async def test_a_command_that_is_not_there_fails_its_run() -> None:
     template = JobTemplate({}, {}, {"template": {"spec": {"containers": [{"command": ["/no/such/command"]}]}}})
     async with commands() as (executor, listening):
         await executor.start(Run(REF, "nightly-1", 1, template, "jobs"))
@@ -94,8 +98,8 @@ async def test_a_command_that_is_not_there_fails_its_run():
         assert executor.free_slots() == 2
 
 
-async def test_where_there_is_no_room_for_a_process_the_run_is_put_off(monkeypatch):
-    async def refuse(*args, **kwargs):
+async def test_where_there_is_no_room_for_a_process_the_run_is_put_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*args: Any, **kwargs: Any) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     async with commands() as (executor, _):
@@ -157,7 +161,9 @@ CONTAINER = "spec.jobTemplate.spec.template.spec.containers[0]"
         (template_of(suspend=True), Reason.NOT_SUPPORTED, "spec.jobTemplate.spec.suspend: must not be set"),
     ],
 )
-async def test_a_template_that_needs_a_cluster_or_names_no_command_is_refused_with_the_reason(target, reason, message):
+async def test_a_template_that_needs_a_cluster_or_names_no_command_is_refused_with_the_reason(
+    target: JobTemplate | TaskCall, reason: Reason, message: str
+) -> None:
     async with commands() as (executor, _):
         with pytest.raises(StartRefused) as refused:
             await executor.check(of(target))
@@ -165,7 +171,7 @@ async def test_a_template_that_needs_a_cluster_or_names_no_command_is_refused_wi
         assert message in refused.value.message
 
 
-async def test_what_says_only_where_and_how_much_is_left_aside():
+async def test_what_says_only_where_and_how_much_is_left_aside() -> None:
     target = template_of(
         {"image": "busybox", "resources": {"limits": {"memory": "1Gi"}}, "volumeMounts": []},
         {"restartPolicy": "Never", "nodeSelector": {"disk": "fast"}, "initContainers": []},
@@ -188,7 +194,7 @@ async def test_what_says_only_where_and_how_much_is_left_aside():
         ("$(LATER)", "-"),
     ],
 )
-async def test_references_to_variables_are_replaced_as_kubernetes_does(text, expanded):
+async def test_references_to_variables_are_replaced_as_kubernetes_does(text: str, expanded: str) -> None:
     variables = [
         {"name": "A", "value": "1"},
         {"name": "B", "value": "$(A)-x"},
@@ -202,7 +208,7 @@ async def test_references_to_variables_are_replaced_as_kubernetes_does(text, exp
         assert (await listening.wait(1))[0].result == expanded
 
 
-async def test_a_variable_that_the_template_sets_itself_is_kept_and_does_not_see_those_below_it():
+async def test_a_variable_that_the_template_sets_itself_is_kept_and_does_not_see_those_below_it() -> None:
     variables = [{"name": "KALENDS_RUN", "value": "mine $(BELOW)"}, {"name": "BELOW", "value": "x"}]
     target = template_of({"command": ["sh", "-c", 'echo "$KALENDS_RUN" > $KALENDS_TERMINATION_LOG'], "env": variables})
     async with commands() as (executor, listening):
@@ -210,14 +216,14 @@ async def test_a_variable_that_the_template_sets_itself_is_kept_and_does_not_see
         assert (await listening.wait(1))[0].result == "mine $(BELOW)"
 
 
-async def test_a_command_starts_in_its_working_folder(tmp_path):
+async def test_a_command_starts_in_its_working_folder(tmp_path: Path) -> None:
     target = template_of({"command": ["sh", "-c", "pwd > $KALENDS_TERMINATION_LOG"], "workingDir": str(tmp_path)})
     async with commands() as (executor, listening):
         await executor.start(of(target))
         assert (await listening.wait(1))[0].result == str(tmp_path)
 
 
-async def test_a_working_folder_that_is_not_there_fails_the_run(tmp_path):
+async def test_a_working_folder_that_is_not_there_fails_the_run(tmp_path: Path) -> None:
     async with commands() as (executor, listening):
         await executor.start(of(template_of({"workingDir": str(tmp_path / "none")})))
         (report,) = await listening.wait(1)

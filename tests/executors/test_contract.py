@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from executors.harnesses import POOLS, REAL, SIMULATED, SIZE
+from executors.harnesses import POOLS, REAL, SIMULATED, SIZE, ClusterStandIn, Jobs, Local, LocalStandIn
 from kalends.errors import Unavailable
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
@@ -24,7 +26,7 @@ every_cluster = pytest.mark.parametrize("harness", JOB_CASES, indirect=True)
 
 
 @pytest.fixture
-async def harness(request):
+async def harness(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
     made = {**REAL, **SIMULATED}[request.param]()
     await made.executor.open(made.heard)
     yield made
@@ -32,7 +34,7 @@ async def harness(request):
 
 
 @every_executor
-async def test_a_run_that_ends_is_told_with_all_that_names_it(harness):
+async def test_a_run_that_ends_is_told_with_all_that_names_it(harness: Any) -> None:
     run = harness.brief(1)
     await harness.executor.start(run)
     await harness.let_end(run)
@@ -44,14 +46,14 @@ async def test_a_run_that_ends_is_told_with_all_that_names_it(harness):
 
 
 @every_executor
-async def test_checking_a_run_starts_nothing(harness):
+async def test_checking_a_run_starts_nothing(harness: Any) -> None:
     run = harness.lasting(1)
     await harness.executor.check(run)
     assert not harness.goes_on(run)
 
 
 @every_executor
-async def test_starting_what_goes_on_changes_nothing(harness):
+async def test_starting_what_goes_on_changes_nothing(harness: Any) -> None:
     run = harness.lasting(1)
     await harness.executor.start(run)
     free = harness.executor.free_slots()
@@ -63,7 +65,7 @@ async def test_starting_what_goes_on_changes_nothing(harness):
 
 
 @every_executor
-async def test_a_run_whose_end_is_wanted_is_gone_in_the_end(harness):
+async def test_a_run_whose_end_is_wanted_is_gone_in_the_end(harness: Any) -> None:
     run, other = harness.lasting(1), harness.lasting(2)
     await harness.executor.start(run)
     await harness.executor.start(other)
@@ -74,7 +76,7 @@ async def test_a_run_whose_end_is_wanted_is_gone_in_the_end(harness):
 
 
 @every_executor
-async def test_wanting_the_end_of_what_is_not_there_is_nothing(harness):
+async def test_wanting_the_end_of_what_is_not_there_is_nothing(harness: Any) -> None:
     run = harness.lasting(1)
     await harness.executor.cancel("nightly-none", run.ref, Reason.REPLACED)
     await harness.executor.start(run)
@@ -84,7 +86,7 @@ async def test_wanting_the_end_of_what_is_not_there_is_nothing(harness):
 
 
 @every_executor
-async def test_wanting_the_end_of_what_has_ended_changes_nothing(harness):
+async def test_wanting_the_end_of_what_has_ended_changes_nothing(harness: Any) -> None:
     run = harness.brief(1)
     await harness.executor.start(run)
     await harness.let_end(run)
@@ -95,7 +97,7 @@ async def test_wanting_the_end_of_what_has_ended_changes_nothing(harness):
 
 
 @every_pool
-async def test_a_worker_is_taken_from_the_start_of_a_run_to_its_end(harness):
+async def test_a_worker_is_taken_from_the_start_of_a_run_to_its_end(harness: Local | LocalStandIn) -> None:
     run = harness.brief(1)
     assert harness.executor.free_slots() == SIZE
     starting = asyncio.create_task(harness.executor.start(run))
@@ -108,7 +110,7 @@ async def test_a_worker_is_taken_from_the_start_of_a_run_to_its_end(harness):
 
 
 @every_pool
-async def test_no_run_is_queued_where_nobody_sees_it(harness):
+async def test_no_run_is_queued_where_nobody_sees_it(harness: Local | LocalStandIn) -> None:
     for number in range(SIZE):
         await harness.executor.start(harness.lasting(number))
     with pytest.raises(Unavailable):
@@ -117,7 +119,7 @@ async def test_no_run_is_queued_where_nobody_sees_it(harness):
 
 
 @every_pool
-async def test_a_run_is_cancelled_for_the_reason_that_was_given_first(harness):
+async def test_a_run_is_cancelled_for_the_reason_that_was_given_first(harness: Local | LocalStandIn) -> None:
     run = harness.lasting(1)
     await harness.executor.start(run)
     await harness.executor.cancel(run.name, run.ref, Reason.REPLACED)
@@ -128,7 +130,7 @@ async def test_a_run_is_cancelled_for_the_reason_that_was_given_first(harness):
 
 
 @every_pool
-async def test_a_run_beyond_its_time_limit_is_timed_out(harness):
+async def test_a_run_beyond_its_time_limit_is_timed_out(harness: Local | LocalStandIn) -> None:
     run = harness.lasting(1, limit=1)
     await harness.executor.start(run)
     report = await harness.report_of(run)
@@ -137,7 +139,7 @@ async def test_a_run_beyond_its_time_limit_is_timed_out(harness):
 
 
 @every_pool
-async def test_the_worker_of_a_deleted_resource_is_said_to_be_free(harness):
+async def test_the_worker_of_a_deleted_resource_is_said_to_be_free(harness: Local | LocalStandIn) -> None:
     run = harness.lasting(1)
     await harness.executor.start(run)
     await harness.executor.cancel(run.name, run.ref, Reason.OWNER_DELETED)
@@ -146,7 +148,7 @@ async def test_the_worker_of_a_deleted_resource_is_said_to_be_free(harness):
 
 
 @every_pool
-async def test_what_goes_on_at_the_end_is_cancelled_and_nothing_starts_after_it(harness):
+async def test_what_goes_on_at_the_end_is_cancelled_and_nothing_starts_after_it(harness: Local | LocalStandIn) -> None:
     run = harness.lasting(1)
     await harness.executor.start(run)
     await harness.executor.close(0.1)
@@ -157,7 +159,7 @@ async def test_what_goes_on_at_the_end_is_cancelled_and_nothing_starts_after_it(
 
 
 @every_cluster
-async def test_it_goes_on_without_us(harness):
+async def test_it_goes_on_without_us(harness: ClusterStandIn | Jobs) -> None:
     run = harness.lasting(1)
     await harness.executor.start(run)
     await harness.executor.close(0)
@@ -165,7 +167,7 @@ async def test_it_goes_on_without_us(harness):
 
 
 @every_cluster
-async def test_what_was_there_and_is_gone_is_not_started_again(harness):
+async def test_what_was_there_and_is_gone_is_not_started_again(harness: ClusterStandIn | Jobs) -> None:
     run = harness.lasting(1)
     await harness.executor.start(run)
     await harness.executor.cancel(run.name, run.ref, Reason.REPLACED)
@@ -175,7 +177,7 @@ async def test_what_was_there_and_is_gone_is_not_started_again(harness):
 
 
 @every_cluster
-async def test_the_runs_of_a_deleted_resource_are_left_to_whoever_deleted_it(harness):
+async def test_the_runs_of_a_deleted_resource_are_left_to_whoever_deleted_it(harness: ClusterStandIn | Jobs) -> None:
     run = harness.lasting(1)
     await harness.executor.start(run)
     await harness.executor.cancel(run.name, run.ref, Reason.OWNER_DELETED)
@@ -184,14 +186,14 @@ async def test_the_runs_of_a_deleted_resource_are_left_to_whoever_deleted_it(har
 
 
 @every_cluster
-async def test_there_is_always_room_for_one_more(harness):
+async def test_there_is_always_room_for_one_more(harness: ClusterStandIn | Jobs) -> None:
     for number in range(20):
         await harness.executor.start(harness.lasting(number))
     assert harness.executor.free_slots() >= 1000
 
 
 @every_pool
-async def test_a_closed_pool_runs_what_it_is_given_once_it_is_open_again(harness):
+async def test_a_closed_pool_runs_what_it_is_given_once_it_is_open_again(harness: Any) -> None:
     await harness.executor.start(harness.lasting(1))
     await harness.executor.close(0)
     await harness.executor.open(harness.heard)

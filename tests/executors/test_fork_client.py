@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,12 +25,12 @@ NO_WORKER = 2**31 - 1
 """Larger than the number of any process."""
 
 
-async def idle_process(**options):
+async def idle_process(**options: Any) -> Any:
     return await asyncio.create_subprocess_exec("sleep", "60", **options)
 
 
 @asynccontextmanager
-async def fork_server():
+async def fork_server() -> AsyncIterator[Any]:
     """Yield the operator's side of a fork server, and the end of its connection at which the test speaks."""
     ours, theirs = socket.socketpair()
     ours.settimeout(0)
@@ -42,7 +45,7 @@ async def fork_server():
             await server.close()
 
 
-async def asked_by(server):
+async def asked_by(server: Any) -> Any:
     """Return a request for a worker that is under way."""
     request = asyncio.create_task(server.fork(0))
     await asyncio.sleep(0)
@@ -60,7 +63,9 @@ async def asked_by(server):
     ],
     ids=["unknown kind", "end of an unknown worker", "text", "bytes", "an answer too many"],
 )
-async def test_a_fork_server_that_sends_what_it_was_not_asked_for_is_killed_with_its_workers(sent, caplog):
+async def test_a_fork_server_that_sends_what_it_was_not_asked_for_is_killed_with_its_workers(
+    sent: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     async with fork_server() as (server, theirs, process):
         worker = await idle_process(start_new_session=True)
         request = await asked_by(server)
@@ -81,7 +86,9 @@ async def test_a_fork_server_that_sends_what_it_was_not_asked_for_is_killed_with
 
 
 @pytest.mark.parametrize("which", ["0", "-1", "1", "operator", "group of the operator", "fork server", "a worker"])
-async def test_a_number_that_is_no_new_process_of_the_fork_server_is_never_killed(which, monkeypatch):
+async def test_a_number_that_is_no_new_process_of_the_fork_server_is_never_killed(
+    which: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     killed: list[int] = []
     monkeypatch.setattr(fork_client, "kill_group", killed.append)
     async with fork_server() as (server, theirs, process):
@@ -100,7 +107,9 @@ async def test_a_number_that_is_no_new_process_of_the_fork_server_is_never_kille
 
 
 @pytest.mark.parametrize("sent", [b"", REPLY.pack(FORKED, NO_WORKER, 0)[:-1]], ids=["nothing", "half a reply"])
-async def test_a_connection_that_ends_before_a_reply_is_complete_ends_the_request(sent, monkeypatch):
+async def test_a_connection_that_ends_before_a_reply_is_complete_ends_the_request(
+    sent: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(fork_client, "PATIENCE", 0.01)
     async with fork_server() as (server, theirs, _):
         request = await asked_by(server)
@@ -112,7 +121,7 @@ async def test_a_connection_that_ends_before_a_reply_is_complete_ends_the_reques
         assert not server.is_alive
 
 
-async def test_a_reply_that_arrives_byte_by_byte_is_one_reply():
+async def test_a_reply_that_arrives_byte_by_byte_is_one_reply() -> None:
     async with fork_server() as (server, theirs, _):
         request = await asked_by(server)
         for byte in REPLY.pack(FORKED, NO_WORKER, 0) + REPLY.pack(ENDED, NO_WORKER, 7):
@@ -122,7 +131,7 @@ async def test_a_reply_that_arrives_byte_by_byte_is_one_reply():
         assert await gone == 7
 
 
-async def test_a_killed_fork_server_is_given_up_although_its_end_of_the_connection_is_held_open():
+async def test_a_killed_fork_server_is_given_up_although_its_end_of_the_connection_is_held_open() -> None:
     async with fork_server() as (server, theirs, _):
         request = await asked_by(server)
         server.kill()
@@ -131,7 +140,7 @@ async def test_a_killed_fork_server_is_given_up_although_its_end_of_the_connecti
         assert theirs.fileno() >= 0
 
 
-async def test_a_pool_whose_fork_server_sends_junk_refuses_the_run(monkeypatch):
+async def test_a_pool_whose_fork_server_sends_junk_refuses_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     program = "import os, sys, time; os.write(int(sys.argv[1]), b'junk' * 64); time.sleep(600)"
     monkeypatch.setattr(fork_client, "BOOT", program)
     async with pool_of(processes(), 1) as (pool_, _):
@@ -141,7 +150,9 @@ async def test_a_pool_whose_fork_server_sends_junk_refuses_the_run(monkeypatch):
         assert pool_.free_slots() == 1
 
 
-async def test_a_fork_server_that_never_answers_holds_up_no_check_for_ever(monkeypatch, tmp_path):
+async def test_a_fork_server_that_never_answers_holds_up_no_check_for_ever(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     told = tmp_path / "pid"
     program = f"import os, time; open({str(told)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
     monkeypatch.setattr(fork_client, "BOOT", program)

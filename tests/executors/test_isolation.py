@@ -7,7 +7,9 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -25,7 +27,7 @@ OTHER = Ref("default", "other", "uid of the other")
 OUT_OF_TURN = "its worker process sent what it was not asked for, and was killed"
 
 
-async def results_of(workers: ProcessWorkers, *runs, size: int = 1):
+async def results_of(workers: ProcessWorkers, *runs: Any, size: int = 1) -> Any:
     """Return how runs ended, which start one after another."""
     async with pool_of(workers, size) as (pool, listening):
         for number, run in enumerate(runs, 1):
@@ -34,7 +36,7 @@ async def results_of(workers: ProcessWorkers, *runs, size: int = 1):
         return listening.reports
 
 
-async def test_a_run_of_another_resource_finds_the_state_in_which_the_operator_started():
+async def test_a_run_of_another_resource_finds_the_state_in_which_the_operator_started() -> None:
     runs = [
         run_of("leave.look", number=1),
         run_of("leave.behind", number=2),
@@ -48,20 +50,20 @@ async def test_a_run_of_another_resource_finds_the_state_in_which_the_operator_s
     assert after["patched"] == "result_text"
 
 
-async def test_runs_of_one_resource_share_a_process_for_as_many_as_the_settings_say():
+async def test_runs_of_one_resource_share_a_process_for_as_many_as_the_settings_say() -> None:
     runs = [run_of("test.process", number=number) for number in range(7)]
     reports = await results_of(ProcessWorkers(RegisteredTasks(registry()), runs_per_worker=3), *runs)
     pids = [report.result for report in reports]
     assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [3, 3, 1]
 
 
-async def test_with_one_run_for_each_worker_every_run_has_a_process_of_its_own():
+async def test_with_one_run_for_each_worker_every_run_has_a_process_of_its_own() -> None:
     runs = [run_of("test.process", number=number) for number in range(4)]
     reports = await results_of(ProcessWorkers(RegisteredTasks(registry()), runs_per_worker=1), *runs)
     assert len({report.result for report in reports}) == 4
 
 
-async def test_idle_workers_of_other_resources_are_ended_where_there_are_more_than_were_ever_busy_at_once():
+async def test_idle_workers_of_other_resources_are_ended_where_there_are_more_than_were_ever_busy_at_once() -> None:
     refs = [Ref("default", f"s{number}", f"uid of {number}") for number in range(4)]
     workers = processes()
     async with pool_of(workers, 2) as (pool, listening):
@@ -75,7 +77,7 @@ async def test_idle_workers_of_other_resources_are_ended_where_there_are_more_th
         assert again.result == last.result
 
 
-async def test_a_task_that_gives_the_next_answer_as_well_fails_and_the_next_run_is_its_own():
+async def test_a_task_that_gives_the_next_answer_as_well_fails_and_the_next_run_is_its_own() -> None:
     first, second = await results_of(
         processes(), run_of("leave.forge", number=1), run_of("kalends.echo", "mine", number=2)
     )
@@ -83,7 +85,7 @@ async def test_a_task_that_gives_the_next_answer_as_well_fails_and_the_next_run_
     assert (second.outcome, second.result) == (Outcome.SUCCEEDED, '{"args":["mine"],"kwargs":{}}')
 
 
-async def test_an_answer_that_is_sent_between_two_runs_costs_the_worker_and_neither_run(tmp_path):
+async def test_an_answer_that_is_sent_between_two_runs_costs_the_worker_and_neither_run(tmp_path: Path) -> None:
     told = tmp_path / "sent"
     async with pool_of(processes(), 1) as (pool, listening):
         await pool.start(run_of("leave.forge_later", str(told), number=1))
@@ -95,7 +97,7 @@ async def test_an_answer_that_is_sent_between_two_runs_costs_the_worker_and_neit
         assert (second.outcome, second.result) == (Outcome.SUCCEEDED, '{"args":["mine"],"kwargs":{}}')
 
 
-async def test_an_answer_with_the_token_of_an_earlier_run_is_no_answer(tmp_path):
+async def test_an_answer_with_the_token_of_an_earlier_run_is_no_answer(tmp_path: Path) -> None:
     told = tmp_path / "asked"
     _, second = await results_of(
         processes(), run_of("leave.forge_when_asked", str(told), number=1), run_of("leave.wait", str(told), number=2)
@@ -103,14 +105,14 @@ async def test_an_answer_with_the_token_of_an_earlier_run_is_no_answer(tmp_path)
     assert (second.outcome, second.message) == (Outcome.FAILED, OUT_OF_TURN)
 
 
-async def test_what_a_worker_had_started_is_gone_when_the_worker_has_died(tmp_path):
+async def test_what_a_worker_had_started_is_gone_when_the_worker_has_died(tmp_path: Path) -> None:
     told = tmp_path / "child"
     report = await result_of(processes(), "leave.program_and_die", str(told))
     assert (report.reason, report.message) == (Reason.WORKER_DIED, "its worker process ended with exit code 3")
     await until_gone(int(await written(told)))
 
 
-async def test_a_program_that_outlives_its_parent_is_reaped():
+async def test_a_program_that_outlives_its_parent_is_reaped() -> None:
     async with pool_of(processes(), 1) as (pool, listening):
         await pool.start(run_of("leave.orphan"))
         (report,) = await listening.wait(1)
@@ -124,7 +126,9 @@ def _is_there(pid: str) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
-async def test_where_the_process_that_starts_workers_dies_its_runs_fail_and_the_next_one_has_another(tmp_path):
+async def test_where_the_process_that_starts_workers_dies_its_runs_fail_and_the_next_one_has_another(
+    tmp_path: Path,
+) -> None:
     told = tmp_path / "pid"
     async with pool_of(processes(), 1) as (pool, listening):
         await pool.start(run_of("test.report_parent", str(told), number=1))
@@ -137,7 +141,7 @@ async def test_where_the_process_that_starts_workers_dies_its_runs_fail_and_the_
 
 
 @pytest.fixture
-def module(tmp_path, monkeypatch):
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Return a module that the operator has imported, and that a worker process imports from the same file."""
     file = tmp_path / "shifting_tasks.py"
     file.write_text("import kalends\n@kalends.task(name='shifting')\ndef shifting(): return 1\n")
@@ -165,10 +169,10 @@ def module(tmp_path, monkeypatch):
     ],
 )
 async def test_a_task_that_a_worker_process_cannot_find_is_refused_when_the_resource_is_checked(
-    module, content, message
-):
+    module: Path, content: str, message: str
+) -> None:
     workers = ProcessWorkers(RegisteredTasks(Registry.load(["shifting_tasks"])))
-    module.write_text(content)
+    module.write_text(content)  # noqa: ASYNC240 - nothing else runs
     async with pool_of(workers, 1) as (pool, _):
         with pytest.raises(StartRefused) as refused:
             await pool.check(run_of("shifting"))
@@ -176,23 +180,25 @@ async def test_a_task_that_a_worker_process_cannot_find_is_refused_when_the_reso
         assert pool.free_slots() == 1
 
 
-async def test_a_task_is_looked_for_once_and_whoever_looks_takes_no_worker(module, monkeypatch):
+async def test_a_task_is_looked_for_once_and_whoever_looks_takes_no_worker(
+    module: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     workers = ProcessWorkers(RegisteredTasks(Registry.load(["shifting_tasks"])))
     async with pool_of(workers, 1) as (pool, listening):
         await pool.check(run_of("shifting"))
-        module.write_text("x = 1")
+        module.write_text("x = 1")  # noqa: ASYNC240 - nothing else runs
         await pool.check(run_of("shifting", ref=OTHER))
         assert (pool.free_slots(), listening.times_freed) == (1, 0)
 
 
-async def test_where_no_worker_can_be_started_a_resource_is_checked_again(monkeypatch):
+async def test_where_no_worker_can_be_started_a_resource_is_checked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     async with pool_of(processes(), 1) as (pool, _):
         with pytest.raises(Unavailable, match="the process that starts workers ended with exit code 1"):
             await pool.check(run_of("kalends.echo"))
 
 
-async def test_arguments_that_cannot_be_sent_refuse_the_run_for_good():
+async def test_arguments_that_cannot_be_sent_refuse_the_run_for_good() -> None:
     deep = orjson.Fragment(b"[" * 900 + b"]" * 900)
     async with pool_of(processes(), 1) as (pool, listening):
         with pytest.raises(StartRefused, match="it could not be started: RecursionError") as refused:

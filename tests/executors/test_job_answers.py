@@ -46,7 +46,7 @@ MAY_PASS = [
 
 
 @pytest.mark.parametrize(("status", "message"), FOR_GOOD)
-def test_what_speaks_of_this_very_job_is_for_good(status, message):
+def test_what_speaks_of_this_very_job_is_for_good(status: int, message: str) -> None:
     error = ApiError(status, "Reason", message)
     refused = after_creation(error, RUN)
     assert isinstance(refused, StartRefused)
@@ -58,7 +58,7 @@ def test_what_speaks_of_this_very_job_is_for_good(status, message):
 
 
 @pytest.mark.parametrize(("status", "message"), MAY_PASS)
-def test_all_else_may_pass_and_says_what_it_is(status, message):
+def test_all_else_may_pass_and_says_what_it_is(status: int, message: str) -> None:
     error = ApiError(status, "Reason", message)
     told = after_creation(error, RUN)
     assert isinstance(told, Unavailable)
@@ -67,28 +67,28 @@ def test_all_else_may_pass_and_says_what_it_is(status, message):
 
 
 @pytest.mark.parametrize(("status", "message"), [(403, QUOTA), (403, NO_RIGHT), (404, "gone"), (400, NO_DRY_RUN)])
-def test_what_may_be_over_when_a_run_is_due_does_not_make_a_template_invalid(status, message):
+def test_what_may_be_over_when_a_run_is_due_does_not_make_a_template_invalid(status: int, message: str) -> None:
     assert after_dry_run(ApiError(status, "Reason", message), RUN) is None
 
 
 @pytest.mark.parametrize("status", [0, 401, 429, 500, 503])
-def test_where_nothing_was_checked_it_is_checked_again(status):
+def test_where_nothing_was_checked_it_is_checked_again(status: int) -> None:
     assert isinstance(after_dry_run(ApiError(status, "Reason", "x"), RUN), Unavailable)
 
 
-def test_a_namespace_that_is_being_deleted_is_known_by_the_cause_that_the_server_gives():
+def test_a_namespace_that_is_being_deleted_is_known_by_the_cause_that_the_server_gives() -> None:
     error = ApiError(403, "Forbidden", TERMINATING, causes=["NamespaceTerminating"])
     assert isinstance(after_creation(error, RUN), NamespaceTerminating)
     assert not isinstance(after_creation(ApiError(403, "Forbidden", TERMINATING), RUN), NamespaceTerminating)
 
 
-def test_a_refusal_of_a_job_that_may_exist_by_an_earlier_request_is_not_certain():
+def test_a_refusal_of_a_job_that_may_exist_by_an_earlier_request_is_not_certain() -> None:
     error = ApiError(403, "Forbidden", QUOTA)
     assert isinstance(after_creation(error, RUN), StartDeferred)
     assert not isinstance(after_creation(error, RUN, may_exist=True), StartDeferred)
 
 
-def test_a_field_that_the_api_server_does_not_know_makes_a_template_invalid_in_its_words():
+def test_a_field_that_the_api_server_does_not_know_makes_a_template_invalid_in_its_words() -> None:
     message = 'Job in version "v1" cannot be handled as a Job: strict decoding error: unknown field "spec.backofLimit"'
     refused = after_dry_run(ApiError(400, "BadRequest", message), RUN)
     assert isinstance(refused, StartRefused)
@@ -97,17 +97,17 @@ def test_a_field_that_the_api_server_does_not_know_makes_a_template_invalid_in_i
 
 
 @pytest.mark.parametrize(("status", "message"), FOR_GOOD)
-def test_what_an_admission_policy_denies_may_pass_without_an_edit(status, message):
+def test_what_an_admission_policy_denies_may_pass_without_an_edit(status: int, message: str) -> None:
     refused = after_dry_run(ApiError(status, "Reason", message), RUN)
     assert refused.may_pass == (message in {DENIED, POLICY})
 
 
-def test_only_a_name_that_exists_is_taken():
+def test_only_a_name_that_exists_is_taken() -> None:
     assert name_is_taken(ApiError(409, "AlreadyExists", "x"))
     assert not name_is_taken(ApiError(409, "Conflict", "x"))
 
 
-def test_a_message_is_cut_and_names_no_job_that_nobody_knows():
+def test_a_message_is_cut_and_names_no_job_that_nobody_knows() -> None:
     refused = after_creation(ApiError(422, "Invalid", f'Job.batch "nightly-{START}" is invalid: ' + "x" * 5000), RUN)
     assert refused.message.startswith("Job.batch is invalid: ")
     assert len(refused.message) <= 900

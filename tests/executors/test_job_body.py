@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,17 +18,23 @@ from kalends.model.instants import LAST_INSTANT, parse_instant
 REF = Ref("blue", "nightly", "the-uid")
 
 
-def body_of(spec, *, labels=None, annotations=None, last_successful=None):
+def body_of(
+    spec: Any,
+    *,
+    labels: dict[str, Any] | None = None,
+    annotations: dict[str, Any] | None = None,
+    last_successful: int | None = None,
+) -> dict[str, Any]:
     template = JobTemplate(labels or {}, annotations or {}, spec)
     run = Run(REF, f"nightly-{START}", START, template, "jobs", last_successful=last_successful)
     return job_body(run, template)
 
 
-def pod(**container):
+def pod(**container: Any) -> dict[str, Any]:
     return {"template": {"spec": {"containers": [{"name": "main", "image": "busybox", **container}]}}}
 
 
-def test_a_job_is_named_after_its_fire_time_and_belongs_to_its_resource():
+def test_a_job_is_named_after_its_fire_time_and_belongs_to_its_resource() -> None:
     meta = body_of(pod())["metadata"]
     assert meta["name"] == f"nightly-{START}"
     assert meta["namespace"] == "blue"
@@ -40,11 +47,11 @@ def test_a_job_is_named_after_its_fire_time_and_belongs_to_its_resource():
     )
 
 
-def test_a_name_of_52_characters_leaves_room_for_the_fire_time():
+def test_a_name_of_52_characters_leaves_room_for_the_fire_time() -> None:
     assert len(f"{'x' * 52}-{9_999_999_999}") == 63
 
 
-def test_labels_and_annotations_of_the_template_are_never_overwritten_but_for_the_label_of_the_watch():
+def test_labels_and_annotations_of_the_template_are_never_overwritten_but_for_the_label_of_the_watch() -> None:
     own = {"app.kubernetes.io/managed-by": "me", "team": "blue", "kalends.dev/scheduled-job": "other"}
     meta = body_of(pod(), labels=own, annotations={"batch.kubernetes.io/cronjob-scheduled-timestamp": "mine"})[
         "metadata"
@@ -58,7 +65,7 @@ def test_labels_and_annotations_of_the_template_are_never_overwritten_but_for_th
     assert meta["annotations"]["kalends.dev/scheduled-time"] == format_instant(START)
 
 
-def test_a_job_and_its_pods_say_that_kalends_manages_them_unless_the_template_says_otherwise():
+def test_a_job_and_its_pods_say_that_kalends_manages_them_unless_the_template_says_otherwise() -> None:
     body = body_of({"template": {"metadata": {"labels": {"app.kubernetes.io/managed-by": "me"}}, **pod()["template"]}})
     assert body["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "kalends"
     assert body["spec"]["template"]["metadata"]["labels"] == {
@@ -76,7 +83,7 @@ def test_a_job_and_its_pods_say_that_kalends_manages_them_unless_the_template_sa
         ("Europe/London", "2026-11-18T10:26:00Z"),
     ],
 )
-def test_the_timestamp_of_cronjob_is_wall_time_with_the_offset_of_the_schedules_zone(zone, shown):
+def test_the_timestamp_of_cronjob_is_wall_time_with_the_offset_of_the_schedules_zone(zone: str, shown: str) -> None:
     template = JobTemplate({}, {}, pod(), time_zone=zone)
     instant = parse_instant("2026-11-18T10:26:00Z")
     annotations = job_body(Run(REF, "nightly-1", instant, template, "jobs"), template)["metadata"]["annotations"]
@@ -84,18 +91,18 @@ def test_the_timestamp_of_cronjob_is_wall_time_with_the_offset_of_the_schedules_
     assert annotations["kalends.dev/scheduled-time"] == "2026-11-18T10:26:00Z"
 
 
-def test_a_job_at_the_end_of_time_has_a_timestamp_in_every_zone():
+def test_a_job_at_the_end_of_time_has_a_timestamp_in_every_zone() -> None:
     template = JobTemplate({}, {}, pod(), time_zone="Asia/Tokyo")
     job_body(Run(REF, "nightly-1", LAST_INSTANT, template, "jobs"), template)
 
 
-def test_a_first_attempt_of_the_schedule_says_no_more_than_its_time():
+def test_a_first_attempt_of_the_schedule_says_no_more_than_its_time() -> None:
     template = JobTemplate({}, {"kalends.dev/attempt": "9", "kalends.dev/run-requested": "mine"}, pod())
     annotations = job_body(Run(REF, f"nightly-{START}", START, template, "jobs"), template)["metadata"]["annotations"]
     assert {name for name in annotations if name.startswith("kalends.dev/")} == {"kalends.dev/scheduled-time"}
 
 
-def test_a_later_attempt_and_a_run_by_hand_say_so():
+def test_a_later_attempt_and_a_run_by_hand_say_so() -> None:
     template = JobTemplate({}, {}, pod())
     run = Run(REF, "nightly-m-abcdefgh", START, template, "jobs", attempt=2, request="now")
     body = job_body(run, template)
@@ -105,7 +112,7 @@ def test_a_later_attempt_and_a_run_by_hand_say_so():
     assert {"name": "KALENDS_ATTEMPT", "value": "2"} in container["env"]
 
 
-def test_every_container_is_told_which_run_it_is_unless_it_says_itself():
+def test_every_container_is_told_which_run_it_is_unless_it_says_itself() -> None:
     spec = pod(env=[{"name": "KALENDS_RUN", "value": "my own"}, {"name": "OTHER", "value": "1"}])
     spec["template"]["spec"]["initContainers"] = [{"name": "first", "image": "busybox"}]
     told = body_of(spec, last_successful=START - 60)["spec"]["template"]["spec"]
@@ -120,12 +127,12 @@ def test_every_container_is_told_which_run_it_is_unless_it_says_itself():
     assert {one["name"] for one in told["initContainers"][0]["env"]} >= {"KALENDS_RUN", "KALENDS_SCHEDULED_TIME"}
 
 
-def test_where_no_run_has_succeeded_there_is_no_last_success_to_tell():
+def test_where_no_run_has_succeeded_there_is_no_last_success_to_tell() -> None:
     run = Run(REF, "nightly-1", START, JobTemplate({}, {}, {}), "jobs")
     assert "KALENDS_LAST_SUCCESS_TIME" not in environment(run)
 
 
-def test_a_jobs_own_suspend_is_the_users():
+def test_a_jobs_own_suspend_is_the_users() -> None:
     assert "suspend" not in body_of(pod())["spec"]
     assert body_of({"suspend": True, **pod()})["spec"]["suspend"] is True
 
@@ -141,7 +148,7 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_a_template_that_makes_no_sense_is_passed_on_for_the_api_server_to_refuse(spec):
+def test_a_template_that_makes_no_sense_is_passed_on_for_the_api_server_to_refuse(spec: Any) -> None:
     before = copy.deepcopy(spec)
     body_of(spec)
     assert spec == before, "the template was changed"

@@ -14,11 +14,11 @@ pytestmark = pytest.mark.looptime
 
 
 @pytest.fixture
-def world():
+def world() -> World:
     return World()
 
 
-async def test_a_job_whose_end_is_wanted_goes_after_its_pods_and_is_there_until_then(world):
+async def test_a_job_whose_end_is_wanted_goes_after_its_pods_and_is_there_until_then(world: World) -> None:
     await world.jobs.start(RUN)
     await world.jobs.cancel(RUN.name, REF, Reason.REPLACED)
     job = await world.client.get(f"{JOBS}/{RUN.name}")
@@ -33,14 +33,14 @@ async def test_a_job_whose_end_is_wanted_goes_after_its_pods_and_is_there_until_
     assert world.changed == [REF]
 
 
-async def test_asking_twice_is_asking_once(world):
+async def test_asking_twice_is_asking_once(world: World) -> None:
     await world.jobs.start(RUN)
     await world.jobs.cancel(RUN.name, REF, Reason.REPLACED)
     await world.jobs.cancel(RUN.name, REF, Reason.REPLACED)
     assert world.api.count_of("DELETE", "/jobs") == 1
 
 
-async def test_a_job_that_is_on_its_way_out_already_is_let_go(world):
+async def test_a_job_that_is_on_its_way_out_already_is_let_go(world: World) -> None:
     await world.jobs.start(RUN)
     await world.client.delete(f"{JOBS}/{RUN.name}", propagation="Foreground")
     world.seen.job_changed("MODIFIED", await world.client.get(f"{JOBS}/{RUN.name}"))
@@ -48,26 +48,26 @@ async def test_a_job_that_is_on_its_way_out_already_is_let_go(world):
     assert world.api.count_of("DELETE", "/jobs") == 1
 
 
-async def test_what_is_not_there_is_nothing(world):
+async def test_what_is_not_there_is_nothing(world: World) -> None:
     await world.jobs.cancel(RUN.name, REF, Reason.REPLACED)
     assert world.api.count_of("DELETE", "/jobs") == 0
 
 
-async def test_a_job_that_was_not_seen_yet_is_found(world):
+async def test_a_job_that_was_not_seen_yet_is_found(world: World) -> None:
     await world.jobs.start(RUN)
     again = world.another_executor()
     await again.cancel(RUN.name, REF, Reason.REPLACED)
     assert "deletionTimestamp" in (await world.client.get(f"{JOBS}/{RUN.name}"))["metadata"]
 
 
-async def test_a_job_of_that_name_that_is_somebody_elses_is_not_deleted(world):
+async def test_a_job_of_that_name_that_is_somebody_elses_is_not_deleted(world: World) -> None:
     await world.jobs.start(RUN)
     again = world.another_executor()
     await again.cancel(RUN.name, Ref("blue", "nightly", "another-uid"), Reason.REPLACED)
     assert world.api.count_of("DELETE", "/jobs") == 0
 
 
-async def test_a_job_that_has_taken_the_name_meanwhile_is_not_deleted(world):
+async def test_a_job_that_has_taken_the_name_meanwhile_is_not_deleted(world: World) -> None:
     await world.jobs.start(RUN)
     await world.client.delete(f"{JOBS}/{RUN.name}")
     other = world.another_executor()
@@ -78,7 +78,7 @@ async def test_a_job_that_has_taken_the_name_meanwhile_is_not_deleted(world):
     assert world.changed[-1] == REF
 
 
-async def test_a_job_that_is_gone_already_is_known_to_be(world):
+async def test_a_job_that_is_gone_already_is_known_to_be(world: World) -> None:
     await world.jobs.start(RUN)
     await world.client.delete(f"{JOBS}/{RUN.name}")
     world.changed.clear()
@@ -87,20 +87,20 @@ async def test_a_job_that_is_gone_already_is_known_to_be(world):
     assert world.changed == [REF]
 
 
-async def test_a_job_that_has_ended_is_let_be(world):
+async def test_a_job_that_has_ended_is_let_be(world: World) -> None:
     await world.jobs.start(RUN)
     world.seen.job_changed("MODIFIED", world.ended(await world.client.get(f"{JOBS}/{RUN.name}")))
     await world.jobs.cancel(RUN.name, REF, Reason.REPLACED)
     assert world.api.count_of("DELETE", "/jobs") == 0
 
 
-async def test_a_deleted_resources_jobs_are_left_to_their_owner_references(world):
+async def test_a_deleted_resources_jobs_are_left_to_their_owner_references(world: World) -> None:
     await world.jobs.start(RUN)
     await world.jobs.cancel(RUN.name, REF, Reason.OWNER_DELETED)
     assert world.api.count_of("DELETE", "/jobs") == 0
 
 
-async def test_a_deletion_that_fails_may_be_asked_for_again(world):
+async def test_a_deletion_that_fails_may_be_asked_for_again(world: World) -> None:
     await world.jobs.start(RUN)
     world.api.faults.append(Fault(requests_to("DELETE"), times=1, status=403))
     with pytest.raises(Unavailable):
@@ -109,7 +109,9 @@ async def test_a_deletion_that_fails_may_be_asked_for_again(world):
     assert "deletionTimestamp" in (await world.client.get(f"{JOBS}/{RUN.name}"))["metadata"]
 
 
-async def test_a_job_that_did_not_start_in_time_is_let_be_where_it_has_started_and_the_watch_lags_behind(world):
+async def test_a_job_that_did_not_start_in_time_is_let_be_where_it_has_started_and_the_watch_lags_behind(
+    world: World,
+) -> None:
     await world.jobs.start(RUN)
     await world.client.merge_patch(f"{JOBS}/{RUN.name}/status", {"status": {"ready": 1}})
     world.changed.clear()
@@ -122,7 +124,7 @@ async def test_a_job_that_did_not_start_in_time_is_let_be_where_it_has_started_a
     assert "deletionTimestamp" not in (await world.client.get(f"{JOBS}/{RUN.name}"))["metadata"]
 
 
-async def test_a_job_that_did_not_start_in_time_is_deleted(world):
+async def test_a_job_that_did_not_start_in_time_is_deleted(world: World) -> None:
     await world.jobs.start(RUN)
     await world.jobs.cancel(RUN.name, REF, Reason.PENDING_TIMEOUT)
     assert "deletionTimestamp" in (await world.client.get(f"{JOBS}/{RUN.name}"))["metadata"]
@@ -132,7 +134,7 @@ async def suspend(world: World, *, suspended: bool) -> None:
     await world.client.merge_patch(f"{JOBS}/{RUN.name}", {"spec": {"suspend": suspended}})
 
 
-async def test_a_job_that_was_not_admitted_in_time_is_deleted(world):
+async def test_a_job_that_was_not_admitted_in_time_is_deleted(world: World) -> None:
     await world.jobs.start(RUN)
     await suspend(world, suspended=True)
     world.seen.job_changed("MODIFIED", await world.client.get(f"{JOBS}/{RUN.name}"))
@@ -140,7 +142,9 @@ async def test_a_job_that_was_not_admitted_in_time_is_deleted(world):
     assert "deletionTimestamp" in (await world.client.get(f"{JOBS}/{RUN.name}"))["metadata"]
 
 
-async def test_a_job_that_is_admitted_at_the_last_moment_is_not_deleted_where_the_watch_lags_behind(world):
+async def test_a_job_that_is_admitted_at_the_last_moment_is_not_deleted_where_the_watch_lags_behind(
+    world: World,
+) -> None:
     await world.jobs.start(RUN)
     await suspend(world, suspended=True)
     world.seen.job_changed("MODIFIED", await world.client.get(f"{JOBS}/{RUN.name}"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,54 +17,54 @@ names = st.from_regex(r"[a-z]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
 fire_times = st.integers(1_000_000_000, 9_999_999_999)
 
 
-def identity(name, owner="nightly", **annotations):
+def identity(name: str, owner: str = "nightly", **annotations: Any) -> Identity | None:
     meta = {"name": name, "annotations": {f"kalends.dev/{key}": text for key, text in annotations.items()}}
     return identity_of(meta, owner, START)
 
 
 @given(names, fire_times, st.integers(1, 1000))
-def test_a_name_says_fire_time_and_attempt(owner, fire_time, attempt):
+def test_a_name_says_fire_time_and_attempt(owner: str, fire_time: int, attempt: int) -> None:
     assert identity(run_name(owner, fire_time, attempt), owner) == Identity(fire_time, attempt)
 
 
 @given(names, st.text(min_size=1, max_size=20), st.integers(1, 1000))
-def test_a_run_by_hand_is_told_by_its_annotations(owner, token, attempt):
+def test_a_run_by_hand_is_told_by_its_annotations(owner: str, token: str, attempt: int) -> None:
     name = run_name(owner, START, attempt, token)
     told = {"scheduled-time": format_instant(START + 5), "run-requested": token, "attempt": str(attempt)}
     assert identity(name, owner, **told) == Identity(START + 5, attempt, token)
 
 
-def test_a_run_by_hand_whose_token_was_removed_is_still_none_of_the_schedule():
+def test_a_run_by_hand_whose_token_was_removed_is_still_none_of_the_schedule() -> None:
     seen = identity(run_name("nightly", START, 1, "now"))
     assert seen.request != ""
     assert (seen.fire_time, seen.attempt) == (START, 1)
 
 
-def test_annotations_that_were_edited_change_nothing_that_a_name_says():
+def test_annotations_that_were_edited_change_nothing_that_a_name_says() -> None:
     edited = {"scheduled-time": format_instant(START + 5), "attempt": "7"}
     assert identity(f"nightly-{START}", **edited) == Identity(START)
     assert identity(run_name("nightly", START, 3), **edited) == Identity(START, 3)
 
 
 @pytest.mark.parametrize("attempt", ["", "x", "-1", "0", "1.5", "99999999999", "\u0663"])
-def test_an_attempt_that_is_no_number_is_the_first(attempt):
+def test_an_attempt_that_is_no_number_is_the_first(attempt: str) -> None:
     name = run_name("nightly", START, 1, "now")
     assert identity(name, **{"run-requested": "now", "attempt": attempt}).attempt == 1
 
 
 @pytest.mark.parametrize("name", ["nightly", "nightly-", "nightly-by-hand", "other-1795000000", "nightlyx-1795000000"])
-def test_other_names_are_not_ours(name):
+def test_other_names_are_not_ours(name: str) -> None:
     assert identity(name) is None
 
 
 CONTROLLER = {"apiVersion": "batch/v1", "kind": "Job", "name": "nightly-1", "uid": "job-uid", "controller": True}
 
 
-def controlled_by(**owner):
+def controlled_by(**owner: Any) -> Any:
     return job_of({"metadata": {"namespace": "blue", "ownerReferences": [CONTROLLER | owner]}})
 
 
-def test_a_pod_belongs_to_the_job_that_controls_it_in_its_own_namespace():
+def test_a_pod_belongs_to_the_job_that_controls_it_in_its_own_namespace() -> None:
     assert controlled_by() == JobKey("blue", "nightly-1", "job-uid")
 
 
@@ -70,5 +72,5 @@ def test_a_pod_belongs_to_the_job_that_controls_it_in_its_own_namespace():
     "owner",
     [{"kind": "ReplicaSet"}, {"apiVersion": "apps/v1"}, {"apiVersion": "v1"}, {"controller": False}],
 )
-def test_a_pod_belongs_to_no_job_unless_a_job_controls_it(owner):
+def test_a_pod_belongs_to_no_job_unless_a_job_controls_it(owner: Any) -> None:
     assert controlled_by(**owner) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -40,20 +41,20 @@ class Recreated(World):
     def run(self, ref: Ref) -> Run:
         return Run(ref, f"nightly-{START}", START, TEMPLATE, "jobs")
 
-    async def job_of(self, ref: Ref, **more):
+    async def job_of(self, ref: Ref, **more: Any) -> Any:
         body = job_body(self.run(ref), TEMPLATE)
         body["metadata"] |= more
         return await self.client.create(JOBS, body)
 
 
 @pytest.fixture
-async def world():
+async def world() -> Any:
     made = Recreated()
     await made.prepare()
     return made
 
 
-async def test_a_job_that_a_deleted_resource_of_the_same_name_left_behind_is_waited_for(world):
+async def test_a_job_that_a_deleted_resource_of_the_same_name_left_behind_is_waited_for(world: Recreated) -> None:
     await world.job_of(world.old)
     with pytest.raises(Unavailable, match="belongs to a deleted ScheduledJob of the same name"):
         await world.jobs.start(world.run(world.ref))
@@ -63,13 +64,13 @@ async def test_a_job_that_a_deleted_resource_of_the_same_name_left_behind_is_wai
     assert view.name == f"nightly-{START}"
 
 
-async def test_an_operator_that_takes_the_former_resource_for_the_present_one_refuses_nothing(world):
+async def test_an_operator_that_takes_the_former_resource_for_the_present_one_refuses_nothing(world: Recreated) -> None:
     await world.job_of(world.ref)
     with pytest.raises(Unavailable, match="is not the ScheduledJob that it was"):
         await world.jobs.start(world.run(world.old))
 
 
-async def test_a_job_of_a_former_resource_that_nobody_collects_takes_the_name_in_the_end(world):
+async def test_a_job_of_a_former_resource_that_nobody_collects_takes_the_name_in_the_end(world: Recreated) -> None:
     await world.job_of(world.old)
     with pytest.raises(Unavailable):
         await world.jobs.start(world.run(world.ref))
@@ -79,7 +80,7 @@ async def test_a_job_of_a_former_resource_that_nobody_collects_takes_the_name_in
     assert refused.value.reason is Reason.NAME_TAKEN
 
 
-async def test_somebody_elses_job_that_is_being_deleted_is_waited_for_but_not_for_ever(world):
+async def test_somebody_elses_job_that_is_being_deleted_is_waited_for_but_not_for_ever(world: Recreated) -> None:
     await world.job_of(Ref("blue", "other", "another-uid"), finalizers=["example.com/held"])
     await world.client.delete(f"{JOBS}/nightly-{START}")
     with pytest.raises(Unavailable, match="is being deleted"):
@@ -90,7 +91,7 @@ async def test_somebody_elses_job_that_is_being_deleted_is_waited_for_but_not_fo
     assert refused.value.reason is Reason.NAME_TAKEN
 
 
-async def test_a_name_is_free_as_soon_as_the_job_that_had_it_is_gone(world):
+async def test_a_name_is_free_as_soon_as_the_job_that_had_it_is_gone(world: Recreated) -> None:
     await world.job_of(Ref("blue", "other", "another-uid"), finalizers=["example.com/held"])
     await world.client.delete(f"{JOBS}/nightly-{START}")
     with pytest.raises(Unavailable):
@@ -101,7 +102,7 @@ async def test_a_name_is_free_as_soon_as_the_job_that_had_it_is_gone(world):
     assert "deletionTimestamp" not in job["metadata"]
 
 
-async def test_a_job_of_ours_that_is_being_deleted_is_the_run_all_the_same(world):
+async def test_a_job_of_ours_that_is_being_deleted_is_the_run_all_the_same(world: Recreated) -> None:
     await world.job_of(world.ref, finalizers=["example.com/held"])
     await world.client.delete(f"{JOBS}/nightly-{START}")
     await world.jobs.start(world.run(world.ref))
@@ -109,7 +110,7 @@ async def test_a_job_of_ours_that_is_being_deleted_is_the_run_all_the_same(world
     assert view.report is None
 
 
-async def test_a_job_that_was_there_and_is_gone_is_not_made_again(world):
+async def test_a_job_that_was_there_and_is_gone_is_not_made_again(world: Recreated) -> None:
     job = await world.job_of(world.ref)
     world.seen.job_changed("ADDED", job)
     await world.client.delete(f"{JOBS}/nightly-{START}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from doubles import START
@@ -10,8 +12,15 @@ from kalends.executors.jobs.run_reports import slim
 from kalends.model import format_instant
 
 
-def pod(*states, init=(), conditions=(), restarts=0, created=START, name="pod-a"):
-    def statuses(all_states):
+def pod(
+    *states: Any,
+    init: list[Any] | tuple[Any, ...] = (),
+    conditions: list[Any] | tuple[Any, ...] = (),
+    restarts: int = 0,
+    created: int = START,
+    name: str = "pod-a",
+) -> dict[str, Any]:
+    def statuses(all_states: list[Any] | tuple[Any, ...]) -> list[Any]:
         return [
             {"name": f"c{n}", "state": state, "lastState": {}, "restartCount": restarts}
             for n, state in enumerate(all_states)
@@ -27,7 +36,7 @@ def pod(*states, init=(), conditions=(), restarts=0, created=START, name="pod-a"
     }
 
 
-def waiting(reason, message=""):
+def waiting(reason: str, message: str = "") -> dict[str, Any]:
     return {"waiting": {"reason": reason, "message": message}}
 
 
@@ -47,7 +56,7 @@ UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "reason": "Unschedul
     ],
     ids=["running", "terminated", "preparing", "restarted", "one of two"],
 )
-def test_a_pod_has_begun_once_any_container_of_it_has_run(seen):
+def test_a_pod_has_begun_once_any_container_of_it_has_run(seen: dict[str, Any]) -> None:
     assert see_pod(slim(seen)).begun
     assert see_pod(slim(seen)).waits_for == ""
 
@@ -67,16 +76,16 @@ def test_a_pod_has_begun_once_any_container_of_it_has_run(seen):
         ({"metadata": pod()["metadata"]}, ""),
     ],
 )
-def test_a_pod_that_has_not_begun_says_what_it_waits_for(seen, said):
+def test_a_pod_that_has_not_begun_says_what_it_waits_for(seen: dict[str, Any], said: str) -> None:
     assert see_pod(slim(seen)).waits_for == said
     assert not see_pod(slim(seen)).begun
 
 
-def test_what_a_pod_says_is_cut():
+def test_what_a_pod_says_is_cut() -> None:
     assert len(see_pod(pod(waiting("ErrImagePull", "x" * 9000))).waits_for.encode()) <= 512
 
 
-def test_of_several_pods_the_newest_one_that_waits_speaks():
+def test_of_several_pods_the_newest_one_that_waits_speaks() -> None:
     pods = [SeenPod("a", 1, waits_for="old"), SeenPod("b", 2, waits_for="new"), SeenPod("c", 3)]
     assert newest_wait(pods) == "new"
     assert newest_wait([]) == ""

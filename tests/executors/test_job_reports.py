@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from typing import Any
+
 from doubles import START
 from kalends.engine.core.state import Ref
+from kalends.engine.ports import RunReport
 from kalends.executors.jobs.pod_reports import terminations
 from kalends.executors.jobs.run_reports import report_of, see_job, slim
 from kalends.model import Outcome, format_instant
@@ -10,7 +13,7 @@ REF = Ref("blue", "nightly", "the-uid")
 AT = format_instant(START)
 
 
-def job(**status):
+def job(**status: Any) -> dict[str, Any]:
     return {
         "metadata": {
             "name": f"nightly-{START}",
@@ -33,7 +36,7 @@ def job(**status):
     }
 
 
-def condition(kind, reason="", message=""):
+def condition(kind: str, reason: str = "", message: str = "") -> dict[str, Any]:
     return {
         "type": kind,
         "status": "True",
@@ -43,26 +46,26 @@ def condition(kind, reason="", message=""):
     }
 
 
-def pod(code=0, message="", reason="Completed", name="main"):
+def pod(code: int = 0, message: str = "", reason: str = "Completed", name: str = "main") -> dict[str, Any]:
     ended = {"exitCode": code, "reason": reason, "message": message, "finishedAt": format_instant(START + 5)}
     return {"status": {"containerStatuses": [{"name": name, "state": {"terminated": ended}}]}}
 
 
-def report(seen_job, *pods):
+def report(seen_job: dict[str, Any], *pods: Any) -> RunReport | None:
     seen = see_job(seen_job)
     assert seen is not None
     return report_of(REF, seen, [one for found in pods for one in terminations(found)])
 
 
-def test_a_job_that_goes_on_has_no_report():
+def test_a_job_that_goes_on_has_no_report() -> None:
     assert report(job(active=1, startTime=AT)) is None
 
 
-def test_a_job_that_is_only_about_to_fail_has_no_report_yet():
+def test_a_job_that_is_only_about_to_fail_has_no_report_yet() -> None:
     assert report(job(conditions=[condition("FailureTarget", "BackoffLimitExceeded")])) is None
 
 
-def test_the_result_is_the_termination_message():
+def test_the_result_is_the_termination_message() -> None:
     ended = report(job(startTime=AT, conditions=[condition("Complete")]), pod(message="result-42\n"))
     assert (ended.outcome, ended.result, ended.started, ended.completed) == (
         Outcome.SUCCEEDED,
@@ -72,29 +75,29 @@ def test_the_result_is_the_termination_message():
     )
 
 
-def test_a_failure_tells_exit_code_and_reason_and_why_the_job_gave_up():
+def test_a_failure_tells_exit_code_and_reason_and_why_the_job_gave_up() -> None:
     failed = job(startTime=AT, conditions=[condition("Failed", "BackoffLimitExceeded", "Job has reached its limit")])
     ended = report(failed, pod(code=137, reason="OOMKilled", message="out of memory"))
     assert (ended.outcome, ended.reason) == (Outcome.FAILED, "BackoffLimitExceeded")
     assert ended.message == "container main ended with exit code 137 (OOMKilled): out of memory"
 
 
-def test_a_failure_whose_pods_are_gone_tells_what_the_job_says():
+def test_a_failure_whose_pods_are_gone_tells_what_the_job_says() -> None:
     failed = job(startTime=AT, conditions=[condition("Failed", "BackoffLimitExceeded", "Job has reached its limit")])
     assert report(failed).message == "Job has reached its limit"
 
 
-def test_a_job_beyond_its_active_deadline_has_timed_out():
+def test_a_job_beyond_its_active_deadline_has_timed_out() -> None:
     assert report(job(conditions=[condition("Failed", "DeadlineExceeded", "too long")])).outcome is Outcome.TIMED_OUT
 
 
-def test_a_sidecar_that_ended_well_does_not_speak_for_a_job_that_failed():
+def test_a_sidecar_that_ended_well_does_not_speak_for_a_job_that_failed() -> None:
     both = {"status": {"containerStatuses": [*pod(0, "fine", name="side")["status"]["containerStatuses"]]}}
     ended = report(job(conditions=[condition("Failed")]), both, pod(2, "broken", "Error"))
     assert "exit code 2" in ended.message
 
 
-def test_a_job_that_is_not_ours_is_not_seen():
+def test_a_job_that_is_not_ours_is_not_seen() -> None:
     other = job()
     other["metadata"]["ownerReferences"] = []
     assert see_job(other) is None
@@ -107,7 +110,7 @@ def test_a_job_that_is_not_ours_is_not_seen():
         assert see_job(other) is None
 
 
-def test_what_is_kept_of_a_job_tells_the_same_as_the_whole():
+def test_what_is_kept_of_a_job_tells_the_same_as_the_whole() -> None:
     whole = job(startTime=AT, failed=1, conditions=[condition("Failed", "BackoffLimitExceeded", "enough")])
     whole["spec"] = {"suspend": True, "template": {"spec": {"containers": []}}}
     whole["metadata"] |= {

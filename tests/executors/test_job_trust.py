@@ -14,13 +14,14 @@ from kalends.executors.jobs.job_manifest import job_body
 from kalends.model import format_instant
 from kalends.model.reasons import Reason
 from kube.fake_faults import Fault, requests_to
+from kube.fake_objects import Collection
 
 pytestmark = pytest.mark.looptime
 LABEL = "kalends.dev/scheduled-job"
 
 
 @pytest.fixture
-def world():
+def world() -> World:
     return World()
 
 
@@ -28,7 +29,9 @@ def altering(world: World, **metadata: Any) -> None:
     """Have every Job's metadata changed when it is created, as an admission policy does."""
     create = world.api.objects.create
 
-    def altered(collection, namespace, given, *, dry_run=False):
+    def altered(
+        collection: Collection, namespace: str, given: dict[str, Any], *, dry_run: bool = False
+    ) -> dict[str, Any]:
         changed = {**given, "metadata": {**given["metadata"], **metadata}}
         return create(collection, namespace, changed, dry_run=dry_run)
 
@@ -44,7 +47,9 @@ CHANGES = [
 
 
 @pytest.mark.parametrize("change", CHANGES)
-async def test_a_job_that_admission_changes_beyond_recognition_is_deleted_and_its_run_refused(world, change):
+async def test_a_job_that_admission_changes_beyond_recognition_is_deleted_and_its_run_refused(
+    world: World, change: dict[str, Any]
+) -> None:
     altering(world, **change)
     with pytest.raises(StartRefused, match="an admission policy changed") as refused:
         await world.jobs.start(RUN)
@@ -55,14 +60,14 @@ async def test_a_job_that_admission_changes_beyond_recognition_is_deleted_and_it
 
 
 @pytest.mark.parametrize("change", CHANGES)
-async def test_such_a_policy_is_found_when_the_resource_is_checked(world, change):
+async def test_such_a_policy_is_found_when_the_resource_is_checked(world: World, change: dict[str, Any]) -> None:
     altering(world, **change)
     with pytest.raises(StartRefused, match="an admission policy changed") as refused:
         await world.jobs.check(RUN)
     assert refused.value.reason is Reason.INVALID_JOB_TEMPLATE
 
 
-async def test_such_a_job_that_cannot_be_deleted_yet_is_deleted_before_its_run_is_refused(world):
+async def test_such_a_job_that_cannot_be_deleted_yet_is_deleted_before_its_run_is_refused(world: World) -> None:
     altering(world, labels={})
     world.api.faults.append(Fault(requests_to("DELETE"), times=1, status=403))
     with pytest.raises(Unavailable):
@@ -73,14 +78,14 @@ async def test_such_a_job_that_cannot_be_deleted_yet_is_deleted_before_its_run_i
     assert world.api.count_of("DELETE", "/jobs") == 2
 
 
-async def test_a_label_that_is_not_kalends_own_may_be_changed_by_admission(world):
+async def test_a_label_that_is_not_kalends_own_may_be_changed_by_admission(world: World) -> None:
     altering(world, labels={LABEL: "nightly", "app.kubernetes.io/managed-by": "platform-team"})
     await world.jobs.check(RUN)
     await world.jobs.start(RUN)
     assert len(world.jobs.views(REF)) == 1
 
 
-async def test_a_job_that_lost_its_label_is_found_by_name_and_goes_on(world):
+async def test_a_job_that_lost_its_label_is_found_by_name_and_goes_on(world: World) -> None:
     await world.jobs.start(RUN)
     job = await world.client.merge_patch(f"{JOBS}/{RUN.name}", {"metadata": {"labels": {LABEL: None}}})
     world.seen.job_changed("DELETED", job)
@@ -90,7 +95,7 @@ async def test_a_job_that_lost_its_label_is_found_by_name_and_goes_on(world):
     assert not world.jobs.is_gone(REF, RUN.name)
 
 
-async def test_a_job_that_lost_its_label_is_found_after_a_restart_too(world):
+async def test_a_job_that_lost_its_label_is_found_after_a_restart_too(world: World) -> None:
     await world.jobs.start(RUN)
     await world.client.merge_patch(f"{JOBS}/{RUN.name}", {"metadata": {"labels": {LABEL: None}}})
     again = world.another_executor()
@@ -99,7 +104,7 @@ async def test_a_job_that_lost_its_label_is_found_after_a_restart_too(world):
     assert view.altered
 
 
-async def test_a_job_of_another_owner_under_the_name_is_not_the_one_that_is_looked_for(world):
+async def test_a_job_of_another_owner_under_the_name_is_not_the_one_that_is_looked_for(world: World) -> None:
     other = job_body(RUN, TEMPLATE)
     other["metadata"]["ownerReferences"][0]["uid"] = "another-uid"
     await world.client.create(JOBS, other)
@@ -107,7 +112,7 @@ async def test_a_job_of_another_owner_under_the_name_is_not_the_one_that_is_look
     assert world.jobs.is_gone(REF, RUN.name)
 
 
-async def test_a_name_that_cannot_be_that_of_a_run_is_looked_for_once(world):
+async def test_a_name_that_cannot_be_that_of_a_run_is_looked_for_once(world: World) -> None:
     odd = job_body(RUN, TEMPLATE)
     odd["metadata"]["name"] = "nightly-by-hand"
     await world.client.create(JOBS, odd)
@@ -123,14 +128,14 @@ class Squatted(World):
         early = {**job, "metadata": {**job["metadata"], "creationTimestamp": format_instant(int(START - seconds))}}
         get = self.client.get
 
-        async def read(path, **more):
+        async def read(path: str, **more: Any) -> Any:
             return early if path.endswith(RUN.name) else await get(path, **more)
 
         self.client.get = read
         self.early = early
 
 
-async def test_a_job_that_was_there_long_before_its_fire_time_is_not_taken_for_the_run():
+async def test_a_job_that_was_there_long_before_its_fire_time_is_not_taken_for_the_run() -> None:
     world = Squatted()
     await world.squat(CLOCK_SLACK + 1)
     with pytest.raises(StartRefused, match="must not be created before") as refused:
@@ -138,7 +143,7 @@ async def test_a_job_that_was_there_long_before_its_fire_time_is_not_taken_for_t
     assert refused.value.reason is Reason.NAME_TAKEN
 
 
-async def test_neither_is_it_where_a_watch_has_shown_it():
+async def test_neither_is_it_where_a_watch_has_shown_it() -> None:
     world = Squatted()
     await world.squat(CLOCK_SLACK + 1)
     world.seen.job_changed("ADDED", world.early)
@@ -146,20 +151,20 @@ async def test_neither_is_it_where_a_watch_has_shown_it():
         await world.jobs.start(RUN)
 
 
-async def test_a_clock_that_is_a_little_ahead_of_the_api_servers_adopts_what_it_has_created():
+async def test_a_clock_that_is_a_little_ahead_of_the_api_servers_adopts_what_it_has_created() -> None:
     world = Squatted()
     await world.squat(CLOCK_SLACK)
     await world.jobs.start(RUN)
 
 
-async def test_a_clock_that_is_far_ahead_adopts_what_this_process_has_created(world):
+async def test_a_clock_that_is_far_ahead_adopts_what_this_process_has_created(world: World) -> None:
     world.api.objects._now = lambda: START - 86_400.0
     await world.jobs.start(RUN)
     await world.jobs.start(RUN)
     assert world.api.count_of("POST", "/jobs") == 1
 
 
-async def test_so_it_does_where_the_creation_got_no_answer(world):
+async def test_so_it_does_where_the_creation_got_no_answer(world: World) -> None:
     world.api.objects._now = lambda: START - 86_400.0
     world.api.faults.append(Fault(requests_to("POST"), lost="answer"))
     with pytest.raises(Unavailable):

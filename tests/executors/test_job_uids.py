@@ -57,14 +57,16 @@ class Stripped(World):
 
 
 @pytest.fixture
-async def world():
+async def world() -> Any:
     made = Stripped()
     await made.prepare()
     return made
 
 
 @pytest.mark.parametrize("labels", [{}, {"labels": None}], ids=["with its label", "without its label"])
-async def test_a_job_whose_owner_references_were_removed_is_found_after_a_restart(world, labels):
+async def test_a_job_whose_owner_references_were_removed_is_found_after_a_restart(
+    world: Stripped, labels: dict[str, Any]
+) -> None:
     await world.jobs.start(world.run)
     uid = await world.strip(**labels)
     again = world.restarted()
@@ -75,7 +77,7 @@ async def test_a_job_whose_owner_references_were_removed_is_found_after_a_restar
     assert (view.uid, view.altered, view.disowned, view.report) == (uid, True, True, None)
 
 
-async def test_its_end_is_seen_by_the_watch(world):
+async def test_its_end_is_seen_by_the_watch(world: Stripped) -> None:
     await world.jobs.start(world.run)
     uid = await world.strip()
     again = world.restarted()
@@ -85,7 +87,7 @@ async def test_its_end_is_seen_by_the_watch(world):
     assert view.report is not None
 
 
-async def test_its_controller_reference_may_come_back(world):
+async def test_its_controller_reference_may_come_back(world: Stripped) -> None:
     await world.jobs.start(world.run)
     owners = (await world.client.get(f"{JOBS}/{NAME}"))["metadata"]["ownerReferences"]
     uid = await world.strip()
@@ -97,7 +99,7 @@ async def test_its_controller_reference_may_come_back(world):
     assert (view.altered, view.disowned) == (False, False)
 
 
-async def test_a_job_of_that_name_with_another_uid_and_no_controller_is_not_the_run(world):
+async def test_a_job_of_that_name_with_another_uid_and_no_controller_is_not_the_run(world: Stripped) -> None:
     await world.jobs.start(world.run)
     await world.strip()
     again = world.restarted()
@@ -106,7 +108,7 @@ async def test_a_job_of_that_name_with_another_uid_and_no_controller_is_not_the_
     assert again.views(world.ref) == ()
 
 
-async def test_a_job_of_a_record_without_a_uid_needs_its_controller_reference(world):
+async def test_a_job_of_a_record_without_a_uid_needs_its_controller_reference(world: Stripped) -> None:
     await world.jobs.start(world.run)
     await world.strip()
     again = world.restarted()
@@ -114,7 +116,7 @@ async def test_a_job_of_a_record_without_a_uid_needs_its_controller_reference(wo
     assert again.is_gone(world.ref, NAME)
 
 
-async def test_the_end_of_a_run_whose_job_was_stripped_is_asked_for_after_a_restart(world):
+async def test_the_end_of_a_run_whose_job_was_stripped_is_asked_for_after_a_restart(world: Stripped) -> None:
     await world.jobs.start(world.run)
     uid = await world.strip()
     again = world.restarted()
@@ -123,7 +125,7 @@ async def test_the_end_of_a_run_whose_job_was_stripped_is_asked_for_after_a_rest
 
 
 @pytest.mark.parametrize("uid", ["", "the-uid-on-record"])
-async def test_a_job_of_that_name_that_is_not_the_run_is_not_deleted(world, uid):
+async def test_a_job_of_that_name_that_is_not_the_run_is_not_deleted(world: Stripped, uid: str) -> None:
     await world.jobs.start(world.run)
     await world.strip()
     await world.restarted().cancel(NAME, world.ref, Reason.REPLACED, job_uid=uid)
@@ -133,7 +135,7 @@ async def test_a_job_of_that_name_that_is_not_the_run_is_not_deleted(world, uid)
 # -- the Job was created, and the operator died before its UID was on record
 
 
-async def test_a_job_that_was_stripped_before_it_was_on_record_is_the_run(world):
+async def test_a_job_that_was_stripped_before_it_was_on_record_is_the_run(world: Stripped) -> None:
     await world.jobs.start(world.run)
     uid = await world.strip()
     again = world.restarted()
@@ -145,7 +147,7 @@ async def test_a_job_that_was_stripped_before_it_was_on_record_is_the_run(world)
     assert world.api.count_of("DELETE", "/jobs") == 0
 
 
-async def test_a_job_that_lost_its_label_before_it_was_on_record_is_the_run(world):
+async def test_a_job_that_lost_its_label_before_it_was_on_record_is_the_run(world: Stripped) -> None:
     await world.jobs.start(world.run)
     await world.client.merge_patch(f"{JOBS}/{NAME}", {"metadata": {"labels": None}})
     again = world.restarted()
@@ -155,7 +157,7 @@ async def test_a_job_that_lost_its_label_before_it_was_on_record_is_the_run(worl
     assert world.api.count_of("DELETE", "/jobs") == 0, "it runs: nobody has asked for its end"
 
 
-async def test_a_job_that_lost_both_is_not_the_run_and_is_left_alone(world):
+async def test_a_job_that_lost_both_is_not_the_run_and_is_left_alone(world: Stripped) -> None:
     await world.jobs.start(world.run)
     await world.strip(labels=None)
     with pytest.raises(StartRefused) as refused:
@@ -164,7 +166,7 @@ async def test_a_job_that_lost_both_is_not_the_run_and_is_left_alone(world):
     assert world.api.count_of("DELETE", "/jobs") == 0
 
 
-async def test_a_job_that_a_deleted_resource_of_the_same_name_left_as_an_orphan_is_not_the_run(world):
+async def test_a_job_that_a_deleted_resource_of_the_same_name_left_as_an_orphan_is_not_the_run(world: Stripped) -> None:
     await world.jobs.start(world.run)
     await world.client.delete(SCHEDULED_JOBS.named("blue", "nightly"), propagation="Orphan")
     await world.strip()
@@ -175,7 +177,9 @@ async def test_a_job_that_a_deleted_resource_of_the_same_name_left_as_an_orphan_
     assert refused.value.reason is Reason.NAME_TAKEN
 
 
-async def test_a_stripped_job_of_a_resource_that_was_made_again_decides_nothing_about_the_former_one(world):
+async def test_a_stripped_job_of_a_resource_that_was_made_again_decides_nothing_about_the_former_one(
+    world: Stripped,
+) -> None:
     await world.jobs.start(world.run)
     await world.client.delete(SCHEDULED_JOBS.named("blue", "nightly"), propagation="Orphan")
     await world.strip()
@@ -184,7 +188,7 @@ async def test_a_stripped_job_of_a_resource_that_was_made_again_decides_nothing_
         await world.restarted().start(world.run)
 
 
-async def test_a_stripped_job_whose_creation_got_no_answer_holds_up_the_next_run(world):
+async def test_a_stripped_job_whose_creation_got_no_answer_holds_up_the_next_run(world: Stripped) -> None:
     world.api.faults.append(Fault(requests_to("POST"), lost="answer"))
     with pytest.raises(Unavailable):
         await world.jobs.start(world.run)
@@ -202,7 +206,7 @@ def orphans(executor: JobsExecutor, ref: Ref) -> list[str]:
     return [view.name for view in executor.orphans(ref)]
 
 
-async def test_a_job_without_any_controller_is_shown_apart_until_it_is_followed(world):
+async def test_a_job_without_any_controller_is_shown_apart_until_it_is_followed(world: Stripped) -> None:
     await world.jobs.start(world.run)
     uid = await world.strip()
     again = world.restarted()
@@ -221,7 +225,9 @@ async def test_a_job_without_any_controller_is_shown_apart_until_it_is_followed(
         {"ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "b", "controller": True}]},
     ],
 )
-async def test_a_job_with_another_controller_or_label_is_no_orphan_of_the_resource(world, metadata):
+async def test_a_job_with_another_controller_or_label_is_no_orphan_of_the_resource(
+    world: Stripped, metadata: dict[str, Any]
+) -> None:
     await world.jobs.start(world.run)
     await world.strip()
     again = world.restarted()
@@ -231,7 +237,7 @@ async def test_a_job_with_another_controller_or_label_is_no_orphan_of_the_resour
     assert orphans(again, world.ref) == []
 
 
-async def test_an_orphan_that_is_gone_is_forgotten(world):
+async def test_an_orphan_that_is_gone_is_forgotten(world: Stripped) -> None:
     await world.jobs.start(world.run)
     await world.strip()
     again, twice = world.restarted(), world.restarted()
@@ -244,7 +250,7 @@ async def test_an_orphan_that_is_gone_is_forgotten(world):
     assert (orphans(again, world.ref), orphans(twice, world.ref)) == ([], [])
 
 
-async def test_an_orphan_of_another_namespace_is_none_of_the_resource(world):
+async def test_an_orphan_of_another_namespace_is_none_of_the_resource(world: Stripped) -> None:
     await world.jobs.start(world.run)
     await world.strip()
     again = world.restarted()
@@ -253,7 +259,7 @@ async def test_an_orphan_of_another_namespace_is_none_of_the_resource(world):
     assert orphans(again, world.ref) == []
 
 
-async def test_a_job_that_lost_label_and_owner_while_it_was_watched_goes_on(world):
+async def test_a_job_that_lost_label_and_owner_while_it_was_watched_goes_on(world: Any) -> None:
     await world.jobs.start(world.run)
     await world.strip(labels=None)
     world.seen.job_changed("DELETED", await world.client.get(f"{JOBS}/{NAME}"))
@@ -262,7 +268,7 @@ async def test_a_job_that_lost_label_and_owner_while_it_was_watched_goes_on(worl
     assert (view.unsure, view.disowned) == (False, True)
 
 
-async def test_a_job_that_took_the_name_of_one_beyond_the_limits_is_not_deleted(world):
+async def test_a_job_that_took_the_name_of_one_beyond_the_limits_is_not_deleted(world: Any) -> None:
     await world.jobs.start(world.run)
     await world.client.delete(f"{JOBS}/{NAME}")
     await world.restarted().start(world.run)

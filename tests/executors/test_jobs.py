@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from doubles import START
@@ -14,6 +16,7 @@ from kalends.executors.jobs.executor import JobsExecutor
 from kalends.executors.jobs.job_manifest import job_body
 from kalends.executors.jobs.seen_jobs import SeenJobs
 from kalends.kube.client.client import ApiClient
+from kalends.kube.wire.transport import Request
 from kalends.model import Outcome, format_instant
 from kalends.model.reasons import Reason
 from kube.fake_api import FakeApi
@@ -28,7 +31,7 @@ RUN = Run(REF, f"nightly-{START}", START, TEMPLATE, "jobs")
 JOBS = "/apis/batch/v1/namespaces/blue/jobs"
 
 
-def is_creation(request) -> bool:
+def is_creation(request: Request) -> bool:
     return request.method == "POST"
 
 
@@ -42,11 +45,11 @@ class World:
         self.seen.report_to(self.changed.append)
         self.jobs = self.another_executor(self.seen)
 
-    def another_executor(self, seen=None, learn=None) -> JobsExecutor:
+    def another_executor(self, seen: Any = None, learn: Any = None) -> JobsExecutor:
         """Return the executor of another process."""
         return JobsExecutor(self.client, self.clock, seen or all_listed(), learn)
 
-    def ended(self, job, kind: str = "Complete"):
+    def ended(self, job: dict[str, Any], kind: str = "Complete") -> dict[str, Any]:
         condition = {"type": kind, "status": "True", "lastTransitionTime": format_instant(START + 9)}
         version = str(int(job["metadata"]["resourceVersion"]) + 1)
         status = {"startTime": format_instant(START), "conditions": [condition]}
@@ -54,18 +57,18 @@ class World:
 
 
 @pytest.fixture
-def world():
+def world() -> World:
     return World()
 
 
-async def test_a_job_that_was_created_is_known_before_any_watch_tells_of_it(world):
+async def test_a_job_that_was_created_is_known_before_any_watch_tells_of_it(world: World) -> None:
     await world.jobs.start(RUN)
     (view,) = world.jobs.views(REF)
     assert (view.name, view.fire_time, view.report) == (RUN.name, START, None)
     assert (await world.client.get(f"{JOBS}/{RUN.name}"))["metadata"]["ownerReferences"][0]["uid"] == REF.uid
 
 
-async def test_nothing_is_said_of_jobs_before_all_have_been_listed(world):
+async def test_nothing_is_said_of_jobs_before_all_have_been_listed(world: World) -> None:
     seen = SeenJobs()
     jobs = world.another_executor(seen)
     await jobs.start(RUN)
@@ -74,7 +77,7 @@ async def test_nothing_is_said_of_jobs_before_all_have_been_listed(world):
     assert len(jobs.views(REF)) == 1
 
 
-async def test_creating_twice_is_creating_once(world):
+async def test_creating_twice_is_creating_once(world: World) -> None:
     await world.jobs.start(RUN)
     await world.jobs.start(RUN)
     again = world.another_executor()
@@ -83,7 +86,7 @@ async def test_creating_twice_is_creating_once(world):
     assert world.api.count_of("POST", "/jobs") == 2
 
 
-async def test_a_job_of_that_name_that_is_somebody_elses_is_refused_with_a_reason(world):
+async def test_a_job_of_that_name_that_is_somebody_elses_is_refused_with_a_reason(world: World) -> None:
     other = job_body(RUN, TEMPLATE)
     other["metadata"]["ownerReferences"] = [
         {"apiVersion": "batch/v1", "kind": "CronJob", "name": "nightly", "uid": "another-uid", "controller": True}
@@ -95,7 +98,7 @@ async def test_a_job_of_that_name_that_is_somebody_elses_is_refused_with_a_reaso
     assert world.jobs.views(REF) == ()
 
 
-async def test_a_job_of_that_name_that_is_nobodys_is_refused_with_a_reason(world):
+async def test_a_job_of_that_name_that_is_nobodys_is_refused_with_a_reason(world: World) -> None:
     other = job_body(RUN, TEMPLATE)
     del other["metadata"]["ownerReferences"], other["metadata"]["labels"]
     await world.client.create(JOBS, other)
@@ -105,7 +108,7 @@ async def test_a_job_of_that_name_that_is_nobodys_is_refused_with_a_reason(world
 
 
 @pytest.mark.parametrize("status", [400, 422])
-async def test_what_will_always_be_refused_is_refused_for_good(world, status):
+async def test_what_will_always_be_refused_is_refused_for_good(world: World, status: int) -> None:
     world.api.faults.append(Fault(is_creation, times=None, status=status))
     with pytest.raises(StartRefused) as refused:
         await world.jobs.start(RUN)
@@ -116,18 +119,18 @@ async def test_what_will_always_be_refused_is_refused_for_good(world, status):
 
 
 @pytest.mark.parametrize("status", [403, 500])
-async def test_what_may_pass_by_itself_is_tried_again_later(world, status):
+async def test_what_may_pass_by_itself_is_tried_again_later(world: World, status: int) -> None:
     world.api.faults.append(Fault(is_creation, times=None, status=status))
     with pytest.raises(Unavailable):
         await world.jobs.start(RUN)
 
 
-async def test_a_quota_that_is_used_up_does_not_make_a_template_invalid(world):
+async def test_a_quota_that_is_used_up_does_not_make_a_template_invalid(world: World) -> None:
     world.api.faults.append(Fault(is_creation, times=None, status=403))
     await world.jobs.check(RUN)
 
 
-async def test_older_news_of_a_job_changes_nothing(world):
+async def test_older_news_of_a_job_changes_nothing(world: World) -> None:
     job = await world.client.create(JOBS, job_body(RUN, TEMPLATE))
     world.seen.job_changed("MODIFIED", world.ended(job))
     world.seen.job_changed("ADDED", job)
@@ -136,7 +139,7 @@ async def test_older_news_of_a_job_changes_nothing(world):
     assert view.report.outcome is Outcome.SUCCEEDED
 
 
-async def test_a_job_that_was_deleted_does_not_come_back_with_the_answer_to_its_creation(world):
+async def test_a_job_that_was_deleted_does_not_come_back_with_the_answer_to_its_creation(world: World) -> None:
     job = await world.client.create(JOBS, job_body(RUN, TEMPLATE))
     world.seen.job_changed("ADDED", job)
     world.seen.job_changed("DELETED", job)
@@ -148,7 +151,7 @@ async def test_a_job_that_was_deleted_does_not_come_back_with_the_answer_to_its_
     assert world.jobs.views(REF) == ()
 
 
-async def test_a_deleted_job_is_gone_at_once_and_for_the_watch_too(world):
+async def test_a_deleted_job_is_gone_at_once_and_for_the_watch_too(world: World) -> None:
     await world.jobs.start(RUN)
     job = await world.client.get(f"{JOBS}/{RUN.name}")
     await world.jobs.delete(REF, RUN.name)
@@ -158,7 +161,7 @@ async def test_a_deleted_job_is_gone_at_once_and_for_the_watch_too(world):
     assert world.api.count_of("DELETE", "/jobs") == 1
 
 
-async def test_a_job_of_ours_is_adopted_whatever_became_of_its_annotations(world):
+async def test_a_job_of_ours_is_adopted_whatever_became_of_its_annotations(world: World) -> None:
     edited = job_body(RUN, TEMPLATE)
     edited["metadata"]["annotations"] = {"kalends.dev/scheduled-time": format_instant(START + 3600)}
     await world.client.create(JOBS, edited)
@@ -167,14 +170,16 @@ async def test_a_job_of_ours_is_adopted_whatever_became_of_its_annotations(world
     assert (view.name, view.fire_time) == (RUN.name, START)
 
 
-async def test_whoever_is_to_notice_the_end_of_a_job_learns_of_it_when_it_is_made_and_when_it_is_adopted(world):
+async def test_whoever_is_to_notice_the_end_of_a_job_learns_of_it_when_it_is_made_and_when_it_is_adopted(
+    world: World,
+) -> None:
     learned = []
     await world.another_executor(learn=learned.append).start(RUN)
     await world.another_executor(learn=learned.append).start(RUN)
     assert [job["metadata"]["name"] for job in learned] == [RUN.name, RUN.name]
 
 
-async def test_the_resource_is_told_when_its_job_is_new_ends_or_goes_and_not_otherwise(world):
+async def test_the_resource_is_told_when_its_job_is_new_ends_or_goes_and_not_otherwise(world: World) -> None:
     job = await world.client.create(JOBS, job_body(RUN, TEMPLATE))
     world.seen.job_changed("ADDED", job)
     started = {**job, "metadata": {**job["metadata"], "resourceVersion": "90"}, "status": {"active": 1}}

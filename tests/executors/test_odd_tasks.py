@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from executors.local import pool_of, processes, result_of, run_of, threads
+from kalends.executors.pools.processes import ProcessWorkers
+from kalends.executors.pools.threads import ThreadWorkers
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
 
 
 @pytest.fixture(params=[threads, processes], ids=["threads", "processes"])
-def workers(request):
+def workers(request: pytest.FixtureRequest) -> ProcessWorkers | ThreadWorkers:
     return request.param()
 
 
@@ -27,7 +31,9 @@ def workers(request):
         ("odd.second", '"second"'),
     ],
 )
-async def test_the_registered_callable_runs_and_no_other_function_of_its_name(workers, task, result):
+async def test_the_registered_callable_runs_and_no_other_function_of_its_name(
+    workers: ProcessWorkers | ThreadWorkers, task: str, result: str
+) -> None:
     report = await result_of(workers, task, *(["world"] if task == "odd.partial" else []))
     assert (report.outcome, report.result) == (Outcome.SUCCEEDED, result), report.message
 
@@ -40,7 +46,9 @@ async def test_the_registered_callable_runs_and_no_other_function_of_its_name(wo
         ("odd.coroutine", "a coroutine"),
     ],
 )
-async def test_a_call_that_returns_code_that_is_still_to_run_fails(workers, task, kind):
+async def test_a_call_that_returns_code_that_is_still_to_run_fails(
+    workers: ProcessWorkers | ThreadWorkers, task: str, kind: str
+) -> None:
     report = await result_of(workers, task)
     assert (report.outcome, report.reason) == (Outcome.FAILED, Reason.EXCEPTION)
     assert report.message == f"it returned {kind}, whose code has not run; a task must do its work when it is called"
@@ -48,7 +56,9 @@ async def test_a_call_that_returns_code_that_is_still_to_run_fails(workers, task
 
 @pytest.mark.parametrize("task", ["odd.exit", "odd.async_exit"])
 @pytest.mark.parametrize("code", [(), (0,), (None,), (False,)], ids=str)
-async def test_leaving_with_exit_code_0_is_success(workers, task, code):
+async def test_leaving_with_exit_code_0_is_success(
+    workers: ProcessWorkers | ThreadWorkers, task: str, code: tuple[Any, ...]
+) -> None:
     report = await result_of(workers, task, *code)
     assert (report.outcome, report.reason, report.message) == (Outcome.SUCCEEDED, "", "")
 
@@ -64,7 +74,9 @@ async def test_leaving_with_exit_code_0_is_success(workers, task, code):
     ],
     ids=str,
 )
-async def test_leaving_with_another_exit_code_is_failure(workers, task, code, message):
+async def test_leaving_with_another_exit_code_is_failure(
+    workers: ProcessWorkers | ThreadWorkers, task: str, code: int | str, message: str
+) -> None:
     report = await result_of(workers, task, code)
     assert (report.outcome, report.reason, report.message) == (Outcome.FAILED, Reason.EXCEPTION, message)
 
@@ -79,7 +91,9 @@ async def test_leaving_with_another_exit_code_is_failure(workers, task, code, me
         ("hiding", "HidingError"),
     ],
 )
-async def test_an_exception_whose_own_code_raises_ends_its_run_and_no_worker(workers, which, message):
+async def test_an_exception_whose_own_code_raises_ends_its_run_and_no_worker(
+    workers: ProcessWorkers | ThreadWorkers, which: str, message: str
+) -> None:
     async with pool_of(workers, 1) as (pool, listening):
         await pool.start(run_of("odd.raise", which, number=1))
         await listening.wait(1)
@@ -99,11 +113,13 @@ async def test_an_exception_whose_own_code_raises_ends_its_run_and_no_worker(wor
         ),
     ],
 )
-async def test_causes_notes_and_grouped_errors_are_part_of_the_message(workers, task, message):
+async def test_causes_notes_and_grouped_errors_are_part_of_the_message(
+    workers: ProcessWorkers | ThreadWorkers, task: str, message: str
+) -> None:
     assert (await result_of(workers, task)).message == message
 
 
-async def test_a_thread_that_is_interrupted_from_outside_settles_its_run_and_serves_the_next():
+async def test_a_thread_that_is_interrupted_from_outside_settles_its_run_and_serves_the_next() -> None:
     async with pool_of(threads(), 1) as (pool, listening):
         for number in range(20):
             await pool.start(run_of("odd.interrupted_from_outside", number=number))

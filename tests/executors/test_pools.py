@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from typing import Any
 
 import pytest
 
@@ -13,22 +14,27 @@ from kalends.engine.core.schedule import JobTemplate
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import Run
 from kalends.errors import StartRefused, Unavailable
+from kalends.executors.pools.pool import PoolExecutor
+from kalends.executors.pools.processes import ProcessWorkers
+from kalends.executors.pools.threads import ThreadWorkers
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
 
 
 @pytest.fixture(params=[threads, processes], ids=["threads", "processes"])
-def workers(request):
+def workers(request: pytest.FixtureRequest) -> ProcessWorkers | ThreadWorkers:
     return request.param()
 
 
-async def test_a_task_runs_and_its_value_is_the_result(workers):
+async def test_a_task_runs_and_its_value_is_the_result(workers: ProcessWorkers | ThreadWorkers) -> None:
     report = await result_of(workers, "kalends.echo", 1, "two")
     assert report.outcome is Outcome.SUCCEEDED
     assert json.loads(report.result) == {"args": [1, "two"], "kwargs": {}}
 
 
-async def test_workers_that_are_taken_are_not_free_and_nothing_is_queued_behind_them(workers):
+async def test_workers_that_are_taken_are_not_free_and_nothing_is_queued_behind_them(
+    workers: ProcessWorkers | ThreadWorkers,
+) -> None:
     async with pool_of(workers, 2) as (pool, listening):
         await pool.start(run_of("kalends.sleep", 0.2, number=1))
         await pool.start(run_of("kalends.sleep", 0.2, number=2))
@@ -39,12 +45,12 @@ async def test_workers_that_are_taken_are_not_free_and_nothing_is_queued_behind_
         assert pool.free_slots() == 2
 
 
-async def test_a_worker_is_free_by_the_time_that_its_run_is_reported(workers):
+async def test_a_worker_is_free_by_the_time_that_its_run_is_reported(workers: ProcessWorkers | ThreadWorkers) -> None:
     async with pool_of(workers, 1) as (pool, listening):
         free = []
 
         class Counting(Listening):
-            def ended(self, report):
+            def ended(self, report: Any) -> None:
                 free.append(pool.free_slots())
                 listening.ended(report)
 
@@ -54,11 +60,11 @@ async def test_a_worker_is_free_by_the_time_that_its_run_is_reported(workers):
         assert free == [1]
 
 
-async def test_who_listens_badly_does_not_keep_a_worker(workers):
+async def test_who_listens_badly_does_not_keep_a_worker(workers: ProcessWorkers | ThreadWorkers) -> None:
     async with pool_of(workers, 1) as (pool, listening):
 
         class Stumbling(Listening):
-            def ended(self, report):
+            def ended(self, report: Any) -> None:
                 listening.ended(report)
                 raise RuntimeError("stumbled")
 
@@ -69,7 +75,7 @@ async def test_who_listens_badly_does_not_keep_a_worker(workers):
         assert pool.free_slots() == 1
 
 
-async def test_what_is_no_task_is_refused_for_good(workers):
+async def test_what_is_no_task_is_refused_for_good(workers: ProcessWorkers | ThreadWorkers) -> None:
     async with pool_of(workers) as (pool, _):
         for run in (run_of("os.system", "true"), Run(REF, "nightly-1", 1, JobTemplate({}, {}, {}), "default")):
             with pytest.raises(StartRefused):
@@ -79,7 +85,7 @@ async def test_what_is_no_task_is_refused_for_good(workers):
         assert pool.free_slots() == 2
 
 
-async def test_a_run_beyond_its_time_limit_is_timed_out(workers):
+async def test_a_run_beyond_its_time_limit_is_timed_out(workers: ProcessWorkers | ThreadWorkers) -> None:
     async with pool_of(workers, 1) as (pool, listening):
         await pool.start(run_of("kalends.sleep", 60, limit=1))
         (report,) = await listening.wait(1)
@@ -89,14 +95,16 @@ async def test_a_run_beyond_its_time_limit_is_timed_out(workers):
         assert pool.free_slots() == 1
 
 
-async def test_a_run_within_its_time_limit_is_let_alone(workers):
+async def test_a_run_within_its_time_limit_is_let_alone(workers: ProcessWorkers | ThreadWorkers) -> None:
     async with pool_of(workers, 1) as (pool, listening):
         await pool.start(run_of("kalends.sleep", 0.01, limit=30))
         (report,) = await listening.wait(1)
         assert report.outcome is Outcome.SUCCEEDED
 
 
-async def test_a_run_whose_end_is_wanted_is_cancelled_for_that_reason_once(workers):
+async def test_a_run_whose_end_is_wanted_is_cancelled_for_that_reason_once(
+    workers: ProcessWorkers | ThreadWorkers,
+) -> None:
     async with pool_of(workers, 1) as (pool, listening):
         await pool.start(run_of("kalends.sleep", 60))
         await pool.cancel("nightly-1", REF, Reason.REPLACED)
@@ -109,7 +117,9 @@ async def test_a_run_whose_end_is_wanted_is_cancelled_for_that_reason_once(worke
         assert pool.free_slots() == 1
 
 
-async def test_the_runs_of_another_resource_of_that_name_are_not_cancelled(workers):
+async def test_the_runs_of_another_resource_of_that_name_are_not_cancelled(
+    workers: ProcessWorkers | ThreadWorkers,
+) -> None:
     async with pool_of(workers, 1) as (pool, listening):
         await pool.start(run_of("kalends.sleep", 0.2))
         await pool.cancel("nightly-1", Ref("default", "nightly", "another-uid"), Reason.REPLACED)
@@ -117,7 +127,9 @@ async def test_the_runs_of_another_resource_of_that_name_are_not_cancelled(worke
         assert report.outcome is Outcome.SUCCEEDED
 
 
-async def test_a_run_of_a_deleted_resource_frees_its_worker_and_says_so(workers):
+async def test_a_run_of_a_deleted_resource_frees_its_worker_and_says_so(
+    workers: ProcessWorkers | ThreadWorkers,
+) -> None:
     async with pool_of(workers, 1) as (pool, listening):
         await pool.start(run_of("kalends.sleep", 60))
         await pool.cancel("nightly-1", REF, Reason.OWNER_DELETED)
@@ -126,7 +138,7 @@ async def test_a_run_of_a_deleted_resource_frees_its_worker_and_says_so(workers)
         assert listening.reports[0].outcome is Outcome.CANCELLED
 
 
-async def test_an_async_task_is_cancelled_where_it_waits(workers):
+async def test_an_async_task_is_cancelled_where_it_waits(workers: ProcessWorkers | ThreadWorkers) -> None:
     async with pool_of(workers, 1) as (pool, listening):
         await pool.start(run_of("test.doze"))
         await pool.cancel("nightly-1", REF, Reason.REPLACED)
@@ -135,7 +147,9 @@ async def test_an_async_task_is_cancelled_where_it_waits(workers):
         assert report.message == "stopped before it had finished"
 
 
-async def test_a_run_that_goes_on_when_time_is_up_is_cancelled_and_said_to_be(workers):
+async def test_a_run_that_goes_on_when_time_is_up_is_cancelled_and_said_to_be(
+    workers: ProcessWorkers | ThreadWorkers,
+) -> None:
     async with pool_of(workers) as (pool, listening):
         await pool.start(run_of("kalends.sleep", 60))
         began = time.monotonic()
@@ -147,7 +161,7 @@ async def test_a_run_that_goes_on_when_time_is_up_is_cancelled_and_said_to_be(wo
             await pool.start(run_of("kalends.echo", number=2))
 
 
-async def test_closing_again_with_less_patience_gives_up_at_once(workers):
+async def test_closing_again_with_less_patience_gives_up_at_once(workers: ProcessWorkers | ThreadWorkers) -> None:
     async with pool_of(workers) as (pool, listening):
         await pool.start(run_of("kalends.sleep", 60))
         closing = asyncio.create_task(pool.close(60))
@@ -157,14 +171,14 @@ async def test_closing_again_with_less_patience_gives_up_at_once(workers):
         assert len(listening.reports) == 1
 
 
-async def test_a_run_is_let_end_while_there_is_time(workers):
+async def test_a_run_is_let_end_while_there_is_time(workers: ProcessWorkers | ThreadWorkers) -> None:
     async with pool_of(workers) as (pool, listening):
         await pool.start(run_of("kalends.sleep", 0.2))
         await pool.close(30)
         assert listening.reports[0].outcome is Outcome.SUCCEEDED
 
 
-async def test_whoever_asked_for_a_run_may_go_before_it_has_started(workers):
+async def test_whoever_asked_for_a_run_may_go_before_it_has_started(workers: ProcessWorkers | ThreadWorkers) -> None:
     async with pool_of(workers, 1) as (pool, listening):
         asking = asyncio.create_task(pool.start(run_of("kalends.echo")))
         await asyncio.sleep(0)
@@ -173,7 +187,7 @@ async def test_whoever_asked_for_a_run_may_go_before_it_has_started(workers):
         assert report.outcome is Outcome.SUCCEEDED
 
 
-async def test_a_run_that_is_cancelled_while_it_starts_never_goes_on(workers):
+async def test_a_run_that_is_cancelled_while_it_starts_never_goes_on(workers: ProcessWorkers | ThreadWorkers) -> None:
     async with pool_of(workers, 1) as (pool, listening):
         asking = asyncio.create_task(pool.start(run_of("kalends.sleep", 60)))
         await asyncio.sleep(0)
@@ -192,43 +206,49 @@ async def test_a_run_that_is_cancelled_while_it_starts_never_goes_on(workers):
         ("test.recurse", "RecursionError: maximum recursion depth exceeded"),
     ],
 )
-async def test_whatever_a_task_raises_is_a_failure_with_its_type_and_clean_message(workers, task, said):
+async def test_whatever_a_task_raises_is_a_failure_with_its_type_and_clean_message(
+    workers: ProcessWorkers | ThreadWorkers, task: str, said: str
+) -> None:
     report = await result_of(workers, task)
     assert (report.outcome, report.reason, report.message) == (Outcome.FAILED, Reason.EXCEPTION, said)
 
 
-async def test_an_error_of_fifty_megabytes_is_cut(workers):
+async def test_an_error_of_fifty_megabytes_is_cut(workers: ProcessWorkers | ThreadWorkers) -> None:
     report = await result_of(workers, "test.fail_at_length")
     assert len(report.message.encode()) <= 1024
     assert report.message.startswith("ValueError: xxx")
 
 
 @pytest.mark.parametrize("task", ["test.unjson", "test.lock", "test.nested"])
-async def test_a_value_that_is_no_json_does_not_fail_the_run_and_is_said_not_to_be_kept(workers, task):
+async def test_a_value_that_is_no_json_does_not_fail_the_run_and_is_said_not_to_be_kept(
+    workers: ProcessWorkers | ThreadWorkers, task: str
+) -> None:
     report = await result_of(workers, task)
     assert (report.outcome, report.result) == (Outcome.SUCCEEDED, None)
     assert report.message.startswith("its result is not kept, as it is no JSON value: ")
 
 
 @pytest.mark.parametrize("task", ["test.long", "test.huge", "test.many"])
-async def test_a_long_result_is_cut_to_one_kibibyte(workers, task):
+async def test_a_long_result_is_cut_to_one_kibibyte(workers: ProcessWorkers | ThreadWorkers, task: str) -> None:
     report = await result_of(workers, task)
     assert report.outcome is Outcome.SUCCEEDED
     assert len(report.result.encode()) <= 1024
     assert report.result.endswith("…")
 
 
-async def test_a_record_of_results_is_told_as_an_object(workers):
+async def test_a_record_of_results_is_told_as_an_object(workers: ProcessWorkers | ThreadWorkers) -> None:
     report = await result_of(workers, "test.totals")
     assert json.loads(report.result) == {"rows": 2, "names": ["a", "b"]}
 
 
-async def test_arguments_of_megabytes_arrive(workers):
+async def test_arguments_of_megabytes_arrive(workers: ProcessWorkers | ThreadWorkers) -> None:
     report = await result_of(workers, "test.size", "x" * 5_000_000)
     assert report.result == "5000000"
 
 
-async def test_the_loop_goes_on_while_a_task_returns_a_hundred_megabytes(workers):
+async def test_the_loop_goes_on_while_a_task_returns_a_hundred_megabytes(
+    workers: ProcessWorkers | ThreadWorkers,
+) -> None:
     async with pool_of(workers, 1) as (pool, listening):
         await pool.start(run_of("kalends.echo", number=1))
         await listening.wait(1)
@@ -237,7 +257,7 @@ async def test_the_loop_goes_on_while_a_task_returns_a_hundred_megabytes(workers
         assert longest < 1.0
 
 
-async def _longest_pause_while(pool, listening: Listening) -> float:
+async def _longest_pause_while(pool: PoolExecutor, listening: Listening) -> float:
     await pool.start(run_of("test.huge", number=2))
     longest, last = 0.0, time.monotonic()
     while len(listening.reports) < 2:
@@ -247,12 +267,14 @@ async def _longest_pause_while(pool, listening: Listening) -> float:
     return longest
 
 
-async def test_what_a_task_prints_stops_nothing(workers):
+async def test_what_a_task_prints_stops_nothing(workers: ProcessWorkers | ThreadWorkers) -> None:
     report = await result_of(workers, "test.chatter")
     assert report.outcome is Outcome.SUCCEEDED
 
 
-async def test_an_environment_that_an_error_shows_is_told_without_its_secrets(workers, monkeypatch):
+async def test_an_environment_that_an_error_shows_is_told_without_its_secrets(
+    workers: ProcessWorkers | ThreadWorkers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ACME_DB_PASSWORD", "correct horse")
     monkeypatch.setenv("ACME_REGION", "north")
     report = await result_of(workers, "test.fail_with_environment")

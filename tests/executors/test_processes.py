@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from kalends.model.reasons import Reason
 TESTS = Path(__file__).parents[1]
 
 
-async def test_a_process_beyond_its_time_limit_is_gone_with_all_that_it_started(tmp_path):
+async def test_a_process_beyond_its_time_limit_is_gone_with_all_that_it_started(tmp_path: Path) -> None:
     told = tmp_path / "child"
     async with pool_of(processes(), 1) as (pool, listening):
         await pool.start(run_of("test.children", str(told), limit=2))
@@ -30,7 +31,7 @@ async def test_a_process_beyond_its_time_limit_is_gone_with_all_that_it_started(
         await until_gone(child)
 
 
-async def test_a_process_that_is_cancelled_is_gone_when_it_is_reported(tmp_path):
+async def test_a_process_that_is_cancelled_is_gone_when_it_is_reported(tmp_path: Path) -> None:
     told = tmp_path / "pid"
     async with pool_of(processes(), 1) as (pool, listening):
         await pool.start(run_of("test.report_pid", str(told)))
@@ -41,7 +42,7 @@ async def test_a_process_that_is_cancelled_is_gone_when_it_is_reported(tmp_path)
         assert not is_running(pid)
 
 
-async def test_a_worker_that_is_killed_from_outside_fails_its_run_and_the_next_one_has_another(tmp_path):
+async def test_a_worker_that_is_killed_from_outside_fails_its_run_and_the_next_one_has_another(tmp_path: Path) -> None:
     told = tmp_path / "pid"
     async with pool_of(processes(), 1) as (pool, listening):
         await pool.start(run_of("test.report_pid", str(told), number=1))
@@ -57,18 +58,18 @@ async def test_a_worker_that_is_killed_from_outside_fails_its_run_and_the_next_o
 @pytest.mark.parametrize(
     ("task", "said"), [("test.die", "ended with exit code 3"), ("test.abort", "was ended by signal 6 (Aborted)")]
 )
-async def test_a_task_that_ends_its_process_fails_and_says_how(task, said):
+async def test_a_task_that_ends_its_process_fails_and_says_how(task: str, said: str) -> None:
     report = await result_of(processes(), task)
     assert (report.outcome, report.reason) == (Outcome.FAILED, Reason.WORKER_DIED)
     assert report.message == f"its worker process {said}"
 
 
-async def test_a_dead_worker_is_noticed_although_what_it_forked_holds_its_connection():
+async def test_a_dead_worker_is_noticed_although_what_it_forked_holds_its_connection() -> None:
     report = await result_of(processes(), "test.orphan_and_die")
     assert (report.outcome, report.reason) == (Outcome.FAILED, Reason.WORKER_DIED)
 
 
-async def test_a_copy_of_a_worker_that_returns_as_well_answers_nobody():
+async def test_a_copy_of_a_worker_that_returns_as_well_answers_nobody() -> None:
     async with pool_of(processes(), 1) as (pool, listening):
         await pool.start(run_of("test.fork_and_return", number=1))
         await listening.wait(1)
@@ -77,7 +78,7 @@ async def test_a_copy_of_a_worker_that_returns_as_well_answers_nobody():
         assert (first.result, second.result) == ("false", '{"args":["mine"],"kwargs":{}}')
 
 
-async def test_a_worker_that_dies_between_two_runs_costs_neither():
+async def test_a_worker_that_dies_between_two_runs_costs_neither() -> None:
     async with pool_of(processes(), 1) as (pool, listening):
         await pool.start(run_of("test.process", number=1))
         (first,) = await listening.wait(1)
@@ -88,7 +89,7 @@ async def test_a_worker_that_dies_between_two_runs_costs_neither():
         assert second.result != first.result
 
 
-async def test_runs_one_after_another_share_a_process():
+async def test_runs_one_after_another_share_a_process() -> None:
     async with pool_of(processes(), 2) as (pool, listening):
         for number in range(3):
             await pool.start(run_of("test.process", number=number))
@@ -96,8 +97,10 @@ async def test_runs_one_after_another_share_a_process():
         assert len({report.result for report in listening.reports}) == 1
 
 
-async def test_where_no_process_can_be_started_the_run_is_put_off_and_its_worker_free(monkeypatch):
-    async def refuse(*args, **kwargs):
+async def test_where_no_process_can_be_started_the_run_is_put_off_and_its_worker_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def refuse(*args: Any, **kwargs: Any) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     async with pool_of(processes(), 1) as (pool, listening):
@@ -110,8 +113,10 @@ async def test_where_no_process_can_be_started_the_run_is_put_off_and_its_worker
         assert (await listening.wait(1))[0].outcome is Outcome.SUCCEEDED
 
 
-async def test_a_run_that_nobody_waits_for_any_more_is_reported_even_if_it_cannot_start(monkeypatch):
-    async def refuse(*args, **kwargs):
+async def test_a_run_that_nobody_waits_for_any_more_is_reported_even_if_it_cannot_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def refuse(*args: Any, **kwargs: Any) -> None:
         await asyncio.sleep(0.05)
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
@@ -125,7 +130,9 @@ async def test_a_run_that_nobody_waits_for_any_more_is_reported_even_if_it_canno
         assert pool.free_slots() == 1
 
 
-async def test_an_interpreter_that_cannot_start_fails_the_run_and_leaves_its_worker_free(monkeypatch):
+async def test_an_interpreter_that_cannot_start_fails_the_run_and_leaves_its_worker_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     async with pool_of(processes(), 1) as (pool, listening):
         with pytest.raises(StartRefused, match="the process that starts workers ended with exit code 1") as refused:
@@ -134,7 +141,7 @@ async def test_an_interpreter_that_cannot_start_fails_the_run_and_leaves_its_wor
         assert (pool.free_slots(), listening.times_freed) == (1, 1)
 
 
-async def test_a_worker_that_never_gets_ready_is_given_up(monkeypatch, tmp_path):
+async def test_a_worker_that_never_gets_ready_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from kalends.executors.pools import pool as pools
 
     sleeper = tmp_path / "interpreter"
@@ -149,7 +156,9 @@ async def test_a_worker_that_never_gets_ready_is_given_up(monkeypatch, tmp_path)
         assert (pool.free_slots(), listening.times_freed) == (1, 1)
 
 
-async def test_a_worker_that_is_still_starting_when_time_is_up_is_not_waited_for(monkeypatch, tmp_path):
+async def test_a_worker_that_is_still_starting_when_time_is_up_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     sleeper = tmp_path / "interpreter"
     sleeper.write_text("#!/bin/sh\nexec sleep 60\n")
     sleeper.chmod(0o700)
@@ -164,7 +173,9 @@ async def test_a_worker_that_is_still_starting_when_time_is_up_is_not_waited_for
         assert listening.reports == []
 
 
-async def test_a_time_limit_counts_from_where_the_worker_takes_the_run_up(monkeypatch, tmp_path):
+async def test_a_time_limit_counts_from_where_the_worker_takes_the_run_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     slow = tmp_path / "interpreter"
     slow.write_text(f'#!/bin/sh\nsleep 1.5\nexec {sys.executable} "$@"\n')
     slow.chmod(0o700)
@@ -175,12 +186,12 @@ async def test_a_time_limit_counts_from_where_the_worker_takes_the_run_up(monkey
         assert report.outcome is Outcome.SUCCEEDED
 
 
-async def test_a_task_may_start_programs_that_write_to_their_standard_output():
+async def test_a_task_may_start_programs_that_write_to_their_standard_output() -> None:
     report = await result_of(processes(), "test.shell")
     assert (report.outcome, report.result) == (Outcome.SUCCEEDED, "0"), report.message
 
 
-def test_workers_end_with_the_operator_that_started_them(tmp_path):
+def test_workers_end_with_the_operator_that_started_them(tmp_path: Path) -> None:
     program = (
         "import asyncio, sys\n"
         "from executors.local import pool_of, processes, run_of\n"
@@ -193,7 +204,7 @@ def test_workers_end_with_the_operator_that_started_them(tmp_path):
     told = tmp_path / "pid"
     with subprocess.Popen([sys.executable, "-c", program, str(told)], cwd=TESTS) as operator:
 
-        async def kill():
+        async def kill() -> None:
             worker = int(await written(told))
             operator.kill()
             await until_gone(worker)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,7 +18,7 @@ JWT = "eyJhbGciOiJSUzI1NiIsImtpZCI6IngifQ.eyJpc3MiOiJrdWJlcm5ldGVzIn0.c2lnbmF0dX
 
 
 @pytest.fixture
-def variables(monkeypatch):
+def variables(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Set variables of the environment, which is looked at once as a rule."""
 
     def set_them(values: dict[str, str]) -> None:
@@ -30,7 +32,7 @@ def variables(monkeypatch):
 
 
 @given(st.text(max_size=3000))
-def test_whatever_comes_is_short_and_shows_as_it_is(text):
+def test_whatever_comes_is_short_and_shows_as_it_is(text: str) -> None:
     told = clean(text)
     assert len(told.encode()) <= 1024
     assert all(mark.isprintable() or mark in "\n\t" or not mark.isascii() for mark in told)
@@ -39,7 +41,7 @@ def test_whatever_comes_is_short_and_shows_as_it_is(text):
 
 
 @given(st.recursive(st.none() | st.integers() | st.floats() | st.text() | st.binary(), st.lists, max_leaves=10))
-def test_whatever_a_task_returns_there_is_something_to_tell(value):
+def test_whatever_a_task_returns_there_is_something_to_tell(value: Any) -> None:
     result, message = result_text(value)
     assert value is None or bool(result) != bool(message)
 
@@ -54,11 +56,11 @@ def test_whatever_a_task_returns_there_is_something_to_tell(value):
         "\x1b[1;2Hred",
     ],
 )
-def test_colours_and_other_escape_sequences_leave_nothing_behind(coloured):
+def test_colours_and_other_escape_sequences_leave_nothing_behind(coloured: str) -> None:
     assert clean(coloured) == "red"
 
 
-def test_marks_that_turn_the_direction_of_writing_are_shown_as_such():
+def test_marks_that_turn_the_direction_of_writing_are_shown_as_such() -> None:
     assert clean("safe\u202egnp.exe") == "safe\N{REPLACEMENT CHARACTER}gnp.exe"
 
 
@@ -85,7 +87,7 @@ def test_marks_that_turn_the_direction_of_writing_are_shown_as_such():
         ("pass\x1b[0mword=hunter2", "password=[redacted]"),
     ],
 )
-def test_what_looks_like_a_secret_is_not_told(text, told):
+def test_what_looks_like_a_secret_is_not_told(text: str, told: str) -> None:
     assert clean(text) == told
 
 
@@ -101,23 +103,25 @@ def test_what_looks_like_a_secret_is_not_told(text, told):
         "public_key_path /etc/x",
     ],
 )
-def test_what_does_not_is_told(text):
+def test_what_does_not_is_told(text: str) -> None:
     assert clean(text) == text
 
 
 @pytest.mark.parametrize("form", [str, repr, json.dumps])
-def test_the_values_of_secret_variables_are_not_told_in_whichever_form(variables, form):
+def test_the_values_of_secret_variables_are_not_told_in_whichever_form(
+    variables: Callable[..., Any], form: Callable[..., Any] | type[Any]
+) -> None:
     value = 'p"ä\n\\s s&1'
     variables({"ACME_DB_PASSWORD": value})
     assert clean(f"x{form(value)}y").replace('"', "").replace("'", "") == "x[redacted]y"
 
 
-def test_the_values_of_secret_variables_are_not_told_in_urls_or_base_64(variables):
+def test_the_values_of_secret_variables_are_not_told_in_urls_or_base_64(variables: Callable[..., Any]) -> None:
     variables({"ACME_TOKEN": "p&ss w=rd"})
     assert clean("at /x?p%26ss%20w%3Drd and cCZzcyB3PXJk") == "at /x?[redacted] and [redacted]"
 
 
-def test_a_whole_environment_can_be_told_without_its_secrets(variables):
+def test_a_whole_environment_can_be_told_without_its_secrets(variables: Callable[..., Any]) -> None:
     variables(
         {"ACME_TOKEN": "abcdef", "ACME_REGION": "north", "AWS_SECRET_ACCESS_KEY": "ghijkl", "PGPASSWORD": "mnopqr"}
     )
@@ -127,17 +131,17 @@ def test_a_whole_environment_can_be_told_without_its_secrets(variables):
     assert "'ACME_REGION': 'north'" in told
 
 
-def test_short_values_and_those_of_other_variables_are_told(variables):
+def test_short_values_and_those_of_other_variables_are_told(variables: Callable[..., Any]) -> None:
     variables({"ACME_TOKEN": "true", "ACME_REGION": "north-1"})
     assert clean("it is true that north-1 is up") == "it is true that north-1 is up"
 
 
-def test_no_part_of_a_secret_is_told_where_a_text_is_cut():
+def test_no_part_of_a_secret_is_told_where_a_text_is_cut() -> None:
     text = "password=x " * (LOOKED_AT // 11) + "\n" + JWT
     assert "eyJ" not in clean(text[: LOOKED_AT + 20], limit=LOOKED_AT)
 
 
-def test_a_result_without_secrets_is_still_json():
+def test_a_result_without_secrets_is_still_json() -> None:
     result, _ = result_text({"token": "abc", "rows": [1, 2]})
     assert json.loads(result) == {"token": "[redacted]", "rows": [1, 2]}
 
@@ -162,13 +166,13 @@ def test_a_result_without_secrets_is_still_json():
     ],
     ids=lambda text: repr(text[:12]),
 )
-def test_no_text_takes_long_to_clean(text):
+def test_no_text_takes_long_to_clean(text: str) -> None:
     begun = time.process_time()
     clean(text)
     assert time.process_time() - begun < 1.0
 
 
-def test_a_value_of_a_hundred_megabytes_is_not_written_down_to_be_cut():
+def test_a_value_of_a_hundred_megabytes_is_not_written_down_to_be_cut() -> None:
     value = {"rows": ["x" * 1000] * 100_000, "text": "x" * 100_000_000}
     begun = time.process_time()
     result, _ = result_text(value)
@@ -177,5 +181,5 @@ def test_a_value_of_a_hundred_megabytes_is_not_written_down_to_be_cut():
     assert len(result.encode()) <= 1024
 
 
-def test_an_exception_without_words_is_told_by_its_type():
+def test_an_exception_without_words_is_told_by_its_type() -> None:
     assert error_text(ValueError()) == "ValueError"

@@ -43,7 +43,9 @@ class Seen(SeenJobs):
         assert ref == REF
         self.told += 1
 
-    def job(self, *, event="MODIFIED", uid="job-uid", spec: Any = None, metadata: Any = None, **status):
+    def job(
+        self, *, event: str = "MODIFIED", uid: str = "job-uid", spec: Any = None, metadata: Any = None, **status: Any
+    ) -> dict[str, Any]:
         self.version += 1
         meta = {
             "name": NAME,
@@ -57,14 +59,16 @@ class Seen(SeenJobs):
         self.job_changed(event, job)
         return job
 
-    def pod(self, *states, event="MODIFIED", uid="job-uid", namespace="blue", **more):
+    def pod(
+        self, *states: Any, event: str = "MODIFIED", uid: str = "job-uid", namespace: str = "blue", **more: Any
+    ) -> None:
         seen = pod(*states, **more)
         owner = {"apiVersion": "batch/v1", "kind": "Job", "name": NAME, "uid": uid, "controller": True}
         seen["metadata"] |= {"namespace": namespace, "ownerReferences": [owner]}
         self.pod_changed(event, seen)
 
     @property
-    def pending(self):
+    def pending(self) -> tuple[Any, ...]:
         (view,) = self.views(REF)
         return view.pending_since, view.pending_message
 
@@ -75,21 +79,21 @@ class Seen(SeenJobs):
 
 
 @pytest.fixture
-async def seen():
+async def seen() -> Any:
     made = Seen()
     made.job(event="ADDED")
     assert made.news()
     return made
 
 
-async def test_a_job_waits_from_its_creation_and_then_from_when_it_was_taken_up(seen):
+async def test_a_job_waits_from_its_creation_and_then_from_when_it_was_taken_up(seen: Seen) -> None:
     assert seen.pending == (START, "")
     seen.job(startTime=format_instant(START + 3), active=1)
     assert seen.pending == (START + 3, "")
     assert seen.news()
 
 
-async def test_what_its_pods_wait_for_is_told(seen):
+async def test_what_its_pods_wait_for_is_told(seen: Seen) -> None:
     seen.pod(waiting("ImagePullBackOff", "no such image"))
     assert seen.pending == (START, "ImagePullBackOff: no such image")
     assert seen.news()
@@ -98,7 +102,7 @@ async def test_what_its_pods_wait_for_is_told(seen):
 
 
 @pytest.mark.parametrize("state", [RUNNING, TERMINATED])
-async def test_a_job_waits_no_more_once_a_container_has_run(seen, state):
+async def test_a_job_waits_no_more_once_a_container_has_run(seen: Seen, state: dict[str, Any]) -> None:
     seen.pod(state)
     assert seen.pending == (None, "")
     assert seen.news()
@@ -108,20 +112,20 @@ async def test_a_job_waits_no_more_once_a_container_has_run(seen, state):
     "status",
     [{"ready": 1}, {"succeeded": 1}, {"failed": 1}, {"uncountedTerminatedPods": {"succeeded": ["pod-uid"]}}],
 )
-async def test_a_job_waits_no_more_once_it_says_so_itself(seen, status):
+async def test_a_job_waits_no_more_once_it_says_so_itself(seen: Seen, status: dict[str, Any]) -> None:
     seen.job(**status)
     assert seen.pending == (None, "")
     assert seen.news()
 
 
-async def test_a_job_that_has_run_once_does_not_wait_again_when_its_pod_is_gone(seen):
+async def test_a_job_that_has_run_once_does_not_wait_again_when_its_pod_is_gone(seen: Seen) -> None:
     seen.pod(RUNNING)
     seen.pod(RUNNING, event="DELETED")
     seen.pod(waiting("ImagePullBackOff"), name="pod-b")
     assert seen.pending == (None, "")
 
 
-async def test_a_suspended_job_waits_for_somebody_and_not_for_its_pods(seen):
+async def test_a_suspended_job_waits_for_somebody_and_not_for_its_pods(seen: Seen) -> None:
     seen.job(spec={"suspend": True})
     assert seen.pending == (None, "")
     assert seen.news()
@@ -130,18 +134,18 @@ async def test_a_suspended_job_waits_for_somebody_and_not_for_its_pods(seen):
     assert seen.news()
 
 
-async def test_a_job_that_has_ended_waits_for_nothing(seen):
+async def test_a_job_that_has_ended_waits_for_nothing(seen: Seen) -> None:
     seen.job(conditions=[{"type": "Failed", "status": "True", "lastTransitionTime": AT}])
     assert seen.pending == (None, "")
 
 
-async def test_news_that_decide_nothing_are_kept_to_oneself(seen):
+async def test_news_that_decide_nothing_are_kept_to_oneself(seen: Seen) -> None:
     seen.job(active=1)
     seen.job(active=2)
     assert not seen.news()
 
 
-async def test_pods_that_are_seen_before_their_job_count(seen):
+async def test_pods_that_are_seen_before_their_job_count(seen: Seen) -> None:
     seen.pod(RUNNING, uid="later", name="pod-later")
     assert not seen.news()
     seen.job_missing(REF, NAME)
@@ -149,7 +153,7 @@ async def test_pods_that_are_seen_before_their_job_count(seen):
     assert seen.pending == (None, "")
 
 
-async def test_how_a_pod_ended_is_kept_until_its_job_goes(seen):
+async def test_how_a_pod_ended_is_kept_until_its_job_goes(seen: Seen) -> None:
     seen.pod(TERMINATED)
     seen.pod(TERMINATED, event="DELETED")
     end = {"type": "Complete", "status": "True", "lastTransitionTime": AT}
@@ -158,7 +162,7 @@ async def test_how_a_pod_ended_is_kept_until_its_job_goes(seen):
     assert view.report is not None, "there is no need to wait for what its pods have to tell"
 
 
-async def test_a_pod_that_ends_after_its_job_is_waited_for(seen):
+async def test_a_pod_that_ends_after_its_job_is_waited_for(seen: Seen) -> None:
     end = {"type": "Complete", "status": "True", "lastTransitionTime": AT}
     seen.job(succeeded=1, conditions=[end])
     (view,) = seen.views(REF)
@@ -170,7 +174,7 @@ async def test_a_pod_that_ends_after_its_job_is_waited_for(seen):
     assert view.report is not None
 
 
-async def test_pods_that_never_tell_are_not_waited_for_long(seen):
+async def test_pods_that_never_tell_are_not_waited_for_long(seen: Seen) -> None:
     seen.job(succeeded=1, conditions=[{"type": "Complete", "status": "True", "lastTransitionTime": AT}])
     (view,) = seen.views(REF)
     assert view.report is None
@@ -181,7 +185,7 @@ async def test_pods_that_never_tell_are_not_waited_for_long(seen):
     assert view.report is not None
 
 
-async def test_a_job_that_cleans_up_after_itself_is_shown_until_its_end_is_on_record(seen):
+async def test_a_job_that_cleans_up_after_itself_is_shown_until_its_end_is_on_record(seen: Seen) -> None:
     end = [{"type": "Complete", "status": "True", "lastTransitionTime": AT}]
     seen.job(conditions=end)
     seen.job(conditions=end, event="DELETED")
@@ -193,13 +197,13 @@ async def test_a_job_that_cleans_up_after_itself_is_shown_until_its_end_is_on_re
     assert seen.news()
 
 
-async def test_a_job_whose_last_state_tells_its_end_has_ended(seen):
+async def test_a_job_whose_last_state_tells_its_end_has_ended(seen: Seen) -> None:
     seen.job(conditions=[{"type": "Complete", "status": "True", "lastTransitionTime": AT}], event="DELETED")
     (view,) = seen.views(REF)
     assert view.report is not None
 
 
-async def test_a_job_that_we_have_deleted_ourselves_is_not_shown_again_when_its_deletion_is_seen(seen):
+async def test_a_job_that_we_have_deleted_ourselves_is_not_shown_again_when_its_deletion_is_seen(seen: Seen) -> None:
     end = [{"type": "Complete", "status": "True", "lastTransitionTime": AT}]
     seen.job(conditions=end)
     seen.forget(REF, seen.find(REF, NAME))
@@ -207,13 +211,13 @@ async def test_a_job_that_we_have_deleted_ourselves_is_not_shown_again_when_its_
     assert seen.views(REF) == ()
 
 
-async def test_another_job_of_the_same_name_starts_afresh(seen):
+async def test_another_job_of_the_same_name_starts_afresh(seen: Seen) -> None:
     seen.pod(RUNNING)
     seen.job(event="ADDED", uid="another")
     assert seen.pending == (START, "")
 
 
-async def test_nothing_is_kept_of_pods_whose_jobs_are_not_there():
+async def test_nothing_is_kept_of_pods_whose_jobs_are_not_there() -> None:
     seen = Seen()
     for number in range(50):
         seen.pod(RUNNING, uid=f"unseen-{number}")
@@ -222,7 +226,7 @@ async def test_nothing_is_kept_of_pods_whose_jobs_are_not_there():
     assert len(seen._pods) == 0
 
 
-async def test_nothing_is_kept_of_a_job_that_is_gone_but_that_it_is(seen):
+async def test_nothing_is_kept_of_a_job_that_is_gone_but_that_it_is(seen: Seen) -> None:
     seen.pod(RUNNING)
     seen.job(event="DELETED")
     seen.job_missing(REF, NAME)
@@ -232,7 +236,7 @@ async def test_nothing_is_kept_of_a_job_that_is_gone_but_that_it_is(seen):
     assert [len(one) for one in (seen._pods, *kept)] == [0] * 7
 
 
-async def test_a_job_that_names_a_resource_of_another_namespace_as_its_owner_is_none_of_its_jobs(seen):
+async def test_a_job_that_names_a_resource_of_another_namespace_as_its_owner_is_none_of_its_jobs(seen: Seen) -> None:
     told: list[Ref] = []
     seen.report_to(told.append)
     seen.job(event="ADDED", uid="forged-uid", metadata={"namespace": "evil", "name": f"nightly-{START + 60}"})
@@ -251,14 +255,16 @@ async def test_a_job_that_names_a_resource_of_another_namespace_as_its_owner_is_
         {"controller": False},
     ],
 )
-async def test_a_job_is_a_resources_only_if_its_controller_reference_agrees_in_every_field(owner):
+async def test_a_job_is_a_resources_only_if_its_controller_reference_agrees_in_every_field(
+    owner: dict[str, Any],
+) -> None:
     seen = Seen()
     seen.report_to(lambda ref: None)
     seen.job(event="ADDED", metadata={"ownerReferences": [OWNER | owner]})
     assert seen.views(REF) == ()
 
 
-async def test_a_pod_of_another_namespace_tells_nothing_of_a_job(seen):
+async def test_a_pod_of_another_namespace_tells_nothing_of_a_job(seen: Seen) -> None:
     seen.pod(RUNNING, namespace="evil")
     assert seen.pending == (START, ""), "it did not begin"
     end = {"type": "Failed", "status": "True", "lastTransitionTime": AT}
@@ -271,7 +277,7 @@ async def test_a_pod_of_another_namespace_tells_nothing_of_a_job(seen):
     assert "container" not in view.report.message
 
 
-async def test_a_job_that_leaves_its_watch_without_an_end_is_to_be_read(seen):
+async def test_a_job_that_leaves_its_watch_without_an_end_is_to_be_read(seen: Seen) -> None:
     seen.job(event="DELETED")
     (view,) = seen.views(REF)
     assert view.unsure
@@ -279,7 +285,7 @@ async def test_a_job_that_leaves_its_watch_without_an_end_is_to_be_read(seen):
     assert seen.news()
 
 
-async def test_a_job_that_is_read_without_its_label_goes_on_and_is_read_again_in_a_while(seen):
+async def test_a_job_that_is_read_without_its_label_goes_on_and_is_read_again_in_a_while(seen: Seen) -> None:
     job = seen.job(event="DELETED")
     seen.job_read(REF, job)
     (view,) = seen.views(REF)
@@ -291,7 +297,7 @@ async def test_a_job_that_is_read_without_its_label_goes_on_and_is_read_again_in
     assert seen.news()
 
 
-async def test_a_job_whose_label_is_put_back_is_followed_by_its_watch_again(seen):
+async def test_a_job_whose_label_is_put_back_is_followed_by_its_watch_again(seen: Seen) -> None:
     seen.job_read(REF, seen.job(event="DELETED"))
     seen.job(event="ADDED")
     (view,) = seen.views(REF)
@@ -300,7 +306,7 @@ async def test_a_job_whose_label_is_put_back_is_followed_by_its_watch_again(seen
     assert not seen.views(REF)[0].unsure
 
 
-async def test_a_job_that_loses_its_controller_reference_stays_the_one_that_was_created(seen):
+async def test_a_job_that_loses_its_controller_reference_stays_the_one_that_was_created(seen: Seen) -> None:
     seen.job(metadata={"ownerReferences": []})
     (view,) = seen.views(REF)
     assert view.altered
@@ -310,14 +316,16 @@ async def test_a_job_that_loses_its_controller_reference_stays_the_one_that_was_
     assert seen.views(REF)[0].report is not None
 
 
-async def test_a_job_that_was_looked_for_and_is_not_there_is_gone(seen):
+async def test_a_job_that_was_looked_for_and_is_not_there_is_gone(seen: Seen) -> None:
     seen.job(event="DELETED")
     seen.job_missing(REF, NAME)
     assert seen.views(REF) == ()
     assert seen.is_gone(REF, NAME)
 
 
-async def test_a_history_of_two_thousand_jobs_is_rendered_once_and_not_at_each_look(monkeypatch):
+async def test_a_history_of_two_thousand_jobs_is_rendered_once_and_not_at_each_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     seen = Seen()
     rendered = []
     clean = job_reports.clean
@@ -332,7 +340,7 @@ async def test_a_history_of_two_thousand_jobs_is_rendered_once_and_not_at_each_l
     assert len(rendered) == 2000
 
 
-async def test_asking_for_views_changes_nothing(seen):
+async def test_asking_for_views_changes_nothing(seen: Seen) -> None:
     seen.job(succeeded=1, conditions=[{"type": "Complete", "status": "True", "lastTransitionTime": AT}])
     seen.news()
     handles = len(asyncio.get_running_loop()._scheduled)
@@ -346,7 +354,7 @@ def suspended_at(instant: int) -> Any:
     return [{"type": "Suspended", **told}]
 
 
-async def test_a_job_that_is_created_suspended_waits_for_its_first_admission(seen):
+async def test_a_job_that_is_created_suspended_waits_for_its_first_admission(seen: Seen) -> None:
     labels = {"kueue.x-k8s.io/queue-name": "user-queue"}
     seen.job(spec={"suspend": True}, metadata={"labels": labels}, conditions=suspended_at(START + 1))
     (view,) = seen.views(REF)
@@ -356,18 +364,18 @@ async def test_a_job_that_is_created_suspended_waits_for_its_first_admission(see
 
 
 @pytest.mark.parametrize("told", [{"conditions": suspended_at(START + 600)}, {"failed": 1}])
-async def test_a_job_that_had_been_let_start_before_waits_again(seen, told):
+async def test_a_job_that_had_been_let_start_before_waits_again(seen: Seen, told: dict[str, Any]) -> None:
     seen.job(spec={"suspend": True}, **told)
     assert seen.views(REF)[0].admission.again
 
 
-async def test_a_job_of_which_a_pod_was_seen_to_run_waits_again(seen):
+async def test_a_job_of_which_a_pod_was_seen_to_run_waits_again(seen: Seen) -> None:
     seen.pod(RUNNING)
     seen.job(spec={"suspend": True})
     assert seen.views(REF)[0].admission.again
 
 
-async def test_a_job_that_another_controller_carries_out_has_begun_when_that_says_so(seen):
+async def test_a_job_that_another_controller_carries_out_has_begun_when_that_says_so(seen: Seen) -> None:
     seen.job(spec={"managedBy": "kueue.x-k8s.io/multikueue"}, active=1)
     assert seen.pending == (None, "")
     seen.job(spec={"managedBy": "kubernetes.io/job-controller"}, uid="another", active=1)
@@ -375,7 +383,7 @@ async def test_a_job_that_another_controller_carries_out_has_begun_when_that_say
 
 
 @pytest.mark.parametrize(("deleted", "leaving"), [(5, False), (2, True), (1, True)])
-async def test_a_job_that_had_failed_before_its_deletion_began_has_its_own_end(deleted, leaving):
+async def test_a_job_that_had_failed_before_its_deletion_began_has_its_own_end(deleted: Any, leaving: Any) -> None:
     seen = Seen()
     failed = {"type": "Failed", "status": "True", "lastTransitionTime": format_instant(START + 2)}
     seen.job(metadata={"deletionTimestamp": format_instant(START + deleted)}, conditions=[failed])

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,9 @@ from kalends.model.reasons import Reason
 TESTS = Path(__file__).parents[1]
 
 
-async def test_a_thread_beyond_its_time_limit_is_reported_and_stuck_until_it_returns(caplog):
+async def test_a_thread_beyond_its_time_limit_is_reported_and_stuck_until_it_returns(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     caplog.set_level(logging.INFO)
     async with pool_of(threads(), 2) as (pool, listening):
         await pool.start(run_of("test.hang", limit=1))
@@ -39,7 +42,7 @@ async def test_a_thread_beyond_its_time_limit_is_reported_and_stuck_until_it_ret
         assert len(listening.reports) == 1
 
 
-async def test_a_pool_whose_workers_are_all_stuck_takes_no_runs_until_one_returns():
+async def test_a_pool_whose_workers_are_all_stuck_takes_no_runs_until_one_returns() -> None:
     async with pool_of(threads(), 1) as (pool, listening):
         await pool.start(run_of("test.hang", number=1, limit=1))
         await listening.wait(1)
@@ -51,7 +54,7 @@ async def test_a_pool_whose_workers_are_all_stuck_takes_no_runs_until_one_return
         assert (await listening.wait(2))[1].outcome is Outcome.SUCCEEDED
 
 
-async def test_a_thread_that_is_stuck_is_replaced_until_as_many_are_stuck_as_may_be():
+async def test_a_thread_that_is_stuck_is_replaced_until_as_many_are_stuck_as_may_be() -> None:
     async with pool_of(threads(), 2, replaced=1) as (pool, listening):
         seen = []
         for number in (1, 2, 3):
@@ -68,7 +71,7 @@ async def test_a_thread_that_is_stuck_is_replaced_until_as_many_are_stuck_as_may
         assert (pool.stuck, pool.free_slots(), pool.obstacle(), pool.held_up) == (0, 2, "", 0.0)
 
 
-async def test_a_run_that_takes_the_place_of_a_stuck_one_succeeds():
+async def test_a_run_that_takes_the_place_of_a_stuck_one_succeeds() -> None:
     async with pool_of(threads(), 1, replaced=1) as (pool, listening):
         await pool.start(run_of("test.hang", number=1, limit=1))
         await listening.wait(1)
@@ -76,7 +79,7 @@ async def test_a_run_that_takes_the_place_of_a_stuck_one_succeeds():
         assert (await listening.wait(2))[1].outcome is Outcome.SUCCEEDED
 
 
-async def test_cancelling_what_is_stuck_changes_nothing():
+async def test_cancelling_what_is_stuck_changes_nothing() -> None:
     async with pool_of(threads(), 1) as (pool, listening):
         await pool.start(run_of("test.hang", limit=1))
         await listening.wait(1)
@@ -85,7 +88,7 @@ async def test_cancelling_what_is_stuck_changes_nothing():
         assert (len(listening.reports), pool.stuck) == (1, 1)
 
 
-async def test_a_thread_that_is_cancelled_is_reported_when_it_has_returned_and_not_before():
+async def test_a_thread_that_is_cancelled_is_reported_when_it_has_returned_and_not_before() -> None:
     async with pool_of(threads(), 1) as (pool, listening):
         await pool.start(run_of("test.hang"))
         await pool.cancel("nightly-1", REF, Reason.REPLACED)
@@ -97,7 +100,7 @@ async def test_a_thread_that_is_cancelled_is_reported_when_it_has_returned_and_n
         assert report.result == '"released"', "what it returned is kept"
 
 
-async def test_a_time_limit_that_passes_while_a_thread_is_cancelled_ends_the_wait_for_it():
+async def test_a_time_limit_that_passes_while_a_thread_is_cancelled_ends_the_wait_for_it() -> None:
     async with pool_of(threads(), 1) as (pool, listening):
         await pool.start(run_of("test.hang", limit=1))
         await pool.cancel("nightly-1", REF, Reason.REPLACED)
@@ -106,7 +109,7 @@ async def test_a_time_limit_that_passes_while_a_thread_is_cancelled_ends_the_wai
         assert pool.stuck == 1
 
 
-async def test_a_plain_function_can_look_whether_its_end_is_wanted():
+async def test_a_plain_function_can_look_whether_its_end_is_wanted() -> None:
     async with pool_of(threads(), 1) as (pool, listening):
         await pool.start(run_of("test.heed"))
         await asyncio.sleep(0.05)
@@ -115,14 +118,14 @@ async def test_a_plain_function_can_look_whether_its_end_is_wanted():
         assert (report.outcome, report.result) == (Outcome.CANCELLED, '{"heeded":true,"cancelled":true}')
 
 
-async def test_a_function_that_heeds_its_time_limit_leaves_nothing_stuck():
+async def test_a_function_that_heeds_its_time_limit_leaves_nothing_stuck() -> None:
     async with pool_of(threads(), 1) as (pool, listening):
         await pool.start(run_of("test.heed", limit=1))
         (report,) = await listening.wait(1)
         assert (report.outcome, pool.free_slots()) == (Outcome.TIMED_OUT, 1)
 
 
-async def test_an_async_task_that_will_not_be_cancelled_goes_on_and_is_cancelled_all_the_same():
+async def test_an_async_task_that_will_not_be_cancelled_goes_on_and_is_cancelled_all_the_same() -> None:
     async with pool_of(threads(), 1) as (pool, listening):
         await pool.start(run_of("test.deaf"))
         await asyncio.sleep(0.05)
@@ -131,7 +134,7 @@ async def test_an_async_task_that_will_not_be_cancelled_goes_on_and_is_cancelled
         assert (report.outcome, report.result) == (Outcome.CANCELLED, '"went on"')
 
 
-async def test_a_task_knows_which_run_it_is():
+async def test_a_task_knows_which_run_it_is() -> None:
     async with pool_of(threads(), 1) as (pool, listening):
         await pool.start(run_of("test.who", number=1_795_000_000))
         await listening.wait(1)
@@ -140,7 +143,7 @@ async def test_a_task_knows_which_run_it_is():
     assert (run.scheduled_job, run.attempt, run.request) == ("nightly", 1, "")
 
 
-async def test_runs_one_after_another_share_a_thread():
+async def test_runs_one_after_another_share_a_thread() -> None:
     async with pool_of(threads(), 5) as (pool, listening):
         for number in range(20):
             await pool.start(run_of("test.thread", number=number))
@@ -148,10 +151,12 @@ async def test_runs_one_after_another_share_a_thread():
         assert len({report.result for report in listening.reports}) == 1
 
 
-async def test_where_no_thread_can_be_started_the_run_is_put_off_and_its_worker_free(monkeypatch):
+async def test_where_no_thread_can_be_started_the_run_is_put_off_and_its_worker_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with pool_of(threads(), 1) as (pool, listening):
 
-        def refuse(self):
+        def refuse(self) -> None:
             raise RuntimeError("can't start new thread")
 
         with monkeypatch.context() as patch:
@@ -163,7 +168,7 @@ async def test_where_no_thread_can_be_started_the_run_is_put_off_and_its_worker_
         assert (await listening.wait(1))[0].outcome is Outcome.SUCCEEDED
 
 
-def test_a_thread_that_hangs_does_not_keep_the_process_alive():
+def test_a_thread_that_hangs_does_not_keep_the_process_alive() -> None:
     program = (
         "import asyncio\n"
         "from executors.local import pool_of, run_of, threads\n"
@@ -181,7 +186,7 @@ def test_a_thread_that_hangs_does_not_keep_the_process_alive():
     assert ended.stdout.strip() == "Cancelled"
 
 
-async def test_a_thread_that_is_stuck_at_the_closing_takes_no_call_from_the_next_opening():
+async def test_a_thread_that_is_stuck_at_the_closing_takes_no_call_from_the_next_opening() -> None:
     async with pool_of(threads(), 2) as (pool, listening):
         await pool.start(run_of("test.hang", number=1))
         await pool.close(0)
@@ -198,10 +203,10 @@ async def test_a_thread_that_is_stuck_at_the_closing_takes_no_call_from_the_next
         assert len(listening.reports) == 4
 
 
-def test_a_pool_can_be_opened_in_another_event_loop_although_a_thread_of_the_first_is_stuck():
+def test_a_pool_can_be_opened_in_another_event_loop_although_a_thread_of_the_first_is_stuck() -> None:
     pool = PoolExecutor(1, threads(), SystemClock())
 
-    async def run_once(task, number):
+    async def run_once(task: Any, number: Any) -> Any:
         listening = Listening()
         await pool.open(listening)
         await pool.start(run_of(task, number=number))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from executors.local import processes, result_of, threads
@@ -12,11 +14,13 @@ from kalends.model import Outcome
 
 
 @pytest.fixture(params=[threads, processes], ids=["threads", "processes"])
-def workers(request):
+def workers(request: Any) -> Any:
     return request.param()
 
 
-async def test_a_failed_task_logs_where_it_and_its_cause_raised_without_secrets(workers, caplog):
+async def test_a_failed_task_logs_where_it_and_its_cause_raised_without_secrets(
+    workers: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     report = await result_of(workers, "odd.leaks")
     (record,) = [record for record in caplog.records if "raised an exception" in record.getMessage()]
     text = record.task_traceback
@@ -36,13 +40,17 @@ async def test_a_failed_task_logs_where_it_and_its_cause_raised_without_secrets(
 
 
 @pytest.mark.parametrize("task", ["odd.exit", "odd.generator"])
-async def test_a_failure_that_is_no_exception_logs_no_traceback(workers, task, caplog):
+async def test_a_failure_that_is_no_exception_logs_no_traceback(
+    workers: Any, task: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     report = await result_of(workers, task, *([3] if task == "odd.exit" else []))
     assert report.outcome is Outcome.FAILED
     assert "raised an exception" not in caplog.text
 
 
-async def test_the_traceback_of_a_deep_recursion_shows_its_innermost_frames(workers, caplog):
+async def test_the_traceback_of_a_deep_recursion_shows_its_innermost_frames(
+    workers: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     await result_of(workers, "odd.recursive", "x")
     (text,) = [record.task_traceback for record in caplog.records if "raised an exception" in record.getMessage()]
     assert 1 < text.count(", in recurse\n") <= MOST_FRAMES
@@ -50,13 +58,13 @@ async def test_the_traceback_of_a_deep_recursion_shows_its_innermost_frames(work
 
 
 @pytest.mark.parametrize("which", ERRORS)
-def test_an_exception_whose_own_code_raises_has_a_traceback(which):
+def test_an_exception_whose_own_code_raises_has_a_traceback(which: Any) -> None:
     with pytest.raises(ERRORS[which]) as raised:
         raise_odd(which)
     assert ", in raise_odd\n" in traceback_text(raised.value)
 
 
-def test_a_chain_of_exceptions_that_has_a_cycle_or_is_long_is_cut():
+def test_a_chain_of_exceptions_that_has_a_cycle_or_is_long_is_cut() -> None:
     first, second = ValueError("x" * 5000), KeyError("y" * 5000)
     first.__cause__, second.__cause__ = second, first
     text = traceback_text(first)
@@ -64,9 +72,9 @@ def test_a_chain_of_exceptions_that_has_a_cycle_or_is_long_is_cut():
     assert len(text.encode()) <= MOST_ERRORS * (LONGEST + RESULT_LIMIT + 64)
 
 
-def test_a_source_file_whose_loader_exits_costs_the_frames_alone():
+def test_a_source_file_whose_loader_exits_costs_the_frames_alone() -> None:
     class Loader:
-        def get_source(self, name):
+        def get_source(self, name: Any) -> None:
             raise SystemExit(name)
 
     code = compile("raise ValueError('lost')", "hostile.py", "exec")

@@ -37,11 +37,11 @@ class World:
 
 
 @pytest.fixture
-def world():
+def world() -> World:
     return World()
 
 
-async def test_no_other_job_is_created_before_the_one_that_is_there_is_known(world):
+async def test_no_other_job_is_created_before_the_one_that_is_there_is_known(world: World) -> None:
     world.api.faults.append(Fault(requests_to("POST"), lost="answer"))
     with pytest.raises(Unavailable):
         await world.jobs.start(FIRST)
@@ -53,7 +53,7 @@ async def test_no_other_job_is_created_before_the_one_that_is_there_is_known(wor
     assert sorted(world.names()) == [FIRST.name, LATER.name]
 
 
-async def test_one_that_is_not_there_is_in_nobodys_way_once_it_was_looked_for(world):
+async def test_one_that_is_not_there_is_in_nobodys_way_once_it_was_looked_for(world: World) -> None:
     world.api.faults.append(Fault(requests_to("POST"), lost="request"))
     with pytest.raises(Unavailable):
         await world.jobs.start(FIRST)
@@ -63,7 +63,7 @@ async def test_one_that_is_not_there_is_in_nobodys_way_once_it_was_looked_for(wo
     assert world.names() == [LATER.name]
 
 
-async def test_while_nobody_can_tell_nothing_is_created(world):
+async def test_while_nobody_can_tell_nothing_is_created(world: World) -> None:
     world.api.faults += [Fault(requests_to("POST"), lost="answer"), Fault(requests_to("GET"), times=None, status=403)]
     with pytest.raises(Unavailable):
         await world.jobs.start(FIRST)
@@ -72,7 +72,7 @@ async def test_while_nobody_can_tell_nothing_is_created(world):
     assert world.api.count_of("POST", "/jobs") == 1
 
 
-async def test_one_that_was_refused_for_now_is_not_looked_for(world):
+async def test_one_that_was_refused_for_now_is_not_looked_for(world: World) -> None:
     world.api.faults.append(Fault(requests_to("POST"), status=429))
     with pytest.raises(Unavailable):
         await world.jobs.start(FIRST)
@@ -80,7 +80,7 @@ async def test_one_that_was_refused_for_now_is_not_looked_for(world):
     assert world.api.count_of("GET", "/jobs") == 0
 
 
-async def test_a_refusal_is_certain_unless_an_earlier_creation_of_the_same_job_got_no_answer(world):
+async def test_a_refusal_is_certain_unless_an_earlier_creation_of_the_same_job_got_no_answer(world: World) -> None:
     world.api.faults.append(Fault(requests_to("POST"), status=403))
     with pytest.raises(StartDeferred):
         await world.jobs.start(FIRST)
@@ -94,14 +94,14 @@ async def test_a_refusal_is_certain_unless_an_earlier_creation_of_the_same_job_g
 
 
 @pytest.mark.parametrize("status", [500, 503, 504])
-async def test_an_error_of_the_server_leaves_open_whether_the_job_was_created(world, status):
+async def test_an_error_of_the_server_leaves_open_whether_the_job_was_created(world: World, status: int) -> None:
     world.api.faults.append(Fault(requests_to("POST"), status=status))
     with pytest.raises(Unavailable) as raised:
         await world.jobs.start(FIRST)
     assert not isinstance(raised.value, StartDeferred)
 
 
-async def test_a_job_that_was_looked_for_and_is_not_there_leaves_nothing_open(world):
+async def test_a_job_that_was_looked_for_and_is_not_there_leaves_nothing_open(world: World) -> None:
     world.api.faults.append(Fault(requests_to("POST"), lost="request"))
     with pytest.raises(Unavailable):
         await world.jobs.start(FIRST)

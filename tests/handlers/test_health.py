@@ -1,5 +1,7 @@
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -19,7 +21,7 @@ class Watched:
         self.pulse = Pulse(self.clock, lambda: self.feed_alive)
 
     @asynccontextmanager
-    async def beating(self):
+    async def beating(self) -> AsyncIterator[Any]:
         task = asyncio.create_task(self.pulse.run())
         try:
             yield
@@ -29,7 +31,9 @@ class Watched:
 
 
 @pytest.mark.parametrize("seconds", [600.0, -600.0, 86400.0, -86400.0])
-async def test_a_step_of_the_clock_is_told_of_for_ten_minutes_and_no_reason_to_start_again(seconds: float, caplog):
+async def test_a_step_of_the_clock_is_told_of_for_ten_minutes_and_no_reason_to_start_again(
+    seconds: float, caplog: pytest.LogCaptureFixture
+) -> None:
     watched = Watched()
     async with watched.beating():
         await asyncio.sleep(30)
@@ -46,7 +50,9 @@ async def test_a_step_of_the_clock_is_told_of_for_ten_minutes_and_no_reason_to_s
 
 
 @pytest.mark.parametrize("pace", [-1.0, 1.0])
-async def test_a_wall_clock_of_another_pace_is_a_reason_to_start_again(pace: float, caplog):
+async def test_a_wall_clock_of_another_pace_is_a_reason_to_start_again(
+    pace: float, caplog: pytest.LogCaptureFixture
+) -> None:
     watched = Watched()
     async with watched.beating():
         for _ in range(59):
@@ -62,7 +68,7 @@ async def test_a_wall_clock_of_another_pace_is_a_reason_to_start_again(pace: flo
     assert caplog.text.count("was stepped by") == 1
 
 
-async def test_a_slewed_clock_is_no_step(caplog):
+async def test_a_slewed_clock_is_no_step(caplog: pytest.LogCaptureFixture) -> None:
     watched = Watched()
     async with watched.beating():
         for _ in range(300):
@@ -72,7 +78,7 @@ async def test_a_slewed_clock_is_no_step(caplog):
     assert "was stepped" not in caplog.text
 
 
-async def test_a_feed_that_starts_again_is_alive_and_one_that_does_not_is_dead():
+async def test_a_feed_that_starts_again_is_alive_and_one_that_does_not_is_dead() -> None:
     watched = Watched()
     async with watched.beating():
         for _ in range(50):
@@ -86,7 +92,7 @@ async def test_a_feed_that_starts_again_is_alive_and_one_that_does_not_is_dead()
         assert "not been watched" in str(watched.pulse.unwatched())
 
 
-async def test_a_standby_is_alive_and_counts_nothing_that_is_the_leaders():
+async def test_a_standby_is_alive_and_counts_nothing_that_is_the_leaders() -> None:
     cluster = Cluster()
     await cluster.apply("valid", schedule="0 0 1 1 *")
     await cluster.apply("suspended", schedule="0 0 1 1 *", suspend=True)
@@ -122,7 +128,7 @@ async def test_a_standby_is_alive_and_counts_nothing_that_is_the_leaders():
     assert not [name for name in told[1] if name.startswith(("kalends_runs_active", "kalends_scheduled_jobs"))]
 
 
-async def test_a_loop_that_does_not_pass_is_stuck_while_it_leads():
+async def test_a_loop_that_does_not_pass_is_stuck_while_it_leads() -> None:
     cluster = Cluster()
     replica = Replica(cluster, "first")
     async with running(replica):
@@ -139,7 +145,7 @@ def _gauges(page: str) -> dict[str, float]:
     return {name: float(value) for name, value in lines}
 
 
-async def test_a_pool_whose_workers_threads_that_hang_have_held_for_minutes_ends_the_process():
+async def test_a_pool_whose_workers_threads_that_hang_have_held_for_minutes_ends_the_process() -> None:
     cluster = Cluster()
     replica = Replica(cluster, "first")
     async with running(replica):

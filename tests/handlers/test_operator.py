@@ -17,7 +17,7 @@ def cluster() -> Cluster:
     return Cluster()
 
 
-async def test_a_whole_operator_runs_in_made_surroundings(cluster: Cluster):
+async def test_a_whole_operator_runs_in_made_surroundings(cluster: Cluster) -> None:
     await cluster.apply("task", trigger=every(10))
     await cluster.apply("job", trigger=every(10), jobTemplate=JOB)
     replica = Replica(cluster, "a")
@@ -36,7 +36,9 @@ def _counts(status: Any, *names: str) -> list[int]:
     return [status["counts"].get(name, 0) for name in names]
 
 
-async def test_an_object_that_cannot_be_shown_keeps_nobody_from_leading(cluster: Cluster, monkeypatch):
+async def test_an_object_that_cannot_be_shown_keeps_nobody_from_leading(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await cluster.apply("good", trigger=every(10))
     await cluster.apply("bad", trigger=every(10))
     replica = Replica(cluster, "a", {"leader_election": {"enabled": True, "namespace": "kalends"}})
@@ -57,7 +59,7 @@ async def test_an_object_that_cannot_be_shown_keeps_nobody_from_leading(cluster:
     ("path", "resource"),
     [("/batch/v1/jobs", "jobs.batch"), ("/pods", "pods"), ("/kalends.dev/", "scheduledjobs.kalends.dev")],
 )
-async def test_what_may_not_be_listed_is_named_by_readyz(cluster: Cluster, path: str, resource: str):
+async def test_what_may_not_be_listed_is_named_by_readyz(cluster: Cluster, path: str, resource: str) -> None:
     refusing = Fault(requests_to("GET", path), client="a", status=403, reason="Forbidden", times=None)
     cluster.api.faults.append(refusing)
     replica = Replica(cluster, "a")
@@ -71,7 +73,7 @@ async def test_what_may_not_be_listed_is_named_by_readyz(cluster: Cluster, path:
         assert replica.operator.health.page("/readyz") == Page(b"[+] listed ok\n[+] crd ok\n")
 
 
-async def test_a_permission_that_is_taken_away_later_is_named_too(cluster: Cluster):
+async def test_a_permission_that_is_taken_away_later_is_named_too(cluster: Cluster) -> None:
     replica = Replica(cluster, "a")
     async with running(replica):
         await asyncio.sleep(5)

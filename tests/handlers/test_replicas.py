@@ -29,7 +29,7 @@ async def second(cluster: Cluster) -> Replica:
     return Replica(cluster, "second", dict(ELECTION))
 
 
-async def test_one_of_two_acts_and_both_are_ready(cluster: Cluster, first: Replica, second: Replica):
+async def test_one_of_two_acts_and_both_are_ready(cluster: Cluster, first: Replica, second: Replica) -> None:
     await cluster.apply("task", trigger=every(10))
     async with running(first, second):
         await asyncio.sleep(45)
@@ -41,7 +41,7 @@ async def test_one_of_two_acts_and_both_are_ready(cluster: Cluster, first: Repli
 
 async def test_a_crash_is_followed_within_the_lease_and_what_it_cut_is_lost_once(
     cluster: Cluster, first: Replica, second: Replica
-):
+) -> None:
     first.pool.seconds = 8.0
     await cluster.apply("task", trigger=every(10))
     async with running(first):
@@ -58,7 +58,9 @@ async def test_a_crash_is_followed_within_the_lease_and_what_it_cut_is_lost_once
     assert not _runs(first) & _runs(second)
 
 
-async def test_a_leader_that_is_told_to_stop_hands_over_at_once(cluster: Cluster, first: Replica, second: Replica):
+async def test_a_leader_that_is_told_to_stop_hands_over_at_once(
+    cluster: Cluster, first: Replica, second: Replica
+) -> None:
     first.pool.seconds = 8.0
     await cluster.apply("task", trigger=every(10))
     async with running(first):
@@ -76,7 +78,9 @@ async def test_a_leader_that_is_told_to_stop_hands_over_at_once(cluster: Cluster
     assert counts["due"] == counts["started"] == 5
 
 
-async def test_a_paused_leader_writes_nothing_when_it_goes_on(cluster: Cluster, first: Replica, second: Replica):
+async def test_a_paused_leader_writes_nothing_when_it_goes_on(
+    cluster: Cluster, first: Replica, second: Replica
+) -> None:
     first.pool.seconds = None
     await cluster.apply("task", trigger=every(10))
     await cluster.apply("job", trigger=every(10), jobTemplate=JOB, concurrencyPolicy="Allow")
@@ -100,7 +104,7 @@ async def test_a_paused_leader_writes_nothing_when_it_goes_on(cluster: Cluster, 
 
 async def test_runs_go_on_while_the_api_server_is_away_and_are_reported_afterwards(
     cluster: Cluster, first: Replica, second: Replica
-):
+) -> None:
     first.pool.seconds = 12.0
     await cluster.apply("task", trigger=every(30))
     async with running(first):
@@ -122,7 +126,9 @@ async def test_runs_go_on_while_the_api_server_is_away_and_are_reported_afterwar
     assert counts.get("lost", 0) == (0 if leads is first else 1)
 
 
-async def test_runs_are_stopped_once_somebody_else_is_seen_to_lead(cluster: Cluster, first: Replica, second: Replica):
+async def test_runs_are_stopped_once_somebody_else_is_seen_to_lead(
+    cluster: Cluster, first: Replica, second: Replica
+) -> None:
     first.pool.seconds = None
     await cluster.apply("task", trigger=every(30))
     async with running(first):
@@ -137,7 +143,9 @@ async def test_runs_are_stopped_once_somebody_else_is_seen_to_lead(cluster: Clus
         await until(lambda: len(first.pool.cancelled) == 1, within=10)
 
 
-async def test_a_leader_that_wakes_up_late_writes_nothing_before_it_has_noticed(cluster: Cluster, first: Replica):
+async def test_a_leader_that_wakes_up_late_writes_nothing_before_it_has_noticed(
+    cluster: Cluster, first: Replica
+) -> None:
     await cluster.apply("job", trigger=every(1), jobTemplate=JOB, concurrencyPolicy="Allow")
     async with running(first):
         await asyncio.sleep(9.5)
@@ -149,7 +157,7 @@ async def test_a_leader_that_wakes_up_late_writes_nothing_before_it_has_noticed(
         assert first.operator.leading.scheduling
 
 
-async def test_a_claim_whose_answer_comes_after_a_pause_is_not_started_then(cluster: Cluster, first: Replica):
+async def test_a_claim_whose_answer_comes_after_a_pause_is_not_started_then(cluster: Cluster, first: Replica) -> None:
     await cluster.apply("task", trigger=every(20))
     async with running(first):
         await asyncio.sleep(19)
@@ -166,7 +174,7 @@ async def test_a_claim_whose_answer_comes_after_a_pause_is_not_started_then(clus
 
 async def test_a_standby_whose_watches_were_silent_makes_no_job_again(
     cluster: Cluster, first: Replica, second: Replica
-):
+) -> None:
     await cluster.apply("job", trigger=every(20), jobTemplate=JOB, successfulJobsHistoryLimit=0)
     async with running(first):
         await asyncio.sleep(1)
@@ -189,7 +197,7 @@ async def test_a_standby_whose_watches_were_silent_makes_no_job_again(
 
 
 @pytest.mark.parametrize("times", [6, pytest.param(50, marks=pytest.mark.slow)])
-async def test_the_lead_changes_hands_many_times_and_each_fire_time_has_one_run(cluster: Cluster, times: int):
+async def test_the_lead_changes_hands_many_times_and_each_fire_time_has_one_run(cluster: Cluster, times: int) -> None:
     await cluster.apply("task", trigger=every(7), concurrencyPolicy="Queue", maxQueued=100, coalesce="All")
     await cluster.apply("job", trigger=every(11), jobTemplate=JOB, concurrencyPolicy="Allow")
     ran: list[str] = []

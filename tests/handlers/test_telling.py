@@ -30,7 +30,7 @@ def ended(outcome: Outcome, reason: str = "", message: str = "") -> Ended:
         (Turned(REF, Reason.EXHAUSTED, "once", ready=True), Reason.SCHEDULE_EXHAUSTED),
     ],
 )
-def test_what_needs_attention_is_an_event_with_one_reason(notice, reason):
+def test_what_needs_attention_is_an_event_with_one_reason(notice: Decided | Ended | Turned, reason: Reason) -> None:
     telling = telling_of(notice)
     assert telling is not None
     assert telling.reason == reason
@@ -46,16 +46,16 @@ def test_what_needs_attention_is_an_event_with_one_reason(notice, reason):
         Turned(REF, Reason.ARMED, "every 60s", ready=True),
     ],
 )
-def test_what_went_as_it_should_is_none(notice):
+def test_what_went_as_it_should_is_none(notice: Decided | Ended | Turned) -> None:
     assert telling_of(notice) is None
 
 
-def test_a_schedule_that_was_over_from_the_start_is_a_warning():
+def test_a_schedule_that_was_over_from_the_start_is_a_warning() -> None:
     told = [telling_of(Turned(REF, Reason.EXHAUSTED, "once", ready=True, warns=warns)) for warns in (True, False)]
     assert [telling is not None and telling.warning for telling in told] == [True, False]
 
 
-def test_a_setting_asks_for_events_of_success_too():
+def test_a_setting_asks_for_events_of_success_too() -> None:
     telling = telling_of(ended(Outcome.SUCCEEDED), success_too=True)
     assert telling is not None
     assert (telling.reason, telling.warning) == (Reason.RUN_SUCCEEDED, False)

@@ -44,7 +44,7 @@ def other_operator(status: Any) -> Any:
 
 async def test_two_operators_that_start_together_lose_nothing_and_run_nothing_twice(
     cluster: Cluster, prod: Replica, staging: Replica
-):
+) -> None:
     names = [f"task-{n}" for n in range(6)]
     for name in names:
         await cluster.apply(name, trigger=every(4))
@@ -62,7 +62,7 @@ async def test_two_operators_that_start_together_lose_nothing_and_run_nothing_tw
     assert len(jobs) == len(set(jobs)) == job["counts"]["started"] == job["counts"]["due"]
 
 
-async def test_both_say_what_is_wrong_and_then_write_no_more(cluster: Cluster, prod: Replica, staging: Replica):
+async def test_both_say_what_is_wrong_and_then_write_no_more(cluster: Cluster, prod: Replica, staging: Replica) -> None:
     await cluster.apply("task", schedule="0 0 1 1 *")
     async with running(prod):
         await asyncio.sleep(5)
@@ -85,7 +85,7 @@ async def test_both_say_what_is_wrong_and_then_write_no_more(cluster: Cluster, p
 
 async def test_an_operator_takes_over_when_the_other_one_has_been_gone_for_long_enough(
     cluster: Cluster, prod: Replica, staging: Replica
-):
+) -> None:
     await cluster.apply("task", trigger=every(10))
     await cluster.apply("resting", schedule="0 0 1 1 *")
     async with running(prod):
@@ -108,7 +108,7 @@ async def test_an_operator_takes_over_when_the_other_one_has_been_gone_for_long_
 
 async def test_what_a_crashed_operator_ran_is_lost_only_when_it_is_known_to_be_gone(
     cluster: Cluster, prod: Replica, staging: Replica
-):
+) -> None:
     prod.pool.seconds = None
     await cluster.apply("task", trigger=every(3600))
     async with running(prod):
@@ -131,7 +131,7 @@ async def test_what_a_crashed_operator_ran_is_lost_only_when_it_is_known_to_be_g
 
 async def test_an_operator_that_was_taken_for_gone_stops_what_it_runs_and_decides_no_more(
     cluster: Cluster, prod: Replica, staging: Replica
-):
+) -> None:
     prod.pool.seconds = None
     await cluster.apply("task", trigger=every(30))
     async with running(prod):
@@ -151,7 +151,7 @@ async def test_an_operator_that_was_taken_for_gone_stops_what_it_runs_and_decide
     assert status["operator"] == "staging/kalends"
 
 
-async def test_a_lease_that_may_not_be_read_leaves_its_resources_alone_unless_it_is_replaced(cluster: Cluster):
+async def test_a_lease_that_may_not_be_read_leaves_its_resources_alone_unless_it_is_replaced(cluster: Cluster) -> None:
     prod = Replica(cluster, "prod", election("prod"))
     staging = Replica(cluster, "staging", election("staging"))
     heir = Replica(cluster, "heir", election("heir", replaces=["prod/kalends"]))

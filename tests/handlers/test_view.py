@@ -36,7 +36,7 @@ def cluster() -> Cluster:
     return Cluster()
 
 
-async def test_catching_up_shows_what_is_there_and_forgets_what_is_not(cluster: Cluster):
+async def test_catching_up_shows_what_is_there_and_forgets_what_is_not(cluster: Cluster) -> None:
     sight = Sight(cluster)
     await cluster.apply("kept", trigger=every(10))
     await cluster.apply("deleted", trigger=every(10))
@@ -48,7 +48,7 @@ async def test_catching_up_shows_what_is_there_and_forgets_what_is_not(cluster: 
     assert sight.names == ["default/kept", "default/new"]
 
 
-async def test_news_of_what_was_deleted_does_not_bring_it_back(cluster: Cluster):
+async def test_news_of_what_was_deleted_does_not_bring_it_back(cluster: Cluster) -> None:
     sight = Sight(cluster)
     await cluster.apply("deleted", trigger=every(10))
     await sight.view.catch_up()
@@ -62,7 +62,7 @@ async def test_news_of_what_was_deleted_does_not_bring_it_back(cluster: Cluster)
     assert sight.names == ["default/deleted"]
 
 
-async def test_what_is_shown_while_the_list_is_under_way_is_not_forgotten(cluster: Cluster):
+async def test_what_is_shown_while_the_list_is_under_way_is_not_forgotten(cluster: Cluster) -> None:
     sight = Sight(cluster)
     cluster.api._latency = lambda _: 1.0
     catching_up = asyncio.create_task(sight.view.catch_up())
@@ -73,7 +73,7 @@ async def test_what_is_shown_while_the_list_is_under_way_is_not_forgotten(cluste
     assert sight.names == ["default/late"]
 
 
-async def test_news_of_what_was_replaced_under_its_name_does_not_bring_it_back(cluster: Cluster):
+async def test_news_of_what_was_replaced_under_its_name_does_not_bring_it_back(cluster: Cluster) -> None:
     sight = Sight(cluster)
     await cluster.apply("again", trigger=every(10))
     first = cluster.api.objects.get(*cluster.place("again"))
@@ -96,7 +96,9 @@ def seen_in_part(obj: Any) -> Any:
     return {"metadata": obj["metadata"], UNREAD: {"spec": LATER, "status": LATER}}
 
 
-async def test_a_large_object_holds_up_starts_from_when_its_metadata_was_seen_until_it_is_read(cluster: Cluster):
+async def test_a_large_object_holds_up_starts_from_when_its_metadata_was_seen_until_it_is_read(
+    cluster: Cluster,
+) -> None:
     sight = Sight(cluster)
     await cluster.apply("large", trigger=every(10))
     await sight.view.catch_up()
@@ -111,7 +113,7 @@ async def test_a_large_object_holds_up_starts_from_when_its_metadata_was_seen_un
     reading.cancel()
 
 
-async def test_late_news_of_a_large_object_holds_up_nothing_of_the_object_that_took_its_name(cluster: Cluster):
+async def test_late_news_of_a_large_object_holds_up_nothing_of_the_object_that_took_its_name(cluster: Cluster) -> None:
     sight = Sight(cluster)
     await cluster.apply("large", trigger=every(10))
     await edit(cluster, "large", trigger=every(20))
@@ -124,7 +126,7 @@ async def test_late_news_of_a_large_object_holds_up_nothing_of_the_object_that_t
     assert not sight.scheduler._entries["default/large"].outdated
 
 
-async def test_a_sweep_holds_up_starts_of_what_it_has_found_to_be_newer_until_it_is_read(cluster: Cluster):
+async def test_a_sweep_holds_up_starts_of_what_it_has_found_to_be_newer_until_it_is_read(cluster: Cluster) -> None:
     sight = Sight(cluster)
     await cluster.apply("edited", trigger=every(10))
     await sight.view.catch_up()
@@ -138,7 +140,7 @@ async def test_a_sweep_holds_up_starts_of_what_it_has_found_to_be_newer_until_it
     assert not entry.outdated
 
 
-async def test_a_large_object_that_cannot_be_read_holds_up_no_other(cluster: Cluster):
+async def test_a_large_object_that_cannot_be_read_holds_up_no_other(cluster: Cluster) -> None:
     sight = Sight(cluster)
     await cluster.apply("broken", trigger=every(10))
     await cluster.apply("large", trigger=every(10))

@@ -1,6 +1,7 @@
 import asyncio
 import math
 from contextlib import aclosing
+from typing import Any
 
 import orjson
 import pytest
@@ -44,7 +45,7 @@ async def test_a_dry_run_is_strict_about_fields_and_a_creation_is_not(api: FakeA
     transport, sent = api.connect(), []
     send = transport.send
 
-    async def recorded(request):
+    async def recorded(request: Any) -> Any:
         sent.append(request.params.get("fieldValidation"))
         return await send(request)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ HOSTILE = ["../../nodes", "a/status", "a?dryRun=All", "a#b", "a%2fb", "..", ".",
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_name_cannot_lead_to_another_resource(name):
+def test_a_name_cannot_lead_to_another_resource(name: Any) -> None:
     collection = "/apis/batch/v1/namespaces/blue/jobs"
     for path in (
         JOBS.named("blue", name),
@@ -26,12 +28,12 @@ def test_a_name_cannot_lead_to_another_resource(name):
 
 
 @pytest.mark.parametrize("namespace", HOSTILE)
-def test_neither_can_a_namespace(namespace):
+def test_neither_can_a_namespace(namespace: Any) -> None:
     path = JOBS.named(namespace, "a")
     assert path.count("/") == "/apis/batch/v1/namespaces/blue/jobs/a".count("/")
     assert "/../" not in path
 
 
 @given(st.from_regex(r"[a-z0-9]([-a-z0-9.]{0,40}[a-z0-9])?", fullmatch=True))
-def test_a_name_as_the_api_server_gives_it_stands_as_it_is(name):
+def test_a_name_as_the_api_server_gives_it_stands_as_it_is(name: Any) -> None:
     assert JOBS.named("blue", name, "status") == f"/apis/batch/v1/namespaces/blue/jobs/{name}/status"

@@ -153,7 +153,7 @@ class Nodes:
         self._tell_pod(pod_name, "Failed" if act.fails else "Succeeded", {"terminated": ended})
         self._loop.later(self._chance.between(0.0, 0.5), self._end_job, job_uid, act.fails)
 
-    def _end_job(self, job_uid: str, failed: bool) -> None:  # noqa: FBT001 - called by a timer
+    def _end_job(self, job_uid: str, failed: bool) -> None:
         job = self._job(job_uid)
         if job is None:
             return

@@ -6,6 +6,7 @@ The seams that are broken here are the product's own laws, one at a time, as a c
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -33,15 +34,15 @@ def found_out() -> str:
     return "nothing"
 
 
-def test_an_edit_that_fires_for_the_past_is_found_out(monkeypatch):
+def test_an_edit_that_fires_for_the_past_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deciding, "arm", lambda schedule, state, now: replace(state, schedule_hash=schedule.hash))
     assert found_out() != "nothing"
 
 
-def test_a_write_over_what_somebody_else_wrote_is_found_out(monkeypatch):
+def test_a_write_over_what_somebody_else_wrote_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     write = CrdJobStore.write
 
-    async def forced(self, ref, version, before, after):
+    async def forced(self, ref: Any, version: Any, before: Any, after: Any) -> Any:
         fresh = await self.read(ref)
         return await write(self, ref, fresh.version, before, after)
 
@@ -49,13 +50,13 @@ def test_a_write_over_what_somebody_else_wrote_is_found_out(monkeypatch):
     assert found_out() != "nothing"
 
 
-def test_two_that_lead_at_once_are_found_out(monkeypatch):
+def test_two_that_lead_at_once_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Leading, "may_act", lambda self: True)
     monkeypatch.setattr(Leading, "_stop", lambda self: None)
     assert found_out() != "nothing"
 
 
-def test_a_lost_run_that_is_never_reported_is_found_out(monkeypatch):
+def test_a_lost_run_that_is_never_reported_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     report = settling._report_of
     monkeypatch.setattr(
         settling, "_report_of", lambda ref, run, facts, jobs: None if run.holder else report(ref, run, facts, jobs)
@@ -63,10 +64,10 @@ def test_a_lost_run_that_is_never_reported_is_found_out(monkeypatch):
     assert found_out() != "nothing"
 
 
-def test_a_name_that_is_not_the_same_twice_is_found_out(monkeypatch):
+def test_a_name_that_is_not_the_same_twice_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     name, turn = drafting.run_name, [0]
 
-    def unsteady(resource, fire_time, attempt=1, request=""):
+    def unsteady(resource: Any, fire_time: Any, attempt: Any = 1, request: Any = "") -> Any:
         turn[0] += 1
         return f"{name(resource, fire_time, attempt, request)}x{turn[0] % 2}"
 
@@ -74,34 +75,34 @@ def test_a_name_that_is_not_the_same_twice_is_found_out(monkeypatch):
     assert found_out() != "nothing"
 
 
-def test_a_queue_that_serves_the_youngest_first_is_found_out(monkeypatch):
+def test_a_queue_that_serves_the_youngest_first_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     queue = Draft.queue
     monkeypatch.setattr(Draft, "queue", lambda self: queue(self)[::-1])
     assert found_out() != "nothing"
 
 
-def test_a_deletion_that_stops_nothing_is_found_out(monkeypatch):
+def test_a_deletion_that_stops_nothing_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Scheduler, "forget", lambda self, key, uid: None)
     assert found_out() != "nothing"
 
 
-def test_a_deadline_that_nobody_looks_at_again_is_found_out(monkeypatch):
+def test_a_deadline_that_nobody_looks_at_again_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     claims = deciding.claims_to_start
 
-    def careless(schedule, state, facts):
+    def careless(schedule: Any, state: Any, facts: Any) -> Any:
         return claims(replace(schedule, grace_time=None), state, facts)
 
     monkeypatch.setattr(deciding, "claims_to_start", careless)
     assert found_out() != "nothing"
 
 
-def test_jobs_that_are_not_adopted_are_found_out(monkeypatch):
+def test_jobs_that_are_not_adopted_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deciding, "adopt_passed_over", lambda draft, since: None)
     monkeypatch.setattr(JobsExecutor, "views", lambda self, uid: ())
     assert found_out() != "nothing"
 
 
-def test_a_release_that_decides_on_what_another_release_decides_is_found_out(monkeypatch):
+def test_a_release_that_decides_on_what_another_release_decides_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Holders, "may_decide", lambda self, record: True)
     found = next((wrong[0] for seed in range(1, 9) if (wrong := history_of(str(seed), releases=2).wrong)), "")
     assert "takes over from" in found

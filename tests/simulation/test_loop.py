@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import pytest
 
 from simulation.loop import BusyLoop, Process, SimulatedLoop, Stalled
 
 
-def lived(script, seed: int = 1):
+def lived(script: Callable[..., Any], seed: int = 1) -> list[Any] | None:
     """Run ``script(loop, told)`` to its end, and return what was told."""
     loop = SimulatedLoop(Random(seed))  # noqa: S311 - repeatable is what it is for
     told: list[object] = []
@@ -28,16 +30,16 @@ def process_of(loop: SimulatedLoop, name: str = "one") -> Process:
     return process
 
 
-def test_hours_pass_at_once():
-    async def script(loop, told):
+def test_hours_pass_at_once() -> None:
+    async def script(loop: SimulatedLoop, told: list[Any]) -> None:
         await asyncio.sleep(7200)
         told.append(loop.time())
 
     assert lived(script) == [pytest.approx(7200, abs=0.01)]
 
 
-def test_within_a_process_callbacks_run_in_the_order_in_which_they_were_scheduled():
-    async def script(loop, told):
+def test_within_a_process_callbacks_run_in_the_order_in_which_they_were_scheduled() -> None:
+    async def script(loop: SimulatedLoop, told: list[Any]) -> None:
         process = process_of(loop)
         for number in range(100):
             loop.call_soon(told.append, number, context=process.context)
@@ -46,13 +48,13 @@ def test_within_a_process_callbacks_run_in_the_order_in_which_they_were_schedule
     assert lived(script) == list(range(100))
 
 
-def test_processes_interleave_as_the_seed_says():
-    async def count(told, name):
+def test_processes_interleave_as_the_seed_says() -> None:
+    async def count(told: list[Any], name: str) -> None:
         for _ in range(20):
             told.append(name)
             await asyncio.sleep(0)
 
-    async def script(loop, told):
+    async def script(loop: SimulatedLoop, told: list[Any]) -> None:
         for name in "ab":
             loop.spawn(process_of(loop, name), count(told, name))
         await asyncio.sleep(1)
@@ -62,8 +64,8 @@ def test_processes_interleave_as_the_seed_says():
     assert lived(script, 3) == lived(script, 3)
 
 
-def test_a_killed_process_does_nothing_more_not_even_a_finally():
-    async def work(told):
+def test_a_killed_process_does_nothing_more_not_even_a_finally() -> None:
+    async def work(told: list[Any]) -> None:
         try:
             while True:
                 told.append("working")
@@ -71,7 +73,7 @@ def test_a_killed_process_does_nothing_more_not_even_a_finally():
         finally:
             told.append("tidying up")
 
-    async def script(loop, told):
+    async def script(loop: SimulatedLoop, told: list[Any]) -> None:
         process = process_of(loop)
         loop.spawn(process, work(told))
         await asyncio.sleep(2.5)
@@ -82,13 +84,13 @@ def test_a_killed_process_does_nothing_more_not_even_a_finally():
     lived(script)
 
 
-def test_a_process_can_be_killed_between_any_two_awaits():
-    async def work(told):
+def test_a_process_can_be_killed_between_any_two_awaits() -> None:
+    async def work(told: list[Any]) -> None:
         for number in range(10):
             told.append(number)
             await asyncio.sleep(0)
 
-    async def script(loop, told, steps):
+    async def script(loop: SimulatedLoop, told: list[Any], steps: int) -> None:
         process = process_of(loop)
         loop.spawn(process, work(told))
         process.after_steps(steps, process.kill)
@@ -100,12 +102,12 @@ def test_a_process_can_be_killed_between_any_two_awaits():
         assert told == list(range(steps + 1))
 
 
-def test_a_stopped_process_goes_on_where_it_was_and_its_timers_are_late():
-    async def work(loop, told):
+def test_a_stopped_process_goes_on_where_it_was_and_its_timers_are_late() -> None:
+    async def work(loop: SimulatedLoop, told: list[Any]) -> None:
         await asyncio.sleep(1)
         told.append(loop.time())
 
-    async def script(loop, told):
+    async def script(loop: SimulatedLoop, told: list[Any]) -> None:
         process = process_of(loop)
         loop.spawn(process, work(loop, told))
         await asyncio.sleep(0.5)
@@ -117,8 +119,8 @@ def test_a_stopped_process_goes_on_where_it_was_and_its_timers_are_late():
     assert lived(script) == [pytest.approx(40.5, abs=0.1)]
 
 
-def test_turning_in_circles_is_noticed():
-    async def script(loop, told):
+def test_turning_in_circles_is_noticed() -> None:
+    async def script(loop: SimulatedLoop, told: list[Any]) -> None:
         while True:
             await asyncio.sleep(0)
 
@@ -126,16 +128,16 @@ def test_turning_in_circles_is_noticed():
         lived(script)
 
 
-def test_waiting_for_each_other_is_noticed():
-    async def script(loop, told):
+def test_waiting_for_each_other_is_noticed() -> None:
+    async def script(loop: SimulatedLoop, told: list[Any]) -> None:
         await asyncio.Event().wait()
 
     with pytest.raises(Stalled):
         lived(script)
 
 
-def test_sets_of_tasks_are_walked_in_the_same_order_each_time():
-    async def script(loop, told):
+def test_sets_of_tasks_are_walked_in_the_same_order_each_time() -> None:
+    async def script(loop: SimulatedLoop, told: list[Any]) -> None:
         tasks = {asyncio.ensure_future(asyncio.sleep(0, result=number)) for number in range(50)}
         told.extend([await task for task in tasks])
 

@@ -23,18 +23,18 @@ def story_under(hash_seed: str) -> str:
 
 
 @pytest.mark.slow
-def test_a_history_does_not_depend_on_the_order_of_hashes():
+def test_a_history_does_not_depend_on_the_order_of_hashes() -> None:
     one, other = story_under("1"), story_under("2")
     assert one == other
     assert one.count("\n") > 100
 
 
-def test_a_seed_replays_exactly_and_another_one_differs():
+def test_a_seed_replays_exactly_and_another_one_differs() -> None:
     assert str(history_of(SEED, logs=True)) == str(history_of(SEED, logs=True))
     assert str(history_of(SEED)) != str(history_of("8"))
 
 
-def test_a_story_says_when_who_and_what():
+def test_a_story_says_when_who_and_what() -> None:
     story = history_of(SEED).story
     times = [line.at for line in story.lines]
     assert times == sorted(times)

@@ -6,6 +6,8 @@ A scenario sets the stage, and lets chance do the rest: it is lived a few times 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -16,14 +18,14 @@ from simulation.behaviour import Manner
 from simulation.network import FAIR, Weather
 from simulation.server import JOBS, SCHEDULED_JOBS
 from simulation.users import Manifest
-from simulation.world import World, run
+from simulation.world import History, World, run
 
 SEEDS = ["scenario-0", *(pytest.param(f"scenario-{number}", marks=pytest.mark.slow) for number in range(1, 4))]
 DOWN = Weather(down=True)
 QUICK = Manner(usual=(0.1, 0.3))
 
 
-def lived(seed, script, **around):
+def lived(seed: str, script: Callable[..., Any], **around: Any) -> History:
     """Live by a script, to a settled end in which every invariant must hold."""
 
     async def to_the_end(world: World) -> None:
@@ -38,7 +40,7 @@ def lived(seed, script, **around):
     return history
 
 
-async def started(world: World, *, where: str = "jobs", manner: Manner = QUICK, **spec) -> Manifest:
+async def started(world: World, *, where: str = "jobs", manner: Manner = QUICK, **spec: Any) -> Manifest:
     """Start all replicas, and create one resource that they have seen."""
     for replica in world.replicas:
         replica.start()
@@ -50,7 +52,7 @@ async def started(world: World, *, where: str = "jobs", manner: Manner = QUICK, 
     return manifest
 
 
-async def until(holds, at_most: float = 60.0) -> None:
+async def until(holds: Callable[..., Any], at_most: float = 60.0) -> None:
     for _ in range(int(at_most / 0.05)):
         if holds():
             return
@@ -58,7 +60,7 @@ async def until(holds, at_most: float = 60.0) -> None:
     raise AssertionError("it never came to that")
 
 
-def conditions(job) -> list[dict[str, str]]:
+def conditions(job: Any) -> list[dict[str, str]]:
     return job.get("status", {}).get("conditions") or []
 
 
@@ -67,7 +69,7 @@ def counts(world: World) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_an_edit_to_no_schedule_at_all_does_not_run_for_the_creation(seed):
+def test_an_edit_to_no_schedule_at_all_does_not_run_for_the_creation(seed: str) -> None:
     async def script(world: World) -> None:
         await started(world, schedule="*/2 * * * *", suspend=False)
         world.users.edit("alpha", {"schedule": None}, "takes the schedule of")
@@ -78,7 +80,9 @@ def test_an_edit_to_no_schedule_at_all_does_not_run_for_the_creation(seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_no_more_jobs_are_unfinished_than_may_be_through_crashes_of_the_operator(seed, monkeypatch):
+def test_no_more_jobs_are_unfinished_than_may_be_through_crashes_of_the_operator(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("ALONE", "WITH_A_LEASE"):
         limited = getattr(surroundings, name).model_copy(update={"jobs": JobSettings(max_running=2)})
         monkeypatch.setattr(surroundings, name, limited)
@@ -103,7 +107,7 @@ def test_no_more_jobs_are_unfinished_than_may_be_through_crashes_of_the_operator
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_job_of_the_old_schedule_takes_no_fire_time_from_the_new_one(seed):
+def test_a_job_of_the_old_schedule_takes_no_fire_time_from_the_new_one(seed: str) -> None:
     async def script(world: World) -> None:
         await started(world, trigger={"interval": {"seconds": 10}}, coalesce="All", concurrencyPolicy="Allow")
         # The feed hears nothing of the edit, and the operator dies between creating a Job and recording it.
@@ -120,7 +124,7 @@ def test_a_job_of_the_old_schedule_takes_no_fire_time_from_the_new_one(seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_server_that_asks_for_patience_gets_no_job_of_an_old_spec_once_the_new_one_was_seen(seed):
+def test_a_server_that_asks_for_patience_gets_no_job_of_an_old_spec_once_the_new_one_was_seen(seed: str) -> None:
     async def script(world: World) -> None:
         await started(world, trigger={"interval": {"seconds": 4}})
         await asyncio.sleep(3)
@@ -135,7 +139,9 @@ def test_a_server_that_asks_for_patience_gets_no_job_of_an_old_spec_once_the_new
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_no_job_is_made_of_a_spec_when_metadata_of_a_newer_version_was_seen(seed, monkeypatch):
+def test_no_job_is_made_of_a_spec_when_metadata_of_a_newer_version_was_seen(
+    seed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(feed, "LARGE", 1.0)
 
     async def script(world: World) -> None:
@@ -151,7 +157,7 @@ def test_no_job_is_made_of_a_spec_when_metadata_of_a_newer_version_was_seen(seed
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_job_that_went_while_the_watches_were_away_does_not_stay_active(seed):
+def test_a_job_that_went_while_the_watches_were_away_does_not_stay_active(seed: str) -> None:
     async def script(world: World) -> None:
         await started(world, trigger={"interval": {"seconds": 5}})
         world.replicas[0].connection.break_watches(world.chance)
@@ -169,7 +175,7 @@ def test_a_job_that_went_while_the_watches_were_away_does_not_stay_active(seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_job_that_has_started_unseen_is_not_taken_for_one_that_never_did(seed):
+def test_a_job_that_has_started_unseen_is_not_taken_for_one_that_never_did(seed: str) -> None:
     async def script(world: World) -> None:
         slow = Manner(usual=(20.0, 20.0))
         await started(world, manner=slow, trigger={"interval": {"seconds": 15}}, pendingTimeoutSeconds=5)
@@ -184,7 +190,7 @@ def test_a_job_that_has_started_unseen_is_not_taken_for_one_that_never_did(seed)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_leader_that_was_paused_for_forty_seconds_does_no_harm(seed):
+def test_a_leader_that_was_paused_for_forty_seconds_does_no_harm(seed: str) -> None:
     async def script(world: World) -> None:
         await started(world, where="default", trigger={"interval": {"seconds": 3}}, manner=Manner(usual=(0.5, 5.0)))
         await until(lambda: world.audit.leader)
@@ -200,7 +206,9 @@ def test_a_leader_that_was_paused_for_forty_seconds_does_no_harm(seed):
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(("end", "seconds"), [("kill", 17.0), ("terminate", 2.0)])
-def test_the_lead_passes_within_the_duration_of_a_lease_and_at_once_where_it_is_given_up(seed, end, seconds):
+def test_the_lead_passes_within_the_duration_of_a_lease_and_at_once_where_it_is_given_up(
+    seed: str, end: str, seconds: float
+) -> None:
     async def script(world: World) -> None:
         await started(world, where="default", trigger={"interval": {"seconds": 3}})
         await until(lambda: world.audit.leader)
@@ -215,7 +223,7 @@ def test_the_lead_passes_within_the_duration_of_a_lease_and_at_once_where_it_is_
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_an_operator_that_is_told_to_stop_leaves_no_claim_behind(seed):
+def test_an_operator_that_is_told_to_stop_leaves_no_claim_behind(seed: str) -> None:
     async def script(world: World) -> None:
         manner = Manner(usual=(0.5, 20.0))
         await started(world, where="heavy", trigger={"interval": {"seconds": 2}}, maxInstances=2, manner=manner)
@@ -233,7 +241,7 @@ def test_an_operator_that_is_told_to_stop_leaves_no_claim_behind(seed):
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("step", [600, -600, 86_400, -86_400])
-def test_a_stepped_clock_makes_nothing_happen_twice(seed, step):
+def test_a_stepped_clock_makes_nothing_happen_twice(seed: str, step: int) -> None:
     async def script(world: World) -> None:
         await started(world, where="default", trigger={"interval": {"seconds": 7}}, coalesce="Latest")
         await asyncio.sleep(10)
@@ -256,7 +264,7 @@ def running_jobs(world: World) -> list[str]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("label", [False, True], ids=["with its label", "without its label"])
-def test_a_job_stripped_of_its_owner_while_the_operator_is_away_keeps_its_run(seed, label):
+def test_a_job_stripped_of_its_owner_while_the_operator_is_away_keeps_its_run(seed: str, label: bool) -> None:
     async def script(world: World) -> None:
         await started(world, manner=SLOW, **JOB_A_FEW_SECONDS)
         await until(lambda: counts(world)["active"] == 1)
@@ -273,7 +281,7 @@ def test_a_job_stripped_of_its_owner_while_the_operator_is_away_keeps_its_run(se
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_job_stripped_of_its_owner_before_it_was_recorded_is_its_run(seed):
+def test_a_job_stripped_of_its_owner_before_it_was_recorded_is_its_run(seed: str) -> None:
     async def script(world: World) -> None:
         (replica,) = world.replicas
         world.server.listeners.append(

@@ -24,7 +24,7 @@ CHUNKS = [SEEDS[start : start + AT_ONCE] for start in range(0, len(SEEDS), AT_ON
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seeds", CHUNKS, ids=lambda seeds: f"{seeds[0]}-{seeds[-1]}")
-def test_nothing_is_lost_and_nothing_happens_twice(seeds: range):
+def test_nothing_is_lost_and_nothing_happens_twice(seeds: range) -> None:
     for seed in seeds:
         history = history_of(str(seed))
         assert not history.wrong, f"{history}\n(python -m simulation --seed {seed}, from tests/)"
@@ -32,6 +32,6 @@ def test_nothing_is_lost_and_nothing_happens_twice(seeds: range):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS[:WITH_TWO_RELEASES])
-def test_two_releases_over_the_same_namespaces_lose_nothing_and_run_nothing_twice(seed: int):
+def test_two_releases_over_the_same_namespaces_lose_nothing_and_run_nothing_twice(seed: int) -> None:
     history = history_of(str(seed), releases=2)
     assert not history.wrong, f"{history}\n(python -m simulation --releases 2 --seed {seed}, from tests/)"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from doubles import START, every, reader, resource
 from kalends.engine.core.state import ActiveRun, Condition, Counts, FinishedRun, Misfire, Ref, State
+from kalends.engine.ports import Snapshot
 from kalends.errors import Conflict, Gone
 from kalends.kube.client.client import ApiClient
 from kalends.model import Outcome
@@ -34,7 +37,7 @@ class Memory:
     def __init__(self, folder: Path) -> None:
         self.store = MemoryJobStore(reader())
 
-    def apply(self, obj):
+    def apply(self, obj: dict[str, Any]) -> Snapshot:
         self.store.put(obj)
         return self.store.snapshot("default/nightly")
 
@@ -43,7 +46,7 @@ class Sqlite:
     def __init__(self, folder: Path) -> None:
         self.store = SqliteJobStore(folder / "store.db", reader(), FixedClock())
 
-    def apply(self, obj):
+    def apply(self, obj: dict[str, Any]) -> Snapshot:
         return self.store.apply(obj)
 
 
@@ -53,7 +56,7 @@ class Crd:
         self._api = FakeApi(now=clock.now)
         self.store = CrdJobStore(ApiClient(self._api.connect(), clock), reader())
 
-    def apply(self, obj):
+    def apply(self, obj: dict[str, Any]) -> Snapshot:
         given = {**obj, "metadata": {"name": obj["metadata"]["name"], "namespace": "default"}}
         try:
             made = self._api.objects.create(SCHEDULED_JOBS, "default", given)
@@ -63,7 +66,7 @@ class Crd:
 
 
 @pytest.fixture(params=[Memory, Sqlite, Crd])
-def kept(request, tmp_path):
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     made = request.param(tmp_path)
     yield made
     if isinstance(made, Sqlite):
@@ -92,7 +95,7 @@ FULL = State(
 )
 
 
-async def test_what_is_written_is_read_back(kept):
+async def test_what_is_written_is_read_back(kept: Crd | Memory | Sqlite) -> None:
     seen = kept.apply(resource(trigger=every(60)))
     version = await kept.store.write(seen.ref, seen.version, seen.state, FULL)
     again = await kept.store.read(seen.ref)
@@ -100,11 +103,11 @@ async def test_what_is_written_is_read_back(kept):
     assert again.version == version != seen.version
 
 
-async def test_nothing_is_on_record_at_first(kept):
+async def test_nothing_is_on_record_at_first(kept: Crd | Memory | Sqlite) -> None:
     assert kept.apply(resource(trigger=every(60))).state is None
 
 
-async def test_a_write_from_an_old_version_conflicts_and_changes_nothing(kept):
+async def test_a_write_from_an_old_version_conflicts_and_changes_nothing(kept: Crd | Memory | Sqlite) -> None:
     seen = kept.apply(resource(trigger=every(60)))
     await kept.store.write(seen.ref, seen.version, None, FULL)
     with pytest.raises(Conflict):
@@ -112,20 +115,22 @@ async def test_a_write_from_an_old_version_conflicts_and_changes_nothing(kept):
     assert (await kept.store.read(seen.ref)).state == FULL
 
 
-async def test_what_is_not_there_is_gone(kept):
+async def test_what_is_not_there_is_gone(kept: Crd | Memory | Sqlite) -> None:
     with pytest.raises(Gone):
         await kept.store.read(Ref("default", "nobody", "none"))
     with pytest.raises(Gone):
         await kept.store.write(Ref("default", "nobody", "none"), "1", None, FULL)
 
 
-async def test_another_resource_of_the_same_name_is_not_the_one_that_was_read(kept):
+async def test_another_resource_of_the_same_name_is_not_the_one_that_was_read(kept: Crd | Memory | Sqlite) -> None:
     seen = kept.apply(resource(trigger=every(60)))
     with pytest.raises(Gone):
         await kept.store.read(replace(seen.ref, uid="another"))
 
 
-async def test_a_resource_that_is_applied_again_keeps_its_record_and_has_a_new_version(kept):
+async def test_a_resource_that_is_applied_again_keeps_its_record_and_has_a_new_version(
+    kept: Crd | Memory | Sqlite,
+) -> None:
     seen = kept.apply(resource(trigger=every(60)))
     await kept.store.write(seen.ref, seen.version, None, FULL)
     again = kept.apply(resource(trigger=every(30), generation=2))
@@ -133,7 +138,7 @@ async def test_a_resource_that_is_applied_again_keeps_its_record_and_has_a_new_v
     assert again.generation == 2
 
 
-async def test_a_sqlite_file_remembers_across_a_restart(tmp_path):
+async def test_a_sqlite_file_remembers_across_a_restart(tmp_path: Path) -> None:
     first = Sqlite(tmp_path)
     seen = first.apply(resource(trigger=every(60)))
     await first.store.write(seen.ref, seen.version, None, FULL)
@@ -146,7 +151,7 @@ async def test_a_sqlite_file_remembers_across_a_restart(tmp_path):
     assert again.generation == seen.generation
 
 
-def test_applying_the_same_manifest_again_changes_nothing(tmp_path):
+def test_applying_the_same_manifest_again_changes_nothing(tmp_path: Path) -> None:
     kept = Sqlite(tmp_path)
     first = kept.apply(resource(trigger=every(60)))
     second = kept.apply(resource(trigger=every(60)))
@@ -154,7 +159,7 @@ def test_applying_the_same_manifest_again_changes_nothing(tmp_path):
     assert second.version == first.version
 
 
-async def test_what_is_deleted_is_gone(kept):
+async def test_what_is_deleted_is_gone(kept: Crd | Memory | Sqlite) -> None:
     seen = kept.apply(resource(trigger=every(60)))
     await kept.store.delete(seen.ref, seen.version)
     with pytest.raises(Gone):
@@ -163,7 +168,7 @@ async def test_what_is_deleted_is_gone(kept):
         await kept.store.delete(seen.ref, seen.version)
 
 
-async def test_what_somebody_wrote_meanwhile_is_not_deleted(kept):
+async def test_what_somebody_wrote_meanwhile_is_not_deleted(kept: Crd | Memory | Sqlite) -> None:
     seen = kept.apply(resource(trigger=every(60)))
     await kept.store.write(seen.ref, seen.version, None, FULL)
     with pytest.raises(Conflict):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -25,13 +27,13 @@ OBJECTS = st.dictionaries(st.sampled_from("abcd"), JSON.filter(lambda v: v is no
 T = "2026-01-01T00:00:00Z"
 
 
-def without_nulls(value):
+def without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: without_nulls(one) for name, one in value.items() if one is not None}
     return value
 
 
-def applied(target, patch):
+def applied(target: Any, patch: Any) -> Any:
     """RFC 7386, section 2."""
     if not isinstance(patch, dict):
         return patch
@@ -45,16 +47,16 @@ def applied(target, patch):
 
 
 @given(OBJECTS.map(without_nulls), OBJECTS.map(without_nulls))
-def test_a_patch_turns_one_object_into_the_other(before, after):
+def test_a_patch_turns_one_object_into_the_other(before: dict[str, Any], after: dict[str, Any]) -> None:
     assert applied(before, merge_patch(before, after)) == after
 
 
 @given(OBJECTS.map(without_nulls))
-def test_nothing_changed_is_an_empty_patch(same):
+def test_nothing_changed_is_an_empty_patch(same: dict[str, Any]) -> None:
     assert merge_patch(same, same) == {}
 
 
-def test_what_is_written_is_what_the_schema_says():
+def test_what_is_written_is_what_the_schema_says() -> None:
     written = encode(State(armed=START))
     assert Status.read(written).armed_time == START
 
@@ -76,7 +78,7 @@ def test_what_is_written_is_what_the_schema_says():
         ),
     ],
 )
-def test_a_status_that_no_operator_wrote_is_refused_with_what_is_accepted(status, says):
+def test_a_status_that_no_operator_wrote_is_refused_with_what_is_accepted(status: dict[str, Any], says: str) -> None:
     with pytest.raises(InvalidStatus, match=says.replace("+", r"\+")):
         decode(status, created=START)
 
@@ -87,12 +89,12 @@ OLDER = {"armedTime": T, "lastScheduleTime": "2026-01-01T00:03:00Z"}
 COUNTED = {"counts": {"due": 3, "started": 1, "succeeded": 1, "skipped": 1, "coalesced": 1}, "history": [TWO, ONE]}
 
 
-def instant(status, name):
+def instant(status: dict[str, Any], name: str) -> str | None:
     state = decode(status, created=START)
     return None if getattr(state, name) is None else format_instant(getattr(state, name))
 
 
-def test_a_record_from_before_there_was_a_cursor_of_its_own_goes_on_where_it_was():
+def test_a_record_from_before_there_was_a_cursor_of_its_own_goes_on_where_it_was() -> None:
     assert instant(OLDER | COUNTED, "cursor") == "2026-01-01T00:03:00Z"
     assert instant(OLDER | COUNTED, "last_scheduled") == "2026-01-01T00:01:00Z"
     assert instant(OLDER, "last_scheduled") is None
@@ -105,7 +107,7 @@ QUEUED = {"name": "a-2", "scheduledTime": "2026-01-01T00:02:00Z"}
 COALESCED = {"counts": {"due": 3, "started": 1, "succeeded": 1, "queued": 1, "coalesced": 1}, "history": [ONE]}
 
 
-def test_the_first_write_to_a_record_from_before_there_was_a_cursor_writes_the_cursor():
+def test_the_first_write_to_a_record_from_before_there_was_a_cursor_writes_the_cursor() -> None:
     status = OLDER | COALESCED | {"queued": [QUEUED]}
     record = decode(status, created=START)
     started = replace(record.counts, started=2, succeeded=2, queued=0)
@@ -115,7 +117,7 @@ def test_the_first_write_to_a_record_from_before_there_was_a_cursor_writes_the_c
     assert instant(written, "cursor") == "2026-01-01T00:03:00Z"
 
 
-def test_a_fire_time_without_a_run_is_no_last_schedule_time_once_the_cursor_has_a_field_of_its_own():
+def test_a_fire_time_without_a_run_is_no_last_schedule_time_once_the_cursor_has_a_field_of_its_own() -> None:
     status = OLDER | COUNTED
     record = decode(status, created=START)
     after = replace(record, cursor=record.cursor + 60, counts=replace(record.counts, due=4, missed=1))
@@ -123,7 +125,7 @@ def test_a_fire_time_without_a_run_is_no_last_schedule_time_once_the_cursor_has_
     assert decode(written, created=START) == after
 
 
-def test_what_cannot_be_read_is_kept_when_conditions_are_written():
+def test_what_cannot_be_read_is_kept_when_conditions_are_written() -> None:
     blank = State(armed=START)
     after = replace(blank, observed_generation=2)
     assert status_patch(blank, after, keeps_unread=True) == {"observedGeneration": 2}
@@ -139,23 +141,25 @@ def test_what_cannot_be_read_is_kept_when_conditions_are_written():
     ],
     ids=["a later run", "history", "removed", "nothing left"],
 )
-def test_a_cursor_that_was_set_back_stays_behind_nothing_that_is_on_record(set_back, cursor):
+def test_a_cursor_that_was_set_back_stays_behind_nothing_that_is_on_record(
+    set_back: dict[str, Any], cursor: str
+) -> None:
     assert instant({"armedTime": T} | COUNTED | set_back, "cursor") == cursor
 
 
-def test_a_run_asked_for_by_hand_says_nothing_about_fire_times():
+def test_a_run_asked_for_by_hand_says_nothing_about_fire_times() -> None:
     asked = ONE | {"request": "now"}
     status = {"armedTime": T, "counts": {"requested": 1, "started": 1, "succeeded": 1}, "history": [asked]}
     assert (instant(status, "cursor"), instant(status, "last_scheduled")) == (None, None)
 
 
-def test_an_empty_status_tells_nothing():
+def test_an_empty_status_tells_nothing() -> None:
     assert decode({}, created=START) is None
     assert decode(None, created=START) is None
     assert decode({"conditions": []}, created=START) is None
 
 
-def names_in(schema, path=""):
+def names_in(schema: Any, path: Any = "") -> Iterator[Any]:
     """Yield the path of every field of a schema, through lists."""
     schema = schema.get("items", schema)
     for name, member in (schema.get("properties") or {}).items():
@@ -163,20 +167,20 @@ def names_in(schema, path=""):
         yield from names_in(member, f"{path}.{name}")
 
 
-def paths_in(value, path=""):
+def paths_in(value: Any, path: Any = "") -> Iterator[Any]:
     for one in value if isinstance(value, list) else [value]:
         for name, member in one.items() if isinstance(one, dict) else ():
             yield f"{path}.{name}"
             yield from paths_in(member, f"{path}.{name}")
 
 
-def test_the_record_that_shows_what_a_crd_drops_has_every_field_of_the_schema():
+def test_the_record_that_shows_what_a_crd_drops_has_every_field_of_the_schema() -> None:
     version = crd_manifest()["spec"]["versions"][0]
     schema = version["schema"]["openAPIV3Schema"]["properties"]["status"]
     assert set(names_in(schema)) == set(paths_in(every_field()))
 
 
-def test_a_patch_names_every_field_also_those_that_are_unset_or_have_not_changed():
+def test_a_patch_names_every_field_also_those_that_are_unset_or_have_not_changed() -> None:
     record = State(armed=START)
     patch = status_patch(record, record)
     assert patch.keys() == every_field().keys()
@@ -200,5 +204,5 @@ WHOLE = {"counts": {"due": 1, "queued": 0}, "active": [{"name": "a", "holder": "
         ({"counts": {"due": 1}, "more": 1}, False),
     ],
 )
-def test_a_record_is_cut_if_fields_are_missing_and_nothing_else_differs(found, cut):
+def test_a_record_is_cut_if_fields_are_missing_and_nothing_else_differs(found: Any, cut: Any) -> None:
     assert is_cut(WHOLE, found) is cut

@@ -13,10 +13,10 @@ from kalends.tasks.context import Cancellation, enter
 RUN = CurrentRun("nightly-60", "blue", "nightly", 60, 1, None)
 
 
-def test_outside_of_a_run_there_is_none():
+def test_outside_of_a_run_there_is_none() -> None:
     seen = []
 
-    def ask():
+    def ask() -> None:
         with pytest.raises(LookupError):
             current_run()
         seen.append(True)
@@ -27,10 +27,10 @@ def test_outside_of_a_run_there_is_none():
     assert seen
 
 
-def test_a_run_is_that_of_its_own_thread():
+def test_a_run_is_that_of_its_own_thread() -> None:
     seen = []
 
-    def work(run):
+    def work(run: CurrentRun) -> None:
         enter(run)
         seen.append(current_run().name)
 
@@ -41,7 +41,7 @@ def test_a_run_is_that_of_its_own_thread():
     assert seen == ["a-60", "b-60"]
 
 
-def test_a_wish_for_the_end_wakes_whoever_waits():
+def test_a_wish_for_the_end_wakes_whoever_waits() -> None:
     run = CurrentRun("nightly-60", "blue", "nightly", 60, 1, None)
     assert (run.cancelled, run.wait(0)) == (False, False)
     threading.Timer(0.05, run.cancellation.ask).start()
@@ -49,7 +49,7 @@ def test_a_wish_for_the_end_wakes_whoever_waits():
     assert run.cancelled
 
 
-def test_whoever_asks_to_be_woken_is_woken_once_even_if_it_was_too_late():
+def test_whoever_asks_to_be_woken_is_woken_once_even_if_it_was_too_late() -> None:
     woken = []
     cancellation = Cancellation()
     cancellation.on_ask(lambda: woken.append("in time"))
@@ -59,7 +59,7 @@ def test_whoever_asks_to_be_woken_is_woken_once_even_if_it_was_too_late():
     assert woken == ["in time", "at once"]
 
 
-def test_whoever_asks_to_be_woken_no_more_is_not():
+def test_whoever_asks_to_be_woken_no_more_is_not() -> None:
     woken = []
     cancellation = Cancellation()
     cancellation.on_ask(lambda: woken.append("woken"))
@@ -68,7 +68,7 @@ def test_whoever_asks_to_be_woken_no_more_is_not():
     assert woken == []
 
 
-def test_a_run_goes_to_another_process_without_the_wish_for_its_end():
+def test_a_run_goes_to_another_process_without_the_wish_for_its_end() -> None:
     run = CurrentRun("nightly-60", "blue", "nightly", 60, 2, 30, "token")
     run.cancellation.ask()
     there = pickle.loads(pickle.dumps(run))  # noqa: S301 - our own

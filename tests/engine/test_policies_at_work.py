@@ -90,4 +90,4 @@ async def test_a_resource_whose_time_to_live_is_over_is_deleted() -> None:
             world.store.status(key)
         world.scheduler.forget(key, "uid-of-nightly")
         await asyncio.sleep(30)
-    assert world.scheduler.overview() == []
+    assert world.scheduler.overview.resources() == []

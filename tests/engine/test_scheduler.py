@@ -134,7 +134,7 @@ async def test_what_is_older_than_what_is_known_changes_nothing() -> None:
         world.scheduler.observe(old)
         await asyncio.sleep(30)
     assert world.pool.fire_times == [START + 60]
-    assert world.scheduler.knows(key, old.ref.uid, old.version)
+    assert world.scheduler.overview.knows(key, old.ref.uid, old.version)
 
 
 async def test_a_one_off_that_was_invalid_at_first_runs_once_it_is_mended() -> None:

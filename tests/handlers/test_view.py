@@ -28,7 +28,7 @@ class Sight:
 
     @property
     def names(self) -> list[str]:
-        return sorted(self.scheduler.uids().values())
+        return sorted(self.scheduler.overview.uids().values())
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ async def test_news_of_what_was_replaced_under_its_name_does_not_bring_it_back(c
     second = cluster.api.objects.get(*cluster.place("again"))
     for shown in (second, first, second):
         sight.view.show("MODIFIED", shown)
-        assert list(sight.scheduler.uids()) == [second["metadata"]["uid"]]
+        assert list(sight.scheduler.overview.uids()) == [second["metadata"]["uid"]]
     sight.view.show("DELETED", first)
     assert sight.names == ["default/again"]
 

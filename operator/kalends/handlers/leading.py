@@ -144,7 +144,7 @@ class Leading:
         await self._schedule(duty)
 
     async def _schedule(self, duty: Duty) -> None:
-        log.info("scheduling %d ScheduledJobs", len(duty.scheduler.uids()))
+        log.info("scheduling %d ScheduledJobs", len(duty.scheduler.overview.uids()))
         while True:
             try:
                 self.scheduling = True

@@ -104,12 +104,12 @@ class Operator:
         self.metrics.read_from(
             Readings(
                 leads=lambda: self.leading.scheduling,
-                active_runs=lambda: runs_by_executor(self.scheduler.records()),
-                scheduled_jobs=lambda: by_state(self.scheduler.records()),
+                active_runs=lambda: runs_by_executor(self.scheduler.overview.records()),
+                scheduled_jobs=lambda: by_state(self.scheduler.overview.records()),
                 crd_fits=lambda: self._crd.problem is None,
                 stuck_workers=lambda: {alias: pool.stuck for alias, pool in ports.pools.items()},
-                foreign_holders=self.scheduler.contested,
-                agenda_size=self.scheduler.agenda_size,
+                foreign_holders=self.scheduler.overview.contested,
+                agenda_size=self.scheduler.overview.agenda_size,
                 loop_lag=lambda: self._pulse.lag,
                 clock_skew=lambda: self._pulse.skew,
             )
@@ -174,7 +174,7 @@ class Operator:
         self.leading.begin_again()
 
     def _any_resource(self) -> str | None:
-        return next(iter(self.scheduler.uids().values()), None)
+        return next(iter(self.scheduler.overview.uids().values()), None)
 
     async def _wait_until_listed(self) -> None:
         """Wait until every Job of ours and every ScheduledJob has been seen: only then is anything decided."""

@@ -74,7 +74,7 @@ class OtherOperators:
             await asyncio.sleep(LOOK_EVERY)
 
     async def _look(self) -> None:
-        named = others_named(self._scheduler.records(), self._own)
+        named = others_named(self._scheduler.overview.records(), self._own)
         leases = list(named)[:MOST_LEASES]
         gone = frozenset([lease for lease in leases if await self._is_gone(lease)])
         self._tell(named, gone)

@@ -81,7 +81,7 @@ class View:
             self._forget(key, uid)
         elif uid in self._gone or self._was_replaced(key, uid, meta["resourceVersion"]):
             return  # a watch that lags behind shows what was
-        elif not self._distrusted and not self._scheduler.knows(key, uid, meta["resourceVersion"]):
+        elif not self._distrusted and not self._scheduler.overview.knows(key, uid, meta["resourceVersion"]):
             if self._record_cut_in(key, obj) is not None and key not in self._cut:
                 self._cut.add(key)
                 self._put_apart(key, meta)
@@ -91,7 +91,7 @@ class View:
 
     def _record_cut_in(self, key: str, obj: dict[str, Any]) -> State | None:
         """Return what is known to be on record, if the status of an object is that with fields left out."""
-        known = self._scheduler.life_of(key)
+        known = self._scheduler.overview.life_of(key)
         record = None if known is None or known[0] != obj["metadata"]["uid"] else known[2]
         return record if record is not None and is_cut(encode(record), obj.get("status")) else None
 
@@ -109,7 +109,7 @@ class View:
 
     def _was_replaced(self, key: str, uid: str, version: str) -> bool:
         """Return whether one that was made later under its name is known."""
-        known = self._scheduler.life_of(key)
+        known = self._scheduler.overview.life_of(key)
         return known is not None and known[0] != uid and is_later(known[1], version)
 
     def _forget(self, key: str, uid: str) -> None:
@@ -204,7 +204,7 @@ class View:
         Raises:
             ApiError: It could not be done.
         """
-        before, anew = dict(self._scheduler.uids()), self._distrusted
+        before, anew = dict(self._scheduler.overview.uids()), self._distrusted
         if anew and not await self._crd_fits():
             return
         is_known = _must_be_read if anew else self._knows
@@ -248,7 +248,9 @@ class View:
 
     def _knows(self, meta: Metadata) -> bool:
         """Return whether this version is known, and may stay as it is."""
-        return self._scheduler.knows(f"{meta['namespace']}/{meta['name']}", meta["uid"], meta["resourceVersion"])
+        return self._scheduler.overview.knows(
+            f"{meta['namespace']}/{meta['name']}", meta["uid"], meta["resourceVersion"]
+        )
 
     async def _shown_all(self, seen: set[str]) -> bool:
         found = [await compare(self._client, path, _need_not_be_read) for path in self._paths]

@@ -63,7 +63,7 @@ class LiveTable:
     def _picture(self, scheduler: Scheduler) -> RenderableType:
         jobs = Table("Name", "Schedule", "Active", "Last run", "Outcome", "Missed", "Next run", expand=True)
         problems: list[Text] = []
-        for key, state, problem in scheduler.overview():
+        for key, state, problem in scheduler.overview.resources():
             name = key.removeprefix("default/")
             jobs.add_row(Text(name), *_cells(state, problem))
             if problem is not None:

@@ -143,7 +143,7 @@ class _Local:
         for end in ends:
             if isinstance(end, Exception):
                 raise end
-        return all(taken) and all(problem is None for _, _, problem in scheduler.overview())
+        return all(taken) and all(problem is None for _, _, problem in scheduler.overview.resources())
 
     def _take(self, manifest: Manifest, scheduler: Scheduler) -> bool:
         """Show a manifest to the scheduler, unless its row in the store is damaged; return whether it was shown."""
@@ -177,5 +177,5 @@ async def _drain(scheduler: Scheduler, grace: float, stop: asyncio.Event) -> Non
 
 async def _until_idle(scheduler: Scheduler) -> None:
     """Return once no resource waits for an instant and no run is under way: nothing will ever happen again."""
-    while not scheduler.is_idle():
+    while not scheduler.overview.is_idle():
         await asyncio.sleep(0.25)

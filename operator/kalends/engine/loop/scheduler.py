@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 
 from kalends.clock import Clock
 from kalends.engine.core.facts import Decision
 from kalends.engine.core.holders import named_by
-from kalends.engine.core.state import Ref, State
-from kalends.engine.decisions.decide import SEARCH_PAUSE
+from kalends.engine.core.state import Ref
 from kalends.engine.executor_ports import Cluster, Pool
 from kalends.engine.loop.acting import Actor, Next
 from kalends.engine.loop.deferred_ends import can_wait_for_the_next
@@ -24,8 +23,10 @@ from kalends.engine.loop.entry import Entry, is_newer
 from kalends.engine.loop.executor_table import ExecutorTable
 from kalends.engine.loop.gathering import Gatherer
 from kalends.engine.loop.inbox import Inbox
+from kalends.engine.loop.overview import Overview
+from kalends.engine.loop.rest import Rest
 from kalends.engine.loop.worker_queue import WorkerQueue
-from kalends.engine.ports import Contested, JobStore, Listener, RunReport, Snapshot
+from kalends.engine.ports import JobStore, Listener, RunReport, Snapshot
 from kalends.model.reasons import Reason
 
 log = logging.getLogger(__name__)
@@ -63,22 +64,12 @@ class Scheduler:
         self._actor = Actor(clock, store, self._executors, self._workers, listeners)
         self._acting: set[asyncio.Task[None]] = set()
         self._ending: set[asyncio.Task[None]] = set()
-        self._searching: set[str] = set()
-        """Resources whose triggers have to be searched on before what is due is known."""
+        self._rest = Rest(clock, self._inbox, self._workers, self._gatherer, self._actor.tell)
+        self.overview = Overview(self._entries, self._keys, self._inbox, self._workers, self._acting)
         self._running = False
         self._drains_under_way = 0
 
     # -- what it is shown
-
-    def knows(self, key: str, uid: str, version: str) -> bool:
-        """Return whether this version, or a later one, has been seen: our own writes come back as news."""
-        entry = self._entries.get(key)
-        return entry is not None and entry.ref.uid == uid and not is_newer(version, entry.version)
-
-    def life_of(self, key: str) -> tuple[str, str, State | None] | None:
-        """Return UID, version and record of the resource that it knows by a name, or None."""
-        entry = self._entries.get(key)
-        return None if entry is None else (entry.ref.uid, entry.version, entry.record)
 
     def observe(self, snapshot: Snapshot, *, again: bool = False) -> None:
         """Receive a resource as it now is. An older version changes nothing; the known one only with ``again``."""
@@ -119,8 +110,7 @@ class Scheduler:
         del self._entries[key]
         self._keys.pop(entry.ref.uid, None)
         self._inbox.discard(key)
-        self._searching.discard(key)
-        self._workers.leave(entry.ref.uid)
+        self._rest.forget(entry.ref)
         self._workers.release(entry.ref.uid)
         self._cancel_runs(entry, Reason.OWNER_DELETED)
         log.info("%s: forgotten, it was deleted", key)
@@ -141,34 +131,6 @@ class Scheduler:
         for key, entry in self._entries.items():
             if entry.record is not None and named_by(entry.record) & (before.gone ^ operators):
                 self._inbox.put(key)
-
-    def uids(self) -> Mapping[str, str]:
-        """Return the key of every resource it knows, by UID."""
-        return self._keys
-
-    def overview(self) -> Sequence[tuple[str, State | None, str | None]]:
-        """Return every resource's key, its record, and what is wrong with it, by key."""
-        return [
-            (key, entry.record, None if entry.problem is None else entry.problem.message)
-            for key, entry in sorted(self._entries.items())
-        ]
-
-    def is_idle(self) -> bool:
-        """Return whether nothing is under way and nothing is to come."""
-        busy = self._inbox or self._acting or self._inbox.later or any(entry.here for entry in self._entries.values())
-        return not busy and not self._workers
-
-    def records(self) -> Iterator[State | None]:
-        """Yield what is on record about each resource."""
-        return (entry.record for entry in self._entries.values())
-
-    def contested(self) -> int:
-        """Return how many resources another operator watches, too."""
-        return sum(1 for entry in self._entries.values() if entry.contention)
-
-    def agenda_size(self) -> int:
-        """Return how many resources wait for an instant."""
-        return self._inbox.later
 
     def _ended(self, executor: str, report: RunReport) -> None:
         entry = self._entries.get(report.ref.key)
@@ -311,37 +273,13 @@ class Scheduler:
         task.add_done_callback(among.discard)
 
     def _settle(self, entry: Entry, decision: Decision) -> None:
-        """Nothing to act on: note when to look again, and stand in line where a worker is waited for."""
-        key, uid, schedule = entry.ref.key, entry.ref.uid, entry.snapshot.schedule
-        self._tell_of_other_operators(entry)
+        """Nothing to act on: note when to look at the resource again."""
         if decision.aside:
             self._stop_runs_that_are_lost(entry)
-        if decision.waiting and schedule is not None:
-            self._workers.wait(schedule.executor, uid)
-        else:
-            self._workers.leave(uid)
-        self._searching.discard(key)
-        wake_at = decision.wake_at
-        if entry.check_at is not None and not self._gatherer.stands_aside(entry):
-            again = self.clock.now() + max(0.0, entry.check_at - self.clock.monotonic())
-            wake_at = again if wake_at is None else min(wake_at, again)
-        if wake_at is None or not self._gatherer.is_open(entry):
-            self._inbox.not_later(key)
-        elif decision.searching:
-            # They take turns, so that the searches of many take no more of the loop than those of a few.
-            self._searching.add(key)
-            self._inbox.put_at(key, self.clock.now() + SEARCH_PAUSE * len(self._searching))
-        else:
-            self._inbox.put_at(key, wake_at)
-
-    def _tell_of_other_operators(self, entry: Entry) -> None:
-        contention = "" if entry.record is None else self._gatherer.holders.contention(entry.record)
-        if contention and contention != entry.contention:
-            self._actor.tell(entry.ref, [Contested(entry.ref, contention)])
-        entry.contention = contention
+        self._rest.settle(entry, decision)
 
     def _stop_runs_that_are_lost(self, entry: Entry) -> None:
-        """Stop the runs here that another operator has put on record as lost: it took this one for gone."""
+        """Stop the runs here that another operator has recorded as lost: it took this operator for gone."""
         active = set() if entry.record is None else {run.name for run in entry.record.active}
         for run in [name for name in entry.here if name not in active]:
             self._spawn(self._actor.cancel(entry.ref, run, entry.here.pop(run), Reason.HOLDER_GONE), self._ending)

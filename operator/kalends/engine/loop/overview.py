@@ -1,0 +1,66 @@
+"""What a scheduler knows, for metrics, commands and handlers: nothing here changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from kalends.engine.core.state import State
+from kalends.engine.loop.entry import Entry, is_newer
+from kalends.engine.loop.inbox import Inbox
+from kalends.engine.loop.worker_queue import WorkerQueue
+
+
+class Overview:
+    """A read-only view of all resources of a scheduler, always as they are now."""
+
+    def __init__(
+        self,
+        entries: Mapping[str, Entry],
+        keys: Mapping[str, str],
+        inbox: Inbox,
+        workers: WorkerQueue,
+        acting: Collection[object],
+    ) -> None:
+        self._entries = entries
+        self._keys = keys
+        self._inbox = inbox
+        self._workers = workers
+        self._acting = acting
+
+    def knows(self, key: str, uid: str, version: str) -> bool:
+        """Return whether the scheduler has seen this version or a later one. Its own writes come back as news."""
+        entry = self._entries.get(key)
+        return entry is not None and entry.ref.uid == uid and not is_newer(version, entry.version)
+
+    def life_of(self, key: str) -> tuple[str, str, State | None] | None:
+        """Return UID, version and record of the resource that has a key, or None."""
+        entry = self._entries.get(key)
+        return None if entry is None else (entry.ref.uid, entry.version, entry.record)
+
+    def uids(self) -> Mapping[str, str]:
+        """Return the key of every resource, by UID."""
+        return self._keys
+
+    def resources(self) -> Sequence[tuple[str, State | None, str | None]]:
+        """Return every resource's key, its record, and why it cannot be carried out, if so; sorted by key."""
+        return [
+            (key, entry.record, None if entry.problem is None else entry.problem.message)
+            for key, entry in sorted(self._entries.items())
+        ]
+
+    def records(self) -> Iterator[State | None]:
+        """Yield the record of each resource."""
+        return (entry.record for entry in self._entries.values())
+
+    def contested(self) -> int:
+        """Return how many resources another operator watches, too."""
+        return sum(1 for entry in self._entries.values() if entry.contention)
+
+    def agenda_size(self) -> int:
+        """Return how many resources wait for an instant."""
+        return self._inbox.later
+
+    def is_idle(self) -> bool:
+        """Return whether nothing is under way and nothing is to come."""
+        busy = self._inbox or self._acting or self._inbox.later or any(entry.here for entry in self._entries.values())
+        return not busy and not self._workers

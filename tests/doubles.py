@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kalends.engine.core.schedule import Defaults, Schedule, Target
-from kalends.engine.core.state import Ref
+from kalends.engine.core.compiler import Compiler, Surroundings
+from kalends.engine.core.definition import Definition, Stored
+from kalends.engine.core.schedule import Defaults, Schedule
+from kalends.engine.core.state import Ref, State
 from kalends.engine.executor_ports import ExecutorEvents
 from kalends.engine.ports import JobView, Notice, Run, RunReport, Snapshot
-from kalends.errors import StartDeferred, StartRefused, Unavailable
+from kalends.errors import Conflict, Gone, StartDeferred, StartRefused, Unavailable
 from kalends.model import Outcome, format_instant
 from kalends.model.reasons import Reason
-from kalends.stores.memory import MemoryJobStore
-from kalends.stores.snapshots import SnapshotReader
+from kalends.stores.objects import read_object
+from kalends.stores.status_record import encode
 
 START = 1_795_000_000 - 1_795_000_000 % 60
 """An instant at a full minute: 2026-11-18T…Z."""
@@ -61,16 +63,19 @@ def every(seconds: int) -> dict[str, Any]:
     return {"interval": {"seconds": seconds}}
 
 
-def accept_all(target: Target, executor: str) -> None:
-    """Let every target through."""
+def compiler(**defaults: Any) -> Compiler:
+    """Return a compiler that refuses no target."""
+    return Compiler(Surroundings(Defaults(**defaults)))
 
 
-def reader(**defaults: Any) -> SnapshotReader:
-    return SnapshotReader(Defaults(**defaults), accept_all)
+def definition_of(obj: Any) -> Definition:
+    definition = read_object(obj).definition
+    assert definition is not None
+    return definition
 
 
-def snapshot_of(obj: Any) -> Snapshot:
-    return reader().read(obj)
+def snapshot_of(obj: Any, **defaults: Any) -> Snapshot:
+    return compiler(**defaults).compile(read_object(obj))
 
 
 def schedule_of(obj: Any) -> Schedule:
@@ -311,5 +316,66 @@ class Cluster:
         return
 
 
-def memory_store(**defaults: Any) -> MemoryJobStore:
-    return MemoryJobStore(reader(**defaults))
+class ObjectStore:
+    """A job store in memory that keeps ScheduledJobs as the API server would, with versions that conflict."""
+
+    def __init__(self) -> None:
+        self._objects: dict[str, Any] = {}
+        self._version = 0
+        self.latency = 0.0
+        """Seconds that a write takes: others decide meanwhile."""
+
+    def put(self, obj: Any) -> Any:
+        """Create or replace an object's metadata and spec, as ``kubectl apply`` does; its status stays."""
+        meta = obj["metadata"]
+        key = f"{meta.get('namespace') or 'default'}/{meta['name']}"
+        known = self._objects.get(key)
+        status = known.get("status", {}) if known and known["metadata"]["uid"] == meta["uid"] else {}
+        self._objects[key] = self._stamped({"status": status, **obj})
+        return self._objects[key]
+
+    def remove(self, key: str) -> None:
+        """Delete an object."""
+        del self._objects[key]
+
+    def snapshot(self, key: str) -> Stored:
+        """Return an object as it now is."""
+        return read_object(self._objects[key])
+
+    def status(self, key: str) -> Any:
+        """Return what is on record."""
+        return self._objects[key]["status"]
+
+    async def write(
+        self, ref: Ref, version: str, before: State | None, after: State, *, keeps_unread: bool = False
+    ) -> str:
+        """Record a state."""
+        await asyncio.sleep(self.latency)
+        known = self._find_version(ref, version)
+        self._objects[ref.key] = self._stamped({**known, "status": encode(after)})
+        return str(self._version)
+
+    async def read(self, ref: Ref) -> Stored:
+        """Return the resource as it now is."""
+        return read_object(self._find(ref))
+
+    async def delete(self, ref: Ref, version: str) -> None:
+        """Delete the resource itself."""
+        self._find_version(ref, version)
+        self.remove(ref.key)
+
+    def _find(self, ref: Ref) -> Any:
+        known = self._objects.get(ref.key)
+        if known is None or known["metadata"]["uid"] != ref.uid:
+            raise Gone(f"{ref.key} is not there")
+        return known
+
+    def _find_version(self, ref: Ref, version: str) -> Any:
+        known = self._find(ref)
+        if known["metadata"]["resourceVersion"] != version:
+            raise Conflict(f"{ref.key} is at {known['metadata']['resourceVersion']}, not at {version}")
+        return known
+
+    def _stamped(self, obj: dict[str, Any]) -> Any:
+        self._version += 1
+        return {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self._version)}}

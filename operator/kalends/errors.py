@@ -8,6 +8,7 @@ KalendsError
 ├── InvalidTask              a callable that cannot be a task
 ├── InvalidStatus            a status that Kalends has not written, or that contradicts itself
 ├── JobStoreError            a write to a job store did not happen
+│   ├── AlreadyExists        the resource exists, and was not to be replaced
 │   ├── Conflict             the resource was written in between: read again, decide again
 │   ├── Gone                 the resource does not exist any more
 │   └── Refused              the store does not accept the record itself
@@ -84,6 +85,10 @@ class InvalidStatus(KalendsError):
 
 class JobStoreError(KalendsError):
     """A write to a job store did not happen, or may not have."""
+
+
+class AlreadyExists(JobStoreError):
+    """There is a resource of this name, and it was not to be replaced."""
 
 
 class Conflict(JobStoreError):

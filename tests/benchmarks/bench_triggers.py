@@ -22,9 +22,10 @@ from zoneinfo import ZoneInfo
 from apscheduler.triggers.cron import CronTrigger
 from cronsim import CronSim
 
+from kalends.conversion.v1alpha1 import when_of
 from kalends.errors import InvalidSchedule
 from kalends.model import ScheduledJobSpec
-from kalends.triggers import Trigger, build_trigger
+from kalends.triggers import Trigger, When, build_trigger
 from kalends.triggers.cron import drawing, reading, schedule
 
 with warnings.catch_warnings():
@@ -50,11 +51,11 @@ class Row:
     passed: bool
 
 
-def spec_of(**when: Any) -> ScheduledJobSpec:
-    return ScheduledJobSpec.model_validate({**when, "task": {"name": "bench"}})
+def spec_of(**when: Any) -> When:
+    return when_of(ScheduledJobSpec.model_validate({**when, "task": {"name": "bench"}}))
 
 
-def build(spec: ScheduledJobSpec) -> Trigger:
+def build(spec: When) -> Trigger:
     return build_trigger(spec, created=START, zone=ZONE, identity="default/bench")
 
 
@@ -168,7 +169,7 @@ def refusing() -> Row:
     return Row("an impossible expression refused", "10 ms", f"{longest * 1e3:.2f} ms", longest < 0.010)
 
 
-def refuse(spec: ScheduledJobSpec) -> None:
+def refuse(spec: When) -> None:
     forget()
     try:
         build(spec)

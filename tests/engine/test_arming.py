@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from doubles import JOB, START, every, reader, resource, schedule_of
+from doubles import JOB, START, every, resource, schedule_of, snapshot_of
 from engine.world import armed, facts
 from kalends.engine.core.state import Counts
 from kalends.engine.decisions.decide import arm, decide
@@ -57,14 +57,14 @@ def test_where_the_time_of_the_edit_is_known_the_schedule_counts_from_there() ->
 
 def test_another_zone_of_the_operators_own_loses_nothing_that_it_does_not_move() -> None:
     job = resource(trigger={"date": {"at": format_instant(START + 60)}})
-    here, elsewhere = (reader(time_zone=zone).read(job).schedule for zone in ("UTC", "Asia/Tokyo"))
+    here, elsewhere = (snapshot_of(job, time_zone=zone).schedule for zone in ("UTC", "Asia/Tokyo"))
     state = decide(here, None, facts(START + 1)).state
     assert decide(elsewhere, state, facts(START + 100)).state.counts.due == 1
 
 
 def test_what_another_zone_of_the_operators_own_moves_starts_from_now() -> None:
     here, elsewhere = (
-        reader(time_zone=zone).read(resource(schedule="* * * * *")).schedule for zone in ("UTC", "Asia/Tokyo")
+        snapshot_of(resource(schedule="* * * * *"), time_zone=zone).schedule for zone in ("UTC", "Asia/Tokyo")
     )
     state = decide(here, None, facts(START + 1)).state
     decision = decide(elsewhere, state, facts(START + 3600))

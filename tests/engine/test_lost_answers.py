@@ -6,20 +6,19 @@ import asyncio
 
 import pytest
 
-from doubles import JOB, START, Cluster, LoopClock, every, reader, resource
+from doubles import JOB, START, Cluster, LoopClock, ObjectStore, every, resource
 from kalends.engine.core.state import Ref, State
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.errors import Unavailable
-from kalends.stores.memory import MemoryJobStore
 
 pytestmark = pytest.mark.looptime
 
 
-class LossyStore(MemoryJobStore):
+class LossyStore(ObjectStore):
     """A store that writes the first skip, loses the answer, and in whose cluster the active Job ends just then."""
 
     def __init__(self, cluster: Cluster) -> None:
-        super().__init__(reader())
+        super().__init__()
         self._cluster = cluster
         self.lost = 0
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from doubles import JOB, START, Cluster, LoopClock, Pool, every, memory_store, reader, resource
+from doubles import JOB, START, Cluster, LoopClock, ObjectStore, Pool, every, resource
+from kalends.engine.core.definition import Stored
 from kalends.engine.core.state import Ref
 from kalends.engine.loop.scheduler import Scheduler
-from kalends.engine.ports import Run, Snapshot
+from kalends.engine.ports import Run
 from kalends.errors import Unavailable
-from kalends.stores.memory import MemoryJobStore
 
 pytestmark = pytest.mark.looptime
 
@@ -28,7 +28,7 @@ class SlowCluster(Cluster):
 
 
 async def three_jobs_are_due_and_the_first_is_on_its_way(cluster: Cluster, clock: LoopClock) -> Any:
-    store = memory_store()
+    store = ObjectStore()
     scheduler = Scheduler(clock=clock, store=store, pools={"default": Pool()}, identity="me", cluster=cluster)
     await asyncio.sleep(31)
     store.put(resource(**MISSED))
@@ -82,7 +82,7 @@ async def test_a_server_that_asks_for_an_hour_of_peace_gets_a_minute() -> None:
 
 
 async def test_nothing_starts_by_a_spec_of_which_a_newer_version_is_known_and_not_read_yet() -> None:
-    clock, store = LoopClock(), memory_store()
+    clock, store = LoopClock(), ObjectStore()
     cluster = Cluster(clock)
     scheduler = Scheduler(clock=clock, store=store, pools={}, identity="me", cluster=cluster)
     store.put(resource(trigger=every(10), jobTemplate=JOB))
@@ -97,14 +97,14 @@ async def test_nothing_starts_by_a_spec_of_which_a_newer_version_is_known_and_no
 
 
 async def test_no_job_starts_while_the_newer_version_cannot_be_read() -> None:
-    class Away(MemoryJobStore):
+    class Away(ObjectStore):
         reads = 0
 
-        async def read(self, ref: Ref) -> Snapshot:
+        async def read(self, ref: Ref) -> Stored:
             self.reads += 1
             raise Unavailable("503")
 
-    clock, store = LoopClock(), Away(reader())
+    clock, store = LoopClock(), Away()
     cluster = Cluster(clock)
     scheduler = Scheduler(clock=clock, store=store, pools={}, identity="me", cluster=cluster)
     store.put(resource(trigger=every(10), jobTemplate=JOB))
@@ -123,7 +123,7 @@ async def test_no_job_starts_while_the_newer_version_cannot_be_read() -> None:
 
 
 async def test_a_resource_whose_name_is_known_to_be_taken_by_another_starts_nothing() -> None:
-    clock, store = LoopClock(), memory_store()
+    clock, store = LoopClock(), ObjectStore()
     cluster = Cluster(clock)
     scheduler = Scheduler(clock=clock, store=store, pools={}, identity="me", cluster=cluster)
     store.put(resource(trigger=every(10), jobTemplate=JOB))

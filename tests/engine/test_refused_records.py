@@ -6,20 +6,19 @@ import asyncio
 
 import pytest
 
-from doubles import LoopClock, Pool, every, reader, resource
+from doubles import LoopClock, ObjectStore, Pool, every, resource
 from kalends.engine.core.state import Ref, State
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.errors import Refused
-from kalends.stores.memory import MemoryJobStore
 
 pytestmark = pytest.mark.looptime
 
 
-class PickyStore(MemoryJobStore):
+class PickyStore(ObjectStore):
     """A store that refuses every record of a resource until it is mended, and counts."""
 
     def __init__(self) -> None:
-        super().__init__(reader())
+        super().__init__()
         self.picky = True
         self.writes = 0
 

@@ -116,7 +116,7 @@ async def test_a_restored_resource_is_still_held_after_it_could_not_be_carried_o
         await asyncio.sleep(60)
     world.cluster.refuses_check = DENIED
     again = world.made()
-    again.observe(replace(world.store.snapshot(key), schedule=None, problem=Problem("InvalidSpec", "not installed")))
+    again.observe(replace(world.store.snapshot(key), definition=None, problem=Problem("InvalidSpec", "not installed")))
     async with world.running(again):
         await asyncio.sleep(60)
         assert ready(world, key)["status"] == "False"

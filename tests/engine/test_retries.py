@@ -14,14 +14,13 @@ from engine.world import facts
 from kalends.engine.core.facts import Decision, Facts
 from kalends.engine.core.history import MISFIRES_KEPT, was_run, with_entry
 from kalends.engine.core.run_names import run_name
-from kalends.engine.core.schedule import Schedule
+from kalends.engine.core.schedule import RetryPolicy, Schedule
 from kalends.engine.core.state import ActiveRun, Counts, FinishedRun, State
 from kalends.engine.decisions.decide import decide
 from kalends.engine.ports import JobView, Retried, RunReport
 from kalends.engine.runs.retry_policy import backoff
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
-from kalends.model.v1alpha1.choices import Retry
 from kalends.model.v1alpha1.status import MOST_HISTORY_LISTED
 
 RETRY = {"limit": 2, "backoffSeconds": 10, "factor": 2, "maxBackoffSeconds": 15}
@@ -138,7 +137,7 @@ def test_retries_go_on_while_the_schedule_is_suspended() -> None:
 
 
 def test_the_wait_grows_up_to_its_limit_and_is_the_same_whoever_works_it_out() -> None:
-    retry = Retry(limit=5, backoff_seconds=10, factor=2, max_backoff_seconds=30)
+    retry = RetryPolicy(limit=5, backoff_seconds=10, factor=2, max_backoff_seconds=30)
     waits = [backoff(retry, ActiveRun("a", START, START, "default", attempt=n), "uid") for n in (1, 2, 3, 4)]
     again = [backoff(retry, ActiveRun("a", START, START, "default", attempt=n), "uid") for n in (1, 2, 3, 4)]
     assert waits == again

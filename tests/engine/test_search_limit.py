@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from doubles import JOB, START, every, reader, resource, schedule_of
+from doubles import JOB, START, compiler, every, resource, schedule_of
 from engine.world import World, facts
 from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import Condition, Counts, State
 from kalends.engine.decisions.decide import SEARCH_PAUSE, decide
 from kalends.model.reasons import Reason
+from kalends.stores.objects import read_object
 from kalends.triggers.protocol import Tally
 from kalends.triggers.search.budget import Budget
 from triggers.building import shown
@@ -152,32 +153,32 @@ def test_each_look_costs_a_few_questions_at_most() -> None:
 
 
 def test_an_edit_that_does_not_concern_the_trigger_builds_it_no_second_time() -> None:
-    reader_of_all = reader()
+    one_compiler = compiler()
     work = Work()
     with work.counted():
-        first = reader_of_all.read(resource(**APART)).schedule
+        first = one_compiler.compile(read_object(resource(**APART))).schedule
         decide(first, None, facts(START + 1))
         before = work.units
         edited = resource(generation=2, maxInstances=3, **APART)
         edited["metadata"]["annotations"] = {"example.com/edited": "today"}
         edited["metadata"]["resourceVersion"] = "2"
-        second = reader_of_all.read(edited).schedule
+        second = one_compiler.compile(read_object(edited)).schedule
         decide(second, None, facts(START + 2))
         assert work.units == before
     assert second.max_instances == 3
     assert second.trigger is first.trigger
-    other = reader_of_all.read(resource(generation=3, **{**APART, "timeZone": "Asia/Tokyo"})).schedule
+    other = one_compiler.compile(read_object(resource(generation=3, **{**APART, "timeZone": "Asia/Tokyo"}))).schedule
     assert other.trigger is not first.trigger
 
 
 def test_a_refused_trigger_is_not_searched_through_again() -> None:
-    reader_of_all = reader()
+    one_compiler = compiler()
     spec = {"trigger": {"allOf": [{"cron": {"second": 1, "year": 2030}}, {"interval": {"days": 1}}]}}
     work = Work()
     with work.counted():
-        first = reader_of_all.read(resource(**spec)).problem
+        first = one_compiler.compile(read_object(resource(**spec))).problem
         before = work.units
-        second = reader_of_all.read(resource(generation=2, **spec)).problem
+        second = one_compiler.compile(read_object(resource(generation=2, **spec))).problem
         assert work.units == before
     assert first is not None
     assert first.reason == Reason.INVALID_SCHEDULE

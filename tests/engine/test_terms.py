@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from doubles import JOB, START, Cluster, LoopClock, Pool, every, memory_store, resource
+from doubles import JOB, START, Cluster, LoopClock, ObjectStore, Pool, every, resource
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.errors import Unavailable
 
@@ -23,7 +23,7 @@ class World:
 
     def __init__(self, seconds: float | None = 0.0) -> None:
         self.clock = LoopClock()
-        self.store = memory_store()
+        self.store = ObjectStore()
         self.cluster = Cluster(self.clock)
         self.pools = {name: Pool(2, seconds, self.clock) for name in ("first", "second")}
         self.first, self.second = (

@@ -141,8 +141,9 @@ async def test_one_trigger_that_raises_harms_only_its_own_resource() -> None:
     world.apply(resource("good", trigger=every(60)))
     key = "default/bad"
     world.store.put(resource("bad", trigger=every(60)))
-    snapshot = world.store.snapshot(key)
-    world.scheduler.observe(replace(snapshot, schedule=replace(snapshot.schedule, trigger=Bad())))
+    stored = world.store.snapshot(key)
+    assert stored.definition is not None
+    world.scheduler.observe(replace(stored, definition=replace(stored.definition, when=Bad())))
     async with world.running():
         await asyncio.sleep(181)
     assert len(world.pool.started) == 3

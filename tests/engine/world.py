@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from doubles import Cluster, Ledger, LoopClock, Pool, memory_store
+from doubles import Cluster, Ledger, LoopClock, ObjectStore, Pool
 from kalends.engine import executor_ports as ports
 from kalends.engine.core.facts import Decision, Facts
 from kalends.engine.core.schedule import Schedule
@@ -21,7 +21,7 @@ class World:
 
     def __init__(self, size: int = 10, seconds: float | None = 0.0, **more: ports.Pool) -> None:
         self.clock = LoopClock()
-        self.store = memory_store()
+        self.store = ObjectStore()
         self.pool = Pool(size, seconds, self.clock)
         self.cluster = Cluster(self.clock)
         self.ledger = Ledger()

@@ -12,15 +12,17 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from doubles import START, LoopClock, Pool, memory_store
+from doubles import START, LoopClock, ObjectStore, Pool
 from kalends.cli.main import cli
 from kalends.cli.manifests.files import Manifest, read_manifests
-from kalends.engine.core.schedule import Defaults, Schedule, TaskCall, compile_schedule
+from kalends.engine.core.compiler import Surroundings, compile_schedule
+from kalends.engine.core.schedule import Schedule, TaskCall
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.engine.ports import Run
 from kalends.executors.from_settings import target_check
-from kalends.model import ScheduledJob, check_manifest, format_instant
+from kalends.model import check_manifest, format_instant
 from kalends.settings import ExecutorKind, Settings
+from kalends.stores.objects import read_object
 from kalends.tasks import CurrentRun, Registry
 from kalends.tasks.context import enter
 
@@ -51,8 +53,9 @@ def all_manifests() -> list[Manifest]:
 def read_as_the_operator_would(manifest: Manifest) -> Schedule:
     settings = Settings.load(SETTINGS)
     check = target_check(Registry.load(settings.task_modules), settings.executors)
-    obj = as_stored(manifest)
-    return compile_schedule(ScheduledJob.read(obj), created=START, edited=None, defaults=Defaults(), check=check)
+    stored = read_object(as_stored(manifest))
+    assert stored.definition is not None, stored.problem
+    return compile_schedule(stored, stored.definition, Surroundings(check=check))
 
 
 def as_stored(manifest: Manifest) -> dict[str, Any]:
@@ -177,7 +180,7 @@ class SleepyPool(Pool):
 
 async def status_after(seconds: float, folder_file: str) -> dict[str, dict[str, Any]]:
     """Return the status of each ScheduledJob of a file after it has run for so long, in fake time."""
-    store, clock = memory_store(), LoopClock()
+    store, clock = ObjectStore(), LoopClock()
     configured = Settings.load(SETTINGS).executors
     pools = {alias: SleepyPool(one.workers, clock=clock) for alias, one in configured.items()}
     scheduler = Scheduler(clock=clock, store=store, pools=pools, identity="me")

@@ -5,8 +5,9 @@ import pytest
 
 from doubles import JOB, every
 from handlers.whole import Cluster, Replica, running
+from kalends.handlers import resources
 from kalends.handlers.health_server import Page
-from kalends.stores.snapshots import SnapshotReader
+from kalends.stores.objects import read_object
 from kube.fake_faults import Fault, requests_to
 
 pytestmark = pytest.mark.looptime
@@ -42,14 +43,13 @@ async def test_an_object_that_cannot_be_shown_keeps_nobody_from_leading(
     await cluster.apply("good", trigger=every(10))
     await cluster.apply("bad", trigger=every(10))
     replica = Replica(cluster, "a", {"leader_election": {"enabled": True, "namespace": "kalends"}})
-    read = SnapshotReader.read
 
-    def fail(self: SnapshotReader, obj: Any) -> Any:
+    def fail(obj: Any) -> Any:
         if obj["metadata"]["name"] == "bad":
             raise KeyError("nobody expected this")
-        return read(self, obj)
+        return read_object(obj)
 
-    monkeypatch.setattr(SnapshotReader, "read", fail)
+    monkeypatch.setattr(resources, "read_object", fail)
     async with running(replica):
         await asyncio.sleep(25)
         assert _counts(await cluster.status("good"), "due", "succeeded") == [2, 2]

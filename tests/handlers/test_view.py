@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from doubles import LoopClock, Pool, every, memory_store, reader, resource
+from doubles import LoopClock, ObjectStore, Pool, every, resource
 from handlers.whole import Cluster
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.handlers.resources import View
@@ -21,10 +21,10 @@ class Sight:
     def __init__(self, cluster: Cluster) -> None:
         clock = LoopClock()
         self.scheduler = Scheduler(
-            clock=clock, store=memory_store(), pools={"default": Pool(clock=clock)}, identity="me"
+            clock=clock, store=ObjectStore(), pools={"default": Pool(clock=clock)}, identity="me"
         )
         client = ApiClient(cluster.api.connect("view"), cluster.clock)
-        self.view = View(client, self.scheduler, reader(), ())
+        self.view = View(client, self.scheduler, ())
 
     @property
     def names(self) -> list[str]:

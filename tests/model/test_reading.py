@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kalends.conversion.v1alpha1 import when_of
 from kalends.errors import InvalidSchedule, InvalidSpec
 from kalends.model import (
     ConcurrencyPolicy,
@@ -138,7 +139,7 @@ def test_a_text_of_the_wrong_form_is_left_to_the_parser_of_schedules_which_says_
 
 def build_error(spec: ScheduledJobSpec) -> str:
     with pytest.raises(InvalidSchedule) as refused:
-        build_trigger(spec, created=1_800_000_000, zone="UTC", identity="default/nightly-report")
+        build_trigger(when_of(spec), created=1_800_000_000, zone="UTC", identity="default/nightly-report")
     return str(refused.value)
 
 

@@ -2,7 +2,9 @@
 
 import pytest
 
-from kalends.model import ScheduledJob, summary, summary_of_unread
+from kalends.conversion.v1alpha1 import when_of
+from kalends.model import ScheduledJob
+from kalends.triggers import summary, summary_of_unread
 from model.manifests import CRON, TASK, Json, manifest
 
 SUMMARIES: list[tuple[Json, str]] = [
@@ -32,11 +34,11 @@ SUMMARIES: list[tuple[Json, str]] = [
 
 @pytest.mark.parametrize(("when", "words"), SUMMARIES, ids=[words for _, words in SUMMARIES])
 def test_a_schedule_is_said_in_few_words(when: Json, words: str) -> None:
-    assert summary(ScheduledJob.read(manifest({**when, **TASK})).spec) == words
+    assert summary(when_of(ScheduledJob.read(manifest({**when, **TASK})).spec)) == words
 
 
 def test_a_long_schedule_is_cut_visibly() -> None:
-    words = summary(ScheduledJob.read(manifest({"schedule": "1," * 100, **TASK})).spec)
+    words = summary(when_of(ScheduledJob.read(manifest({"schedule": "1," * 100, **TASK})).spec))
     assert (len(words), words[-1]) == (40, "…")
 
 

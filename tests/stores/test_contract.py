@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
-from doubles import START, every, reader, resource
+from doubles import START, definition_of, every, resource
+from kalends.engine.core.definition import Stored
 from kalends.engine.core.state import ActiveRun, Condition, Counts, FinishedRun, Misfire, Ref, State
-from kalends.engine.ports import Snapshot
 from kalends.errors import Conflict, Gone
 from kalends.kube.client.client import ApiClient
 from kalends.model import Outcome
 from kalends.stores.crd import CrdJobStore
 from kalends.stores.memory import MemoryJobStore
+from kalends.stores.objects import read_object
 from kalends.stores.sqlite import SqliteJobStore
 from kube.fake_api import FakeApi
 from kube.fake_clock import LoopClock
@@ -35,34 +36,33 @@ class FixedClock:
 
 class Memory:
     def __init__(self, folder: Path) -> None:
-        self.store = MemoryJobStore(reader())
+        self.store = MemoryJobStore(FixedClock())
 
-    def apply(self, obj: dict[str, Any]) -> Snapshot:
-        self.store.put(obj)
-        return self.store.snapshot("default/nightly")
+    async def apply(self, obj: dict[str, Any]) -> Stored:
+        return await self.store.put("default", obj["metadata"]["name"], definition_of(obj))
 
 
 class Sqlite:
     def __init__(self, folder: Path) -> None:
-        self.store = SqliteJobStore(folder / "store.db", reader(), FixedClock())
+        self.store = SqliteJobStore(folder / "store.db", FixedClock())
 
-    def apply(self, obj: dict[str, Any]) -> Snapshot:
-        return self.store.apply(obj)
+    async def apply(self, obj: dict[str, Any]) -> Stored:
+        return await self.store.put("default", obj["metadata"]["name"], definition_of(obj))
 
 
 class Crd:
     def __init__(self, folder: Path) -> None:
         clock = LoopClock()
         self._api = FakeApi(now=clock.now)
-        self.store = CrdJobStore(ApiClient(self._api.connect(), clock), reader())
+        self.store = CrdJobStore(ApiClient(self._api.connect(), clock))
 
-    def apply(self, obj: dict[str, Any]) -> Snapshot:
+    async def apply(self, obj: dict[str, Any]) -> Stored:
         given = {**obj, "metadata": {"name": obj["metadata"]["name"], "namespace": "default"}}
         try:
             made = self._api.objects.create(SCHEDULED_JOBS, "default", given)
         except Refused:
             made = self._api.objects.merge_patch(SCHEDULED_JOBS, "default", "nightly", {"spec": obj["spec"]}, None)
-        return reader().read(made)
+        return read_object(made)
 
 
 @pytest.fixture(params=[Memory, Sqlite, Crd])
@@ -96,23 +96,23 @@ FULL = State(
 
 
 async def test_what_is_written_is_read_back(kept: Crd | Memory | Sqlite) -> None:
-    seen = kept.apply(resource(trigger=every(60)))
-    version = await kept.store.write(seen.ref, seen.version, seen.state, FULL)
+    seen = await kept.apply(resource(trigger=every(60)))
+    version = await kept.store.write(seen.ref, seen.version, seen.record, FULL)
     again = await kept.store.read(seen.ref)
-    assert again.state == FULL
+    assert again.record == FULL
     assert again.version == version != seen.version
 
 
 async def test_nothing_is_on_record_at_first(kept: Crd | Memory | Sqlite) -> None:
-    assert kept.apply(resource(trigger=every(60))).state is None
+    assert (await kept.apply(resource(trigger=every(60)))).record is None
 
 
 async def test_a_write_from_an_old_version_conflicts_and_changes_nothing(kept: Crd | Memory | Sqlite) -> None:
-    seen = kept.apply(resource(trigger=every(60)))
+    seen = await kept.apply(resource(trigger=every(60)))
     await kept.store.write(seen.ref, seen.version, None, FULL)
     with pytest.raises(Conflict):
         await kept.store.write(seen.ref, seen.version, None, replace(FULL, cursor=START + 999))
-    assert (await kept.store.read(seen.ref)).state == FULL
+    assert (await kept.store.read(seen.ref)).record == FULL
 
 
 async def test_what_is_not_there_is_gone(kept: Crd | Memory | Sqlite) -> None:
@@ -123,7 +123,7 @@ async def test_what_is_not_there_is_gone(kept: Crd | Memory | Sqlite) -> None:
 
 
 async def test_another_resource_of_the_same_name_is_not_the_one_that_was_read(kept: Crd | Memory | Sqlite) -> None:
-    seen = kept.apply(resource(trigger=every(60)))
+    seen = await kept.apply(resource(trigger=every(60)))
     with pytest.raises(Gone):
         await kept.store.read(replace(seen.ref, uid="another"))
 
@@ -131,36 +131,36 @@ async def test_another_resource_of_the_same_name_is_not_the_one_that_was_read(ke
 async def test_a_resource_that_is_applied_again_keeps_its_record_and_has_a_new_version(
     kept: Crd | Memory | Sqlite,
 ) -> None:
-    seen = kept.apply(resource(trigger=every(60)))
+    seen = await kept.apply(resource(trigger=every(60)))
     await kept.store.write(seen.ref, seen.version, None, FULL)
-    again = kept.apply(resource(trigger=every(30), generation=2))
-    assert again.state == FULL
+    again = await kept.apply(resource(trigger=every(30), generation=2))
+    assert again.record == FULL
     assert again.generation == 2
 
 
 async def test_a_sqlite_file_remembers_across_a_restart(tmp_path: Path) -> None:
     first = Sqlite(tmp_path)
-    seen = first.apply(resource(trigger=every(60)))
+    seen = await first.apply(resource(trigger=every(60)))
     await first.store.write(seen.ref, seen.version, None, FULL)
     first.store.close()
     second = Sqlite(tmp_path)
-    again = second.apply(resource(trigger=every(60)))
+    again = await second.apply(resource(trigger=every(60)))
     second.store.close()
-    assert again.state == FULL
+    assert again.record == FULL
     assert again.ref == seen.ref
     assert again.generation == seen.generation
 
 
-def test_applying_the_same_manifest_again_changes_nothing(tmp_path: Path) -> None:
+async def test_applying_the_same_manifest_again_changes_nothing(tmp_path: Path) -> None:
     kept = Sqlite(tmp_path)
-    first = kept.apply(resource(trigger=every(60)))
-    second = kept.apply(resource(trigger=every(60)))
+    first = await kept.apply(resource(trigger=every(60)))
+    second = await kept.apply(resource(trigger=every(60)))
     kept.store.close()
     assert second.version == first.version
 
 
 async def test_what_is_deleted_is_gone(kept: Crd | Memory | Sqlite) -> None:
-    seen = kept.apply(resource(trigger=every(60)))
+    seen = await kept.apply(resource(trigger=every(60)))
     await kept.store.delete(seen.ref, seen.version)
     with pytest.raises(Gone):
         await kept.store.read(seen.ref)
@@ -169,8 +169,8 @@ async def test_what_is_deleted_is_gone(kept: Crd | Memory | Sqlite) -> None:
 
 
 async def test_what_somebody_wrote_meanwhile_is_not_deleted(kept: Crd | Memory | Sqlite) -> None:
-    seen = kept.apply(resource(trigger=every(60)))
+    seen = await kept.apply(resource(trigger=every(60)))
     await kept.store.write(seen.ref, seen.version, None, FULL)
     with pytest.raises(Conflict):
         await kept.store.delete(seen.ref, seen.version)
-    assert (await kept.store.read(seen.ref)).state == FULL
+    assert (await kept.store.read(seen.ref)).record == FULL

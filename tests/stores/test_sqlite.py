@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from doubles import START, every, reader, resource
+from doubles import START, definition_of, every, resource
+from kalends.engine.core.definition import Stored
 from kalends.engine.core.state import State
 from kalends.errors import InvalidSettings, Unavailable
 from kalends.stores.sqlite import APPLICATION_ID, SqliteJobStore
@@ -24,20 +25,20 @@ class FixedClock:
 
 
 def opened(path: Path) -> SqliteJobStore:
-    return SqliteJobStore(path, reader(), FixedClock())
+    return SqliteJobStore(path, FixedClock())
 
 
-def manifest(name: str) -> dict[str, Any]:
-    return {**resource(every(60)), "metadata": {"name": name, "namespace": "default"}}
+async def put(store: SqliteJobStore, name: str) -> Stored:
+    return await store.put("default", name, definition_of(resource(trigger=every(60))))
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
+async def file(tmp_path: Path) -> Path:
     """A store with two resources, closed."""
     path = tmp_path / "kalends.db"
     store = opened(path)
     for name in ("sound", "other"):
-        store.apply(manifest(name))
+        await put(store, name)
     store.close()
     return path
 
@@ -64,10 +65,10 @@ def test_a_file_says_whose_it_is_and_which_version(file: Path) -> None:
     assert pragmas(file) == (APPLICATION_ID, 1)
 
 
-def test_a_file_that_was_not_marked_is_marked_when_it_is_opened(file: Path) -> None:
+async def test_a_file_that_was_not_marked_is_marked_when_it_is_opened(file: Path) -> None:
     run_sql(file, "PRAGMA application_id=0", "PRAGMA user_version=0")
     store = opened(file)
-    assert store.apply(manifest("sound")).generation == 1
+    assert (await put(store, "sound")).generation == 1
     store.close()
     assert pragmas(file) == (APPLICATION_ID, 1)
 
@@ -100,21 +101,21 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path, content: bytes) -
         opened(path)
 
 
-def test_a_column_more_is_no_reason_to_stop(file: Path) -> None:
+async def test_a_column_more_is_no_reason_to_stop(file: Path) -> None:
     run_sql(file, "ALTER TABLE scheduled_jobs ADD COLUMN extra TEXT NOT NULL DEFAULT 'x'")
     store = opened(file)
-    assert store.apply(manifest("new")).problem is None
+    assert (await put(store, "new")).problem is None
     store.close()
 
 
 @pytest.mark.parametrize("status", ["x'6e6f'", "x'5b315d'", "x'ff'", "x'22'", "x'7b22636f756e7473223a5b5d7d'"])
-def test_a_record_that_cannot_be_read_is_the_problem_of_its_resource(file: Path, status: str) -> None:
+async def test_a_record_that_cannot_be_read_is_the_problem_of_its_resource(file: Path, status: str) -> None:
     damage(file, "status", status)
     store = opened(file)
-    damaged, sound = store.apply(manifest("other")), store.apply(manifest("sound"))
+    damaged, sound = await put(store, "other"), await put(store, "sound")
     store.close()
     assert (sound.problem, sound.record_problem) == (None, None)
-    assert (damaged.state, damaged.problem) == (None, None)
+    assert (damaged.record, damaged.problem) == (None, None)
     if damaged.record_problem is not None:
         assert damaged.record_problem.reason == "InvalidStatus"
     else:
@@ -131,14 +132,14 @@ def test_a_record_that_cannot_be_read_is_the_problem_of_its_resource(file: Path,
         ("created", "cast(x'ff' as text)", "default/other cannot be read"),
     ],
 )
-def test_a_damaged_row_is_named_and_harms_only_itself(file: Path, column: str, value: str, told: str) -> None:
+async def test_a_damaged_row_is_named_and_harms_only_itself(file: Path, column: str, value: str, told: str) -> None:
     damage(file, column, value)
     store = opened(file)
     with pytest.raises(Unavailable) as refused:
-        store.apply(manifest("other"))
+        await put(store, "other")
     assert told in str(refused.value)
     assert "kalends.db: the row of default/other" in str(refused.value)
-    assert store.apply(manifest("sound")).problem is None
+    assert (await put(store, "sound")).problem is None
     store.close()
 
 
@@ -151,13 +152,18 @@ def test_a_damaged_row_is_named_and_harms_only_itself(file: Path, column: str, v
 )
 async def test_errors_while_it_is_open_name_file_and_row(file: Path, statement: str) -> None:
     store = opened(file)
-    found = store.apply(manifest("sound"))
+    found = await put(store, "sound")
     store._db.execute(statement)
     asked: list[Callable[[], Any]] = [lambda: store.write(found.ref, found.version, None, State(armed=START))]
     if statement.startswith("DROP"):
-        asked += [lambda: store.read(found.ref), lambda: store.delete(found.ref, found.version)]
-        with pytest.raises(Unavailable, match=r"kalends\.db: the row of default/sound cannot be written"):
-            store.apply(manifest("sound"))
+        asked += [
+            lambda: store.read(found.ref),
+            lambda: store.delete(found.ref, found.version),
+            lambda: store.remove(found.ref),
+            lambda: put(store, "sound"),
+        ]
+        with pytest.raises(Unavailable, match=r"kalends\.db cannot be read"):
+            await store.load()
     for ask in asked:
         with pytest.raises(Unavailable, match=r"kalends\.db: the row of default/sound cannot be (written|read)"):
             await ask()

@@ -6,19 +6,21 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from kalends.conversion.v1alpha1 import when_of
 from kalends.model import ScheduledJobSpec
-from kalends.triggers import Trigger, build_trigger
+from kalends.triggers import Trigger, When, build_trigger
 
 CREATED = 1_704_067_200
 """2024-01-01T00:00:00Z"""
 
 
-def spec_of(spec: dict[str, Any]) -> ScheduledJobSpec:
-    return ScheduledJobSpec.model_validate({"task": {"name": "test"}, **spec})
+def described(spec: dict[str, Any]) -> When:
+    """Return when the spec of a manifest is due."""
+    return when_of(ScheduledJobSpec.model_validate({"task": {"name": "test"}, **spec}))
 
 
 def build(zone: str = "UTC", *, created: int = CREATED, identity: str = "default/test", **spec: Any) -> Trigger:
-    return build_trigger(spec_of(spec), created=created, zone=zone, identity=identity)
+    return build_trigger(described(spec), created=created, zone=zone, identity=identity)
 
 
 def at(text: str, zone: str = "UTC", fold: int = 0) -> int:

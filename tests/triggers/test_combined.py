@@ -11,10 +11,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kalends.errors import InvalidSchedule
-from kalends.model.v1alpha1.trigger import Trigger as TriggerSpec
 from kalends.triggers import Tally, Trigger
 from kalends.triggers.build import DEEPEST, Setting, _structured
 from kalends.triggers.rules.interval import IntervalTrigger, meeting
+from kalends.triggers.when import TriggerSpec
 from kalends.triggers.zones.zone import find_zone
 from triggers.building import CREATED, at, build, coming
 from triggers.strategies import near_changes
@@ -250,7 +250,7 @@ def test_a_rule_with_a_last_fire_time_ends_there() -> None:
 
 @pytest.mark.parametrize("members", [[], None])
 def test_a_combination_of_nothing_is_refused(members: Any) -> None:
-    spec = TriggerSpec.model_construct(any_of=members, all_of=members)
+    spec = TriggerSpec(any_of=members, all_of=members)
     setting = Setting(find_zone("UTC"), "a/b", literal=False, created=0, start=None, end=None)
     with pytest.raises(InvalidSchedule, match="exactly one of cron"):
         _structured(spec, setting, "spec.trigger", DEEPEST)

@@ -10,12 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kalends.errors import InvalidSchedule
-from kalends.model import ScheduledJobSpec, summary
-from kalends.model.v1alpha1.trigger import CalendarInterval, Trigger
-from kalends.triggers import Tally, build_trigger, explain
+from kalends.triggers import Tally, When, build_trigger, explain, summary
 from kalends.triggers.rules.calendar_interval import DaysOfNthWeek
 from kalends.triggers.wall_clock.days import LAST_DAY
-from triggers.building import CREATED, at, build, coming, spec_of
+from kalends.triggers.when import CalendarIntervalSpec, TriggerSpec
+from triggers.building import CREATED, at, build, coming, described
 from triggers.walking import DAY, EPOCH, fire_times
 
 NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -154,17 +153,16 @@ def test_they_never_agree_with_days_of_the_week_that_they_lack() -> None:
     ],
 )
 def test_they_are_explained(calendar: dict[str, Any], sentence: str, short: str) -> None:
-    spec = spec_of({"trigger": {"calendarInterval": calendar}})
-    assert explain(spec, created=at("2024-01-03"), zone="UTC", identity="a/b") == sentence
-    assert summary(spec) == short
+    when = described({"trigger": {"calendarInterval": calendar}})
+    assert explain(when, created=at("2024-01-03"), zone="UTC", identity="a/b") == sentence
+    assert summary(when) == short
 
 
 @pytest.mark.parametrize("calendar", [{"days": 1}, {"weeks": 1, "months": 1}, {"weeks": 1, "days": 1}, {"years": 1}])
 def test_they_go_with_weeks_alone(calendar: dict[str, Any]) -> None:
-    constructed = CalendarInterval.model_construct(**calendar, days_of_week=("tue",))
-    spec = ScheduledJobSpec.model_construct(trigger=Trigger.model_construct(calendar_interval=constructed))
+    when = When(trigger=TriggerSpec(calendar_interval=CalendarIntervalSpec(**calendar, days_of_week=("tue",))))
     with pytest.raises(InvalidSchedule, match="must be set only with weeks") as refused:
-        build_trigger(spec, created=0, zone="UTC", identity="a/b")
+        build_trigger(when, created=0, zone="UTC", identity="a/b")
     assert refused.value.path == "spec.trigger.calendarInterval.daysOfWeek"
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kalends.conversion.v1alpha1 import when_of
 from kalends.errors import InvalidSchedule
 from kalends.model import ScheduledJobSpec
 from kalends.triggers import explain
@@ -20,7 +21,8 @@ SINCE = "counted from 2024-01-01T00:00:00Z"
 
 def told(zone: str = "Europe/Berlin", **spec: Any) -> str:
     read = ScheduledJobSpec.model_validate({"task": {"name": "test"}, **spec})
-    return explain(read, created=CREATED, zone=zone, identity="default/report")
+    jitter = read.jitter_seconds
+    return explain(when_of(read), created=CREATED, zone=zone, identity="default/report", jitter=jitter)
 
 
 @pytest.mark.parametrize(

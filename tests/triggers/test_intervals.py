@@ -11,13 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kalends.errors import InvalidSchedule
-from kalends.model import ScheduledJobSpec
-from kalends.model.v1alpha1.trigger import CalendarInterval, Interval, Trigger
-from kalends.triggers import Tally, build_trigger
+from kalends.triggers import Tally, When, build_trigger
 from kalends.triggers.build import period_of
 from kalends.triggers.rules.calendar_interval import days_apart
 from kalends.triggers.rules.interval import IntervalTrigger
 from kalends.triggers.wall_clock.days import LAST_DAY
+from kalends.triggers.when import CalendarIntervalSpec, IntervalSpec, TriggerSpec
 from triggers.building import CREATED, at, build, coming
 from triggers.walking import DAY, EPOCH, fire_times
 
@@ -38,7 +37,7 @@ def test_an_interval_counts_from_the_start_which_fires() -> None:
 
 
 def test_the_parts_of_an_interval_add_up() -> None:
-    interval = Interval(weeks=1, days=2, hours=3, minutes=4, seconds=5)
+    interval = IntervalSpec(weeks=1, days=2, hours=3, minutes=4, seconds=5)
     assert period_of(interval, "") == ((7 + 2) * 24 + 3) * 3600 + 4 * 60 + 5
 
 
@@ -56,7 +55,7 @@ def test_the_parts_of_an_interval_add_up() -> None:
 )
 def test_an_interval_out_of_bounds_is_refused(interval: dict[str, Any]) -> None:
     with pytest.raises(InvalidSchedule, match="must be from 1 second to 36525 days in all") as refused:
-        period_of(Interval.model_construct(**interval), "spec.trigger.interval")
+        period_of(IntervalSpec(**interval), "spec.trigger.interval")
     assert refused.value.path == "spec.trigger.interval"
 
 
@@ -185,11 +184,11 @@ def test_calendar_intervals_end_with_the_calendar() -> None:
 )
 def test_a_calendar_interval_out_of_bounds_is_refused(calendar: dict[str, Any], says: str) -> None:
     with pytest.raises(InvalidSchedule, match="must ") as refused:
-        build_constructed(CalendarInterval.model_construct(**calendar))
+        build_constructed(CalendarIntervalSpec(**calendar))
     assert says in refused.value.message
 
 
-def build_constructed(calendar: CalendarInterval) -> None:
+def build_constructed(calendar: CalendarIntervalSpec) -> None:
     """Build from what a schema would have refused already."""
-    spec = ScheduledJobSpec.model_construct(trigger=Trigger.model_construct(calendar_interval=calendar))
-    build_trigger(spec, created=0, zone="UTC", identity="a/b")
+    when = When(trigger=TriggerSpec(calendar_interval=calendar))
+    build_trigger(when, created=0, zone="UTC", identity="a/b")

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kalends.engine.core.schedule import schedule_hash
+from kalends.conversion.v1alpha1 import to_definition
+from kalends.engine.core.compiler import schedule_hash
+from kalends.engine.core.definition import Definition
 from kalends.errors import InvalidSchedule
-from kalends.model import format_instant
+from kalends.model import ScheduledJobSpec, format_instant
 from kalends.triggers import Tally, explain, reads_wall_time, remarks
-from triggers.building import CREATED, at, build, coming, spec_of
+from triggers.building import CREATED, at, build, coming, described
 from triggers.walking import DAY, fire_times
 
 NINE: dict[str, Any] = {"cron": {"hour": 9}}
@@ -20,7 +22,7 @@ HOURLY: dict[str, Any] = {"interval": {"hours": 1}}
 
 
 def said(created: int = CREATED, **spec: Any) -> list[str]:
-    return list(remarks(spec_of(spec), created=created, zone="UTC", identity="default/test"))
+    return list(remarks(described(spec), created=created, zone="UTC", identity="default/test"))
 
 
 def test_each_member_follows_the_clocks_of_its_own_zone() -> None:
@@ -168,7 +170,7 @@ def test_members_are_explained_with_their_zones_and_bounds() -> None:
             {"date": {"at": "2024-05-01T09:00"}, "timeZone": "Asia/Kathmandu"},
         ]
     }
-    sentence = explain(spec_of({"trigger": trigger}), created=CREATED, zone="Europe/Berlin", identity="a/b")
+    sentence = explain(described({"trigger": trigger}), created=CREATED, zone="Europe/Berlin", identity="a/b")
     assert sentence == (
         "(at 09:00 every day), (at 09:00 every day, Asia/Kathmandu, from 2024-02-01 00:00:00 Asia/Kathmandu on, until "
         "2024-03-01 12:00:00 Asia/Kathmandu) or (once, at 2024-05-01 09:00:00 Asia/Kathmandu), Europe/Berlin; once on "
@@ -178,7 +180,7 @@ def test_members_are_explained_with_their_zones_and_bounds() -> None:
 
 def test_clock_changes_of_a_member_s_zone_are_spoken_of() -> None:
     trigger = {"anyOf": [NINE, {**NINE, "timeZone": "Europe/Berlin"}]}
-    sentence = explain(spec_of({"trigger": trigger}), created=CREATED, zone="UTC", identity="a/b")
+    sentence = explain(described({"trigger": trigger}), created=CREATED, zone="UTC", identity="a/b")
     assert sentence == (
         "(at 09:00 every day) or (at 09:00 every day, Europe/Berlin), UTC; once on days when the clocks change"
     )
@@ -198,15 +200,20 @@ def test_clock_changes_of_a_member_s_zone_are_spoken_of() -> None:
     ],
 )
 def test_the_zone_of_the_operator_matters_where_a_member_has_none(member: dict[str, Any], zones: str) -> None:
-    spec = spec_of({"trigger": {"anyOf": [HOURLY, member]}})
-    assert reads_wall_time(spec) == (zones == "differ")
-    assert (schedule_hash(spec, "UTC") != schedule_hash(spec, "Asia/Kathmandu")) == (zones == "differ")
+    trigger = {"anyOf": [HOURLY, member]}
+    assert reads_wall_time(described({"trigger": trigger})) == (zones == "differ")
+    wanted = definition(trigger)
+    assert (schedule_hash(wanted, "UTC") != schedule_hash(wanted, "Asia/Kathmandu")) == (zones == "differ")
 
 
 def test_a_member_without_bounds_keeps_the_hash_of_its_schedule() -> None:
     """Another hash would make every schedule of this kind start from now at an upgrade."""
-    spec = spec_of({"trigger": {"anyOf": [{"cron": {"hour": 9}}, {"calendarInterval": {"weeks": 2}}]}})
-    assert schedule_hash(spec, "UTC") == "4ce6a04555b9f075"
+    trigger = {"anyOf": [{"cron": {"hour": 9}}, {"calendarInterval": {"weeks": 2}}]}
+    assert schedule_hash(definition(trigger), "UTC") == "4ce6a04555b9f075"
+
+
+def definition(trigger: dict[str, Any]) -> Definition:
+    return to_definition(ScheduledJobSpec.model_validate({"task": {"name": "test"}, "trigger": trigger}))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kalends.triggers import reads_wall_time
-from triggers.building import CREATED, build, coming, spec_of
+from triggers.building import CREATED, build, coming, described
 
 EVERY_QUARTER = {"interval": {"minutes": 15}}
 SOON = "2024-01-01T12:00:00Z"
@@ -36,13 +36,13 @@ ABSOLUTE: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("spec", BY_THE_CLOCK)
 def test_it_follows_the_clock(spec: dict[str, Any]) -> None:
-    assert reads_wall_time(spec_of(spec))
+    assert reads_wall_time(described(spec))
     east, west = (coming(build(zone, **spec), CREATED, 40) for zone in ("Asia/Kathmandu", "America/St_Johns"))
     assert east != west
 
 
 @pytest.mark.parametrize("spec", ABSOLUTE)
 def test_it_is_the_same_instant_everywhere(spec: dict[str, Any]) -> None:
-    assert not reads_wall_time(spec_of(spec))
+    assert not reads_wall_time(described(spec))
     east, west = (coming(build(zone, **spec), CREATED - 1, 40) for zone in ("Asia/Kathmandu", "America/St_Johns"))
     assert east == west

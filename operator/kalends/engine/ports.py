@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from kalends.engine.core.definition import Change, Definition, Problem, Stored
 from kalends.engine.core.schedule import Schedule, Target
 from kalends.engine.core.state import Instant, Ref, State
 from kalends.model.reasons import Reason
 from kalends.model.v1alpha1.status import Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why a resource cannot be carried out: what its conditions say."""
-
-    reason: str
-    message: str
-    summary: str = ""
-    """When runs would be due, as far as that can be read."""
+from kalends.model.versions import is_newer
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A ScheduledJob as it now is: the level, never the difference."""
+    """A resource as it now is, compiled: the level, never the difference."""
 
     ref: Ref
     version: str
-    """The resourceVersion: a write is refused once the resource has another one."""
+    """A write is refused once the resource has another version."""
     generation: int
     created: Instant
     schedule: Schedule | None
@@ -43,10 +36,17 @@ class Snapshot:
     """Whether the resource has only a part of ``state``, which is to be written again."""
     restored: bool = False
     """Whether it is marked as coming from a backup, also where its spec cannot be carried out."""
+    compiled_with: int = 0
+    """The number of the surroundings (defaults, what can run here) that it was compiled with: with others it is news,
+    even under the same version."""
+
+    def precedes(self, version: str, compiled_with: int) -> bool:
+        """Return whether a version of the resource, compiled with these surroundings, is newer than this snapshot."""
+        return compiled_with != self.compiled_with if version == self.version else is_newer(version, self.version)
 
 
 class JobStore(Protocol):
-    """Where schedules and their state live."""
+    """Where the records of resources live: what was decided about each."""
 
     async def write(
         self, ref: Ref, version: str, before: State | None, after: State, *, keeps_unread: bool = False
@@ -65,7 +65,7 @@ class JobStore(Protocol):
         """
         ...
 
-    async def read(self, ref: Ref) -> Snapshot:
+    async def read(self, ref: Ref) -> Stored:
         """Return the resource as it now is.
 
         Raises:
@@ -81,6 +81,50 @@ class JobStore(Protocol):
             Conflict: Somebody else wrote since ``version``.
             Gone: As above.
             Unavailable: As above.
+        """
+        ...
+
+
+class Catalogue(Protocol):
+    """Where the definitions of resources live: what is wanted. It is the other half of a store, beside ``JobStore``.
+
+    Memory and SQLite implement it. The catalogue of a cluster is the API server: there, users put and remove resources,
+    the operator only lists and watches them (``handlers/resources.py``), and nothing of it is a ``Catalogue``.
+    """
+
+    async def load(self) -> Sequence[Stored]:
+        """Return every resource as it now is.
+
+        Raises:
+            Unavailable: The store cannot be reached.
+        """
+        ...
+
+    async def put(self, namespace: str, name: str, definition: Definition, *, replace: bool = True) -> Stored:
+        """Add a resource, or change what is wanted of the one of this name, whose record stays.
+
+        An equal definition changes nothing, not even the version.
+
+        Raises:
+            AlreadyExists: There is one, and it was not to be replaced.
+            InvalidSpec: This store cannot keep such a definition.
+            Unavailable: The store cannot be reached.
+        """
+        ...
+
+    async def remove(self, ref: Ref) -> None:
+        """Delete a resource, whatever its version is.
+
+        Raises:
+            Gone: The resource, or the one with this UID, is not there.
+            Unavailable: The store cannot be reached.
+        """
+        ...
+
+    def watch(self) -> AsyncIterator[Change]:
+        """Return the changes from this call on, in their order; the watch ends when the iterator is dropped.
+
+        Records that the engine writes are no changes. To miss nothing, watch first, then load.
         """
         ...
 

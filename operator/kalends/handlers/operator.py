@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 
+from kalends.engine.core.compiler import Compiler, Surroundings
 from kalends.engine.loop.census import by_state, runs_by_executor
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.executors.from_settings import check_default, default_settings, target_check
@@ -28,7 +29,6 @@ from kalends.metrics import Metrics, Readings
 from kalends.model import API_VERSION, KIND
 from kalends.settings import Settings
 from kalends.stores.crd import CrdJobStore
-from kalends.stores.snapshots import SnapshotReader
 
 STALLED = 300.0
 """Seconds without a word or a request after which an informer counts as dead: it pauses for a minute at most."""
@@ -67,24 +67,25 @@ class Operator:
         check_default(settings.job_defaults.executor, ports.pools)
         self._seen = SeenJobs()
         self._informers = job_informers(self._client, clock, self._seen, settings.namespaces, ports.chance)
-        reader = SnapshotReader(default_settings(settings), target_check(ports.registry, ports.pools))
+        surroundings = Surroundings(default_settings(settings), target_check(ports.registry, ports.pools))
         self._crd = CrdCheck(self._client, self._stop_deciding, self._any_resource)
         self._poster = EventPoster(self._client, clock, instance=identity)
         lease = settings.leader_election.lease
         self.scheduler = Scheduler(
             clock=clock,
-            store=CrdJobStore(acting, reader, self._crd.suspect),
+            store=CrdJobStore(acting, self._crd.suspect),
             pools={alias: FencedPool(pool, self.leading.may_act) for alias, pool in ports.pools.items()},
             identity=f"{lease}/{identity}" if lease else identity,
             cluster=JobsExecutor(
                 acting, clock, self._seen, self._informers.learn, max_running=settings.jobs.max_running
             ),
+            compiler=Compiler(surroundings),
             listeners=[self.metrics, Teller(self._post, success_too=settings.events_for_success)],
         )
         self._others = OtherOperators(
             settings.leader_election, self._client, clock, self.scheduler, lambda: self.leading.scheduling
         )
-        self._view = View(self._client, self.scheduler, reader, settings.namespaces, self._crd.fits)
+        self._view = View(self._client, self.scheduler, settings.namespaces, self._crd.fits)
         self._feed = ports.feed(self._client, self._view.show, self._view.repair)
         self._watching = False
         self._listed = asyncio.Event()

@@ -18,10 +18,10 @@ from kalends.kube.client.client import ApiClient
 from kalends.kube.client.paths import SCHEDULED_JOBS, resource_name
 from kalends.kube.client.trouble import Trouble
 from kalends.kube.informers.comparison import Metadata, compare, read_each
-from kalends.kube.informers.informer import is_later
 from kalends.kube.wire.bounded_objects import LATER, read_small, unread
 from kalends.kube.wire.transport import METADATA_ONLY
-from kalends.stores.snapshots import SnapshotReader
+from kalends.model.versions import is_older
+from kalends.stores.objects import read_object
 from kalends.stores.status_record import encode, is_cut
 
 log = logging.getLogger(__name__)
@@ -42,13 +42,11 @@ class View:
         self,
         client: ApiClient,
         scheduler: Scheduler,
-        reader: SnapshotReader,
         namespaces: Sequence[str],
         crd_fits: Callable[[], Awaitable[bool]] = _always,
     ) -> None:
         self._client = client
         self._scheduler = scheduler
-        self._reader = reader
         self._paths = [SCHEDULED_JOBS.collection(name) for name in namespaces] or [SCHEDULED_JOBS.collection()]
         self.trouble = Trouble(resource_name(self._paths[0]))
         """What keeps ScheduledJobs from being listed, if anything does."""
@@ -87,7 +85,7 @@ class View:
                 self._put_apart(key, meta)
             else:
                 self._cut.discard(key)
-                self._scheduler.observe(self._reader.read(obj))
+                self._scheduler.observe(read_object(obj))
 
     def _record_cut_in(self, key: str, obj: dict[str, Any]) -> State | None:
         """Return what is known to be on record, if the status of an object is that with fields left out."""
@@ -110,11 +108,10 @@ class View:
     def _was_replaced(self, key: str, uid: str, version: str) -> bool:
         """Return whether one that was made later under its name is known."""
         known = self._scheduler.overview.life_of(key)
-        return known is not None and known[0] != uid and is_later(known[1], version)
+        return known is not None and known[0] != uid and is_older(version, known[1])
 
     def _forget(self, key: str, uid: str) -> None:
         self._scheduler.forget(key, uid)
-        self._reader.kept.forget(key.partition("/")[0], uid)
         self._gone[uid] = None
         while len(self._gone) > TOMBSTONES:
             self._gone.popitem(last=False)
@@ -236,7 +233,7 @@ class View:
         if record is not None:
             obj = {**obj, "status": encode(record)}
         try:
-            self._scheduler.observe(replace(self._reader.read(obj), incomplete=record is not None), again=True)
+            self._scheduler.observe(replace(read_object(obj), incomplete=record is not None), again=True)
         except Exception:  # as below
             log.exception("a ScheduledJob could not be shown: %s", meta)
 

@@ -3,7 +3,6 @@
 from kalends.model.instants import format_instant, parse_instant
 from kalends.model.reasons import Reason
 from kalends.model.resource import API_VERSION, GROUP, KIND, LONGEST_NAME, PLURAL, VERSION, ScheduledJob
-from kalends.model.summary import summary, summary_of_unread
 from kalends.model.v1alpha1.choices import Coalesce, ConcurrencyPolicy, DaylightSaving, Retry
 from kalends.model.v1alpha1.metadata import ObjectMeta
 from kalends.model.v1alpha1.spec import MOST_QUEUED, ScheduledJobSpec
@@ -66,6 +65,4 @@ __all__ = [
     "check_manifest",
     "format_instant",
     "parse_instant",
-    "summary",
-    "summary_of_unread",
 ]

@@ -60,22 +60,30 @@ class ScheduledJob(Wire):
         Raises:
             InvalidSpec: It cannot be carried out; the first problem's place, and all problems in the message.
         """
-        refuse_excess(obj.get("spec"))
-        try:
-            job = cls.model_validate(obj, by_alias=True, by_name=False)
-        except ValidationError as error:
-            _refuse_problems(obj.get("spec"), error)
-        else:
-            if not all_hold(rule_tree(ScheduledJobSpec), obj["spec"]):
-                _refuse_problems(obj["spec"], None)
-            return job
-        metadata = ObjectMeta.read(obj)
-        # What is left are nulls, which the API server would have dropped.
-        spec = without_nulls(obj["spec"], structural_schema(ScheduledJobSpec))
-        try:
-            return cls(metadata=metadata, spec=ScheduledJobSpec.model_validate(spec), status=obj.get("status"))
-        except ValidationError as error:
-            raise InvalidSpec(str(error)) from error
+        spec = read_spec(obj.get("spec"))
+        return cls(metadata=ObjectMeta.read(obj), spec=spec, status=obj.get("status"))
+
+
+def read_spec(raw: Any) -> ScheduledJobSpec:
+    """Return a spec that was written as JSON. Fields that this release does not know are ignored.
+
+    Raises:
+        InvalidSpec: It cannot be carried out; the first problem's place, and all problems in the message.
+    """
+    refuse_excess(raw)
+    try:
+        spec = ScheduledJobSpec.model_validate(raw, by_alias=True, by_name=False)
+    except ValidationError as error:
+        _refuse_problems(raw, error)
+    else:
+        if not all_hold(rule_tree(ScheduledJobSpec), raw):
+            _refuse_problems(raw, None)
+        return spec
+    # What is left are nulls, which the API server would have dropped.
+    try:
+        return ScheduledJobSpec.model_validate(without_nulls(raw, structural_schema(ScheduledJobSpec)))
+    except ValidationError as error:
+        raise InvalidSpec(str(error)) from error
 
 
 def _refuse_problems(spec: Any, cause: Exception | None) -> None:

@@ -1,4 +1,8 @@
-"""The job store of a cluster: each ScheduledJob keeps its own record, under ``status``."""
+"""The job store of a cluster: each ScheduledJob keeps its own record, under ``status``.
+
+The catalogue of a cluster is the API server: users put and remove resources there, and the operator's feed
+(``handlers/resources.py``) lists and watches them. So this store has the port ``JobStore`` and not ``Catalogue``.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,15 @@ import re
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
+from kalends.engine.core.definition import Stored
 from kalends.engine.core.state import Ref, State
-from kalends.engine.ports import Snapshot
 from kalends.errors import ApiError, Conflict, Gone, JobStoreError, Refused, Unavailable
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.lanes import Lane
 from kalends.kube.client.paths import SCHEDULED_JOBS
 from kalends.kube.wire.bounded_objects import unread
 from kalends.model.crd.installed import REMEDY, dropped
-from kalends.stores.snapshots import SnapshotReader
+from kalends.stores.objects import read_object
 from kalends.stores.status_record import every_field, status_patch
 
 _UNKNOWN_FIELDS = re.compile(r'strict decoding error: ((?:unknown field "status\.[\w.\[\]]+"(?:, |$))+)$')
@@ -31,9 +35,8 @@ class CrdJobStore:
     are. So that it refuses the patch instead, the patch is strict and names all fields.
     """
 
-    def __init__(self, client: ApiClient, reader: SnapshotReader, on_lost: OnLost = lambda _: None) -> None:
+    def __init__(self, client: ApiClient, on_lost: OnLost = lambda _: None) -> None:
         self._client = client
-        self._reader = reader
         self._on_lost = on_lost
 
     async def write(
@@ -81,7 +84,7 @@ class CrdJobStore:
         if obj["metadata"]["uid"] == ref.uid:
             raise Unavailable(f"{ref.key} is there, but has no status: the CRD has no status subresource; {REMEDY}")
 
-    async def read(self, ref: Ref) -> Snapshot:
+    async def read(self, ref: Ref) -> Stored:
         """Return the resource as it now is."""
         try:
             obj = await self._client.get(_path(ref))
@@ -89,7 +92,7 @@ class CrdJobStore:
             raise _store_error(error, ref) from error
         if obj["metadata"]["uid"] != ref.uid:
             raise Gone(f"{ref.key} is another one now")
-        return self._reader.read(obj)
+        return read_object(obj)
 
     async def delete(self, ref: Ref, version: str) -> None:
         """Delete the resource itself; its Jobs go with it."""

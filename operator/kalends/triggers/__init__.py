@@ -8,6 +8,8 @@ from kalends.triggers.explain import explain
 from kalends.triggers.jitter import delay_of
 from kalends.triggers.protocol import Instant, NotFound, PartialTally, Tally, Trigger
 from kalends.triggers.remarks import over_before, remarks
+from kalends.triggers.summary import summary, summary_of_unread
+from kalends.triggers.when import When
 from kalends.triggers.zone_dependence import reads_wall_time
 from kalends.triggers.zones.database import database, zone_info
 from kalends.triggers.zones.zone import Zone, database_version, find_zone
@@ -19,6 +21,7 @@ __all__ = [
     "Tally",
     "Trigger",
     "TriggerCache",
+    "When",
     "Zone",
     "build_trigger",
     "database",
@@ -29,5 +32,7 @@ __all__ = [
     "over_before",
     "reads_wall_time",
     "remarks",
+    "summary",
+    "summary_of_unread",
     "zone_info",
 ]

@@ -7,9 +7,6 @@ from dataclasses import dataclass, field, replace
 
 from kalends.errors import InvalidSchedule
 from kalends.model.v1alpha1.choices import DaylightSaving
-from kalends.model.v1alpha1.spec import ScheduledJobSpec
-from kalends.model.v1alpha1.trigger import CalendarInterval, CronFields, Exclusion, Interval, Member
-from kalends.model.v1alpha1.trigger import Trigger as TriggerSpec
 from kalends.triggers.cron.compiled import cron_trigger, meaning_of_eight, meaning_of_five
 from kalends.triggers.cron.eight_fields import Written, parse_eight_fields
 from kalends.triggers.cron.fields import MONDAY_FIRST
@@ -29,6 +26,15 @@ from kalends.triggers.text.instants import read_moment
 from kalends.triggers.text.quoting import quoted
 from kalends.triggers.text.words import listed
 from kalends.triggers.wall_clock.days import Days
+from kalends.triggers.when import (
+    CalendarIntervalSpec,
+    CronSpec,
+    ExclusionSpec,
+    IntervalSpec,
+    MemberSpec,
+    TriggerSpec,
+    When,
+)
 from kalends.triggers.zones.zone import DAY, FOREVER, LAST_INSTANT, Zone, find_zone
 
 DEEPEST = 2
@@ -57,11 +63,11 @@ class Setting:
     from the creation; it is over then, as a cron is, and not impossible."""
 
 
-def build_trigger(spec: ScheduledJobSpec, *, created: Instant, zone: str, identity: str) -> Trigger:
+def build_trigger(when: When, *, created: Instant, zone: str, identity: str) -> Trigger:
     """Return the trigger of a resource.
 
     Args:
-        spec: What the user wrote.
+        when: What the user wrote.
         created: When the resource was created. Intervals count from it where there is no ``startTime``, and a resource
             with neither ``schedule`` nor ``trigger`` fires then, or at ``startTime`` if that is later.
         zone: The IANA name of the zone to use where the spec names none.
@@ -71,32 +77,32 @@ def build_trigger(spec: ScheduledJobSpec, *, created: Instant, zone: str, identi
         InvalidSchedule: It cannot be carried out, or certainly never fires; the message says where, and what is
             accepted. A rule whose first fire time lies beyond what a search may cost is accepted.
     """
-    return remembered(rule_of(spec, setting_of(spec, created=created, zone=zone, identity=identity)))
+    return remembered(rule_of(when, setting_of(when, created=created, zone=zone, identity=identity)))
 
 
-def rule_of(spec: ScheduledJobSpec, setting: Setting) -> Rule:
+def rule_of(when: When, setting: Setting) -> Rule:
     """Return the rule of a resource; it certainly has fire times, though these may be over."""
-    rule = within_limits(_base(spec, setting), spec, setting)
-    _refuse_never(rule, spec, setting)
+    rule = within_limits(_base(when, setting), when, setting)
+    _refuse_never(rule, when, setting)
     return rule
 
 
-def within_limits(rule: Rule, spec: ScheduledJobSpec, setting: Setting) -> Rule:
+def within_limits(rule: Rule, when: When, setting: Setting) -> Rule:
     """Return a rule without what ``exclude``, ``startTime`` and ``endTime`` of the spec take away."""
-    return _bounded(_exclude(rule, spec.exclude, setting), setting.start, setting.end)
+    return _bounded(_exclude(rule, when.exclude, setting), setting.start, setting.end)
 
 
-def setting_of(spec: ScheduledJobSpec, *, created: Instant, zone: str, identity: str) -> Setting:
+def setting_of(when: When, *, created: Instant, zone: str, identity: str) -> Setting:
     """Read what all triggers of a resource have in common."""
-    found = find_zone(zone if spec.time_zone is None else spec.time_zone)
-    start, end = _bounds(spec, found, "spec")
-    literal = spec.daylight_saving is DaylightSaving.LITERAL
+    found = find_zone(zone if when.time_zone is None else when.time_zone)
+    start, end = _bounds(when, found, "spec")
+    literal = when.daylight_saving is DaylightSaving.LITERAL
     setting = Setting(found, identity, literal, created, start, end)
     _note_end(setting, "spec")
     return setting
 
 
-def setting_within(member: Member, setting: Setting, path: str) -> Setting:
+def setting_within(member: MemberSpec, setting: Setting, path: str) -> Setting:
     """Return what a member of anyOf or allOf is built with: its own zone and bounds, else those around it.
 
     ``start`` is what its intervals count from, ``end`` its own.
@@ -113,7 +119,7 @@ def _note_end(setting: Setting, path: str) -> None:
         setting.ended.append(path)
 
 
-def _bounds(source: ScheduledJobSpec | Member, zone: Zone, path: str) -> tuple[Instant | None, Instant | None]:
+def _bounds(source: When | MemberSpec, zone: Zone, path: str) -> tuple[Instant | None, Instant | None]:
     start = None if source.start_time is None else read_moment(source.start_time, zone, f"{path}.startTime")
     end = None if source.end_time is None else read_moment(source.end_time, zone, f"{path}.endTime", as_end=True)
     if start is not None and end is not None and end < start:
@@ -127,17 +133,17 @@ def _bounded(rule: Rule, start: Instant | None, end: Instant | None) -> Rule:
     return rule if start is None and end is None else BoundedTrigger(rule, start, end)
 
 
-def _base(spec: ScheduledJobSpec, setting: Setting) -> Rule:
-    if spec.schedule is not None:
-        read = parse_schedule(spec.schedule)
+def _base(when: When, setting: Setting) -> Rule:
+    if when.schedule is not None:
+        read = parse_schedule(when.schedule)
         if isinstance(read, Every):
             return _every(read.seconds, setting)
         found = cron_trigger(meaning_of_five(read, setting.identity), setting.zone, literal=setting.literal)
         if found is None:
-            raise InvalidSchedule(f"must name a day that some year has, got {quoted(spec.schedule)}", path=SCHEDULE)
+            raise InvalidSchedule(f"must name a day that some year has, got {quoted(when.schedule)}", path=SCHEDULE)
         return found
-    if spec.trigger is not None:
-        return _structured(spec.trigger, setting, "spec.trigger", DEEPEST)
+    if when.trigger is not None:
+        return _structured(when.trigger, setting, "spec.trigger", DEEPEST)
     return DateTrigger(setting.created if setting.start is None else max(setting.created, setting.start))
 
 
@@ -176,7 +182,7 @@ class _Built:
     end: Instant | None
 
 
-def _member(member: Member, setting: Setting, path: str, depth: int) -> _Built:
+def _member(member: MemberSpec, setting: Setting, path: str, depth: int) -> _Built:
     within = setting_within(member, setting, path)
     start = None if member.start_time is None else within.start
     return _Built(path, _structured(member, within, path, depth), start, within.end)
@@ -194,7 +200,7 @@ def _agreement(built: Sequence[_Built], setting: Setting, path: str) -> Rule:
     return bounded
 
 
-def _cron(fields: CronFields, zone: Zone, path: str, *, literal: bool, finer: bool = True) -> WallTrigger:
+def _cron(fields: CronSpec, zone: Zone, path: str, *, literal: bool, finer: bool = True) -> WallTrigger:
     found = cron_trigger(
         meaning_of_eight(parse_eight_fields(written(fields), path, finer=finer)), zone, literal=literal
     )
@@ -206,7 +212,7 @@ def _cron(fields: CronFields, zone: Zone, path: str, *, literal: bool, finer: bo
     return found
 
 
-def written(fields: CronFields) -> Written:
+def written(fields: CronSpec) -> Written:
     """Return the fields of ``trigger.cron`` by name."""
     return {
         "year": fields.year,
@@ -224,7 +230,7 @@ def _every(period: int, setting: Setting) -> IntervalTrigger:
     return IntervalTrigger(setting.created + period if setting.start is None else setting.start, period)
 
 
-def period_of(interval: Interval, path: str) -> int:
+def period_of(interval: IntervalSpec, path: str) -> int:
     """Return how many seconds an interval is long."""
     amounts = (interval.weeks, interval.days, interval.hours, interval.minutes, interval.seconds)
     period = sum(amount * unit for amount, unit in zip(amounts, (7 * DAY, DAY, 3600, 60, 1), strict=True))
@@ -237,7 +243,7 @@ def period_of(interval: Interval, path: str) -> int:
     return period
 
 
-def _calendar(interval: CalendarInterval, setting: Setting, path: str) -> WallTrigger:
+def _calendar(interval: CalendarIntervalSpec, setting: Setting, path: str) -> WallTrigger:
     months, days = interval.years * 12 + interval.months, interval.weeks * 7 + interval.days
     if min(interval.years, interval.months, interval.weeks, interval.days) < 0 or not months + days:
         raise InvalidSchedule("must have at least one of years, months, weeks, days above 0, and none below", path=path)
@@ -252,7 +258,7 @@ def _calendar(interval: CalendarInterval, setting: Setting, path: str) -> WallTr
     return WallTrigger(setting.zone, _days(interval, setting, path), times, once=not setting.literal)
 
 
-def _days(interval: CalendarInterval, setting: Setting, path: str) -> Days:
+def _days(interval: CalendarIntervalSpec, setting: Setting, path: str) -> Days:
     months, days = interval.years * 12 + interval.months, interval.weeks * 7 + interval.days
     anchor = setting.zone.wall_at(setting.created if setting.start is None else setting.start) // DAY
     if interval.days_of_week is None:
@@ -264,7 +270,7 @@ def _days(interval: CalendarInterval, setting: Setting, path: str) -> Days:
     return DaysOfNthWeek(anchor, interval.weeks, [MONDAY_FIRST.index(name) for name in interval.days_of_week])
 
 
-def _exclude(rule: Rule, exclusions: tuple[Exclusion, ...], setting: Setting) -> Rule:
+def _exclude(rule: Rule, exclusions: tuple[ExclusionSpec, ...], setting: Setting) -> Rule:
     if not exclusions:
         return rule
     stretches, clocks = [], []
@@ -277,7 +283,7 @@ def _exclude(rule: Rule, exclusions: tuple[Exclusion, ...], setting: Setting) ->
     return excluded(rule, setting.zone, stretches, clocks)
 
 
-def _stretch(exclusion: Exclusion, zone: Zone, path: str) -> Stretch:
+def _stretch(exclusion: ExclusionSpec, zone: Zone, path: str) -> Stretch:
     start, end = -FOREVER, FOREVER
     if exclusion.from_ is not None:
         start = read_moment(exclusion.from_, zone, f"{path}.from")
@@ -293,15 +299,15 @@ def _never(rule: Rule, setting: Setting) -> bool:
     return all(rule.seek(since, LAST_INSTANT, setting.budget) is None for since in (setting.created - 1, -1))
 
 
-def _refuse_never(rule: Rule, spec: ScheduledJobSpec, setting: Setting) -> None:
+def _refuse_never(rule: Rule, when: When, setting: Setting) -> None:
     if setting.ended or not _never(rule, setting):
         return
     because = [
-        *(["exclude"] if spec.exclude else []),
+        *(["exclude"] if when.exclude else []),
         *(["startTime"] if setting.start is not None else []),
         *(["endTime"] if setting.end is not None else []),
     ]
-    path = SCHEDULE if spec.schedule is not None else "spec.trigger"
+    path = SCHEDULE if when.schedule is not None else "spec.trigger"
     raise InvalidSchedule(
         f"must have a fire time{f', but has none with {listed(because)}' if because else ''}", path=path
     )

@@ -6,9 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from kalends.model.v1alpha1.spec import ScheduledJobSpec
-from kalends.model.v1alpha1.trigger import CalendarInterval, Exclusion, Member
-from kalends.model.v1alpha1.trigger import Trigger as TriggerSpec
 from kalends.triggers.build import Setting, period_of, setting_of, setting_within, written
 from kalends.triggers.cron.compiled import Meaning, meaning_of_eight, meaning_of_five
 from kalends.triggers.cron.eight_fields import parse_eight_fields
@@ -18,19 +15,20 @@ from kalends.triggers.cron.five_fields import Every, parse_schedule
 from kalends.triggers.protocol import Instant
 from kalends.triggers.text.instants import read_moment
 from kalends.triggers.text.words import counted, duration, every, listed, period_told, weekdays_told
+from kalends.triggers.when import CalendarIntervalSpec, ExclusionSpec, MemberSpec, TriggerSpec, When
 from kalends.triggers.zones.database import zone_info
 from kalends.triggers.zones.zone import DAY, utc_text
 
 _TWO_YEARS = 731 * DAY
 
 
-def explain(spec: ScheduledJobSpec, *, created: Instant, zone: str, identity: str) -> str:
-    """Return what a spec means; the arguments are those of ``build_trigger``, and so are the errors."""
-    telling = _Telling(setting_of(spec, created=created, zone=zone, identity=identity))
-    main = telling.base(spec)
+def explain(when: When, *, created: Instant, zone: str, identity: str, jitter: int = 0) -> str:
+    """Return what a schedule means; arguments and errors are those of ``build_trigger``, ``jitter`` is in seconds."""
+    telling = _Telling(setting_of(when, created=created, zone=zone, identity=identity))
+    main = telling.base(when)
     if telling.on_the_wall:
         main += f", {telling.setting.zone.name}"
-    return "; ".join([main, *telling.clock_changes(), *telling.limits(spec)])
+    return "; ".join([main, *telling.clock_changes(), *telling.limits(when, jitter)])
 
 
 @dataclass(slots=True)
@@ -41,14 +39,14 @@ class _Telling:
     on_the_wall: bool = False
     changes: set[str] = field(default_factory=set)
 
-    def base(self, spec: ScheduledJobSpec) -> str:
-        if spec.schedule is not None:
-            read = parse_schedule(spec.schedule)
+    def base(self, when: When) -> str:
+        if when.schedule is not None:
+            read = parse_schedule(when.schedule)
             if isinstance(read, Every):
                 return self._elapsed(read.seconds)
             return self._cron(meaning_of_five(read, self.setting.identity))
-        if spec.trigger is not None:
-            return self._structured(spec.trigger, "spec.trigger")
+        if when.trigger is not None:
+            return self._structured(when.trigger, "spec.trigger")
         return "once, as soon as the resource is seen"
 
     def clock_changes(self) -> Iterator[str]:
@@ -56,13 +54,13 @@ class _Telling:
         if self.changes:
             yield ", ".join(sorted(self.changes, reverse=True))
 
-    def limits(self, spec: ScheduledJobSpec) -> Iterator[str]:
+    def limits(self, when: When, jitter: int) -> Iterator[str]:
         """Say what takes fire times away, or puts runs off."""
-        if spec.exclude:
-            yield f"except {listed([self._exclusion(one, place) for place, one in enumerate(spec.exclude)])}"
+        if when.exclude:
+            yield f"except {listed([self._exclusion(one, place) for place, one in enumerate(when.exclude)])}"
         yield from self._bounds(self.setting.start, self.setting.end)
-        if spec.jitter_seconds:
-            yield f"each run up to {duration(spec.jitter_seconds)} later"
+        if jitter:
+            yield f"each run up to {duration(jitter)} later"
 
     def _bounds(self, start: Instant | None, end: Instant | None) -> Iterator[str]:
         if start is not None:
@@ -83,7 +81,7 @@ class _Telling:
         told = [self._member(member, f"{path}.{word}[{place}]") for place, member in enumerate(members or ())]
         return listed(told, "or") if word == "anyOf" else f"whenever these agree: {listed(told)}"
 
-    def _member(self, member: Member, path: str) -> str:
+    def _member(self, member: MemberSpec, path: str) -> str:
         """Return a member in brackets, with its own zone and bounds."""
         within = _Telling(setting_within(member, self.setting, path), changes=self.changes)
         parts = [within._structured(member, path)]
@@ -98,7 +96,7 @@ class _Telling:
         self._wall(once=not meaning.follows_clock, several=several)
         return tell(meaning)
 
-    def _calendar(self, interval: CalendarInterval) -> str:
+    def _calendar(self, interval: CalendarIntervalSpec) -> str:
         self._wall(once=True, several=False)
         units = ((interval.years, "year"), (interval.months, "month"), (interval.weeks, "week"), (interval.days, "day"))
         given = [(number, unit) for number, unit in units if number]
@@ -132,7 +130,7 @@ class _Telling:
         wall = datetime.fromtimestamp(instant, zone_info(self.setting.zone.name))
         return f"{wall:%Y-%m-%d %H:%M:%S} {self.setting.zone.name}"
 
-    def _exclusion(self, exclusion: Exclusion, place: int) -> str:
+    def _exclusion(self, exclusion: ExclusionSpec, place: int) -> str:
         path = f"spec.exclude[{place}]"
         if exclusion.cron is not None:
             fields = parse_eight_fields(written(exclusion.cron), f"{path}.cron", finer=False)

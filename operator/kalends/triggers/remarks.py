@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kalends.model.v1alpha1.spec import ScheduledJobSpec
 from kalends.triggers.build import Setting, rule_of, setting_of, within_limits
 from kalends.triggers.protocol import Instant, Rule, Trigger
 from kalends.triggers.search.budget import MOST_WORK, Budget
+from kalends.triggers.when import When
 from kalends.triggers.zones.zone import LAST_INSTANT
 
 
-def remarks(spec: ScheduledJobSpec, *, created: Instant, zone: str, identity: str) -> Iterator[str]:
-    """Yield what a user should know of a valid spec; arguments and errors are those of ``build_trigger``.
+def remarks(when: When, *, created: Instant, zone: str, identity: str) -> Iterator[str]:
+    """Yield what a user should know of a valid schedule; arguments and errors are those of ``build_trigger``.
 
     What is not known within the budget of a question is no remark: only what is certain is said.
     """
-    setting = setting_of(spec, created=created, zone=zone, identity=identity)
-    rule = rule_of(spec, setting)
+    setting = setting_of(when, created=created, zone=zone, identity=identity)
+    rule = rule_of(when, setting)
     if _is_over(rule, setting, Budget()):
         yield over_before(rule, "it was created")
         return
     # All members together cost what one question costs.
     share = MOST_WORK // max(len(setting.alternatives), 1)
     for path, member in setting.alternatives:
-        if _is_over(within_limits(member, spec, setting), setting, Budget(share)):
+        if _is_over(within_limits(member, when, setting), setting, Budget(share)):
             yield f"{path} never fires: no fire time from the creation on lies within its bounds and the spec's"
 
 

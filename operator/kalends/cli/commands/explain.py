@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from kalends.cli.commands.next_times import armed_at, nothing_found
 from kalends.cli.manifests.files import Manifest, job_of, named, schedule_of
 from kalends.cli.printing import show
+from kalends.conversion.v1alpha1 import when_of
 from kalends.errors import InvalidManifest
 from kalends.triggers import NotFound, explain, remarks
 
@@ -30,7 +31,8 @@ def meaning_of(manifest: Manifest, *, now: int, zone: str) -> str:
         InvalidManifest: It cannot be carried out.
     """
     schedule = schedule_of(manifest, created=now, zone=zone)
-    meaning = explain(job_of(manifest).spec, created=schedule.created, zone=zone, identity=schedule.ref.key)
+    when = when_of(job_of(manifest).spec)
+    meaning = explain(when, created=schedule.created, zone=zone, identity=schedule.ref.key, jitter=schedule.jitter)
     coming = schedule.trigger.next_after(armed_at(schedule, now))
     return f"{meaning}; {nothing_found(coming.until)}" if isinstance(coming, NotFound) else meaning
 
@@ -42,4 +44,4 @@ def remarks_on(manifest: Manifest, *, now: int, zone: str) -> Iterator[str]:
         InvalidManifest: It cannot be carried out.
     """
     schedule = schedule_of(manifest, created=now, zone=zone)
-    return remarks(job_of(manifest).spec, created=schedule.created, zone=zone, identity=schedule.ref.key)
+    return remarks(when_of(job_of(manifest).spec), created=schedule.created, zone=zone, identity=schedule.ref.key)

@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from kalends.cli.manifests.documents import Document, Json, documents
-from kalends.engine.core.schedule import Defaults, Schedule, Target, compile_schedule
+from kalends.conversion.v1alpha1 import to_definition
+from kalends.engine.core.compiler import Surroundings, compile_schedule
+from kalends.engine.core.definition import Definition, Stored
+from kalends.engine.core.schedule import Defaults, Schedule
+from kalends.engine.core.state import Ref
 from kalends.errors import InvalidManifest, InvalidSchedule, InvalidSpec
 from kalends.model import API_VERSION, KIND, Problem, ScheduledJob, check_manifest
 from kalends.triggers.cron.five_fields import SCHEDULE, parse_schedule
@@ -127,11 +131,6 @@ def _in_words(problem: Problem, obj: Any) -> str:
     return f"{problem.path}: {message}" if problem.path else message
 
 
-def accept_any(target: Target, executor: str) -> None:
-    """Check nothing about what runs: that is for whoever will run it to say."""
-    del target, executor
-
-
 def job_of(manifest: Manifest) -> ScheduledJob:
     """Return the resource that a manifest describes.
 
@@ -148,6 +147,22 @@ def job_of(manifest: Manifest) -> ScheduledJob:
         raise InvalidManifest([" ".join(str(error).split())]) from error
 
 
+def definition_of(manifest: Manifest) -> Definition:
+    """Return what a manifest asks for.
+
+    Raises:
+        InvalidManifest: There is something wrong with it.
+    """
+    return _definition(job_of(manifest))
+
+
+def _definition(job: ScheduledJob) -> Definition:
+    try:
+        return to_definition(job.spec, labels=job.metadata.labels, annotations=job.metadata.annotations)
+    except InvalidSpec as error:
+        raise InvalidManifest([" ".join(str(error).split())]) from error
+
+
 def schedule_of(manifest: Manifest, *, created: int, zone: str) -> Schedule:
     """Return the schedule of a manifest that was never applied, as if it were created at ``created``.
 
@@ -155,15 +170,17 @@ def schedule_of(manifest: Manifest, *, created: int, zone: str) -> Schedule:
         InvalidManifest: It cannot be carried out.
     """
     job = job_of(manifest)
-    born = job.metadata.creation_timestamp
+    meta, definition = job.metadata, _definition(job)
+    born = meta.creation_timestamp
+    stored = Stored(
+        ref=Ref(meta.namespace or "default", meta.name, meta.uid),
+        version=meta.resource_version,
+        generation=meta.generation,
+        created=created if born is None else born,
+        definition=definition,
+    )
     try:
-        return compile_schedule(
-            job,
-            created=created if born is None else born,
-            edited=None,
-            defaults=Defaults(time_zone=zone),
-            check=accept_any,
-        )
+        return compile_schedule(stored, definition, Surroundings(Defaults(time_zone=zone)))
     except InvalidSpec as error:
         raise InvalidManifest([" ".join(str(error).split())]) from error
 

@@ -18,19 +18,19 @@ from secrets import token_hex
 import click
 
 from kalends.cli.log_lines import TextLines
-from kalends.cli.manifests.files import Manifest, read_manifests
+from kalends.cli.manifests.files import Manifest, definition_of, read_manifests
 from kalends.cli.printing import one_line
 from kalends.cli.run.live_table import LiveTable
 from kalends.cli.run.plain_lines import PlainLines
 from kalends.clock import SystemClock
+from kalends.engine.core.compiler import Compiler, Surroundings
 from kalends.engine.core.schedule import JOBS_EXECUTOR
 from kalends.engine.executor_ports import Pool
 from kalends.engine.loop.scheduler import Scheduler
-from kalends.errors import JobStoreError, Unavailable
+from kalends.errors import InvalidManifest, JobStoreError, Unavailable
 from kalends.executors.from_settings import check_default, default_settings, pools, target_check
 from kalends.executors.local_jobs.pool import CommandsExecutor
 from kalends.settings import Settings
-from kalends.stores.snapshots import SnapshotReader
 from kalends.stores.sqlite import SqliteJobStore
 from kalends.tasks import Registry
 from kalends.unknown_variables import unknown_variables
@@ -104,9 +104,8 @@ class _Local:
         if local_commands:
             executors[JOBS_EXECUTOR] = CommandsExecutor(LOCAL_COMMANDS, self._clock)
         check = target_check(registry, list(executors), jobs=None if local_commands else NO_COMMANDS)
-        cure = f"the record in {file} was edited or damaged; use another file with `--store`"
-        reader = SnapshotReader(default_settings(settings), check, cure)
-        self._store = SqliteJobStore(file, reader, self._clock)
+        self._compiler = Compiler(Surroundings(default_settings(settings), check))
+        self._store = SqliteJobStore(file, self._clock)
         self._screen = PlainLines() if lines else LiveTable()
         self._pools = executors
         self._identity = f"{socket.gethostname()}-{os.getpid()}-{token_hex(4)}"
@@ -119,12 +118,13 @@ class _Local:
             pools=self._pools,
             identity=self._identity,
             listeners=[self._screen],
+            compiler=self._compiler,
         )
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        taken = [self._take(manifest, scheduler) for manifest in manifests]
+        taken = [await self._take(manifest, scheduler) for manifest in manifests]
         going = asyncio.create_task(scheduler.run(), name="scheduler")
         watching = asyncio.create_task(self._screen.run(scheduler), name="screen")
         idle = asyncio.create_task(_until_idle(scheduler), name="idle")
@@ -145,13 +145,16 @@ class _Local:
                 raise end
         return all(taken) and all(problem is None for _, _, problem in scheduler.overview.resources())
 
-    def _take(self, manifest: Manifest, scheduler: Scheduler) -> bool:
-        """Show a manifest to the scheduler, unless its row in the store is damaged; return whether it was shown."""
+    async def _take(self, manifest: Manifest, scheduler: Scheduler) -> bool:
+        """Put a manifest into the catalogue and show it to the scheduler; return whether that was possible."""
+        metadata = manifest.obj["metadata"]
+        namespace = metadata.get("namespace") or "default"
         try:
-            scheduler.observe(self._store.apply(manifest.obj))
-        except (JobStoreError, Unavailable) as error:
+            stored = await self._store.put(namespace, metadata["name"], definition_of(manifest))
+        except (JobStoreError, Unavailable, InvalidManifest) as error:
             click.echo(f"{manifest.label}: {error}", err=True)
             return False
+        scheduler.observe(stored)
         return True
 
 

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
 
 from kalends.engine.core.state import Instant, Ref
-from kalends.errors import InvalidSpec
-from kalends.model import Coalesce, ConcurrencyPolicy, ScheduledJob, ScheduledJobSpec, summary
-from kalends.model.v1alpha1.choices import Retry
+from kalends.model.v1alpha1.choices import Coalesce, ConcurrencyPolicy
 from kalends.model.v1alpha1.spec import MOST_QUEUED
-from kalends.model.v1alpha1.status import LONGEST_TOKEN
-from kalends.triggers import Trigger, TriggerCache, build_trigger, reads_wall_time
-
-DEFAULT_CATCH_UP_RUNS = 100
-"""How many missed fire times ``coalesce: All`` runs when the resource does not say."""
-
-_WHEN = ("schedule", "trigger", "time_zone", "start_time", "end_time", "exclude", "daylight_saving", "suspend")
-"""The fields that decide which instants are fire times. A change of any of them starts from now."""
+from kalends.triggers import Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +81,29 @@ class JobTemplate:
         spec: Mapping[str, Any] = orjson.loads(self.packed)
         return spec
 
+    def in_zone(self, time_zone: str) -> JobTemplate:
+        """Return this template for Jobs whose scheduled time is written in another zone."""
+        template = copy(self)
+        object.__setattr__(template, "time_zone", time_zone)
+        return template
+
 
 Target = TaskCall | JobTemplate
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How a failed run is tried again."""
+
+    limit: int = 3
+    """How many more attempts a failed run gets."""
+    backoff_seconds: int = 10
+    """How long the first retry waits."""
+    factor: int = 2
+    """Multiplies the wait after each retry."""
+    max_backoff_seconds: int = 300
+    on_lost: bool = False
+    """Whether a run is tried again when its outcome is unknown, as its holder is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +131,7 @@ class Schedule:
     summary: str
     max_queued: int = MOST_QUEUED
     max_runs: int | None = None
-    retry: Retry | None = None
+    retry: RetryPolicy | None = None
     time_limit: int | None = None
     """Seconds that an attempt at a task may take."""
     pending_timeout: int | None = None
@@ -141,7 +153,7 @@ class Schedule:
 
 
 class Check(Protocol):
-    """Says whether the operator can run a target, by raising ``InvalidSpec`` if it cannot."""
+    """Refuses a target that cannot run here."""
 
     def __call__(self, target: Target, executor: str) -> None:
         """Raise ``InvalidSpec`` with the reason and what is accepted."""
@@ -158,116 +170,3 @@ QUEUE_LABEL = f"{KUEUE_LABELS}queue-name"
 """Names the queue of Kueue that admits a Job: until then Kueue keeps the Job suspended."""
 JOBS_EXECUTOR = "jobs"
 """The alias of the executor that makes Kubernetes Jobs; every ``jobTemplate`` goes there."""
-
-
-def compile_schedule(
-    job: ScheduledJob,
-    *,
-    created: Instant,
-    edited: Instant | None,
-    defaults: Defaults,
-    check: Check,
-    triggers: TriggerCache | None = None,
-) -> Schedule:
-    """Return what to decide on for a resource.
-
-    Args:
-        job: The resource as read.
-        created: Its creation, which anchors intervals and is the one fire time of a resource without a trigger.
-        edited: When its spec was last written, if that is known.
-        defaults: The operator's job defaults.
-        check: Refuses tasks, arguments, executors and templates that cannot run here.
-        triggers: Those that were built before.
-
-    Raises:
-        InvalidSpec: The resource cannot be carried out; the message says what is accepted.
-    """
-    spec, meta = job.spec, job.metadata
-    ref = Ref(meta.namespace or "default", meta.name, meta.uid or "")
-    zone = spec.time_zone or defaults.time_zone
-    hash_of_when = schedule_hash(spec, zone)
-    trigger = (TriggerCache() if triggers is None else triggers).get(
-        (ref.key, created, zone, hash_of_when),
-        lambda: build_trigger(spec, created=created, zone=zone, identity=ref.key),
-    )
-    target = target_of(spec, meta.labels, zone)
-    executor = JOBS_EXECUTOR if isinstance(target, JobTemplate) else (spec.executor or defaults.executor)
-    check(target, executor)
-    once_at_creation = spec.schedule is None and spec.trigger is None
-    deadline = spec.starting_deadline_seconds
-    return Schedule(
-        ref=ref,
-        generation=meta.generation or 0,
-        hash=hash_of_when,
-        created=created,
-        first_armed=created - 1 if once_at_creation else created,
-        trigger=trigger,
-        target=target,
-        executor=executor,
-        suspended=spec.suspend,
-        grace_time=defaults.starting_deadline_seconds if deadline is None else deadline,
-        coalesce=spec.coalesce or defaults.coalesce,
-        catch_up_runs=spec.max_catch_up_runs or DEFAULT_CATCH_UP_RUNS,
-        concurrency=spec.concurrency_policy,
-        max_instances=spec.max_instances or defaults.max_instances,
-        jitter=spec.jitter_seconds,
-        keep_succeeded=spec.successful_jobs_history_limit,
-        keep_failed=spec.failed_jobs_history_limit,
-        summary=summary(spec),
-        max_queued=spec.max_queued or MOST_QUEUED,
-        max_runs=spec.max_runs,
-        retry=spec.retry,
-        time_limit=spec.active_deadline_seconds,
-        pending_timeout=spec.pending_timeout_seconds,
-        admission_timeout=spec.admission_timeout_seconds,
-        ttl=spec.ttl_seconds_after_finished,
-        request=_token(meta.annotations.get(REQUEST_ANNOTATION, "")),
-        edited=edited,
-    )
-
-
-def target_of(spec: ScheduledJobSpec, labels: Mapping[str, str], zone: str) -> Target:
-    """Return what a spec runs. The schema lets exactly one of ``task`` and ``jobTemplate`` through.
-
-    Labels of the resource that are addressed to Kueue are for its Jobs, as Kueue's own integrations pass them on.
-    """
-    if spec.task is not None and spec.job_template is None:
-        return TaskCall(spec.task.name, tuple(spec.task.args), dict(spec.task.kwargs))
-    if spec.job_template is not None and spec.task is None:
-        metadata = spec.job_template.metadata
-        return JobTemplate(
-            labels={
-                **{name: value for name, value in labels.items() if name.startswith(KUEUE_LABELS)},
-                **metadata.labels,
-            },
-            annotations=metadata.annotations,
-            spec=spec.job_template.spec,
-            time_zone=zone,
-        )
-    raise InvalidSpec("exactly one of `task`, `jobTemplate` must be set")
-
-
-def schedule_hash(spec: ScheduledJobSpec, zone: str) -> str:
-    """Return a short hash of all that decides which instants are fire times.
-
-    The zone is part of it where the spec gives wall times, also where it is the operator's own default: when that
-    changes, they change their meaning, and the schedule starts from now.
-    """
-    when = {name: getattr(spec, name) for name in _WHEN}
-    if reads_wall_time(spec):
-        when["zone"] = zone
-    if spec.max_runs is not None:
-        when["max_runs"] = spec.max_runs
-    text = orjson.dumps(when, default=_jsonable, option=orjson.OPT_SORT_KEYS)
-    return hashlib.blake2b(text, digest_size=8).hexdigest()
-
-
-def _token(text: str) -> str:
-    """Return a token as it is remembered: as it stands, or, where it is long, by its hash."""
-    if len(text) <= LONGEST_TOKEN:
-        return text
-    return "blake2b:" + hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
-
-
-def _jsonable(value: Any) -> Any:
-    return value.model_dump(mode="json", exclude_none=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from kalends.engine.core.definition import Problem
 from kalends.engine.core.history import last_run_condition
 from kalends.engine.core.policies import LONGEST_CAUSE
 from kalends.engine.core.refused_starts import StartTrouble
 from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import Condition, Instant, Ref, State
-from kalends.engine.ports import Notice, Problem, Turned
+from kalends.engine.ports import Notice, Turned
 from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
 from kalends.triggers import over_before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from kalends.engine.core.definition import Problem
 from kalends.engine.core.facts import Decision, Facts
 from kalends.engine.core.holders import OTHER_OPERATOR
 from kalends.engine.core.schedule import Schedule
@@ -23,7 +24,6 @@ from kalends.engine.decisions.unrecorded_jobs import (
     with_jobs_of_record,
 )
 from kalends.engine.decisions.waiting_runs import A_MOMENT, drop_outdated, gives_up_at
-from kalends.engine.ports import Problem
 from kalends.engine.runs.admission import admission_until, give_up_unadmitted, with_waiting
 from kalends.engine.runs.ended_runs import beyond_limits, give_up_pending, jobs_to_read, pending_until, settle_ended
 from kalends.engine.runs.job_uids import with_job_uids

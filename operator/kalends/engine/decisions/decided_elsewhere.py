@@ -7,14 +7,14 @@ knows, and once that two operators watch the resource.
 from __future__ import annotations
 
 from kalends.engine.core.facts import Decision, Facts
+from kalends.engine.core.schedule import RetryPolicy
 from kalends.engine.core.state import Ref, State
 from kalends.engine.decisions.claims import claims_left_to_another
 from kalends.engine.ports import Notice
 from kalends.engine.runs.ended_runs import end
-from kalends.model.v1alpha1.choices import Retry
 
 
-def stand_aside(ref: Ref, record: State, facts: Facts, retry: Retry | None) -> Decision:
+def stand_aside(ref: Ref, record: State, facts: Facts, retry: RetryPolicy | None) -> Decision:
     """Return the decision about a resource whose record names another operator, which is not known to be gone."""
     reports = {**facts.reports, **claims_left_to_another(ref, record, facts)}
     state = record

@@ -6,7 +6,6 @@ marked as restored is held, like a suspended one, until it is edited or the mark
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from kalends.engine.core.facts import Facts
@@ -14,19 +13,12 @@ from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import Instant, State
 from kalends.model.reasons import Reason
 
-RESTORED_ANNOTATION = "kalends.dev/restored"
-VELERO_LABEL = "velero.io/restore-name"
 HELD_HASH = "restored-"
 """Begins the hash on record of a schedule that is held: it differs from that of the schedule, which then counts from
 the moment in which it is no longer held. It stays while the resource cannot be carried out."""
 STATUS_FOLLOWS = 10.0
 """Seconds after its creation for which no record is written for a restored resource: a status that is restored by a
 second request would be refused once another one is there."""
-
-
-def is_marked(labels: Mapping[str, str], annotations: Mapping[str, str]) -> bool:
-    """Return whether a resource says that it comes from a backup."""
-    return annotations.get(RESTORED_ANNOTATION) == "true" or VELERO_LABEL in labels
 
 
 def waits_for_status(created: Instant, record: State | None, facts: Facts) -> float | None:

@@ -16,6 +16,8 @@ from dataclasses import replace
 from enum import Enum, auto
 
 from kalends.clock import Clock
+from kalends.engine.core.compiler import Compiler
+from kalends.engine.core.definition import Problem
 from kalends.engine.core.facts import Decision
 from kalends.engine.core.policies import Refusal
 from kalends.engine.core.refused_starts import ANY_FIRE_TIME, TRIES_UNTIL_NOTICED, StartTrouble, pause_after
@@ -27,7 +29,7 @@ from kalends.engine.loop.ending_namespaces import EndingNamespaces
 from kalends.engine.loop.entry import Entry
 from kalends.engine.loop.executor_table import ExecutorTable
 from kalends.engine.loop.worker_queue import WorkerQueue
-from kalends.engine.ports import Delayed, JobStore, Listener, Notice, Problem, Removed, Run, RunReport, StartPutOff
+from kalends.engine.ports import Delayed, JobStore, Listener, Notice, Removed, Run, RunReport, StartPutOff
 from kalends.engine.runs.job_uids import with_job_uids
 from kalends.errors import Conflict, Gone, NamespaceTerminating, Refused, StartDeferred, StartRefused, Unavailable
 from kalends.model.reasons import Reason
@@ -68,12 +70,14 @@ class Actor:
         self,
         clock: Clock,
         store: JobStore,
+        compiler: Compiler,
         executors: ExecutorTable,
         workers: WorkerQueue,
         listeners: Sequence[Listener],
     ) -> None:
         self._clock = clock
         self._store = store
+        self._compiler = compiler
         self._table = executors
         self._executors = executors.by_alias
         self._workers = workers
@@ -330,10 +334,12 @@ class Actor:
         """Somebody else wrote in between, or we did unknowingly: what is on record now is what to decide from."""
         awaited = entry.awaited
         try:
-            snapshot = await self._store.read(entry.ref)
+            stored = await self._store.read(entry.ref)
         except (Gone, Unavailable, Conflict) as error:
             return self.later(entry, str(error))
-        entry.adopt(snapshot)
+        if entry.forgotten:
+            return Next.WAIT
+        entry.adopt(self._compiler.compile(stored))
         if entry.awaited == awaited:
             entry.awaited = 0  # the store answers with the newest version, so it has arrived
         return Next.DECIDE_AGAIN

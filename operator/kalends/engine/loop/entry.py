@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from kalends.engine.core.definition import Problem
 from kalends.engine.core.policies import Refusal
 from kalends.engine.core.refused_starts import NEGLIGIBLE_PAUSE, StartTrouble
 from kalends.engine.core.state import Ref, State
-from kalends.engine.ports import Problem, RunReport, Snapshot
+from kalends.engine.ports import RunReport, Snapshot
 from kalends.triggers.rules.remembered import RememberedTrigger
 
 
@@ -115,13 +116,20 @@ class Entry:
     def outdated(self) -> bool:
         """Whether its spec or its operator changed, or it was deleted, while it was acted on: then nothing starts."""
         newer, known = self.newer, self.snapshot
-        changed = newer is not None and (newer.generation, newer.operator) != (known.generation, known.operator)
+        changed = newer is not None and (
+            (newer.generation, newer.operator, newer.compiled_with)
+            != (known.generation, known.operator, known.compiled_with)
+        )
         return self.forgotten or changed or self.is_behind
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Take over what is on record now, in place of what was."""
         before = self.snapshot
-        changed = snapshot.generation != before.generation or snapshot.problem != before.problem
+        changed = (
+            snapshot.generation != before.generation
+            or snapshot.problem != before.problem
+            or snapshot.compiled_with != before.compiled_with
+        )
         if changed:
             self.trouble = None
         if changed or snapshot.state != self.record or self.record_refused:
@@ -143,11 +151,12 @@ class Entry:
     def recorded(self, version: str, record: State) -> None:
         """Take note that ``record`` is written: what it tells needs no remembering here."""
         self.unanswered = False
+        if self.newer is not None and self.newer.version == self.version:
+            # The version that was written to, compiled with other surroundings: the record is on it, too.
+            self.newer = _written(self.newer, version, record)
         self.version = version
         self.record = record
-        self.snapshot = replace(
-            self.snapshot, state=record, version=version, operator=record.operator, incomplete=False
-        )
+        self.snapshot = _written(self.snapshot, version, record)
         self.failures = 0
         self.not_before = 0.0
         if self.snapshot.record_problem is not None:
@@ -165,12 +174,6 @@ class Entry:
         self.asked_to_end &= {run.name for run in (() if record is None else record.active) if run.cancelling}
 
 
-def is_newer(version: str, than: str) -> bool:
-    """Return whether one resourceVersion comes after another.
-
-    They have been comparable as integers since Kubernetes 1.35 (KEP-5504), and were so in practice before. One that is
-    no integer is taken as newer: looking twice does no harm.
-    """
-    if version.isdecimal() and than.isdecimal():
-        return int(version) > int(than)
-    return version != than
+def _written(snapshot: Snapshot, version: str, record: State) -> Snapshot:
+    """Return a snapshot with the record that was written to it."""
+    return replace(snapshot, state=record, version=version, operator=record.operator, incomplete=False)

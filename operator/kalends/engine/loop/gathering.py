@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 
 from kalends.clock import Clock
+from kalends.engine.core.definition import Problem
 from kalends.engine.core.facts import Decision, Facts
 from kalends.engine.core.holders import Holders, operator_of
 from kalends.engine.core.refused_starts import NEGLIGIBLE_PAUSE
@@ -17,7 +18,6 @@ from kalends.engine.decisions.unrecorded_jobs import record_of_jobs
 from kalends.engine.loop.entry import Entry
 from kalends.engine.loop.executor_table import ExecutorTable
 from kalends.engine.loop.worker_queue import WorkerQueue
-from kalends.engine.ports import Problem
 from kalends.model.reasons import Reason
 
 log = logging.getLogger(__name__)

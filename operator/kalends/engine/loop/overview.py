@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from kalends.engine.core.compiler import Compiler
 from kalends.engine.core.state import State
-from kalends.engine.loop.entry import Entry, is_newer
+from kalends.engine.loop.entry import Entry
 from kalends.engine.loop.inbox import Inbox
 from kalends.engine.loop.worker_queue import WorkerQueue
 
@@ -20,17 +21,24 @@ class Overview:
         inbox: Inbox,
         workers: WorkerQueue,
         acting: Collection[object],
+        compiler: Compiler,
     ) -> None:
         self._entries = entries
         self._keys = keys
         self._inbox = inbox
         self._workers = workers
         self._acting = acting
+        self._compiler = compiler
 
     def knows(self, key: str, uid: str, version: str) -> bool:
-        """Return whether the scheduler has seen this version or a later one. Its own writes come back as news."""
+        """Return whether the scheduler has seen this version or a later one. Its own writes come back as news.
+
+        What was compiled with other surroundings than those of now is not known.
+        """
         entry = self._entries.get(key)
-        return entry is not None and entry.ref.uid == uid and not is_newer(version, entry.version)
+        if entry is None or entry.ref.uid != uid:
+            return False
+        return not entry.snapshot.precedes(version, self._compiler.edition)
 
     def life_of(self, key: str) -> tuple[str, str, State | None] | None:
         """Return UID, version and record of the resource that has a key, or None."""

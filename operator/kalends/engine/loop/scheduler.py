@@ -12,6 +12,8 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 
 from kalends.clock import Clock
+from kalends.engine.core.compiler import Compiler
+from kalends.engine.core.definition import Stored
 from kalends.engine.core.facts import Decision
 from kalends.engine.core.holders import named_by
 from kalends.engine.core.state import Ref
@@ -19,14 +21,14 @@ from kalends.engine.executor_ports import Cluster, Pool
 from kalends.engine.loop.acting import Actor, Next
 from kalends.engine.loop.deferred_ends import can_wait_for_the_next
 from kalends.engine.loop.draining import FINISHING, RECORDING, wait_while
-from kalends.engine.loop.entry import Entry, is_newer
+from kalends.engine.loop.entry import Entry
 from kalends.engine.loop.executor_table import ExecutorTable
 from kalends.engine.loop.gathering import Gatherer
 from kalends.engine.loop.inbox import Inbox
 from kalends.engine.loop.overview import Overview
 from kalends.engine.loop.rest import Rest
 from kalends.engine.loop.worker_queue import WorkerQueue
-from kalends.engine.ports import JobStore, Listener, RunReport, Snapshot
+from kalends.engine.ports import JobStore, Listener, RunReport
 from kalends.model.reasons import Reason
 
 log = logging.getLogger(__name__)
@@ -42,7 +44,7 @@ REVIEWS_IN_A_ROW = 50
 class Scheduler:
     """Decides on every resource it is shown, and has it acted on."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the ports, and what is not left to defaults
         self,
         *,
         clock: Clock,
@@ -51,47 +53,56 @@ class Scheduler:
         identity: str,
         cluster: Cluster | None = None,
         listeners: Sequence[Listener] = (),
+        compiler: Compiler | None = None,
     ) -> None:
         self.clock = clock
         self.identity = identity
         self.last_pass = clock.monotonic()
+        self._compiler = compiler or Compiler()
         self._executors = ExecutorTable(pools, cluster)
         self._entries: dict[str, Entry] = {}
         self._keys: dict[str, str] = {}
         self._inbox = Inbox(clock)
         self._workers = WorkerQueue(self._executors.by_alias, self._look_at)
         self._gatherer = Gatherer(clock, identity, self._executors, self._workers)
-        self._actor = Actor(clock, store, self._executors, self._workers, listeners)
+        self._actor = Actor(clock, store, self._compiler, self._executors, self._workers, listeners)
         self._acting: set[asyncio.Task[None]] = set()
         self._ending: set[asyncio.Task[None]] = set()
         self._rest = Rest(clock, self._inbox, self._workers, self._gatherer, self._actor.tell)
-        self.overview = Overview(self._entries, self._keys, self._inbox, self._workers, self._acting)
+        self.overview = Overview(self._entries, self._keys, self._inbox, self._workers, self._acting, self._compiler)
         self._running = False
         self._drains_under_way = 0
 
     # -- what it is shown
 
-    def observe(self, snapshot: Snapshot, *, again: bool = False) -> None:
-        """Receive a resource as it now is. An older version changes nothing; the known one only with ``again``."""
-        key = snapshot.ref.key
+    def observe(self, stored: Stored, *, again: bool = False) -> None:
+        """Receive a resource as it now is. An older version changes nothing; the known one only with ``again``.
+
+        Under the known version, a resource that was compiled with other surroundings is compiled anew, too.
+        """
+        key, edition = stored.ref.key, self._compiler.edition
         entry = self._entries.get(key)
-        if entry is not None and entry.ref.uid != snapshot.ref.uid:
+        if entry is not None and entry.ref.uid != stored.ref.uid:
             self.forget(key, entry.ref.uid)
             entry = None
         if entry is None:
-            self._entries[key] = entry = Entry(snapshot, snapshot.version, snapshot.state)
-            if snapshot.state is None and snapshot.schedule is not None:
-                entry.found_request = snapshot.schedule.request
-            self._actor.saw_new(snapshot.ref)
-            self._keys[snapshot.ref.uid] = key
-        elif not is_newer(snapshot.version, entry.version) and not (again and snapshot.version == entry.version):
+            self._add(stored)
+        elif not entry.snapshot.precedes(stored.version, edition) and not (again and stored.version == entry.version):
             return
-        elif entry.acting:
-            if entry.newer is None or is_newer(snapshot.version, entry.newer.version):
-                entry.newer = snapshot
-        else:
-            entry.adopt(snapshot)
+        elif not entry.acting:
+            entry.adopt(self._compiler.compile(stored))
+        elif entry.newer is None or entry.newer.precedes(stored.version, edition):
+            entry.newer = self._compiler.compile(stored)
         self._inbox.put(key)
+
+    def _add(self, stored: Stored) -> None:
+        snapshot = self._compiler.compile(stored)
+        entry = Entry(snapshot, snapshot.version, snapshot.state)
+        if snapshot.state is None and snapshot.schedule is not None:
+            entry.found_request = snapshot.schedule.request
+        self._entries[stored.ref.key] = entry
+        self._keys[stored.ref.uid] = stored.ref.key
+        self._actor.saw_new(stored.ref)
 
     def await_newer(self, key: str, uid: str, generation: int) -> None:
         """Take note of a newer version that is still to be read: until then the older spec starts nothing."""
@@ -112,6 +123,7 @@ class Scheduler:
         self._inbox.discard(key)
         self._rest.forget(entry.ref)
         self._workers.release(entry.ref.uid)
+        self._compiler.forget(entry.ref)
         self._cancel_runs(entry, Reason.OWNER_DELETED)
         log.info("%s: forgotten, it was deleted", key)
 
@@ -324,7 +336,7 @@ class Scheduler:
 
     def _adopt_newer(self, entry: Entry) -> None:
         newer, entry.newer = entry.newer, None
-        if newer is not None and is_newer(newer.version, entry.version):
+        if newer is not None and entry.snapshot.precedes(newer.version, newer.compiled_with):
             entry.adopt(newer)
             entry.again = True
 

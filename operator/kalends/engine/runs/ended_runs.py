@@ -8,19 +8,18 @@ from functools import partial
 
 from kalends.engine.core.facts import Facts
 from kalends.engine.core.history import with_entry
-from kalends.engine.core.schedule import Schedule
+from kalends.engine.core.schedule import RetryPolicy, Schedule
 from kalends.engine.core.state import ActiveRun, FinishedRun, Instant, Misfire, Ref, State
 from kalends.engine.ports import Decided, Ended, JobView, Notice, Retried, RunReport, Verdict
 from kalends.engine.runs.retry_policy import next_attempt
 from kalends.model.reasons import Reason
-from kalends.model.v1alpha1.choices import Retry
 from kalends.model.v1alpha1.status import Outcome, Waiting
 
 _NOT_STARTED = frozenset({Reason.PENDING_TIMEOUT, Reason.ADMISSION_TIMEOUT})
 """Why Jobs are given up that have not started."""
 
 
-def settle_ended(ref: Ref, state: State, facts: Facts, retry: Retry | None = None) -> tuple[State, list[Notice]]:
+def settle_ended(ref: Ref, state: State, facts: Facts, retry: RetryPolicy | None = None) -> tuple[State, list[Notice]]:
     """Return the record once every attempt that has ended is recorded as such, or waits for the next one."""
     notices: list[Notice] = []
     state = _spare_those_that_began(state, facts)
@@ -91,7 +90,7 @@ def jobs_to_read(record: State | None, state: State, facts: Facts) -> tuple[str,
     return (*missing, *(name for name in runs if name in jobs and jobs[name].unsure))
 
 
-def end(state: State, run: ActiveRun, report: RunReport, retry: Retry | None = None) -> tuple[State, Notice]:
+def end(state: State, run: ActiveRun, report: RunReport, retry: RetryPolicy | None = None) -> tuple[State, Notice]:
     """Move one run from active to where its outcome belongs, or let it wait for its next attempt."""
     others = tuple(one for one in state.active if one.name != run.name)
     again = next_attempt(run, report, retry)

@@ -6,14 +6,14 @@ from dataclasses import replace
 from hashlib import blake2b
 
 from kalends.engine.core.run_names import run_name
+from kalends.engine.core.schedule import RetryPolicy
 from kalends.engine.core.state import ActiveRun
 from kalends.engine.ports import RunReport
 from kalends.model.reasons import Reason
-from kalends.model.v1alpha1.choices import Retry
 from kalends.model.v1alpha1.status import Outcome
 
 
-def next_attempt(run: ActiveRun, report: RunReport, retry: Retry | None) -> ActiveRun | None:
+def next_attempt(run: ActiveRun, report: RunReport, retry: RetryPolicy | None) -> ActiveRun | None:
     """Return the run as it waits for its next attempt, or None where it has had its last.
 
     A run that was cancelled is not tried again, as somebody wanted it to end; one that was lost only where
@@ -39,7 +39,7 @@ def next_attempt(run: ActiveRun, report: RunReport, retry: Retry | None) -> Acti
     )
 
 
-def backoff(retry: Retry, failed: ActiveRun, uid: str) -> int:
+def backoff(retry: RetryPolicy, failed: ActiveRun, uid: str) -> int:
     """Return for how many seconds the next attempt waits: longer each time, and up to a quarter more by chance.
 
     The chance is a pure function of the run, so that whoever works it out again gets the same; it keeps runs that

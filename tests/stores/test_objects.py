@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from doubles import reader, resource
+from doubles import resource, snapshot_of
 
 
 def refused(**spec: Any) -> str:
     obj = resource("nightly") | {"spec": {"task": {"name": "kalends.echo"}, **spec}}
-    snapshot = reader().read(obj)
+    snapshot = snapshot_of(obj)
     assert snapshot.problem is not None
     return snapshot.problem.summary
 
@@ -31,7 +31,7 @@ def test_a_refused_schedule_says_when_it_would_be_due(spec: dict[str, Any], summ
 
 
 def test_a_record_that_cannot_be_read_names_what_may_have_happened_and_what_helps() -> None:
-    snapshot = reader().read(
+    snapshot = snapshot_of(
         {**resource("nightly"), "status": {"armedTime": "2026-01-01T00:00:00Z", "counts": {"due": 5}}}
     )
     assert snapshot.record_problem is not None

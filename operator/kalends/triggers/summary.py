@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from kalends.model.v1alpha1.spec import ScheduledJobSpec
-    from kalends.model.v1alpha1.trigger import CalendarInterval, Interval, Trigger
+from kalends.triggers.build import written
+from kalends.triggers.when import CalendarIntervalSpec, IntervalSpec, TriggerSpec, When
 
 LONGEST_SUMMARY = 40
 """Characters; a longer one would push the other columns off the screen."""
@@ -18,12 +14,12 @@ INTERVAL_UNITS = {"weeks": "w", "days": "d", "hours": "h", "minutes": "m", "seco
 CALENDAR_UNITS = ("years", "months", "weeks", "days")
 
 
-def summary(spec: ScheduledJobSpec) -> str:
+def summary(when: When) -> str:
     """Return when a schedule is due, in at most 40 characters: ``0 2 * * *``, ``every 6h``, ``once``."""
-    if spec.schedule is not None:
-        text = spec.schedule
-    elif spec.trigger is not None:
-        text = _of_trigger(spec.trigger)
+    if when.schedule is not None:
+        text = when.schedule
+    elif when.trigger is not None:
+        text = _of_trigger(when.trigger)
     else:
         text = "once"
     return _cut(text)
@@ -39,10 +35,10 @@ def _cut(text: str) -> str:
     return text if len(text) <= LONGEST_SUMMARY else text[: LONGEST_SUMMARY - 1] + "…"
 
 
-def _of_trigger(trigger: Trigger) -> str:
+def _of_trigger(trigger: TriggerSpec) -> str:
     if trigger.cron is not None:
-        fields = trigger.cron.model_dump(by_alias=True, exclude_none=True)
-        return "cron(" + ", ".join(f"{name}={value}" for name, value in fields.items()) + ")"
+        fields = (f"{name}={value}" for name, value in written(trigger.cron).items() if value is not None)
+        return f"cron({', '.join(fields)})"
     if trigger.interval is not None:
         return "every " + " ".join(
             f"{n}{INTERVAL_UNITS[unit]}" for unit, n in _amounts(trigger.interval, INTERVAL_UNITS)
@@ -55,12 +51,12 @@ def _of_trigger(trigger: Trigger) -> str:
     return joint.join(_in_brackets(member) for member in members or ())
 
 
-def _in_brackets(member: Trigger) -> str:
+def _in_brackets(member: TriggerSpec) -> str:
     text = _of_trigger(member)
     return f"({text})" if member.any_of or member.all_of else text
 
 
-def _of_calendar(calendar: CalendarInterval) -> str:
+def _of_calendar(calendar: CalendarIntervalSpec) -> str:
     amounts = _amounts(calendar, CALENDAR_UNITS)
     period = " ".join(f"{n} {unit}" if n > 1 else f"1 {unit.removesuffix('s')}" for unit, n in amounts)
     if calendar.days_of_week is not None:
@@ -69,6 +65,6 @@ def _of_calendar(calendar: CalendarInterval) -> str:
     return f"every {period} at {calendar.hour:02}:{calendar.minute:02}{seconds}"
 
 
-def _amounts(period: Interval | CalendarInterval, units: Iterable[str]) -> list[tuple[str, int]]:
+def _amounts(period: IntervalSpec | CalendarIntervalSpec, units: Iterable[str]) -> list[tuple[str, int]]:
     given = ((unit, getattr(period, unit)) for unit in units)
     return [(unit, amount) for unit, amount in given if amount]

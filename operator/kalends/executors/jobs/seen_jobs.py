@@ -18,7 +18,7 @@ from kalends.executors.jobs.job_slots import JobSlots
 from kalends.executors.jobs.orphans import Orphans
 from kalends.executors.jobs.run_reports import SeenJob, report_of, see_job
 from kalends.executors.jobs.seen_pods import SeenPods
-from kalends.kube.informers.informer import is_later
+from kalends.model.versions import is_newer, is_older
 
 Json = Mapping[str, Any]
 Grave = TypeVar("Grave")
@@ -160,11 +160,11 @@ class SeenJobs:
 
     def _is_current(self, ref: Ref, seen: SeenJob) -> bool:
         known = self.find(ref, seen.name)
-        return seen.uid not in self._deleted and (known is None or known.uid != seen.uid or not _newer(known, seen))
+        return seen.uid not in self._deleted and (known is None or known.uid != seen.uid or not _is_older(seen, known))
 
     def _is_new(self, ref: Ref, seen: SeenJob) -> bool:
         known = self.find(ref, seen.name)
-        return known is None or known.uid != seen.uid or _newer(seen, known)
+        return known is None or known.uid != seen.uid or is_newer(seen.version, known.version)
 
     def _remember(self, ref: Ref, seen: SeenJob) -> None:
         known = self.find(ref, seen.name)
@@ -326,5 +326,5 @@ def _bury(graves: OrderedDict[Grave, None], gone: Grave) -> None:
         graves.popitem(last=False)
 
 
-def _newer(one: SeenJob, other: SeenJob) -> bool:
-    return is_later(one.version, other.version)
+def _is_older(one: SeenJob, other: SeenJob) -> bool:
+    return is_older(one.version, other.version)

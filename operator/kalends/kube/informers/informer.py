@@ -21,6 +21,7 @@ from kalends.kube.client.retries import Backoff
 from kalends.kube.client.trouble import Trouble
 from kalends.kube.informers.comparison import Metadata, compare, read_each
 from kalends.kube.wire.transport import JsonObject
+from kalends.model.versions import is_older
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +159,7 @@ class Informer:
         known = self._entries.get(_key(seen["metadata"]))
         version = seen["metadata"]["resourceVersion"]
         self._learned.add(seen["metadata"]["uid"])
-        if known is None or not is_later(known.resource_version, version):
+        if known is None or not is_older(version, known.resource_version):
             self._see(dict(seen))
 
     def _knows(self, metadata: Metadata) -> bool:
@@ -288,7 +289,7 @@ class Informer:
     def _forget_all_but(self, seen: set[Key], version: str) -> None:
         """Forget what a list of this version lacks, unless it was made, and we were shown it, since the list began."""
         for key, entry in list(self._entries.items()):
-            is_younger = entry.uid in self._learned and is_later(entry.resource_version, version)
+            is_younger = entry.uid in self._learned and is_older(version, entry.resource_version)
             if key not in seen and not is_younger:
                 self._forget(key, None)
 
@@ -297,11 +298,6 @@ class Informer:
             callback(*arguments)
         except Exception:  # who listens badly harms only itself
             log.exception("A listener to %s failed.", self.path)
-
-
-def is_later(version: str, than: str) -> bool:
-    """Return whether one resourceVersion comes after another; those that are no numbers cannot be compared."""
-    return version.isdecimal() and than.isdecimal() and int(version) > int(than)
 
 
 def _key(metadata: Mapping[str, Any]) -> Key:

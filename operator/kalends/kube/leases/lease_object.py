@@ -12,6 +12,7 @@ from kalends.errors import ApiError
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.paths import LEASES
 from kalends.kube.wire.transport import JSON, MERGE_PATCH, JsonObject
+from kalends.model.versions import is_newer
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,8 @@ class Record:
     changed_at: float
 
     def is_newer_than(self, other: Record) -> bool:
-        """Return whether this was written later, by resourceVersions; one that is no integer is taken to."""
-        if self.version.isdecimal() and other.version.isdecimal():
-            return int(self.version) > int(other.version)
-        return self.version != other.version
+        """Return whether this was written later, by resourceVersions."""
+        return is_newer(self.version, other.version)
 
 
 class LeaseObject:

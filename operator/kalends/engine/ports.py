@@ -147,6 +147,16 @@ class Run:
     """Seconds that a task may take (``activeDeadlineSeconds``); then it is stopped and reported as timed out."""
     start_by: Instant | None = None
     """The last instant at which it may start, for the first attempt of a run that has a deadline."""
+    works_for: Instant | None = None
+    """The data time, if it is not the fire time."""
+
+    @property
+    def data_time(self) -> Instant:
+        """The instant that the run works for, and that its task or its containers see as their scheduled time.
+
+        Identity, name and order come from the fire time, which for a request is the instant of the request.
+        """
+        return self.fire_time if self.works_for is None else self.works_for
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,12 +59,14 @@ class CurrentRun:
     last_successful: int | None
     request: str = ""
     """The token of the request, for a run that was asked for by hand."""
+    data_time: int | None = None
+    """The instant that the run works for; None: its fire time."""
     cancellation: Cancellation = field(default_factory=Cancellation, compare=False, repr=False)
 
     @property
     def scheduled_time(self) -> datetime:
-        """The fire time, in UTC."""
-        return datetime.fromtimestamp(self.fire_time, UTC)
+        """The instant that the run works for, in UTC: the fire time, or the instant of the request."""
+        return datetime.fromtimestamp(self.fire_time if self.data_time is None else self.data_time, UTC)
 
     @property
     def cancelled(self) -> bool:

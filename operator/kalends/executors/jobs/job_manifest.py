@@ -58,14 +58,14 @@ def _labels(run: Run, given: Mapping[str, str]) -> dict[str, str]:
 
 
 def _annotations(run: Run, template: JobTemplate) -> dict[str, str]:
-    scheduled = format_instant(run.fire_time)
-    ours = {SCHEDULED_TIME: scheduled}
+    # The identity of a request's Job is read from this annotation, so it has the fire time, not the data time.
+    ours = {SCHEDULED_TIME: format_instant(run.fire_time)}
     if run.attempt > 1:
         ours[ATTEMPT] = str(run.attempt)
     if run.request:
         ours[REQUEST_ANNOTATION] = run.request
     kept = {name: value for name, value in template.annotations.items() if name not in {ATTEMPT, REQUEST_ANNOTATION}}
-    return {CRONJOB_SCHEDULED_TIME: _wall_time(run.fire_time, template.time_zone), **kept, **ours}
+    return {CRONJOB_SCHEDULED_TIME: _wall_time(run.data_time, template.time_zone), **kept, **ours}
 
 
 def _wall_time(instant: int, zone: str) -> str:
@@ -119,7 +119,7 @@ def _container(container: Any, variables: dict[str, str]) -> Any:
 def environment(run: Run) -> dict[str, str]:
     """Return what every container of a run is told."""
     variables = {
-        "KALENDS_SCHEDULED_TIME": format_instant(run.fire_time),
+        "KALENDS_SCHEDULED_TIME": format_instant(run.data_time),
         "KALENDS_RUN": run.name,
         "KALENDS_ATTEMPT": str(run.attempt),
     }

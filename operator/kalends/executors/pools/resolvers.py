@@ -116,5 +116,12 @@ def _task_call(target: Target) -> TaskCall:
 def current_of(run: Run) -> CurrentRun:
     """Return what the callable can ask about its run."""
     return CurrentRun(
-        run.name, run.ref.namespace, run.ref.name, run.fire_time, run.attempt, run.last_successful, run.request
+        run.name,
+        run.ref.namespace,
+        run.ref.name,
+        run.fire_time,
+        run.attempt,
+        run.last_successful,
+        run.request,
+        run.data_time,
     )

@@ -36,6 +36,10 @@ class Snapshot:
     """Whether the resource has only a part of ``state``, which is to be written again."""
     restored: bool = False
     """Whether it is marked as coming from a backup, also where its spec cannot be carried out."""
+    request: str = ""
+    """The token of the request for a run, also where its spec cannot be carried out."""
+    requested_later: bool = False
+    """Whether the request is known to have been made after the creation, so that it did not come with the resource."""
     compiled_with: int = 0
     """The number of the surroundings (defaults, what can run here) that it was compiled with: with others it is news,
     even under the same version."""

@@ -30,6 +30,7 @@ def read_object(obj: Mapping[str, Any]) -> Stored:
     definition, problem = read_definition(obj.get("spec"), lambda: _definition(obj))
     record, record_problem = _record(obj, created)
     edited, requested_later = _bookkeeping(meta, created)
+    labels, annotations = _mapping(meta.get("labels")), _mapping(meta.get("annotations"))
     return Stored(
         ref=Ref(meta.get("namespace") or "default", meta["name"], meta["uid"]),
         version=meta["resourceVersion"],
@@ -41,7 +42,8 @@ def read_object(obj: Mapping[str, Any]) -> Stored:
         record_problem=record_problem,
         operator=operator_on_record(obj.get("status")),
         edited=edited,
-        restored=is_restored(_mapping(meta.get("labels")), _mapping(meta.get("annotations"))),
+        restored=is_restored(labels, annotations),
+        request=_text(annotations.get(REQUEST_ANNOTATION)),
         requested_later=requested_later,
     )
 
@@ -67,6 +69,10 @@ def _record(obj: Mapping[str, Any], created: Instant) -> tuple[State | None, Pro
 def _mapping(value: Any) -> Mapping[str, str]:
     """Return labels or annotations; none where something else is in their place."""
     return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _bookkeeping(metadata: Mapping[str, Any], created: Instant) -> tuple[Instant | None, bool]:

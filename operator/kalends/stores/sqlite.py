@@ -271,6 +271,7 @@ class SqliteJobStore:
             operator=operator_on_record(status),
             edited=parse_instant(row.edited),
             restored=bool(row.restored),
+            request=row.request,
             # A request is made by the caller of `put`, now: it comes from no backup.
             requested_later=True,
         )

@@ -57,6 +57,7 @@ class Compiler:
     def compile(self, stored: Stored) -> Snapshot:
         """Return a stored resource as the engine decides on it."""
         schedule, problem = self._schedule(stored)
+        request = stored.request if stored.definition is None else stored.definition.request
         return Snapshot(
             ref=stored.ref,
             version=stored.version,
@@ -69,6 +70,8 @@ class Compiler:
             operator=stored.operator,
             incomplete=stored.incomplete,
             restored=stored.restored,
+            request=_token(request),
+            requested_later=bool(request) and stored.requested_later,
             compiled_with=self.edition,
         )
 

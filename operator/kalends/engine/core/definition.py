@@ -85,6 +85,8 @@ class Stored:
     """Whether the store has only a part of ``record``, which is to be written again."""
     restored: bool = False
     """Whether it is marked as coming from a backup, also where the definition cannot be read."""
+    request: str = ""
+    """The token of the request for a run where the definition cannot be read; otherwise the definition has it."""
     requested_later: bool = False
     """Whether the request is known to have been made after the creation, so that it did not come with the resource."""
 

@@ -11,6 +11,8 @@ from dataclasses import replace
 from kalends.engine.core.facts import Facts
 from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import Instant, State
+from kalends.engine.decisions.unrecorded_jobs import record_of_jobs
+from kalends.engine.ports import Snapshot
 from kalends.model.reasons import Reason
 
 HELD_HASH = "restored-"
@@ -49,13 +51,30 @@ def hash_of_invalid(record: State, generation: int) -> str:
     return HELD_HASH if _is_held(record, generation) else ""
 
 
-def first_record_of_invalid(created: Instant, generation: int, facts: Facts, *, restored: bool) -> State:
-    """Return the record of a resource that cannot be carried out when it is seen for the first time."""
-    if restored:
-        armed = max(int(facts.now), created)
-        return State(armed=armed, schedule_hash=HELD_HASH, observed_generation=generation)
+def first_record_of_invalid(snapshot: Snapshot, facts: Facts) -> State:
+    """Return the record of a resource that cannot be carried out, when it is first seen or after its record was lost.
+
+    A request that came with the resource, or that the lost record may have listed, must not run once it is mended.
+    """
+    if facts.record_lost:
+        handled = (snapshot.request,) if snapshot.request else ()
+        return replace(record_of_jobs(snapshot.schedule, facts), handled_requests=handled)
+    found = _came_along(snapshot.request, facts, later=snapshot.requested_later)
+    if snapshot.restored:
+        armed = max(int(facts.now), snapshot.created)
+        return State(
+            armed=armed,
+            schedule_hash=HELD_HASH,
+            observed_generation=snapshot.generation,
+            handled_requests=found,
+        )
     # Armed before its creation: where that is the one fire time, it is still to come once this is mended.
-    return State(armed=created - 1)
+    return State(armed=snapshot.created - 1, handled_requests=found)
+
+
+def _came_along(request: str, facts: Facts, *, later: bool) -> tuple[str, ...]:
+    """Return the token of a request that came with its resource, as handled, or nothing."""
+    return (request,) if request and request == facts.found_request and not later else ()
 
 
 def with_past(schedule: Schedule, record: State) -> State:
@@ -71,10 +90,9 @@ def with_past(schedule: Schedule, record: State) -> State:
 
 def first_record(schedule: Schedule, facts: Facts) -> State:
     """Return the record of a resource that is seen for the first time."""
-    found = schedule.request and schedule.request == facts.found_request and not schedule.requested_later
     return State(
         # What lies before is not this one's to run, its creation included.
         armed=max(int(facts.now), schedule.created) if schedule.held else schedule.first_armed,
         schedule_hash=schedule.hash,
-        handled_requests=(schedule.request,) if found else (),
+        handled_requests=_came_along(schedule.request, facts, later=schedule.requested_later),
     )

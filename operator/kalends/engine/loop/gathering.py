@@ -14,7 +14,6 @@ from kalends.engine.core.state import State
 from kalends.engine.decisions.decide import decide, decide_invalid
 from kalends.engine.decisions.decided_elsewhere import stand_aside
 from kalends.engine.decisions.restored import first_record_of_invalid, waits_for_status
-from kalends.engine.decisions.unrecorded_jobs import record_of_jobs
 from kalends.engine.loop.entry import Entry
 from kalends.engine.loop.executor_table import ExecutorTable
 from kalends.engine.loop.worker_queue import WorkerQueue
@@ -68,11 +67,7 @@ class Gatherer:
             )
         if entry.problem is not None or snapshot.schedule is None:
             problem = entry.problem or Problem(Reason.INVALID_SPEC, "cannot be read")
-            blank = (
-                record_of_jobs(None, facts)
-                if entry.record_lost
-                else first_record_of_invalid(snapshot.created, snapshot.generation, facts, restored=snapshot.restored)
-            )
+            blank = first_record_of_invalid(snapshot, facts)
             status_until = waits_for_status(snapshot.created, entry.record, facts) if snapshot.restored else None
             if status_until is not None:
                 return Decision(blank, wake_at=status_until, unrecorded=True)

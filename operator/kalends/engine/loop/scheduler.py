@@ -98,8 +98,8 @@ class Scheduler:
     def _add(self, stored: Stored) -> None:
         snapshot = self._compiler.compile(stored)
         entry = Entry(snapshot, snapshot.version, snapshot.state)
-        if snapshot.state is None and snapshot.schedule is not None:
-            entry.found_request = snapshot.schedule.request
+        if snapshot.state is None:
+            entry.found_request = snapshot.request
         self._entries[stored.ref.key] = entry
         self._keys[stored.ref.uid] = stored.ref.key
         self._actor.saw_new(stored.ref)

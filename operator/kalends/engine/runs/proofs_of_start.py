@@ -32,7 +32,7 @@ def may_have_created_jobs(schedule: Schedule | None, record: State | None, facts
     While it could not be carried out, nothing was decided, so that Jobs of a spec before that may not be on record.
     """
     if facts.outlives_us or schedule is None:
-        return facts.outlives_us
+        return True  # a spec that cannot be read may be that of a Job: its Jobs run on
     if record is None:
         return schedule.generation != 1
     return schedule.generation != record.observed_generation or not record.schedule_hash

@@ -27,7 +27,7 @@ RANGES = {
     "image.txt": OPERATOR,
     "dev.txt": OPERATOR + PROJECT["dependency-groups"]["dev"],
 }
-DOCKERFILES = (ROOT / "Dockerfile", ROOT / "examples/own-image/Dockerfile")
+DOCKERFILES = (ROOT / "Dockerfile", ROOT / "own-image/Dockerfile")
 
 
 def entries(path: Path) -> list[str]:
@@ -73,7 +73,7 @@ def test_the_project_itself_pins_nothing() -> None:
 
 
 def test_the_example_of_an_own_image_has_the_same_tools() -> None:
-    assert (ROOT / "examples/own-image/requirements.txt").read_text() == (REQUIREMENTS / "build.txt").read_text()
+    assert (ROOT / "own-image/requirements.txt").read_text() == (REQUIREMENTS / "build.txt").read_text()
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.parent.name)

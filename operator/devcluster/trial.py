@@ -44,8 +44,6 @@ def operator_process(control_plane: ControlPlane, log: Path) -> LeashedProcess:
         "operator",
         "--kubeconfig",
         str(control_plane.kubeconfig),
-        "--config",
-        str(EXAMPLES / "settings.yaml"),
     ]
     return LeashedProcess("operator", ["env", "KALENDS_HEALTH_PORT=0", "KALENDS_HEALTH_HOST=127.0.0.1", *command], log)
 
@@ -85,8 +83,7 @@ def main() -> int:
             operator.start()
             with StandInNode(control_plane.kubeconfig):
                 say(f"operator started; its log is {control_plane.logs / 'operator.log'}")
-                manifests = [str(one) for one in sorted(EXAMPLES.glob("[0-9]*")) if one.is_dir()]
-                control_plane.kubectl("apply", *(part for one in manifests for part in ("-f", one)))
+                control_plane.kubectl("apply", "--recursive", "-f", str(EXAMPLES))
                 ends_at = None if given.seconds is None else time.monotonic() + given.seconds
                 show(control_plane, stop, ends_at)
             say("stopping")

@@ -27,8 +27,9 @@ from kalends.tasks import CurrentRun, Registry
 from kalends.tasks.context import enter
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-SETTINGS = EXAMPLES / "settings.yaml"
-FILES = sorted(EXAMPLES.glob("[0-9][0-9]-*/*.yaml"))
+OWN = EXAMPLES.parent / "own-image"
+SETTINGS_FILE = EXAMPLES.parent / "docs" / "settings.yaml"
+FILES = sorted(EXAMPLES.rglob("*.yaml"))
 BY_FILE = pytest.mark.parametrize("file", FILES, ids=[str(file.relative_to(EXAMPLES)) for file in FILES])
 CRONJOB_FIELDS = {
     "schedule",
@@ -51,7 +52,7 @@ def all_manifests() -> list[Manifest]:
 
 
 def read_as_the_operator_would(manifest: Manifest) -> Schedule:
-    settings = Settings.load(SETTINGS)
+    settings = Settings.load()
     check = target_check(Registry.load(settings.task_modules), settings.executors)
     stored = read_object(as_stored(manifest))
     assert stored.definition is not None, stored.problem
@@ -69,10 +70,11 @@ def as_stored(manifest: Manifest) -> dict[str, Any]:
     return {**manifest.obj, "metadata": {**manifest.obj["metadata"], **given}}
 
 
-def test_there_is_a_file_in_every_numbered_folder() -> None:
-    folders = [one for one in EXAMPLES.glob("[0-9][0-9]-*") if one.is_dir()]
-    assert {file.parent for file in FILES} == set(folders)
-    assert len(folders) >= 6
+def test_the_folder_contains_only_manifests_in_numbered_folders() -> None:
+    folders = set(EXAMPLES.glob("[0-9][0-9]-*"))
+    assert {file.parent for file in FILES} == folders == set(EXAMPLES.iterdir())
+    assert set(FILES) == {path for path in EXAMPLES.rglob("*") if path.is_file()}
+    assert len(FILES) >= 16
 
 
 @BY_FILE
@@ -88,7 +90,7 @@ def test_validate_calls_it_valid(file: Path) -> None:
 
 
 @BY_FILE
-def test_the_operator_can_carry_it_out_with_the_settings_beside_it(file: Path) -> None:
+def test_the_operator_accepts_it_with_the_default_settings(file: Path) -> None:
     for manifest in read_manifests([file]):
         read_as_the_operator_would(manifest)
 
@@ -134,9 +136,16 @@ def test_kalends_run_takes_it_without_settings(file: Path, tmp_path: Path) -> No
     assert "must be" not in run_locally(tmp_path, 0, file)
 
 
+def test_kalends_run_of_the_whole_folder_arms_or_runs_every_example(tmp_path: Path) -> None:
+    output = run_locally(tmp_path, 0, EXAMPLES)
+    for manifest in all_manifests():
+        states = [line for line in output.splitlines() if line.startswith(f"default/{manifest.name} ")]
+        assert any(" Armed" in line or " Started" in line or " Suspended" in line for line in states), output
+
+
 @pytest.mark.slow
 def test_kalends_run_runs_all_of_them_side_by_side(tmp_path: Path) -> None:
-    told = run_locally(tmp_path, 24, *FILES)
+    told = run_locally(tmp_path, 24, EXAMPLES)
     for name in ("heartbeat", "isolated", "once", "on-demand", "three-times", "late-for-work"):
         assert f"default/{name} Succeeded" in told, told
     for line in (
@@ -157,7 +166,7 @@ def test_nothing_of_a_cronjob_but_its_kind_is_changed_in_the_first() -> None:
 
 def test_the_process_example_runs_in_a_pool_of_processes() -> None:
     (manifest,) = manifests_of("03-interval-process")
-    assert Settings.load(SETTINGS).executors[manifest.obj["spec"]["executor"]].kind is ExecutorKind.PROCESSES
+    assert Settings.load().executors[manifest.obj["spec"]["executor"]].kind is ExecutorKind.PROCESSES
 
 
 def test_the_date_is_armed_and_fires_once() -> None:
@@ -181,7 +190,7 @@ class SleepyPool(Pool):
 async def status_after(seconds: float, folder_file: str) -> dict[str, dict[str, Any]]:
     """Return the status of each ScheduledJob of a file after it has run for so long, in fake time."""
     store, clock = ObjectStore(), LoopClock()
-    configured = Settings.load(SETTINGS).executors
+    configured = Settings.load().executors
     pools = {alias: SleepyPool(one.workers, clock=clock) for alias, one in configured.items()}
     scheduler = Scheduler(clock=clock, store=store, pools=pools, identity="me")
     names = []
@@ -219,7 +228,25 @@ async def test_the_one_without_a_trigger_runs_once_and_the_suspended_one_not_at_
     assert resting.get("counts", {}).get("due", 0) == 0
 
 
-OWN = EXAMPLES / "own-image"
+def test_the_settings_file_of_the_documentation_adds_an_executor_to_the_default_ones() -> None:
+    documented = Settings.load(SETTINGS_FILE).executors
+    default = Settings.load().executors
+    assert default.items() <= documented.items()
+    assert documented.keys() - default.keys() == {"single"}
+
+
+def test_the_commands_of_the_own_image_run_its_task_without_a_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    comment = (OWN / "scheduledjob.yaml").read_text().partition("\napiVersion:")[0]
+    (command,) = [line.removeprefix("#   ") for line in comment.splitlines() if line.startswith("#   kalends run")]
+    monkeypatch.chdir(OWN)
+    monkeypatch.syspath_prepend(OWN)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    store = ["--for", "0s", "--store", str(tmp_path / "kalends.db")]
+    done = CliRunner().invoke(cli, [*command.split()[1:], *store])
+    monkeypatch.delitem(sys.modules, "acme_reports", raising=False)
+    assert (done.exit_code, "default/revenue Armed" in done.output) == (0, True), done.output
 
 
 def test_the_package_of_the_own_image_registers_the_task_that_its_schedule_names(

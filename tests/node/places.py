@@ -89,7 +89,7 @@ def prepare(way: Way, folder: Path, say: Say) -> Means:
         obtain(chosen_release(), say=say)
         obtain_node(chosen_release(), say=say)
     kalends = builder.build(KALENDS, ROOT, SOURCES)
-    own = builder.build(OWN, ROOT / "examples" / "own-image", ("*",), KALENDS=kalends)
+    own = builder.build(OWN, ROOT / "own-image", ("*",), KALENDS=kalends)
     return Means(way, folder, obtain_helm(say=say), kalends, own)
 
 

@@ -20,7 +20,7 @@ RUNS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400, 86400)
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """What is read when somebody asks. A standby has no runs, no resources and no agenda: they are the leader's."""
+    """Values read at each scrape. A standby has no runs, no resources and no agenda: they are the leader's."""
 
     leads: Callable[[], bool]
     active_runs: Callable[[], Mapping[str, int]]
@@ -72,7 +72,7 @@ class Gauges(Collector):
             "ScheduledJobs that wait for an instant.",
             value=read.agenda_size() if leads else 0,
         )
-        yield _by("executor", "kalends_runs_active", "Runs that are under way.", read.active_runs() if leads else {})
+        yield _by("executor", "kalends_runs_active", "Runs that are active.", read.active_runs() if leads else {})
         yield _by(
             "executor",
             "kalends_workers_stuck",
@@ -92,7 +92,7 @@ def _by(label: str, name: str, text: str, counts: Mapping[str, int]) -> GaugeMet
 
 
 class Metrics:
-    """The operator's metrics, in a registry of their own. It listens to the engine."""
+    """The operator's metrics, in a separate registry. It listens to the engine."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()

@@ -55,14 +55,14 @@ class ExecutorSettings(BaseModel):
     kind: ExecutorKind = ExecutorKind.THREADS
     """`threads` (one memory, cannot be killed) or `processes` (isolated, killed when given up)."""
     workers: Annotated[int, Field(ge=1, le=1000)] = 10
-    """How many runs go on in it at once."""
+    """Maximum number of active runs in it."""
     max_runs_per_worker: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     """Of processes: how many runs of one ScheduledJob a worker serves until another replaces it; 1: each run has a new
     process. A worker never serves two ScheduledJobs. Default: 100."""
 
     max_replaced_threads: Annotated[int, Field(ge=0, le=1000)] | None = None
-    """Of threads: how many that hang beyond their time limit have a new one in their place. Beyond that, each takes one
-    of `workers` until it returns. Default: as many as `workers`."""
+    """Of threads: how many threads that hang beyond their time limit are replaced. Each further hanging thread occupies
+    one of `workers` until it returns. Default: as many as `workers`."""
 
     @model_validator(mode="after")
     def _of_its_kind(self) -> Self:
@@ -95,7 +95,7 @@ class JobDefaults(BaseModel):
 
 
 class LeaderElection(BaseModel):
-    """Which of several operators acts."""
+    """Which of several replicas acts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -106,18 +106,18 @@ class LeaderElection(BaseModel):
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")] = "kalends"
     """The name of the Lease: operators that share it are replicas of each other."""
     lease_duration: Annotated[float, Field(le=3600)] = 15.0
-    """Seconds after which others may act in place of a replica that has gone without a word."""
+    """Seconds without a renewal after which another replica may act in place of the leader."""
     renew_deadline: float = 10.0
     """Seconds without a renewal after which a replica stops acting."""
     retry_period: Annotated[float, Field(gt=0)] = 2.0
     """Seconds between two renewals, or two tries."""
 
     take_over_seconds: Annotated[float, Field(ge=30, le=86400)] = 120.0
-    """Seconds for which the Lease of another operator must not have changed, or not have been there, before this one
-    decides on the ScheduledJobs that name it."""
+    """Seconds for which the Lease of another operator must have been unchanged or absent before this operator decides
+    on the ScheduledJobs that name it."""
     replaces: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+/[a-z0-9.-]+$")], ...] = ()
-    """Leases, as `namespace/name`, of operators that this one replaces: it takes over their ScheduledJobs at once where
-    such a Lease cannot be read, else when it has not been renewed for its own duration."""
+    """Leases, as `namespace/name`, of operators that this operator replaces: it takes over their ScheduledJobs at once
+    where such a Lease cannot be read, else when it has not been renewed for its own duration."""
 
     @property
     def lease(self) -> str:
@@ -137,7 +137,7 @@ class LeaderElection(BaseModel):
             own_namespace: That of the pod we are in, if we are in one.
 
         Raises:
-            InvalidSettings: A Lease is asked for, and its namespace is not known, or is not a name of one.
+            InvalidSettings: A Lease is asked for, and its namespace is unknown, or is not a valid name.
         """
         namespace = self.namespace or own_namespace
         if self.enabled and namespace is None:
@@ -175,11 +175,11 @@ class Settings(BaseSettings):
     namespaces: tuple[Namespace, ...] = ()
     """Namespaces to watch. Default: all."""
     api_connections: Annotated[int, Field(ge=1, le=500)] = 32
-    """How many requests to the API server may be under way at once."""
+    """Maximum number of active requests to the API server."""
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 25.0
-    """How long runs in this process may take to end when the operator is told to stop."""
+    """How long runs in this process may take to end when the operator stops."""
     leader_election: LeaderElection = LeaderElection()
-    """Which of several operators acts."""
+    """Which of several replicas acts."""
     health_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """The port of /livez, /readyz and /metrics; 0 picks a free one."""
     health_host: str | None = None

@@ -238,5 +238,5 @@ def test_without_an_api_server_names_are_not_made_up_and_not_shared(write: Write
     nameless.write_text(f"{HEAD}metadata: {{generateName: x-}}\nspec: {{task: {{name: a}}}}")
     one, other, third = runnable(read_manifests([first, second, nameless]))
     assert one.problems == ()
-    assert other.problems == (f"metadata.name: must be there once, but is in {first} already",)
+    assert other.problems == (f"metadata.name: must be unique, but is in {first} already",)
     assert third.problems == ("metadata.name: must be set to run without a cluster",)

@@ -11,7 +11,7 @@ import pytest
 from kalends.triggers.rules.date import DateTrigger
 from kalends.triggers.rules.interval import IntervalTrigger
 from kalends.triggers.rules.wall_clock import WallTrigger
-from kalends.triggers.search.budget import DRAWING, MOST_WORK, QUESTION
+from kalends.triggers.search.budget import MOST_WORK, PATTERN, QUESTION
 
 LEAF_KINDS = (WallTrigger, IntervalTrigger, DateTrigger)
 MOST_ASKED = MOST_WORK * 1.1
@@ -103,7 +103,7 @@ class Work:
         with pytest.MonkeyPatch.context() as patch:
             for kind in LEAF_KINDS:
                 patch.setattr(kind, "next_after", self._counting(kind.next_after, QUESTION))
-                patch.setattr(kind, "pattern", self._counting(kind.pattern, DRAWING))
+                patch.setattr(kind, "pattern", self._counting(kind.pattern, PATTERN))
             yield
 
     def _counting(self, method: Callable[..., Any], units: int) -> Callable[..., Any]:

@@ -16,17 +16,17 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        told = {
+        line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
         if record.exc_info:
-            told["exception"] = self.formatException(record.exc_info)
+            line["exception"] = self.formatException(record.exc_info)
         elif task_traceback := _task_traceback(record):
-            told["exception"] = task_traceback
-        return orjson.dumps(told).decode()
+            line["exception"] = task_traceback
+        return orjson.dumps(line).decode()
 
 
 class TextLines(logging.Formatter):

@@ -17,10 +17,10 @@ class Reason(StrEnum):
     RESTORED = "Restored"  # valid, and restored without its status: nothing is due until it is edited
     EXHAUSTED = "Exhausted"  # valid, and there is no fire time left
     SEARCH_LIMIT = (
-        "SearchLimit"  # valid, and the next fire time lies further off than one search goes; it goes on later
+        "SearchLimit"  # valid, and the next fire time lies beyond the reach of one search; the search continues later
     )
 
-    # Ready=False, Stalled=True: nothing will happen until somebody mends the resource.
+    # Ready=False, Stalled=True: nothing happens until a user corrects the resource.
     INVALID_SPEC = "InvalidSpec"  # a field has a value that the schema should have refused
     INVALID_SCHEDULE = "InvalidSchedule"  # an expression that cannot be read, or that can never match
     UNKNOWN_TIME_ZONE = "UnknownTimeZone"  # a name that the IANA database does not have
@@ -28,7 +28,7 @@ class Reason(StrEnum):
     INVALID_ARGUMENTS = "InvalidArguments"  # the task cannot be called with `args` and `kwargs`
     UNKNOWN_EXECUTOR = "UnknownExecutor"  # no executor of this name is configured
     INVALID_JOB_TEMPLATE = "InvalidJobTemplate"  # the API server refused the Job in a dry run
-    INVALID_STATUS = "InvalidStatus"  # the status was edited to nonsense, or written by nobody we know
+    INVALID_STATUS = "InvalidStatus"  # the status was edited to an invalid value, or has an unknown writer
     TOO_LARGE = "TooLarge"  # larger, or nested deeper, than is accepted
     INTERNAL_ERROR = "InternalError"  # Kalends itself failed on this resource, and on no other
     START_REFUSED = "StartRefused"  # starts are refused again and again: quota, permission, admission, no worker
@@ -55,7 +55,7 @@ class Reason(StrEnum):
     QUEUE_FULL = "QueueFull"  # maxQueued are waiting, and concurrencyPolicy is Queue
     SCHEDULE_CHANGED = "ScheduleChanged"  # it waited for room while the schedule was edited or suspended
     RUN_LIMIT_REACHED = "RunLimitReached"  # maxRuns have started
-    NAME_TAKEN = "NameTaken"  # a Job of that name belongs to somebody else
+    NAME_TAKEN = "NameTaken"  # a Job of that name has another owner
     JOB_REFUSED = "JobRefused"  # the API server would not create the Job: quota, admission, or its shape
 
     # How a run ended otherwise than well.
@@ -67,14 +67,14 @@ class Reason(StrEnum):
     BACKOFF_LIMIT_EXCEEDED = "BackoffLimitExceeded"  # the Job's pods failed more often than its backoffLimit
     WORKER_DIED = "WorkerDied"  # the process of the pool in which it ran ended under it
     HOLDER_GONE = "HolderGone"  # the operator that had claimed it went away
-    JOB_DELETED = "JobDeleted"  # somebody deleted its Job
+    JOB_DELETED = "JobDeleted"  # its Job was deleted
     REPLACED = "Replaced"  # a later run took its place, as concurrencyPolicy is Replace
     OWNER_DELETED = "OwnerDeleted"  # its ScheduledJob was deleted
     SHUTTING_DOWN = "ShuttingDown"  # the operator stopped, and the run did not end in time
 
     # Events: what needs attention, in the past tense.
-    DELAYED = "Delayed"  # what is to be done has failed several times in a row, and is tried again
-    RUN_RETRIED = "RunRetried"  # an attempt failed, another one will be made
+    DELAYED = "Delayed"  # an action has failed several times in a row, and is tried again
+    RUN_RETRIED = "RunRetried"  # an attempt failed, another attempt follows
     RUN_FAILED = "RunFailed"
     RUN_MISSED = "RunMissed"
     RUN_SKIPPED = "RunSkipped"

@@ -38,7 +38,7 @@ class ScheduledJob(Wire):
     metadata: ObjectMeta
     spec: ScheduledJobSpec
     status: Any = Field(default=None, repr=False)
-    """As it stands. ``Status.read`` reads it: a record edited to nonsense must not hide what is wanted."""
+    """Unparsed. ``Status.read`` reads it: an invalid record must not hide the spec."""
 
     @classmethod
     @override

@@ -24,7 +24,7 @@ class Rule:
 
     Args:
         cel: The rule for the API server; ``self`` is the object that it stands on.
-        holds: The same rule for Python. Of fields of a wrong type it says nothing: they are reported for themselves.
+        holds: The same rule for Python. It accepts fields of a wrong type: these are reported separately.
         message: What is accepted, beginning with the fields it speaks of or with "must".
         field: The JSON name of the field to blame; unset: the object itself.
     """
@@ -104,7 +104,7 @@ def in_order(first: str, last: str) -> Rule:
             return True
         try:
             begin, end = (datetime.fromisoformat(str(text)) for text in given)
-        except ValueError:  # 30 February: the parser of the schedule says so better
+        except ValueError:  # 30 February: the parser of the schedule has a better message
             return True
         return begin <= end
 

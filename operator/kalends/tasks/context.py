@@ -18,7 +18,7 @@ class Cancellation:
         self._wake: Callable[[], None] | None = None
 
     def __reduce__(self) -> tuple[type[Cancellation], tuple[()]]:
-        # A wish does not travel to another process: that one is killed, not asked.
+        # A request to stop does not reach another process: such a process is killed.
         return Cancellation, ()
 
     @property
@@ -58,7 +58,7 @@ class CurrentRun:
     attempt: int
     last_successful: int | None
     request: str = ""
-    """The token of the request, for a run that was asked for by hand."""
+    """The token of the request, for a requested run."""
     data_time: int | None = None
     """The instant that the run works for; None: its fire time."""
     cancellation: Cancellation = field(default_factory=Cancellation, compare=False, repr=False)

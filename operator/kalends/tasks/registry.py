@@ -171,7 +171,7 @@ class Registry:
             known = self._tasks.setdefault(name, found)
             if known.function is not function:
                 raise InvalidSettings(
-                    f"each task must have a name of its own, but '{name}' is both {known.place} and {found.place}"
+                    f"the names of tasks must be unique, but '{name}' is both {known.place} and {found.place}"
                 )
 
     def names(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""From what a user wrote to a trigger: the one door into this package."""
+"""Builds the trigger of a spec: the entry point of this package."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ LONGEST_MONTHS = 1_200
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What every trigger of one resource is built with."""
+    """The inputs that all triggers of a resource share."""
 
     zone: Zone
     identity: str
@@ -295,7 +295,7 @@ def _stretch(exclusion: ExclusionSpec, zone: Zone, path: str) -> Stretch:
 
 
 def _never(rule: Rule, setting: Setting) -> bool:
-    """Tell whether it is certain that a rule has no fire time at all; one that has had its last one is merely over."""
+    """Return whether a rule certainly has no fire time at all, neither in the past nor in the future."""
     return all(rule.seek(since, LAST_INSTANT, setting.budget) is None for since in (setting.created - 1, -1))
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from kalends.triggers.build import Setting, period_of, setting_of, setting_within, written
 from kalends.triggers.cron.compiled import Meaning, meaning_of_eight, meaning_of_five
 from kalends.triggers.cron.eight_fields import parse_eight_fields
-from kalends.triggers.cron.english import tell, tell_instants
+from kalends.triggers.cron.english import describe, describe_instants
 from kalends.triggers.cron.fields import MONDAY_FIRST
 from kalends.triggers.cron.five_fields import Every, parse_schedule
 from kalends.triggers.protocol import Instant
@@ -78,8 +78,8 @@ class _Telling:
         if trigger.date is not None:
             return f"once, at {self._moment(read_moment(trigger.date.at, self.setting.zone, f'{path}.date.at'))}"
         word, members = ("anyOf", trigger.any_of) if trigger.any_of is not None else ("allOf", trigger.all_of)
-        told = [self._member(member, f"{path}.{word}[{place}]") for place, member in enumerate(members or ())]
-        return listed(told, "or") if word == "anyOf" else f"whenever these agree: {listed(told)}"
+        phrases = [self._member(member, f"{path}.{word}[{place}]") for place, member in enumerate(members or ())]
+        return listed(phrases, "or") if word == "anyOf" else f"whenever these agree: {listed(phrases)}"
 
     def _member(self, member: MemberSpec, path: str) -> str:
         """Return a member in brackets, with its own zone and bounds."""
@@ -94,7 +94,7 @@ class _Telling:
     def _cron(self, meaning: Meaning) -> str:
         several = (meaning.hours.bit_count(), meaning.minutes.bit_count(), meaning.seconds.bit_count()) != (1, 1, 1)
         self._wall(once=not meaning.follows_clock, several=several)
-        return tell(meaning)
+        return describe(meaning)
 
     def _calendar(self, interval: CalendarIntervalSpec) -> str:
         self._wall(once=True, several=False)
@@ -134,7 +134,7 @@ class _Telling:
         path = f"spec.exclude[{place}]"
         if exclusion.cron is not None:
             fields = parse_eight_fields(written(exclusion.cron), f"{path}.cron", finer=False)
-            return tell_instants(meaning_of_eight(fields))
+            return describe_instants(meaning_of_eight(fields))
         ends = []
         if exclusion.from_ is not None:
             ends.append(f"from {self._moment(read_moment(exclusion.from_, self.setting.zone, f'{path}.from'))}")

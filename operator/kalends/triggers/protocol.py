@@ -89,6 +89,6 @@ class Rule(Trigger, Protocol):
     def pattern(self, start: Instant, stop: Instant) -> int:
         """Return the fire times with ``start`` <= fire time < ``stop`` as a bit set: bit i stands for ``start + i``.
 
-        A day takes 11 kB, and one machine instruction compares sixty seconds of two triggers. Ask for a day at most.
+        A day takes 11 kB, and a machine instruction compares sixty seconds of two triggers. Ask for a day at most.
         """
         ...

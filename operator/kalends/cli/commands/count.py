@@ -9,7 +9,7 @@ from typing import Any
 import click
 import orjson
 
-from kalends.cli.commands.next_times import SEARCHES, armed_at, told
+from kalends.cli.commands.next_times import SEARCHES, armed_at, in_both_clocks
 from kalends.cli.manifests.files import Manifest, named, schedule_of, zone_of
 from kalends.cli.printing import one_line
 from kalends.errors import InvalidManifest
@@ -95,5 +95,5 @@ def _lines(one: Counted) -> Iterator[str]:
     if one.counted_until is not None:
         yield f"  counted until {format_instant(one.counted_until)} only, where the search limit was reached"
     if one.tally.first is not None and one.tally.last is not None:
-        yield f"  first  {told(one.tally.first, one.zone)}"
-        yield f"  last   {told(one.tally.last, one.zone)}"
+        yield f"  first  {in_both_clocks(one.tally.first, one.zone)}"
+        yield f"  last   {in_both_clocks(one.tally.last, one.zone)}"

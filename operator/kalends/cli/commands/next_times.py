@@ -18,9 +18,9 @@ from kalends.model import format_instant
 from kalends.triggers import NotFound, Trigger, zone_info
 
 AT_MOST = 10_000
-"""How many fire times are listed of one manifest."""
+"""Maximum number of fire times listed for a manifest."""
 SEARCHES = 4
-"""How many searches in a row, each within its budget, are made for one answer: a fraction of a second."""
+"""Maximum number of searches in a row, each within its budget, for an answer: a fraction of a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """What comes next for one manifest, or why nothing can."""
+    """The next fire times of a manifest, or why there are none."""
 
     name: str
     zone: str
@@ -73,7 +73,7 @@ def nothing_found(searched: int, what: str = "no fire time") -> str:
     return f"{what} found until {format_instant(searched)}, where the search limit was reached; there may be later ones"
 
 
-def told(instant: int, zone: str) -> str:
+def in_both_clocks(instant: int, zone: str) -> str:
     """Return an instant in UTC and as the clocks of a zone show it."""
     return f"{format_instant(instant)}  {datetime.fromtimestamp(instant, zone_info(zone)):%a %Y-%m-%d %H:%M:%S %Z}"
 
@@ -135,7 +135,7 @@ def _lines(one: Coming, window: Window) -> Iterator[str]:
         yield f"  error: {one.error}"
         return
     yield f"{one.name} ({one.zone})" + (", suspended" if one.suspended else "")
-    yield from (f"  {told(instant, one.zone)}" for instant in one.fire_times)
+    yield from (f"  {in_both_clocks(instant, one.zone)}" for instant in one.fire_times)
     if one.ends:
         yield "  and no more" if one.fire_times else "  never"
     elif one.searched is not None:

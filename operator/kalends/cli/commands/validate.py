@@ -12,7 +12,7 @@ from kalends.errors import InvalidManifest
 
 
 def validate_files(files: Sequence[Path], *, now: int, zone: str) -> int:
-    """Print a line for each problem of each manifest, and one for each that has none; return the exit code.
+    """Print a line for each problem of each manifest and for each valid manifest; return the exit code.
 
     What is valid and yet unlikely to be meant is a warning: it leaves the exit code at 0.
     """

@@ -186,7 +186,7 @@ def as_json(value: Any, path: str = "") -> Any:
         case int() if value in _INTEGERS:
             return value
         case float() if math.isfinite(value):
-            # JSON has numbers of one kind: kubectl sends 1e3 and 8.0 as 1000 and 8.
+            # JSON has a single type of numbers: kubectl sends 1e3 and 8.0 as 1000 and 8.
             return int(value) if value.is_integer() and abs(value) < _FLOATS_WRITTEN_OUT else value
         case int():
             raise _NotJson(f"{_place(path)} must be a number of at most 64 bits, got {str(value)[:40]}")

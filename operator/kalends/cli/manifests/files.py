@@ -1,4 +1,4 @@
-"""Manifests from files: read as kubectl reads them, each on its own, so that one that is wrong harms only itself."""
+"""Reads manifests from files as kubectl does, each separately, so that an invalid manifest affects no other."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def read_manifests(files: Iterable[Path]) -> Iterator[Manifest]:
     for file in files:
         others: set[str] = set()
         if file.is_dir():
-            inside = sorted(one for one in file.rglob("*") if one.suffix in SUFFIXES and one.is_file())
-            found = [manifest for one in inside for manifest in _read(one, others, in_folder=True)]
+            inside = sorted(path for path in file.rglob("*") if path.suffix in SUFFIXES and path.is_file())
+            found = [manifest for path in inside for manifest in _read(path, others, in_folder=True)]
         else:
             found = list(_read(file, others, in_folder=False))
         yield from found or [

@@ -1,4 +1,4 @@
-"""What runs print while a live table is drawn: caught, and shown a line at a time, lest it tear the table apart."""
+"""Captures what runs print while a live table is shown, and shows it line by line, so that the table stays intact."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _STANDARD = (1, 2)
 
 
 class OutputAside:
-    """Gives the terminal to whoever enters, and to everything else a pipe whose lines are passed on.
+    """Gives the terminal to the block that enters it, and to all other code a pipe whose lines are passed on.
 
     It works on file descriptors, so that also commands and worker processes print into the pipe. Enter it in a
     running event loop.
@@ -37,7 +37,7 @@ class OutputAside:
         return self._terminal
 
     def __exit__(self, *_: object) -> None:
-        """Give everybody the terminal back."""
+        """Restore the terminal for all code."""
         _flush()
         self._read()
         asyncio.get_running_loop().remove_reader(self._reading)

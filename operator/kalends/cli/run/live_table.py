@@ -29,14 +29,14 @@ COLOURS = {
 
 
 class LiveTable:
-    """A table of schedules and one of the latest runs, drawn anew every quarter of a second."""
+    """A table of schedules and a table of the latest runs, refreshed every quarter of a second."""
 
     def __init__(self) -> None:
         self._console = Console()  # until it runs
         self._runs: deque[RunReport] = deque(maxlen=LATEST_RUNS)
 
     def notice(self, notice: Notice) -> None:
-        """Keep it for the next time the table is drawn."""
+        """Keep it for the next refresh of the table."""
         if isinstance(notice, Ended):
             self._runs.appendleft(notice.report)
 

@@ -39,7 +39,7 @@ NO_COMMANDS = "needs Kubernetes; to run its containers as processes of this mach
 LOCAL_COMMANDS = 10
 """How many of them at once."""
 STOP_SECONDS = 5.0
-"""How long runs may take to end once somebody asks to stop."""
+"""How long runs may take to end after a request to stop."""
 
 
 def run_files(  # noqa: PLR0913 - one argument for each option of the command
@@ -52,7 +52,7 @@ def run_files(  # noqa: PLR0913 - one argument for each option of the command
     time_zone: str | None,
     config: Path | None,
 ) -> int:
-    """Run the manifests of files until nothing is left to run, the time is over, or somebody stops it."""
+    """Run the manifests of files until nothing is left to run, the time is over, or the user stops it."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(TextLines("%(levelname)s %(message)s"))
     logging.basicConfig(level=logging.ERROR, handlers=[handler])
@@ -77,7 +77,7 @@ def run_files(  # noqa: PLR0913 - one argument for each option of the command
 
 
 def runnable(manifests: Iterable[Manifest]) -> Iterator[Manifest]:
-    """Yield the manifests, with a problem for what only an API server could do: make up names, tell twins apart."""
+    """Yield the manifests, with a problem for what only an API server could do: generate names, accept duplicates."""
     sources: dict[tuple[str, str], str] = {}
     for manifest in manifests:
         if manifest.problems:
@@ -88,7 +88,7 @@ def runnable(manifests: Iterable[Manifest]) -> Iterator[Manifest]:
         if not key[1]:
             yield replace(manifest, problems=("metadata.name: must be set to run without a cluster",))
         elif key in sources:
-            yield replace(manifest, problems=(f"metadata.name: must be there once, but is in {sources[key]} already",))
+            yield replace(manifest, problems=(f"metadata.name: must be unique, but is in {sources[key]} already",))
         else:
             sources[key] = manifest.source
             yield manifest
@@ -168,7 +168,7 @@ async def _waiting(event: asyncio.Event) -> AsyncIterator[asyncio.Task[bool]]:
 
 
 async def _drain(scheduler: Scheduler, grace: float, stop: asyncio.Event) -> None:
-    """Let runs end for up to ``grace`` seconds; if somebody asks to stop meanwhile, no longer."""
+    """Let runs end for up to ``grace`` seconds, or until another request to stop."""
     stop.clear()
     draining = asyncio.create_task(scheduler.drain(grace), name="drain")
     async with _waiting(stop) as stopped:
@@ -179,6 +179,6 @@ async def _drain(scheduler: Scheduler, grace: float, stop: asyncio.Event) -> Non
 
 
 async def _until_idle(scheduler: Scheduler) -> None:
-    """Return once no resource waits for an instant and no run is under way: nothing will ever happen again."""
+    """Return once no resource waits for an instant and no run is active: nothing will ever happen again."""
     while not scheduler.overview.is_idle():
         await asyncio.sleep(0.25)

@@ -33,7 +33,7 @@ class Screen(Protocol):
         ...
 
     async def run(self, scheduler: Scheduler) -> None:
-        """Show until cancelled, or until nobody looks any more."""
+        """Show until cancelled, or until the output is closed."""
         ...
 
     def close(self, scheduler: Scheduler) -> None:
@@ -50,7 +50,7 @@ class PlainLines:
     def notice(self, notice: Notice) -> None:
         """Print it, if there is anybody left to read it."""
         if isinstance(notice, StartPutOff):
-            return  # each try is one; what follows from several in a row is printed
+            return  # a notice for each try; the notice after several in a row is printed
         try:
             click.echo(_line(notice))
         except BrokenPipeError:
@@ -59,7 +59,7 @@ class PlainLines:
             self._alone.set()
 
     async def run(self, scheduler: Scheduler) -> None:
-        """Wait until nobody reads any more: lines are printed as things happen."""
+        """Wait until the output is closed: lines are printed as things happen."""
         del scheduler
         await self._alone.wait()
 
@@ -74,9 +74,9 @@ def _line(notice: Notice) -> str:  # noqa: PLR0911 - a table
             many = f" ({notice.count})" if notice.count > 1 else ""
             return f"{notice.ref.key} {notice.verdict}{many} {format_instant(notice.fire_time)}{said}"
         case Ended(report=report):
-            told = report.result if report.result is not None else report.message
+            detail = report.result if report.result is not None else report.message
             return f"{report.ref.key} {report.outcome} {format_instant(report.fire_time)}" + (
-                f": {told}" if told else ""
+                f": {detail}" if detail else ""
             )
         case Retried(report=report):
             at = format_instant(notice.at)

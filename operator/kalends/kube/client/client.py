@@ -85,7 +85,7 @@ class ApiClient:
         await self.close()
 
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         await self._transport.close()
 
     async def request(  # noqa: PLR0913 - one place knows all that can be said about a request
@@ -104,11 +104,11 @@ class ApiClient:
     ) -> JsonObject:
         """Return the object that the server answers with.
 
-        Where what is asked for may be wanted no more in a while, ``repeat`` is False: whoever asks decides anew.
+        With ``repeat=False`` nothing is sent again: the caller decides anew, as the request may no longer be wanted.
 
         Raises:
             ApiError: The server refused, or did not answer in time (status 0); for POST and PATCH the latter means
-                that nobody knows whether it happened.
+                that it is unknown whether the write happened.
         """
         encoded = None if body is None else orjson.dumps(body)
         request = Request(method, path, params, encoded, content_type, accept)
@@ -151,7 +151,7 @@ class ApiClient:
     ) -> JsonObject:
         """Change an object, or only let the server check the change; return the object as it is now, or would be.
 
-        With ``metadata.resourceVersion`` in the body it is 409 when the object is no longer the one that was read. If
+        With ``metadata.resourceVersion`` in the body it is 409 when the object has changed since it was read. If
         ``strict``, it is 422 when the server does not know a field of the body; it would drop that field otherwise.
         """
         params = ({"fieldValidation": "Strict"} if strict else {}) | ({"dryRun": "All"} if dry_run else {})
@@ -168,7 +168,7 @@ class ApiClient:
     ) -> bool:
         """Delete the object at ``path``; return False when it was gone already.
 
-        With ``uid`` or ``resource_version`` it is 409 when the object there is another one, or has changed.
+        With ``uid`` or ``resource_version`` it is 409 when the object was replaced or has changed.
         """
         expected = {"uid": uid, "resourceVersion": resource_version}
         preconditions = {name: value for name, value in expected.items() if value is not None}

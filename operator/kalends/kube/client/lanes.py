@@ -13,15 +13,15 @@ class Lane(IntEnum):
 
     CREATE = 0  # a run starts when its Job is created: the service level of a scheduler
     STATUS = 1  # what is recorded late can be repaired, but it holds back the next decision
-    TIDY = 2  # deletes and Events: nobody waits for them
+    TIDY = 2  # deletes and Events: no decision waits for them
 
 
-# Every so many grants one goes to whoever has waited longest, in whichever lane.
+# Every eighth grant goes to the request that has waited longest, whatever its lane.
 FAIRNESS = 8
 
 
 class Lanes:
-    """Lets at most ``limit`` requests be under way: first come, first served within a lane, and the first lane first.
+    """Allows at most ``limit`` active requests: first come, first served within a lane, and the first lane first.
 
     Two rules keep a lane from being starved or blocked for ever:
 

@@ -33,7 +33,7 @@ class Resource:
 def _segment(name: str) -> str:
     """Return a name as one segment of a path: a slash, a question mark or a dot segment in it changes no other part.
 
-    Names of objects may come from a status that somebody edited.
+    Names of objects may come from a status that a user edited.
     """
     quoted = quote(name, safe="")
     return quoted.replace(".", "%2E") if quoted in {".", ".."} else quoted

@@ -29,7 +29,7 @@ class Backoff:
 
 
 def is_worth_retrying(method: str, error: ApiError) -> bool:
-    """Tell whether the same request may be sent again without asking whoever wanted it.
+    """Return whether the same request may be sent again without asking the caller.
 
     - 429: the server refused it before doing anything, so any request may.
     - 5xx with Retry-After: the server itself asks for a repetition (client-go follows it for all verbs, too).

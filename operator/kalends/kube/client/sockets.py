@@ -24,7 +24,7 @@ COMMON_HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
 
 
 class SocketTransport:
-    """Carries requests to the API server. It opens as many connections as there are requests under way."""
+    """Sends requests to the API server, and opens a connection for each active request."""
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
@@ -47,7 +47,7 @@ class SocketTransport:
             raise self._unreachable(error) from error
 
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         if self._session is not None:
             await self._session.close()
 
@@ -91,7 +91,7 @@ class SocketTransport:
 
 
 class SocketStream:
-    """An answer that goes on, over its own connection."""
+    """A streamed answer, over its own connection."""
 
     def __init__(self, answer: aiohttp.ClientResponse) -> None:
         self.status: int = answer.status

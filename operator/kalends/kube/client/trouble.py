@@ -22,7 +22,7 @@ PASSING = frozenset(
         HTTPStatus.TOO_MANY_REQUESTS,
     }
 )
-"""Refusals that the next request may not meet. Other 4xx last until a permission, a login or the CRD is mended."""
+"""Refusals that the next request may not meet. Other 4xx last until a permission, a login or the CRD is corrected."""
 _MISSING_RIGHT = re.compile(r"cannot \w+ (?=resource )|(?:at the cluster scope|in the namespace .*)$")
 LONGEST = 200
 
@@ -36,7 +36,7 @@ class Trouble:
         self.now: str | None = None
         """The cause in a few words, such as ``403 Forbidden (cannot list at the cluster scope)``."""
         self.lasts = False
-        """Whether it lasts until somebody acts."""
+        """Whether it lasts until an administrator acts."""
         self._again_at = 0.0
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
 """Kubernetes Events (``events.k8s.io/v1``) about what needs attention, without ever standing in the way.
 
-Whoever posts is never blocked and never sees an error: Events wait in a bounded queue, of which the oldest is dropped.
-What repeats (one object, one reason) becomes a series of one Event, so that a schedule that fails every second costs
+Posting never blocks and never raises: Events wait in a bounded queue, which drops the oldest when it is full.
+Repeats (same object, same reason) become the series of a single Event, so that a schedule that fails every second costs
 one small write a minute.
 """
 
@@ -113,7 +113,7 @@ class EventPoster:
                 while not self._closing or self._queue or self._due:
                     await self._post_next()
         except TimeoutError:
-            log.warning("%d Events were left unposted at the end.", len(self._queue) + len(self._due))
+            log.warning("%d Events were not posted before shutdown.", len(self._queue) + len(self._due))
         finally:
             self._finished.set()
 
@@ -130,13 +130,13 @@ class EventPoster:
         series.count += 1
         series.last = self._clock.now()
         series.heard = now
-        if series.told:
+        if series.posted:
             self._schedule(series)
 
     def _schedule(self, series: Series) -> None:
         if not series.due:
             series.due = True
-            heapq.heappush(self._due, (series.told_at + self._limits.series_period, next(self._numbers), series))
+            heapq.heappush(self._due, (series.posted_at + self._limits.series_period, next(self._numbers), series))
             self._woken.set()
 
     def _enqueue(self, series: Series) -> None:
@@ -180,45 +180,45 @@ class EventPoster:
 
     async def _send(self, series: Series) -> None:
         series.due = False
-        series.told_at = self._clock.monotonic()
+        series.posted_at = self._clock.monotonic()
         try:
-            series.told = await (self._update(series) if series.told else self._create(series))
+            series.posted = await (self._update(series) if series.posted else self._create(series))
         except ApiError as error:
             self.counts["failed"] += 1
             self._forget(series)
-            # Nothing can be created in a namespace that is being deleted, and nobody has to act on that.
+            # Nothing can be created in a namespace that is being deleted, and no user has to act on that.
             level = logging.DEBUG if NAMESPACE_TERMINATING in error.causes else logging.WARNING
             log.log(level, "An Event (%s, on %s) was not posted: %s", series.reason, series.regarding.name, error)
             return
-        except Exception:  # an answer that nobody expected costs one Event
+        except Exception:  # an unexpected answer costs one Event
             self.counts["failed"] += 1
             self._forget(series)
             log.exception("An Event (%s, on %s) was not posted.", series.reason, series.regarding.name)
             return
-        if series.count > series.told:
+        if series.count > series.posted:
             self._schedule(series)
 
     async def _create(self, series: Series) -> int:
-        """Create the Event; return how many repeats it tells of."""
-        telling = series.count
+        """Create the Event; return how many repeats it reports."""
+        reported = series.count
         name = self._name(series)
         await self._request("POST", EVENTS.collection(series.namespace), series.new_event(name, self._instance))
         series.path = EVENTS.named(series.namespace, name)
         self.counts["posted"] += 1
-        return telling
+        return reported
 
     async def _update(self, series: Series) -> int:
         """Write how often the Event was repeated; return the number."""
-        telling = series.count
+        reported = series.count
         try:
             await self._request("PATCH", series.path, series.repeats())
         except ApiError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
-            # The API server forgets Events after an hour: this one begins again.
+            # The API server deletes Events after an hour: start a new series.
             series.first, series.count = series.last, 1
             return await self._create(series)
-        return telling
+        return reported
 
     async def _request(self, method: str, path: str, body: Mapping[str, object]) -> None:
         content_type = MERGE_PATCH if method == "PATCH" else JSON

@@ -38,7 +38,7 @@ class Regarding:
 
 @dataclass(slots=True)
 class Series:
-    """An Event and its repeats. ``told`` is how many of ``count`` the API server knows; 0 while it waits its turn."""
+    """An Event and its repeats. ``posted`` is how many of ``count`` the API server knows; 0 while it is queued."""
 
     regarding: Regarding
     kind: EventType
@@ -49,8 +49,8 @@ class Series:
     last: float
     heard: float
     count: int = 1
-    told: int = 0
-    told_at: float = 0.0
+    posted: int = 0
+    posted_at: float = 0.0
     path: str = ""
     due: bool = False
 

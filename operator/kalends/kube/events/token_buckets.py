@@ -24,7 +24,7 @@ class TokenBucket:
         self._updated = now
 
     def take(self, now: float) -> bool:
-        """Take a token, if there is one."""
+        """Take a token, if available."""
         self._fill(now)
         if self._tokens < 1:
             return False
@@ -32,7 +32,7 @@ class TokenBucket:
         return True
 
     def wait(self, now: float) -> float:
-        """Return how many seconds it takes until there is a token; 0 if there is one."""
+        """Return the seconds until a token is available; 0 if it is now."""
         self._fill(now)
         return max(0.0, (1 - self._tokens) / self._rate.per_second)
 

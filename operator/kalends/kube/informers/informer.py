@@ -28,16 +28,17 @@ log = logging.getLogger(__name__)
 PAGE = 500
 # A watch that ends sooner, without having said anything, counts as a failure: reconnecting at once would be a storm.
 SHORT_WATCH = 1.0
-# So many watches in a row that were silent to the end: the version to go on from may be one that the server has yet to
-# reach, as it was restored from a backup.
+# After so many silent watches in a row, the version to resume from may be higher than any that the server has, as it
+# was restored from a backup.
 SILENT_WATCHES = 2
-# After these the version to go on from is worth nothing: it is too old, or this server never gave it (it was restored
+# After these the version to resume from is useless: it is too old, or this server never gave it (it was restored
 # from a backup), or the resource was not served for a while.
 STATUSES_TO_LIST_AFTER = frozenset(
     {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.GATEWAY_TIMEOUT}
 )
 
-# Seconds. Where nobody is served, an operator's few connections are no storm, and each second is missed after the end.
+# Seconds. While no client is served, an operator's few connections are no burden, and each second of delay is missed
+# after the end of the outage.
 LONGEST_WHILE_AWAY = 5.0
 
 Key = tuple[str, str]
@@ -72,14 +73,14 @@ class Informer:
     """Follows one collection, and says what changed.
 
     ``keep(object)`` chooses what is remembered of an object, and what ``on_change(change, kept)`` is shown: the newest
-    known state, also for deletions. Callbacks are synchronous; what they raise is logged, and harms nobody else.
+    known state, also for deletions. Callbacks are synchronous; an exception is logged, and affects no other callback.
 
     Whatever was missed while the connection was down is found by comparison after the next list, deletions included:
     an object that was deleted and made again under its name is a deletion and an addition. ``on_synced()`` is called
     after every complete list, so the first call means that everything there is has been shown.
     """
 
-    def __init__(  # noqa: PLR0913 - what to follow, whom to tell, and three things that tests choose
+    def __init__(  # noqa: PLR0913 - what to follow, the callbacks, and three values that tests choose
         self,
         client: ApiClient,
         path: str,
@@ -115,7 +116,7 @@ class Informer:
 
     @property
     def synced(self) -> bool:
-        """Tell whether everything there is has been shown at least once."""
+        """Return whether each existing object has been shown at least once."""
         return self._synced
 
     def __len__(self) -> int:
@@ -137,7 +138,7 @@ class Informer:
     async def catch_up(self) -> None:
         """Make the view as new as this moment, which a watch alone does not promise.
 
-        A watch that lags behind may show older states after it: whoever depends on the order compares versions.
+        A watch that lags behind may show older states after it: a caller that depends on the order compares versions.
 
         Raises:
             ApiError: It could not be done.
@@ -152,7 +153,7 @@ class Informer:
         await read_each(self._client, self.path, there.unknown, self._see)
 
     def learn(self, seen: Mapping[str, Any]) -> None:
-        """Take note of an object that somebody else was just shown, such as the answer to a create.
+        """Remember an object that was seen in another way, such as in the answer to a create.
 
         So its deletion is noticed even if the watch never showed that it was there.
         """

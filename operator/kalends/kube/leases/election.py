@@ -1,9 +1,9 @@
-"""Leader election: at most one replica acts, and only while it can prove that it is the one.
+"""Leader election: at most one replica acts, and only while it can prove that it holds the lease.
 
-The proof: a lease that was renewed is ours for ``lease_duration`` seconds by everybody else's watch, which they start
-when *they* see the renewal, so later than we sent it. We stop counting on it ``renew_deadline`` seconds after we sent
-it. No two clocks are ever compared; the instants in the record are for people. Leases are written under the version
-that was read, so of two replicas that reach for one at the same moment one gets a conflict.
+The proof: other replicas respect a renewed lease for ``lease_duration`` seconds by their own clock, from the moment
+when *they* see the renewal, which is later than we sent it. We stop counting on it ``renew_deadline`` seconds after we
+sent it. No two clocks are ever compared; the instants in the record are for people. Leases are written under the
+version that was read, so if two replicas take a lease at the same moment, the second gets a conflict.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ class LeaderElector:
     ``epoch`` (the Lease's ``leaseTransitions``) grows with every term, of whichever replica: a fencing token.
 
     ``is_leader`` must be asked right before every act: a process that was paused learns from it, before anything
-    else runs, that its time is over. ``on_superseded()`` is called once it is seen, after a term of ours, that somebody
-    else has had the lease since: until then nobody has acted in our place.
+    else runs, that its time is over. ``on_superseded()`` is called once it is seen, after a term of this replica, that
+    another replica has had the lease since: until then no other replica has acted.
 
     A standby also watches the lease, to hear of a release at once and of a last renewal when it happens. Nothing
     depends on it: without the right to watch, taking over takes two retry periods longer.
     """
 
-    def __init__(  # noqa: PLR0913 - which lease, who we are, how it is timed, and whom to tell
+    def __init__(  # noqa: PLR0913 - which lease, our identity, its timing, and the callbacks
         self,
         client: ApiClient,
         *,
@@ -91,16 +91,16 @@ class LeaderElector:
 
     @property
     def epoch(self) -> int:
-        """Return the number of the present term, or of the last one that is known."""
+        """Return the number of the current term, or of the last known term."""
         return self._epoch
 
     @property
     def holder(self) -> str | None:
-        """Return who held the lease when it was last read; None before that, and if nobody did."""
+        """Return the holder of the lease when it was last read; None before that, and if it had no holder."""
         return self._record.holder or None if self._record is not None else None
 
     def is_leader(self) -> bool:
-        """Tell whether the lease is provably held at this very moment."""
+        """Return whether the lease is provably held at this moment."""
         return self._remaining() > 0
 
     def stop(self) -> None:
@@ -125,21 +125,21 @@ class LeaderElector:
             await self._release()
 
     async def _hold(self) -> None:
-        log.info("%s leads, in term %d.", self.identity, self.epoch)
+        log.info("%s is the leader, in term %d.", self.identity, self.epoch)
         self._on_started(self.epoch)
         while self.is_leader() and not self._stopping:
             await self._wait(max(SHORTEST_WAIT, min(self._timing.retry_period, self._remaining())))
             if self.is_leader() and not self._stopping:
                 await self._attempt(self._remaining())
         if not self._stopping:
-            log.warning("%s leads no longer; the holder last seen is %s.", self.identity, self.holder)
+            log.warning("%s is no longer the leader; the last seen holder is %s.", self.identity, self.holder)
             self._step_down()
 
     async def _attempt(self, seconds: float) -> bool:
         """Take or renew the lease within so many seconds, if possible; return whether it is held now."""
         try:
             async with asyncio.timeout(seconds):
-                # What was taken long ago, and answered now, proves nothing: it is taken again, if nobody else has.
+                # A late answer to an old take proves nothing: take it again, unless another replica has taken it.
                 await (self._renew() if self.is_leader() else self._take())
         except (ApiError, TimeoutError) as error:
             complaint = str(error) or "the renew deadline has passed"
@@ -163,14 +163,14 @@ class LeaderElector:
             await self._write(record, {"leaseTransitions": self._claimed, "acquireTime": self._now()})
 
     def _give_a_head_start(self, record: Record) -> None:
-        """Let the holder renew first, where nobody could for a while: what it runs goes on, and need not be lost."""
+        """Let the holder renew first after an outage in which no replica could: its runs continue, and are not lost."""
         lapses = self._clock.monotonic() + HEAD_START * self._timing.retry_period
         self._record = replace(record, changed_at=max(record.changed_at, lapses - record.duration))
 
     async def _renew(self) -> None:
         known = self._record
         if known is None or not self._is_of_this_term(known) or not await self._write(known, {}):
-            # Somebody wrote in between: perhaps we ourselves, by a request whose answer was lost.
+            # There was a write in between: perhaps our own, by a request whose answer was lost.
             record = await self._read()
             if record is None or not self._is_of_this_term(record):
                 self._proof = None
@@ -188,11 +188,11 @@ class LeaderElector:
         try:
             async with asyncio.timeout(RELEASE_TIMEOUT):
                 record = await self._read()
-                ours = record is not None and record.holder == self.identity
-                if ours and await self._lease.write(record, {"holderIdentity": None}) is not None:
+                is_holder = record is not None and record.holder == self.identity
+                if is_holder and await self._lease.write(record, {"holderIdentity": None}) is not None:
                     log.info("%s released the lease.", self.identity)
         except (ApiError, TimeoutError) as error:
-            log.warning("The lease %s could not be released, it lapses by itself: %s", self._lease.path, error)
+            log.warning("The lease %s could not be released, it expires by itself: %s", self._lease.path, error)
 
     def _step_down(self) -> None:
         self._proof = None
@@ -211,7 +211,7 @@ class LeaderElector:
         return self._record
 
     async def _watch(self) -> None:
-        """Follow the lease while somebody else holds it."""
+        """Follow the lease while another replica holds it."""
         while True:
             if self._record is not None and not self.is_leader():
                 try:
@@ -244,12 +244,12 @@ class LeaderElector:
                 log.info("%s stands by: %s holds the lease.", self.identity, record.holder)
         if not self._unsucceeded or record.holder == self.identity:
             return
-        if record.holder or record.transitions > self._claimed:  # somebody has it, or had it and has released it
+        if record.holder or record.transitions > self._claimed:  # another replica holds it, or held and released it
             self._unsucceeded = False
             self._on_superseded()
 
     async def _write(self, known: Record | None, changes: JsonObject) -> bool:
-        """Write ourselves into the lease, unless somebody else wrote since it was read; return whether it was done."""
+        """Write our identity into the lease, unless it changed since it was read; return whether it was written."""
         proof = Proof(self._clock.monotonic(), self._clock.now())
         spec = {
             "holderIdentity": self.identity,

@@ -73,7 +73,7 @@ class LeaseObject:
             raise
 
     async def write(self, known: Record | None, spec: JsonObject) -> Record | None:
-        """Change it if it still is as known (None: not there); return what it says, or None if somebody was quicker.
+        """Write it if it is still as known (None: absent); return the new record, or None if another write was first.
 
         Raises:
             ApiError: It cannot be written now, or has been written and the answer was lost.

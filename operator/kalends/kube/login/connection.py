@@ -124,7 +124,7 @@ def _from_service_account(folder: Path) -> ReadLogin:
 
 
 def _configuration() -> Any:
-    # An empty proxy keeps the package from taking that of the environment: it would forget which one it was.
+    # An empty proxy keeps the package from taking that of the environment, without saying which it took.
     return Configuration(proxy="")
 
 

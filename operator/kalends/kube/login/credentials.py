@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 # The kubelet rotates a token at four fifths of its life, an hour: a minute is soon enough, and costs nothing.
 REFRESH_PERIOD = 60.0
-# If credentials that are as new as this are refused, newer ones would be, too.
+# If credentials as new as this are refused, newer credentials would be refused, too.
 RENEWAL_PAUSE = 5.0
 
 
@@ -97,7 +97,7 @@ class Credentials:
         }
 
     async def refresh(self) -> None:
-        """Read again what may have changed, once a minute; if that fails, what is known goes on being used."""
+        """Read the credentials again once a minute; if that fails, the known credentials stay in use."""
         if self._clock.monotonic() < self._fresh_until:
             return
         self._fresh_until = self._clock.monotonic() + REFRESH_PERIOD

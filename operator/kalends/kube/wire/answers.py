@@ -19,7 +19,7 @@ MAX_RETRY_AFTER = 60.0
 
 
 def is_success(status: int) -> bool:
-    """Tell whether an HTTP status means that the server did what it was asked."""
+    """Return whether an HTTP status means success."""
     return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
 
 
@@ -37,25 +37,25 @@ def invalid_answer(status: int, body: bytes) -> ApiError:
 
 
 def error_of(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
-    """Return the error that an answer tells of, as well as it tells it."""
+    """Return the error that an answer describes, with as much detail as it has."""
     try:
-        told = orjson.loads(body)
+        status_object = orjson.loads(body)
     except orjson.JSONDecodeError:
-        told = None
-    if not isinstance(told, dict) or told.get("kind") != "Status":
-        told = {"message": _excerpt(body)}
-    return error_of_status(told, status, seconds_to_wait(headers.get("Retry-After")))
+        status_object = None
+    if not isinstance(status_object, dict) or status_object.get("kind") != "Status":
+        status_object = {"message": _excerpt(body)}
+    return error_of_status(status_object, status, seconds_to_wait(headers.get("Retry-After")))
 
 
-def error_of_status(told: Mapping[str, Any], status: int, retry_after: float | None = None) -> ApiError:
-    """Return the error that a ``Status`` object tells of; ``status``, unless 0, goes before its own code."""
-    code = status or int(told.get("code") or 0) or int(HTTPStatus.INTERNAL_SERVER_ERROR)
-    details = told.get("details")
+def error_of_status(status_object: Mapping[str, Any], status: int, retry_after: float | None = None) -> ApiError:
+    """Return the error that a ``Status`` object describes; ``status``, unless 0, goes before its own code."""
+    code = status or int(status_object.get("code") or 0) or int(HTTPStatus.INTERNAL_SERVER_ERROR)
+    details = status_object.get("details")
     details = details if isinstance(details, dict) else {}
     if retry_after is None:
         retry_after = seconds_to_wait(details.get("retryAfterSeconds"))
-    reason = str(told.get("reason") or "") or _phrase(code)
-    message = str(told.get("message") or reason)
+    reason = str(status_object.get("reason") or "") or _phrase(code)
+    message = str(status_object.get("message") or reason)
     return ApiError(code, reason, message, retry_after=retry_after, causes=_causes(details.get("causes")))
 
 
@@ -63,7 +63,7 @@ def _causes(causes: Any) -> list[str]:
     """Return the reasons of ``details.causes``, as far as they can be read."""
     if not isinstance(causes, list):
         return []
-    return [str(one["reason"]) for one in causes if isinstance(one, dict) and one.get("reason")]
+    return [str(cause["reason"]) for cause in causes if isinstance(cause, dict) and cause.get("reason")]
 
 
 class Lines:

@@ -38,7 +38,7 @@ def read_object(text: bytes) -> JsonObject:
     """Return the object of a text, without the members that are beyond the bounds (``UNREAD`` names them).
 
     Raises:
-        ValueError: It is no JSON object, or it cannot be told what object it is.
+        ValueError: It is no JSON object, or does not say which object it is.
     """
     if count_values(text) <= MOST_VALUES:
         try:
@@ -53,7 +53,7 @@ def read_who(text: bytes) -> JsonObject:
     """Return of an object who it is; all else is ``UNREAD``, and to be read apart.
 
     Raises:
-        ValueError: It is no JSON object, or it cannot be told what object it is.
+        ValueError: It is no JSON object, or does not say which object it is.
     """
     found: JsonObject = {}
     left_out: dict[str, str] = {}
@@ -85,7 +85,7 @@ def read_line(text: bytes, read: Callable[[bytes], JsonObject] = read_object) ->
     """Return the type and the object of one line of a watch.
 
     Raises:
-        ValueError: It is no such line, or it cannot be told what object it is about.
+        ValueError: It is no such line, or does not say which object it is about.
     """
     if count_values(text) <= MOST_VALUES and _brackets(text) <= MOST_BRACKETS and read is read_object:
         line = _object(orjson.loads(text))
@@ -109,7 +109,7 @@ def read_small(text: bytes) -> JsonObject:
     """Return the whole object of a small text; of any other, who it is.
 
     Raises:
-        ValueError: It is no JSON object, or it cannot be told what object it is.
+        ValueError: It is no JSON object, or does not say which object it is.
     """
     return _object(orjson.loads(text)) if is_small(text) else read_who(text)
 

@@ -44,9 +44,9 @@ def bounded_session(
     Args:
         headers: Sent with every request.
         tls: How the server is verified; None where it is not reached by TLS.
-        proxy: The URL of the proxy, if there is one.
+        proxy: The URL of the proxy, if any.
         trust_env: Whether a proxy may come from the environment.
-        heard: Called whenever the server says anything.
+        heard: Called whenever bytes arrive from the server.
         on_unreadable: Called for each object that is left out, as it cannot be read at all.
     """
 

@@ -22,7 +22,7 @@ Step = TypeVar("Step")
 
 
 async def read_list(chunks: AsyncIterator[bytes], read: Read, skipped: Skipped) -> AsyncGenerator[JsonObject, None]:
-    """Yield a list in parts, each with a bounded number of values in ``items``; the last one has its ``metadata``.
+    """Yield a list in parts, each with a bounded number of values in ``items``; the last part has its ``metadata``.
 
     Raises:
         ValueError: The text is no list.
@@ -52,7 +52,7 @@ async def read_list(chunks: AsyncIterator[bytes], read: Read, skipped: Skipped) 
 
 
 def _decoded(text: bytes) -> JsonObject | None:
-    """Return a list whose text is within the bounds, and None where its items must be looked at one by one."""
+    """Return a list whose text is within the bounds; None if its items must be read separately."""
     if count_values(text) > MOST_VALUES:
         return None
     try:

@@ -43,7 +43,7 @@ class Response:
 
 
 class Stream(Protocol):
-    """An answer that goes on."""
+    """A streamed answer."""
 
     status: int
     headers: Mapping[str, str]
@@ -69,5 +69,5 @@ class Transport(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         ...

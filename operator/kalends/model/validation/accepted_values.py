@@ -56,7 +56,7 @@ def what_is_accepted(schema: Schema, value: Any) -> str:
 
 
 def what_it_is(schema: Schema, value: Any) -> str:
-    """Return the value in words that follow "got"; of one that is only too large, its size."""
+    """Return the value in words that follow "got"; its size, if it is only too large."""
     match value:
         case None | bool():
             words = {None: "nothing", True: "true", False: "false"}[value]

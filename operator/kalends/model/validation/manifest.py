@@ -62,7 +62,7 @@ def manifest_schema() -> Schema:
 def check_manifest(obj: Any) -> list[Problem]:
     """Return everything that is wrong with a manifest; nothing, if the API server's schema would accept it.
 
-    What only the operator can tell is not looked at: expressions, zones, tasks, the inside of a Job template.
+    Expressions, zones, tasks and the inside of a Job template are not checked: only the operator can do so.
     """
     return [*problems_in(obj, manifest_schema(), "", unknown=True), *_problems_in_name(obj)]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RuleTree:
-    """The rules of one object, and the members (or the items of lists) that have rules of their own."""
+    """The rules of one object, and the members (or the items of lists) that have rules themselves."""
 
     rules: tuple[Rule, ...]
     members: Mapping[str, RuleTree]

@@ -141,7 +141,7 @@ def _references(source: Any) -> Iterator[str]:
 
 
 def _is_repeated(inside: Sequence[type[Wire]]) -> bool:
-    """Return whether the text of a field also stands further out, in the same class or in the one that it extends."""
+    """Return whether the text of a field is already given further out, in the same class or in its base class."""
     return any(issubclass(inner, outer) for place, inner in enumerate(inside) for outer in inside[:place])
 
 

@@ -1,4 +1,4 @@
-"""Days of the year that cron's date fields name, drawn as bit sets."""
+"""Days of the year that cron's date fields name, as bit sets."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class DayRule:
 
     @property
     def every_week_alike(self) -> bool:
-        """Tell whether nothing but the weekday decides."""
+        """Return whether only the weekday decides."""
         if self.months != EVERY_MONTH or self.days != EVERY_DAY or self.weeks:
             return False
         return not (self.special_weekdays or self.either)
@@ -150,7 +150,7 @@ def _to_workday(day: int, weekday: int, length: int) -> int:
 
 
 def _by_week(weeks: int, year: int) -> int:
-    """Return the days whose ISO week is one of ``weeks``. Week 1 is the one with 4 January; weeks begin on Monday."""
+    """Return the days whose ISO week is in ``weeks``. Week 1 contains 4 January; weeks begin on Monday."""
     monday = 3 - (date(year, 1, 1).weekday() + 3) % 7
     last_week = date(year, 12, 28).isocalendar().week
     found = 0
@@ -159,7 +159,7 @@ def _by_week(weeks: int, year: int) -> int:
             found |= _shifted(_WEEK, monday + (week - 1) * 7)
     if weeks >> 1 & 1:  # the last days of a year may belong to week 1 of the next
         found |= _WEEK << (monday + last_week * 7)
-    if weeks >> date(year - 1, 12, 28).isocalendar().week & 1:  # and the first ones to the last week of the one before
+    if weeks >> date(year - 1, 12, 28).isocalendar().week & 1:  # the first days, in last year's last week
         found |= _shifted(_WEEK, monday - 7)
     return found
 

@@ -96,7 +96,7 @@ def _numbers(field: Field, item: str, start: str, end: str | None, steps: str | 
 def _names(field: Field, item: str, start: str, end: str) -> Values:
     first, last = field.number(start), field.number(end)
     if first is None or last is None:
-        field.refuse(item, f"{quoted(start if first is None else end)} is no name here")
+        field.refuse(item, f"{quoted(start if first is None else end)} is not a name that this field accepts")
     if last < first:
         if field is not DAY_OF_WEEK:
             field.refuse(item, f"a range must ascend, and {end} comes before {start}")

@@ -28,7 +28,7 @@ _MOST_TIMES = 6
 _HOURS, _SIXTY = 24, 60
 
 
-def tell(meaning: Meaning) -> str:
+def describe(meaning: Meaning) -> str:
     """Return when an expression fires, without its zone."""
     hours, minutes, seconds = (members(bits) for bits in (meaning.hours, meaning.minutes, meaning.seconds))
     if len(hours) * len(minutes) * len(seconds) <= _MOST_TIMES:
@@ -53,7 +53,7 @@ def tell_days(meaning: Meaning) -> str:
     return "".join(f" {part}" for part in parts if part)
 
 
-def tell_instants(meaning: Meaning) -> str:
+def describe_instants(meaning: Meaning) -> str:
     """Return which instants the fields match, as ``exclude`` has it: whole days where no time is given."""
     hours, minutes, seconds = (members(bits) for bits in (meaning.hours, meaning.minutes, meaning.seconds))
     if len(minutes) < _SIXTY or len(seconds) < _SIXTY:
@@ -147,24 +147,24 @@ def _weekdays(weekdays: Sequence[int], specials: Sequence[SpecialDay]) -> list[s
 def _special(special: SpecialDay) -> str:
     match special:
         case LastDay(0):
-            told = "on the last day"
+            text = "on the last day"
         case LastDay(1):
-            told = f"on {_before_last(1)}"
+            text = f"on {_before_last(1)}"
         case LastDay(before):
-            told = _before_last(before)
+            text = _before_last(before)
         case LastWorkday(0):
-            told = "on the last day from Monday to Friday"
+            text = "on the last day from Monday to Friday"
         case LastWorkday(before):
-            told = f"on the day from Monday to Friday nearest to {_before_last(before)}"
+            text = f"on the day from Monday to Friday nearest to {_before_last(before)}"
         case NearestWorkday(day):
-            told = f"on the day from Monday to Friday nearest to the {ordinal(day)}"
+            text = f"on the day from Monday to Friday nearest to the {ordinal(day)}"
         case NthWeekday(weekday, number):
-            told = f"on the {nth(number)} {WEEKDAYS[weekday]}"
+            text = f"on the {nth(number)} {WEEKDAYS[weekday]}"
         case LastWeekday(weekday):
-            told = f"on the last {WEEKDAYS[weekday]}"
+            text = f"on the last {WEEKDAYS[weekday]}"
         case _:
             assert_never(special)
-    return f"{told} of the month"
+    return f"{text} of the month"
 
 
 def _before_last(days: int) -> str:

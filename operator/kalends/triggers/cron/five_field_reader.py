@@ -93,7 +93,7 @@ def _week_range(first: int, last: int, *, by_name: bool) -> tuple[int, int]:
 def _value(field: Field, item: str, text: str) -> int:
     value = field.number(text) if text.isalpha() else int(text)
     if value is None:
-        field.refuse(item, f"{quoted(text)} is no name here")
+        field.refuse(item, f"{quoted(text)} is not a name that this field accepts")
     highest = _WEEK if field is WEEKDAY else field.high
     if not field.low <= value <= highest:
         field.refuse(item, f"{value} is not from {field.low} to {highest}")
@@ -123,7 +123,7 @@ def special_day(field: Field, item: str) -> SpecialDay | None:
     if found is not None:
         before = int(found[1] or 0)
         if found[1] and not 1 <= before <= _MOST_BEFORE_LAST:
-            field.refuse(item, f"at most {_MOST_BEFORE_LAST} days lie before the last one")
+            field.refuse(item, f"at most {_MOST_BEFORE_LAST} days lie before the last day")
         return LastWorkday(before) if found[2] else LastDay(before)
     found = _NEAREST_WORKDAY.fullmatch(item)
     return None if found is None else NearestWorkday(_value(field, item, found[1]))

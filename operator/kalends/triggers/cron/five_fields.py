@@ -3,9 +3,8 @@
 CronJob's parser is ``ParseStandard`` of robfig/cron. Beyond it: 7 for Sunday, ranges of weekdays through Sunday,
 ``L``, ``L-3``, ``LW``, ``L-3W``, ``15W``, ``5L``, ``mon#2``, ``mon#L``, ``H``.
 
-Three things that it reads are refused here, as nobody can
-mean what it makes of them: ``*-5``, which it takes for ``*``, and an ``@every`` of zero or less, which fires every
-second.
+Expressions that it accepts are refused here if no user can mean its reading of them: ``*-5``, which it takes for ``*``,
+and an ``@every`` of zero or less, which fires every second.
 """
 
 from __future__ import annotations

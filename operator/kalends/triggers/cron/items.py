@@ -21,7 +21,7 @@ class Values:
 
     @property
     def is_everything(self) -> bool:
-        """Tell whether it was written to mean no restriction."""
+        """Return whether it means no restriction."""
         return self.star and self.step == 1
 
 

@@ -110,7 +110,7 @@ class AllOf(Combination):
         return reduce(and_, (member.pattern(start, stop) for member in self.members))
 
     def _leap(self, start: Instant, until: Instant, budget: Budget) -> tuple[Instant, bool] | NotFound | None:
-        """Ask each member in turn for its first fire time from where the one before got to."""
+        """Ask each member in turn for its first fire time from that of the previous member."""
         reached = start
         if self.lead is not None:
             led = self.lead.seek(start - 1, until, budget)

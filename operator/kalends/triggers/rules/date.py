@@ -18,12 +18,12 @@ class DateTrigger(Leaf):
 
     @override
     def next_after(self, instant: Instant) -> Instant | None:
-        """Return the one fire time, if it is strictly later than ``instant``."""
+        """Return the only fire time, if it is strictly later than ``instant``."""
         return self.at if instant < self.at else None
 
     @override
     def tally(self, after: Instant, until: Instant) -> Tally:
-        """Count to one."""
+        """Count the only fire time."""
         return Tally(1, self.at, self.at) if after < self.at <= until else NOTHING
 
     def pattern(self, start: Instant, stop: Instant) -> int:

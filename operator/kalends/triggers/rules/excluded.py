@@ -124,7 +124,7 @@ def excluded(rule: Rule, zone: Zone, stretches: Iterable[Stretch], clocks: Itera
 
 
 def _takes_all(clock: WallTrigger, rule: Rule, zone: Zone) -> bool:
-    """Tell whether a clock excludes every fire time of a rule, as far as days and times of day decide that."""
+    """Return whether a wall clock trigger excludes every fire time of a rule, judged by days and times of day alone."""
     if isinstance(clock.days, EveryDay) and clock.times.per_day == DAY:
         return True
     if not isinstance(rule, WallTrigger) or rule.zone is not zone:

@@ -50,7 +50,7 @@ def _common_grid(grids: Sequence[IntervalTrigger]) -> IntervalTrigger | None:
 
 
 def _can_meet(grid: IntervalTrigger, wall: WallTrigger) -> bool:
-    """Tell whether the two can agree at some offset of the zone, as far as the time of day alone decides that."""
+    """Return whether both can fire at once at some offset of the zone, judged by the time of day alone."""
     step = gcd(grid.period, DAY)
     if any(
         (hour * 3600 + second - offset - grid.first) % step == 0
@@ -80,13 +80,13 @@ def _lead(walls: Sequence[WallTrigger]) -> Lead:
 
 
 def _names_after(wall: WallTrigger, gap: Gap) -> bool:
-    """Tell whether a rule can fire at the first instant after a gap."""
+    """Return whether a rule can fire at the first instant after a gap."""
     ends = gap.end % DAY
     return wall.times.before(ends + 1) > wall.times.before(ends) or (wall.once and _names_within(wall.times, gap))
 
 
 def _names_within(times: Times, gap: Gap) -> bool:
-    """Tell whether a gap leaves out a time of day."""
+    """Return whether a gap leaves out a time of day."""
     if gap.end - gap.start >= DAY:
         return True
     before_midnight = times.before(min(gap.end, DAY)) > times.before(gap.start)

@@ -69,7 +69,7 @@ def meeting(one: IntervalTrigger, other: IntervalTrigger) -> IntervalTrigger | N
 
 
 def _greatest_divisor(one: int, other: int) -> tuple[int, int]:
-    """Return their greatest common divisor g, and x such that one * x = g (mod other)."""
+    """Return their greatest common divisor g, and x such that ``one`` * x = g (mod ``other``)."""
     factor, following = 1, 0
     while other:
         quotient, rest = divmod(one, other)

@@ -1,4 +1,4 @@
-"""What searches have found, so that no search is repeated and each goes on from where the one before ended.
+"""Remembers results of searches, so that no search is repeated and each continues where the previous search ended.
 
 Fire times never change, so what is remembered is never wrong; how far it reaches only grows. Answers that arithmetic
 gives at once are not remembered.

@@ -16,7 +16,7 @@ class Leaf(ABC):
 
     @property
     def leaves(self) -> int:
-        """It is one itself."""
+        """Return 1: it is a leaf itself."""
         return 1
 
     @property
@@ -57,7 +57,7 @@ class Leaf(ABC):
 
 
 class Combination(ABC):
-    """A rule made of others. Each question to it that comes from outside has a budget of its own."""
+    """A rule made of other rules. Each question from outside has a separate budget."""
 
     __slots__ = ()
 
@@ -98,7 +98,7 @@ class Combination(ABC):
         return NotFound(at) if at is not None else tuple(found)
 
     def fires_at(self, instant: Instant) -> bool:
-        """Return whether ``instant`` is a fire time: a pattern of one second says so without a search."""
+        """Return whether ``instant`` is a fire time, by a pattern of one second, without a search."""
         return bool(self.pattern(instant, instant + 1))
 
 

@@ -128,7 +128,7 @@ class WallTrigger(Leaf):
         return count
 
     def _fires_for_gap(self, span: Span) -> bool:
-        """Tell whether the rule named a wall time in the gap before ``span``, for which its first instant stands."""
+        """Return whether the rule named a wall time in the gap before ``span``, for which its first instant stands."""
         resumed = span.start + span.offset
         return self.once and span.shown < resumed and self._named_between(span.shown, resumed) > 0
 

@@ -1,6 +1,6 @@
 """Rules that arithmetic alone cannot follow, searched by leaps and, where fire times are dense, a day at a time.
 
-A window is a day of the zone (less where the clocks change), drawn as a bit set. Comparing two of them takes the same
+A window is a day of the zone (less where the clocks change), as a bit set. Comparing two of them takes the same
 microseconds whether they hold one fire time or 86,400. So what combined rules cost is bounded by days, never by fire
 times: some 10 µs a leaf and 11 kB for each day that has any, and nothing for the days between.
 """
@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from kalends.triggers.protocol import Instant, NotFound, PartialTally, Rule, Tally
-from kalends.triggers.search.budget import DRAWING, Budget
+from kalends.triggers.search.budget import PATTERN, Budget
 from kalends.triggers.zones.zone import DAY, Zone
 
 _PATIENCE = 16
-"""How many candidates in a row, less than a day apart, are tried before whole days are drawn."""
+"""How many candidates in a row, less than a day apart, are tried before whole days are compared."""
 
 Leap: TypeAlias = Callable[[Instant], tuple[Instant, bool] | NotFound | None]
 """Given an instant, returns a later one or the same, such that no fire time lies between, and whether it is a fire
@@ -30,7 +30,7 @@ def first_by_leaps(
     Args:
         rule: Asked for its patterns only.
         zone: Whose midnights part the windows.
-        leap: Tells how far one can go at once.
+        leap: Returns how far the search can advance at once.
         instant: Where to begin.
         until: Where to end.
         budget: Where it is spent, the answer is NotFound.
@@ -46,12 +46,12 @@ def first_by_leaps(
         candidate, fires = reached
         if fires:
             return candidate if candidate <= until else None
-        # Where drawing has begun it goes on: the next crowd may be days away, and each is to cost one step.
+        # Keep comparing whole days once begun: the next crowd may be days away, and each must cost a single step.
         close = close + 1 if candidate - start < DAY or close > _PATIENCE else 0
         start = candidate
         if close > _PATIENCE and start <= until:
             stop = min(window_end(zone, start), until + 1)
-            budget.spend(DRAWING * rule.leaves)
+            budget.spend(PATTERN * rule.leaves)
             found = rule.pattern(start, stop)
             if found:
                 return start + (found & -found).bit_length() - 1
@@ -65,7 +65,7 @@ def tally_windows(rule: Rule, zone: Zone, after: Instant, until: Instant, budget
     start, is_crowded = after + 1, False
     while start <= until:
         if not is_crowded:
-            # Days without any are leapt over; after one that had some, the next is drawn at once.
+            # Skip days without fire times; after a day that had some, read the pattern of the next day at once.
             found = rule.seek(start - 1, until, budget)
             if found is None:
                 break
@@ -75,7 +75,7 @@ def tally_windows(rule: Rule, zone: Zone, after: Instant, until: Instant, budget
         if budget.is_spent:
             return PartialTally(Tally(count, first, last), start - 1)
         stop = min(window_end(zone, start), until + 1)
-        budget.spend(DRAWING * rule.leaves)
+        budget.spend(PATTERN * rule.leaves)
         bits = rule.pattern(start, stop)
         is_crowded = bits != 0
         if bits:

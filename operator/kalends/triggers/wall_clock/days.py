@@ -107,7 +107,7 @@ class YearlyDays(Generic[Shape]):
     Args:
         shape: What names the days.
         years: Those that have such days at all, ascending; None: all.
-        draw: Makes the bit set of a year (bit 0 is 1 January) from ``shape``, the same for years of one kind.
+        draw: Makes the bit set of a year (bit 0 is 1 January) from ``shape``, the same for all years of a kind.
     """
 
     __slots__ = ("_draw", "_drawn", "_shape", "years")
@@ -161,7 +161,7 @@ class YearlyDays(Generic[Shape]):
         return total
 
     def is_empty(self) -> bool:
-        """Tell whether no calendar ever has such a day."""
+        """Return whether no calendar ever has such a day."""
         years = _SAMPLES if self.years is None else {kind_of(year): year for year in self.years}
         return not any(self._days_of(year) for year in years.values())
 

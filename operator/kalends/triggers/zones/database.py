@@ -23,12 +23,12 @@ _ANY_ZONE = "UTC"
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """The database in use, and the other one.
+    """The database in use, and the unused database.
 
     Args:
         version: Its version, such as ``2026f``; "unknown" where the system does not say.
         source: Where it stands.
-        other: The version of the one that is not used, with its place; empty: there is none.
+        other: The version and place of the unused database; empty: there is none.
         packaged: Whether it is that of the package.
     """
 
@@ -60,7 +60,7 @@ def database() -> Database:
 
 @lru_cache(maxsize=1024)
 def zone_info(name: str) -> ZoneInfo:
-    """Return a zone of the database that is followed. A name that only the other one has is taken from there.
+    """Return a zone of the database in use. A zone that only the other database has is taken from there.
 
     Raises:
         KeyError, ValueError, OSError: There is no such zone.

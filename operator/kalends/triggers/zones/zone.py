@@ -31,7 +31,7 @@ FOREVER = 1 << 62
 """Beyond every instant that anybody names."""
 
 _HABITS_UNTIL: Instant = 3_786_912_000
-"""2090-01-01. What the database lists change by change (Morocco's fasts) ends in 2087; then a rule goes on for ever."""
+"""2090-01-01. What the database lists change by change (Morocco's fasts) ends in 2087; then a rule applies for ever."""
 _CHUNK_BITS = 25  # 388 days
 _PROBE_STEP = 1 << 18  # three days
 _CHUNKS_KEPT = 512  # five centuries
@@ -68,7 +68,7 @@ class Gap:
 
 
 class Zone:
-    """A time zone, read lazily and kept: triggers of one zone share it."""
+    """A time zone, read lazily and kept: all triggers in the zone share it."""
 
     __slots__ = ("_chunks", "_habits", "_info", "_recent", "name")
 

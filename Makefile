@@ -32,24 +32,24 @@ $(READY): pyproject.toml requirements/build.txt requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-pins: $(READY) ## Renew the pinned requirements (PINS=--upgrade-package=NAME: of one package)
+pins: $(READY) ## Update the pinned requirements (PINS=--upgrade-package=NAME: of a single package)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh requirements/compile.sh $(PINS)
 
-run: $(READY) ## A private API server, the operator and the examples, live, until Ctrl-C (or FOR=60s)
+run: $(READY) ## Run a private API server, the operator and the examples, until Ctrl-C (or FOR=60s)
 	@PYTHONPATH=operator $(BIN)/python -m devcluster.trial $(if $(FOR),--for $(FOR))
 
-test: lint types contracts unit at-length cluster-test ## Everything that must hold
+test: lint types contracts unit at-length cluster-test ## All checks and tests
 
-lint: $(READY) ## ruff: rules and format
+lint: $(READY) ## Lint rules and format: ruff
 	@echo "── lint"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
-types: $(READY) ## mypy --strict
+types: $(READY) ## Type checks: mypy --strict
 	@echo "── types"
 	@$(BIN)/mypy
 
-contracts: $(READY) ## import-linter: data flows one way
+contracts: $(READY) ## Layers of the packages: import-linter
 	@echo "── contracts"
 	@$(BIN)/lint-imports --no-cache
 
@@ -58,14 +58,14 @@ unit: $(READY) ## Tests in fake time, without a cluster
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" --ignore=tests/cluster --ignore=tests/node
 
 # Not part of `make test`: what it finds may come from a release of today, not from a change here.
-test-newest: ## The quick tests on the newest packages that pyproject.toml allows, in a venv of their own
+test-newest: ## The quick tests on the newest packages that pyproject.toml allows, in a separate venv
 	@echo "── unit tests on the newest packages, in $(NEWEST)"
 	@test -x $(NEWEST)/bin/python || $(PYTHON) -m venv $(NEWEST)
 	@$(NEWEST)/bin/python -m pip install --quiet --upgrade pip
 	@$(NEWEST)/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[operator]' --group dev
 	@$(NEWEST)/bin/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" --ignore=tests/cluster --ignore=tests/node
 
-at-length: $(READY) ## The same proofs at length: every zone, walks by the thousand, simulations by the hundred
+at-length: $(READY) ## The slow tests: every time zone, thousands of random searches, hundreds of simulations
 	@echo "── unit tests at length"
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m slow --ignore=tests/cluster --ignore=tests/node
 
@@ -73,23 +73,23 @@ cluster-test: $(READY) ## Tests on a real API server
 	@echo "── cluster tests (Kubernetes $(KUBERNETES))"
 	@$(BIN)/python -m pytest -q tests/cluster
 
-chaos: $(READY) ## The full table of faults of tests/cluster/README.md, and simulations by the thousand: takes hours
+chaos: $(READY) ## All faults listed in tests/cluster/README.md, and thousands of simulations: takes hours
 	@echo "── chaos (Kubernetes $(KUBERNETES))"
 	@KALENDS_CHAOS=1 $(BIN)/python -m pytest -q -s -p no:cacheprovider tests/cluster/test_faults_*.py \
 		$(wildcard tests/cluster/test_replicas*.py tests/simulation)
 
-simulate: $(READY) ## Simulations by seed, SEEDS=1-1000; or the story of one, SEED=7
+simulate: $(READY) ## Simulations by seed, SEEDS=1-1000; or the log of a single seed, SEED=7
 	@cd tests && ../$(BIN)/python -m simulation $(if $(SEED),--seed $(SEED) --logs,--seeds $(or $(SEEDS),1-1000) --jobs 2)
 
 test-node: $(READY) ## Tests of the installed operator on a real node, as root on Debian (packages: CONTRIBUTING.md)
 	@echo "── tests on a real node (Kubernetes $(KUBERNETES))"
 	@$(BIN)/python -m pytest -q tests/node
 
-test-kind: $(READY) ## The same tests in kind, where a Docker engine answers
+test-kind: $(READY) ## The same tests in kind, with a Docker engine
 	@echo "── tests in kind"
 	@KALENDS_NODE=kind $(BIN)/python -m pytest -q tests/node
 
-bench: $(READY) ## Benchmarks: ratios, both sides in one run
+bench: $(READY) ## Benchmarks: ratios of two sides measured in the same run
 	@for one in tests/benchmarks/bench_*.py; do PYTHONPATH=operator:tests $(BIN)/python $$one || exit 1; done
 
 crds: $(READY) ## Write the CRD from the model
@@ -99,5 +99,5 @@ crds: $(READY) ## Write the CRD from the model
 manifests: $(READY) ## Write dist/crds.yaml and dist/install.yaml from the chart, for kubectl apply --server-side
 	@$(BIN)/python charts/manifests.py dist
 
-clean: ## Remove what was made here; the control plane in the cache folder stays
+clean: ## Remove generated files; the control plane in the cache folder stays
 	@rm -rf .venv $(NEWEST) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

@@ -1,4 +1,4 @@
-"""A cluster as its users see it: a kubeconfig file and kubectl, whoever runs it and wherever."""
+"""A cluster as its users see it: a kubeconfig file and kubectl, wherever it runs."""
 
 import json
 import os
@@ -52,7 +52,7 @@ class Cluster:
         return self.kubectl(*request).stdout.strip()
 
     def kubeconfig_for_token(self, token: str, *, namespace: str = "default") -> Path:
-        """Write a kubeconfig file for whoever the token names, with the same server and authority as ours."""
+        """Write a kubeconfig file for the subject of a token, with the same server and certificate authority."""
         config = json.loads(self.kubectl("config", "view", "--raw", "--minify", "--output", "json").stdout)
         config["users"] = [{"name": "bearer", "user": {"token": token}}]
         for named in config["contexts"]:

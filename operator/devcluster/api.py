@@ -16,7 +16,7 @@ import yaml
 
 
 class Api:
-    """Asks the API server; each thread has a connection of its own."""
+    """Asks the API server; each thread has a separate connection."""
 
     def __init__(self, kubeconfig: Path) -> None:
         config = yaml.safe_load(kubeconfig.read_text())
@@ -38,7 +38,7 @@ class Api:
     def request(
         self, method: str, path: str, body: Any = None, content_type: str = "application/json"
     ) -> tuple[int, Any]:
-        """Return status and object; a connection that was closed meanwhile is opened again, once."""
+        """Return status and object; a connection that was closed since the last request is opened again, once."""
         data = None if body is None else json.dumps(body)
         for attempt in (1, 2):
             connection = self._connection()
@@ -100,7 +100,7 @@ class Api:
         return found
 
     def lines(self, path: str) -> Iterator[bytes]:
-        """Yield the lines of a watch as they come, over a connection of their own."""
+        """Yield the lines of a watch as they come, over a separate connection."""
         connection = self._new_connection(timeout=600)
         connection.request("GET", path, headers=self._headers)
         answer = connection.getresponse()

@@ -49,7 +49,7 @@ def obtain(
     say: Say = to_stderr,
     mirrors: download.Mirrors = download.OFFICIAL,
 ) -> Binaries:
-    """Return the binaries, which may take ten minutes; raise ControlPlaneUnavailable when nobody has them."""
+    """Return the binaries, which may take ten minutes; raise ControlPlaneUnavailable when no source has them."""
     insist_on_linux(release)
     collection = Collection(
         title=f"Kubernetes {release.kubernetes} and etcd {release.etcd}",
@@ -63,7 +63,7 @@ def obtain(
 
 
 def kubectl_only(release: Release, *, environ: Mapping[str, str] = os.environ) -> Path:
-    """Return a kubectl for a cluster that somebody else runs: nothing is downloaded or built for it."""
+    """Return a kubectl for an existing cluster: nothing is downloaded or built for it."""
     candidates = [Path(environ.get(ASSETS) or os.devnull) / "kubectl", cache_of(release, environ) / "kubectl"]
     for candidate in candidates:
         if is_executable(candidate):

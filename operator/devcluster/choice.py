@@ -81,7 +81,7 @@ def prepare(choice: ClusterChoice, *, say: Say = to_stderr) -> Means:
 
 @contextmanager
 def opened(means: Means, *, logs: Path | None = None, say: Say = to_stderr) -> Iterator[Cluster]:
-    """Yield the running cluster, and leave nothing of ours behind but logs."""
+    """Yield the running cluster, and remove everything but its logs afterwards."""
     if means.binaries is not None:
         with ControlPlane(means.binaries, logs=logs, say=say) as control_plane:
             yield control_plane

@@ -46,7 +46,7 @@ class Collection:
         if found is not None:
             return found
         with locked(self.cache, say):
-            # Whoever held the lock before us may have filled the cache; that is why it is asked again.
+            # The previous holder of the lock may have filled the cache, so look there again.
             found, _ = first_of((Source("cache", self.cached),))
             if found is not None:
                 return found
@@ -82,7 +82,7 @@ class Collection:
     def filled(self, fill: Callable[[Path], None]) -> Path:
         """Fill the cache all or nothing: the stamp is written last, and each file gets its name when it is whole.
 
-        Only for the holder of the lock: what lies there half done was left by one that was killed.
+        Only for the holder of the lock: incomplete files were left by a process that was killed.
         """
         for stale in self.cache.glob("partial-*"):
             shutil.rmtree(stale, ignore_errors=True)

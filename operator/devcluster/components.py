@@ -19,7 +19,7 @@ class Addresses:
 
     @classmethod
     def free(cls) -> Self:
-        """Choose ports that nobody uses at this moment."""
+        """Choose ports that are free at this moment."""
         ports: set[int] = set()
         while len(ports) < 3:
             ports.add(free_port())
@@ -81,9 +81,9 @@ def api_server(
         "--authorization-mode=Node,RBAC",
         "--allow-privileged",
         "--service-cluster-ip-range=10.96.0.0/16",
-        # An endpoint may not be a loopback address; without Pods nobody looks for it.
+        # An endpoint may not be a loopback address; without Pods no client looks for it.
         "--endpoint-reconciler-type=none",
-        # Told to end, the server ends its watches; by default it would wait a minute for them to end by themselves.
+        # At shutdown the server closes its watches; by default it would wait a minute for them to end by themselves.
         "--shutdown-watch-termination-grace-period=2s",
     ]
 
@@ -91,7 +91,7 @@ def api_server(
 def controller_manager(
     binaries: Binaries, kubeconfig: Path, authority: Path, credentials: Credentials
 ) -> list[str | Path]:
-    """Return the controller manager's command: each controller acts with the rights of its own service account."""
+    """Return the controller manager's command: each controller acts with the permissions of its own service account."""
     return [
         binaries.controller_manager,
         f"--kubeconfig={kubeconfig}",
@@ -100,7 +100,7 @@ def controller_manager(
         "--use-service-account-credentials",
         "--leader-elect=false",
         # At the usual 20 requests a second it takes five seconds to give forty controllers their credentials.
-        # Whoever measures a controller against ours wants the default back: --kube-api-qps=20 --kube-api-burst=30.
+        # A fair comparison with another controller needs the default: --kube-api-qps=20 --kube-api-burst=30.
         "--kube-api-qps=500",
         "--kube-api-burst=1000",
         f"--bind-address={LOOPBACK}",

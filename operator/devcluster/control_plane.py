@@ -23,7 +23,7 @@ class ControlPlane(Cluster):
     """Starts within seconds, is thrown away when stopped, and ends with this process even when that is killed.
 
     Without nodes: Pods stay pending, while Jobs, service accounts and garbage collection work as anywhere.
-    The ``*_flags`` are added to the command lines, where a repeated flag overrides ours.
+    The ``*_flags`` are added to the command lines, where a repeated flag overrides the flag that is set here.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class ControlPlane(Cluster):
         """End the controller manager by a signal."""
         self.controller_manager.stop(number)
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Start whatever a test left stopped, and wait until it works."""
         for process, start in (
             (self.etcd, self.start_etcd),

@@ -16,7 +16,7 @@ ORDER_OF_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC6325
 BEFORE_THE_NUMBER = bytes.fromhex("30310201010420")
 AFTER_THE_NUMBER = bytes.fromhex("a00a06082a8648ce3d030107")
 """The DER of RFC 5915 around the 32 bytes of the secret number: version 1, and the curve's name, prime256v1.
-The public key may be left out; whoever reads the file works it out."""
+The public key may be left out; a reader of the file computes it."""
 
 
 @dataclass(frozen=True, slots=True)

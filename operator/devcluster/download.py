@@ -14,7 +14,7 @@ from .progress import Say, timed
 from .versions import Release, architecture
 
 FIRST_ANSWER_SECONDS = 5.0
-"""How long the first, small answer may take: where there is no such network, nobody wants to wait for it."""
+"""Time limit of the first, small answer: without such a network the user must not wait long."""
 
 SILENCE_SECONDS = 20.0
 """How long a transfer that has begun may stand still."""

@@ -13,7 +13,7 @@ class ControlPlaneError(Exception):
 
 
 class ControlPlaneUnavailable(ControlPlaneError):
-    """The binaries, or the kind of cluster that was asked for, cannot be had on this machine."""
+    """The binaries, or the kind of cluster that was asked for, are not available on this machine."""
 
 
 class SourceFailed(ControlPlaneUnavailable):

@@ -1,4 +1,4 @@
-"""Programs that a control plane does without: those of a node, and Helm."""
+"""Programs that a control plane does not need: those of a node, and Helm."""
 
 import os
 from collections.abc import Mapping

@@ -2,8 +2,8 @@
 
 Kubernetes is not made to be imported: its ``go.mod`` asks for ``v0.0.0`` of the libraries that live in its own tree.
 Each of them is published too, so a module of our own replaces them by the versions published on the same day.
-Which ones they are, the level of Go and the check-sums are read from the release itself, never typed here; the Go
-check-sum database vouches for them.
+Their names, the version of Go and the checksums are read from the release itself, never typed here; the Go
+checksum database verifies them.
 """
 
 import json
@@ -92,7 +92,7 @@ def find_go(environ: Mapping[str, str]) -> str:
 def fetched(go: str, path: str, version: str, environ: Mapping[str, str]) -> Module:
     """Bring one module into Go's cache."""
     command = [go, "mod", "download", "-json", f"{path}@{version}"]
-    # In the root folder no go.mod of somebody else is in the way.
+    # The root folder has no unrelated go.mod.
     result = subprocess.run(command, cwd="/", env=environ, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise SourceFailed(f"{path}@{version}: {reason_of(result)}")
@@ -109,7 +109,7 @@ def reason_of(result: subprocess.CompletedProcess[str]) -> str:
 
 
 def write_module(folder: Path, upstream: Module, *, staging: str) -> None:
-    """Write a module of ours that asks for the upstream one and for the published twins of its own libraries."""
+    """Write a module that requires the upstream module and the published copies of its libraries."""
     folder.mkdir()
     (folder / "go.mod").write_text(go_mod(upstream, staging=staging))
     shutil.copyfile(upstream.folder / "go.sum", folder / "go.sum")

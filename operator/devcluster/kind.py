@@ -33,7 +33,7 @@ def why_kind_is_out() -> str:
 
 
 class KindCluster(Cluster):
-    """A cluster of its own, deleted when stopped; one whose maker was killed must be deleted by hand.
+    """A new cluster, deleted when stopped; if its creator was killed, the user must delete it.
 
     kind's own default decides the version of Kubernetes, and ``image`` names another node image.
     """

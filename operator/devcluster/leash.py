@@ -1,4 +1,4 @@
-"""Runs one command that cannot outlive whoever started it; executed as a script, never imported.
+"""Runs a command that cannot outlive the process that started it; executed as a script, never imported.
 
 Standard input is the leash. Each byte read from it is the number of a signal to deliver; its end means that the
 process at the other end is gone, however that came about, and the command is killed. ``PR_SET_PDEATHSIG`` alone

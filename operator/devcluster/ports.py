@@ -10,7 +10,7 @@ stopped for a while must find its own port still free."""
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on at this moment."""
+    """Return a port that is free at this moment."""
     for _ in range(100):
         port = CANDIDATES.start + secrets.randbelow(len(CANDIDATES))
         with socket.socket() as probe:

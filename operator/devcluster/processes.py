@@ -1,4 +1,4 @@
-"""Starting and stopping processes that end with this one, even when it is killed."""
+"""Starts and stops processes that end with the current process, even when it is killed."""
 
 import os
 import signal
@@ -80,7 +80,7 @@ class LeashedProcess:
         self.close()
 
     def close(self) -> None:
-        """Let go of the leash: whatever still runs is killed."""
+        """Release the leash: processes that still run are killed."""
         if self._leash is not None and self._leash.stdin is not None:
             self._leash.stdin.close()
             self._leash.wait()

@@ -1,4 +1,4 @@
-"""How the slow steps tell a human what they are doing."""
+"""Reports the progress of slow steps to the user."""
 
 import sys
 import time

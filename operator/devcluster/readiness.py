@@ -41,7 +41,7 @@ def answers_securely(port: int, path: str, *, authority: Path, token: str) -> bo
 
 
 def status_of(connection: http.client.HTTPConnection, path: str, headers: dict[str, str]) -> int | None:
-    """Return the HTTP status of a GET, or nothing when nobody answers; no proxy is ever asked."""
+    """Return the HTTP status of a GET, or None without an answer; no proxy is ever used."""
     try:
         connection.request("GET", path, headers=headers)
         return connection.getresponse().status

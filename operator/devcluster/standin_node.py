@@ -1,7 +1,7 @@
-"""Where there is no node: says of the pods of Jobs that they have run, as a kubelet would report it.
+"""Stands in for a node: reports that the pods of Jobs have run, as a kubelet would.
 
-A pod ends after ``seconds`` with exit code 0, and tells ``done`` in its termination message. Annotations on the pod
-template choose otherwise: ``standin/exit-code``, ``standin/message``, and ``standin/never`` for one that never starts.
+A pod ends after ``seconds`` with exit code 0, and writes ``done`` to its termination message. Annotations on the pod
+template change this: ``standin/exit-code``, ``standin/message``, and ``standin/never`` for a pod that never starts.
 """
 
 from __future__ import annotations

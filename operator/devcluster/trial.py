@@ -33,7 +33,7 @@ def seconds_of(text: str) -> float:
 
 
 def say(text: str) -> None:
-    """Tell how it goes."""
+    """Print a line of progress."""
     print(f"── {text}", file=sys.stderr, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""A temporary folder that belongs to one living process, and is swept away after that process was killed."""
+"""A temporary folder that belongs to a running process, and is removed after that process was killed."""
 
 import fcntl
 import os
@@ -17,7 +17,7 @@ UNOWNED_AFTER_SECONDS = 3600.0
 class Workspace:
     """A fresh folder under the system's temporary one, locked for as long as this process lives.
 
-    A lock of the kernel is the proof of life: unlike a process id it is never given to somebody else.
+    A lock of the kernel proves that the process runs: unlike a process id it is never reused.
     """
 
     def __init__(self, parent: Path | None = None) -> None:
@@ -25,7 +25,7 @@ class Workspace:
         sweep(parent)
         self.folder = parent / f"{PREFIX}{secrets.token_hex(4)}"
         self.folder.mkdir(mode=0o700)
-        # Locked before it gets its name: a sweep that runs now never sees an owner's file that nobody holds.
+        # Locked before it gets its name: a concurrent sweep never sees an owner's file without a lock.
         unnamed = self.folder / f"{OWNER}.new"
         self._owner: IO[str] = unnamed.open("w")
         fcntl.flock(self._owner, fcntl.LOCK_EX)
@@ -45,7 +45,7 @@ def sweep(parent: Path) -> None:
 
 
 def is_abandoned(folder: Path) -> bool:
-    """Return whether the folder is ours and nobody holds its lock any more."""
+    """Return whether the folder belongs to this user and no process holds its lock any more."""
     try:
         state = folder.stat()
     except FileNotFoundError:

@@ -145,7 +145,7 @@ def test_a_value_that_cannot_work_is_refused(values: Json) -> None:
         ),
         (
             {"tasks": {"files": {"a.py": ""}, "configMaps": [{"name": "team", "modules": ["a"]}]}},
-            r"must come from one place, but a comes from tasks.files and from tasks.configMaps \(team\)",
+            r"must have a single source, but a comes from tasks.files and from tasks.configMaps \(team\)",
         ),
         (
             {"podDisruptionBudget": {"enabled": True, "maxUnavailable": None}},

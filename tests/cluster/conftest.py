@@ -98,7 +98,7 @@ def local_control_plane(control_plane: Cluster) -> Iterator[ControlPlane]:
     if not isinstance(control_plane, ControlPlane):
         pytest.skip("only our own processes can be stopped: --cluster=local")
     yield control_plane
-    control_plane.mend()
+    control_plane.repair()
 
 
 @pytest.fixture

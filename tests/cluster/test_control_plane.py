@@ -143,7 +143,7 @@ def test_what_a_test_left_stopped_is_started_again(local_control_plane: ControlP
     local_control_plane.stop_controller_manager(signal.SIGKILL)
     local_control_plane.stop_api_server(signal.SIGKILL)
     local_control_plane.stop_etcd(signal.SIGKILL)
-    local_control_plane.mend()
+    local_control_plane.repair()
     assert local_control_plane.kubectl("get", "--raw", "/readyz").stdout == "ok"
     assert local_control_plane.controller_manager.is_running
 

@@ -74,7 +74,7 @@ class TriggerSpec:
 
 @dataclass(frozen=True, slots=True)
 class MemberSpec(TriggerSpec):
-    """A member of ``anyOf`` or ``allOf``: a rule, with a zone and bounds of its own."""
+    """A member of ``anyOf`` or ``allOf``: a rule with its own zone and bounds."""
 
     time_zone: str | None = None
     start_time: str | None = None

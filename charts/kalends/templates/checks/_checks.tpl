@@ -25,7 +25,7 @@
 {{- range $one := .tasks.configMaps }}
 {{- range $one.modules }}
 {{- if hasKey $sources . }}
-{{- fail (printf "each task module must come from one place, but %s comes from %s and from tasks.configMaps (%s)" . (get $sources .) $one.name) }}
+{{- fail (printf "each task module must have a single source, but %s comes from %s and from tasks.configMaps (%s)" . (get $sources .) $one.name) }}
 {{- end }}
 {{- $_ := set $sources . "tasks.configMaps" }}
 {{- end }}
@@ -95,7 +95,7 @@ podDisruptionBudget networkPolicy networkPolicy.enabled checkCluster
 {{- if .Chart.IsRoot }}
 {{- range $name, $_ := .Values.global }}
 {{- if ne $name "imagePullSecrets" }}
-{{- fail (printf "global.%s is not read: of global, imagePullSecrets alone is" $name) }}
+{{- fail (printf "global.%s is not read: the only accepted key of global is imagePullSecrets" $name) }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -107,7 +107,7 @@ podDisruptionBudget networkPolicy networkPolicy.enabled checkCluster
 {{- range .Values.extraEnv }}
 {{- $name := default "" .name | upper }}
 {{- if hasPrefix "KALENDS_HEALTH_" $name }}
-{{- fail (printf "extraEnv must not have %s: the port of the container, the probes and the Service would be another one" .name) }}
+{{- fail (printf "extraEnv must not have %s: the port would differ from that of the container, the probes and the Service" .name) }}
 {{- else if has $name (list "POD_NAME" "POD_NAMESPACE") }}
 {{- fail (printf "extraEnv must not have %s: the chart sets it" .name) }}
 {{- else if and (eq $name "PYTHONPATH") (include "kalends.mountsTasks" $) }}

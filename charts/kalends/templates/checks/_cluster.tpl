@@ -1,5 +1,5 @@
-{{- /* What is in the cluster already. `lookup` finds nothing in `helm template` and in a dry run by the client, and fails where
-the right to look is missing: so it asks only for what someone who installs such a release can read. */ -}}
+{{- /* Checks against the cluster. `lookup` finds nothing in `helm template` and in a dry run by the client, and fails without
+the permission to read: so it asks only for objects that a user who installs such a release can read. */ -}}
 {{- define "kalends.checkCluster" -}}
 {{- if .Values.checkCluster }}
 {{- include "kalends.checkOtherReleases" . }}
@@ -8,7 +8,7 @@ the right to look is missing: so it asks only for what someone who installs such
 {{- end }}
 {{- end }}
 
-{{- /* "yes" where the release has cluster-scoped objects, so that whoever installs it may read such objects. */ -}}
+{{- /* "yes" where the release has cluster-scoped objects, so that the user who installs it may read such objects. */ -}}
 {{- define "kalends.isClusterWide" -}}
 {{- if or .Values.crds.enabled .Values.rbac.aggregateRoles (and .Values.rbac.create (not .Values.watchNamespaces)) }}yes{{- end }}
 {{- end }}
@@ -31,7 +31,7 @@ the right to look is missing: so it asks only for what someone who installs such
 {{- range $namespace := ternary .Values.watchNamespaces list .Values.rbac.create }}
 {{- range (lookup "rbac.authorization.k8s.io/v1" "RoleBinding" $namespace "").items }}
 {{- if and (eq (dig "labels" "kalends.dev/watches" "" .metadata) "this-namespace") (include "kalends.isForeign" (list $ .metadata)) }}
-{{- fail (printf "another release (%s) watches the namespace %s; take it out of one of the two watchNamespaces" (include "kalends.releaseOf" .metadata) $namespace) }}
+{{- fail (printf "another release (%s) watches the namespace %s; remove it from watchNamespaces of either release" (include "kalends.releaseOf" .metadata) $namespace) }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -68,7 +68,7 @@ the right to look is missing: so it asks only for what someone who installs such
 {{- end }}
 {{- end }}
 
-{{- /* A CRD that leaves the release is deleted with every ScheduledJob, unless the one in the cluster says that it is kept. */ -}}
+{{- /* A CRD that leaves the release is deleted with every ScheduledJob, unless its annotation in the cluster keeps it. */ -}}
 {{- define "kalends.checkCrd" -}}
 {{- if and (not .Values.crds.enabled) .Release.IsUpgrade (include "kalends.isClusterWide" .) }}
 {{- with lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" "scheduledjobs.kalends.dev" }}

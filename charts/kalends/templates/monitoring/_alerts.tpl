@@ -6,13 +6,13 @@
   for: 5m
   labels: {severity: critical}
   annotations:
-    summary: No operator answers; nothing is scheduled.
+    summary: No operator can be scraped; nothing is scheduled.
 - alert: KalendsNobodyLeads
   expr: max(kalends_leader{ {{- $of -}} }) < 1
   for: 2m
   labels: {severity: critical}
   annotations:
-    summary: No replica acts; nothing is scheduled. The log says whether the Lease cannot be written.
+    summary: No replica is the leader; nothing is scheduled. The log shows whether the Lease cannot be written.
 - alert: KalendsOtherOperator
   expr: max(kalends_foreign_holders{ {{- $of -}} }) > 0
   for: 10m
@@ -24,25 +24,25 @@
   for: 1m
   labels: {severity: critical}
   annotations:
-    summary: The CRD is older than the operator; nothing is scheduled. `/readyz` names the fields that it lacks.
+    summary: The CRD is older than the operator; nothing is scheduled. `/readyz` lists the missing fields.
 - alert: KalendsStartsPutOff
   expr: sum by (executor) (increase(kalends_starts_put_off_total{ {{- $of -}} }[15m])) > 20
   for: 5m
   labels: {severity: warning}
   annotations:
-    summary: Starts of executor {{ "{{ $labels.executor }}" }} are refused again and again; Events `Delayed` say why.
+    summary: Starts of executor {{ "{{ $labels.executor }}" }} are refused repeatedly; Events with reason `Delayed` show the cause.
 - alert: KalendsStartsRefused
   expr: max(kalends_scheduled_jobs{state="StartRefused",{{ $of }}}) > 0
   for: 10m
   labels: {severity: warning}
   annotations:
-    summary: ScheduledJobs cannot start their runs; `kubectl get scheduledjobs -A -o wide` shows which, and why.
+    summary: ScheduledJobs cannot start their runs; `kubectl get scheduledjobs -A -o wide` shows the affected schedules and the reason.
 - alert: KalendsDispatchLate
   expr: histogram_quantile(0.99, sum by (le) (rate(kalends_dispatch_delay_seconds_bucket{ {{- $of -}} }[5m]))) > 5
   for: 10m
   labels: {severity: warning}
   annotations:
-    summary: One run of a hundred starts more than five seconds after its fire time.
+    summary: More than 1 % of the runs start more than five seconds after their fire time.
 - alert: KalendsFireTimesMissed
   expr: increase(kalends_fire_times_total{decision="Missed",{{ $of }}}[15m]) > 0
   labels: {severity: warning}
@@ -52,7 +52,7 @@
   expr: increase(kalends_runs_total{outcome="Lost",{{ $of }}}[15m]) > 0
   labels: {severity: warning}
   annotations:
-    summary: The operator went away during runs in its pod; their outcome is unknown.
+    summary: The operator stopped during runs in its pod; their outcome is unknown.
 - alert: KalendsRunsFailing
   expr: >-
     sum by (executor) (rate(kalends_runs_total{outcome="Failed",{{ $of }}}[15m]))
@@ -72,17 +72,17 @@
   expr: min_over_time(kalends_loop_lag_seconds{ {{- $of -}} }[5m]) > 0.5
   labels: {severity: warning}
   annotations:
-    summary: The operator's event loop is held up, by a lack of CPU or by a task that does not let go of the interpreter.
+    summary: The operator's event loop is blocked, by a lack of CPU or by a task that does not release the interpreter lock.
 - alert: KalendsClockStepped
   expr: abs(kalends_clock_skew_seconds{ {{- $of -}} }) > 5
   labels: {severity: warning}
   annotations:
-    summary: The wall clock of the operator's node was stepped, or its pace is wrong.
+    summary: The wall clock of the operator's node was stepped, or runs at a wrong rate.
 - alert: KalendsInternalErrors
   expr: increase(kalends_internal_errors_total{ {{- $of -}} }[15m]) > 0
   labels: {severity: warning}
   annotations:
-    summary: Kalends itself failed on a ScheduledJob, or in its loop; the log says how.
+    summary: Kalends itself failed on a ScheduledJob, or in its loop; the log has the traceback.
 - alert: KalendsApiErrors
   expr: >-
     sum(rate(kalends_api_request_duration_seconds_count{code=~"0|5..",{{ $of }}}[5m]))
@@ -90,5 +90,5 @@
   for: 10m
   labels: {severity: warning}
   annotations:
-    summary: More than one request of twenty to the API server fails.
+    summary: More than 5 % of the requests to the API server fail.
 {{- end }}

@@ -13,8 +13,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
+from kalends.conversion.targets import read_target, write_target
 from kalends.engine.core.definition import Definition
-from kalends.engine.core.schedule import KUEUE_LABELS, REQUEST_ANNOTATION, JobTemplate, RetryPolicy, Target, TaskCall
+from kalends.engine.core.schedule import REQUEST_ANNOTATION, RetryPolicy
 from kalends.errors import InvalidSpec
 from kalends.model.v1alpha1.choices import Retry
 from kalends.model.v1alpha1.spec import ScheduledJobSpec
@@ -51,7 +52,7 @@ def to_definition(
     """
     return Definition(
         when=when_of(spec),
-        target=_target(spec, labels),
+        target=read_target(spec, labels),
         executor=spec.executor or "",
         suspended=spec.suspend,
         grace_time=spec.starting_deadline_seconds,
@@ -94,7 +95,7 @@ def from_definition(definition: Definition) -> dict[str, Any]:
         )
     given = {
         **asdict(definition.when),
-        **_written_target(definition.target),
+        **write_target(definition.target),
         "executor": definition.executor or None,
         "suspend": definition.suspended,
         "starting_deadline_seconds": definition.grace_time,
@@ -127,13 +128,6 @@ def _refusal(error: ValidationError) -> InvalidSpec:
     return InvalidSpec(f"{first['msg']}, got {first['input']!r}", path=path)
 
 
-def _written_target(target: Target) -> dict[str, Any]:
-    if isinstance(target, JobTemplate):
-        metadata = {"labels": dict(target.labels), "annotations": dict(target.annotations)}
-        return {"job_template": {"metadata": metadata, "spec": target.spec}}
-    return {"task": {"name": target.name, "args": target.args, "kwargs": target.kwargs}}
-
-
 def when_of(spec: ScheduledJobSpec) -> When:
     """Return the part of a spec that says when."""
     return When(
@@ -145,16 +139,6 @@ def when_of(spec: ScheduledJobSpec) -> When:
         exclude=tuple(_exclusion(exclusion) for exclusion in spec.exclude),
         daylight_saving=spec.daylight_saving,
     )
-
-
-def _target(spec: ScheduledJobSpec, labels: Mapping[str, str]) -> Target:
-    if spec.task is not None and spec.job_template is None:
-        return TaskCall(spec.task.name, tuple(spec.task.args), dict(spec.task.kwargs))
-    if spec.job_template is not None and spec.task is None:
-        metadata = spec.job_template.metadata
-        for_kueue = {name: value for name, value in labels.items() if name.startswith(KUEUE_LABELS)}
-        return JobTemplate({**for_kueue, **metadata.labels}, metadata.annotations, spec.job_template.spec)
-    raise InvalidSpec("exactly one of `task`, `jobTemplate` must be set")
 
 
 def _retry(retry: Retry) -> RetryPolicy:

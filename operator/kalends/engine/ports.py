@@ -8,8 +8,9 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from kalends.engine.core.definition import Change, Definition, Problem, Stored
-from kalends.engine.core.schedule import Schedule, Target
+from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import Instant, Ref, State
+from kalends.engine.core.target import Target
 from kalends.model.reasons import Reason
 from kalends.model.v1alpha1.status import Outcome
 from kalends.model.versions import is_newer

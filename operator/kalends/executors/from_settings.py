@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from kalends.clock import Clock
-from kalends.engine.core.schedule import JOBS_EXECUTOR, Check, Defaults, JobTemplate, Target
+from kalends.engine.core.schedule import JOBS_EXECUTOR, Check, Defaults, TaskCall
+from kalends.engine.core.target import Target
 from kalends.errors import InvalidSettings, InvalidSpec
 from kalends.executors.pools.pool import PoolExecutor
 from kalends.executors.pools.processes import MOST_RUNS, ProcessWorkers
@@ -63,7 +64,7 @@ def target_check(registry: Registry, aliases: Collection[str], *, jobs: str | No
     """
 
     def check(target: Target, executor: str) -> None:
-        if isinstance(target, JobTemplate):
+        if target.executor == JOBS_EXECUTOR:
             if jobs is not None:
                 raise InvalidSpec(jobs, path="spec.jobTemplate", reason=Reason.NOT_SUPPORTED)
             return
@@ -74,6 +75,7 @@ def target_check(registry: Registry, aliases: Collection[str], *, jobs: str | No
                 path="spec.executor",
                 reason=Reason.UNKNOWN_EXECUTOR,
             )
-        registry.check_call(target.name, target.args, target.kwargs)
+        if isinstance(target, TaskCall):
+            registry.check_call(target.name, target.args, target.kwargs)
 
     return check

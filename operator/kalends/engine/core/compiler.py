@@ -10,8 +10,9 @@ import orjson
 
 from kalends.engine.core.definition import Definition, Problem, Stored
 from kalends.engine.core.memory_kept import Kept
-from kalends.engine.core.schedule import JOBS_EXECUTOR, Check, Defaults, JobTemplate, Schedule, Target
+from kalends.engine.core.schedule import Check, Defaults, Schedule
 from kalends.engine.core.state import Ref
+from kalends.engine.core.target import Target
 from kalends.engine.ports import Snapshot
 from kalends.errors import InvalidSpec
 from kalends.model.reasons import Reason
@@ -115,10 +116,8 @@ def compile_schedule(
     hash_of_when = schedule_hash(definition, zone)
     target = definition.target
     trigger = _trigger(stored, when, zone, hash_of_when, TriggerCache() if triggers is None else triggers)
-    if isinstance(target, JobTemplate):
-        target, executor = target.in_zone(zone), JOBS_EXECUTOR
-    else:
-        executor = definition.executor or defaults.executor
+    target = target.in_zone(zone)
+    executor = target.executor or definition.executor or defaults.executor
     surroundings.check(target, executor)
     once_at_creation = isinstance(when, When) and when.schedule is None and when.trigger is None
     return Schedule(

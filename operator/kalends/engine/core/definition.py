@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from kalends.engine.core.schedule import RetryPolicy, Target
+from kalends.engine.core.schedule import RetryPolicy
 from kalends.engine.core.state import Instant, Ref, State
+from kalends.engine.core.target import Target
 from kalends.model.v1alpha1.choices import Coalesce, ConcurrencyPolicy
 from kalends.triggers import Trigger, When
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kalends.engine.core.schedule import JobTemplate, Schedule
+from kalends.engine.core.schedule import Schedule
 from kalends.errors import InvalidSpec
 from kalends.model.reasons import Reason
 
@@ -24,7 +24,7 @@ class Kept:
         Raises:
             InvalidSpec: Its namespace would have more than its share. Then nothing is counted for it.
         """
-        ref, size = schedule.ref, size_of(schedule)
+        ref, size = schedule.ref, schedule.target.size
         self.forget(ref.namespace, ref.uid)
         if self._sums.get(ref.namespace, 0) + size > self._most:
             raise InvalidSpec(
@@ -44,12 +44,3 @@ class Kept:
         if not self._sizes.get(namespace):
             self._sizes.pop(namespace, None)
             self._sums.pop(namespace, None)
-
-
-def size_of(schedule: Schedule) -> int:
-    """Return the bytes that are kept of what a schedule runs."""
-    target = schedule.target
-    if not isinstance(target, JobTemplate):
-        return len(target.packed)
-    words = (*target.labels.items(), *target.annotations.items())
-    return len(target.packed) + sum(len(name) + len(text) for name, text in words)

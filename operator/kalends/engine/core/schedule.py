@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import orjson
+from typing_extensions import override
 
 from kalends.engine.core.state import Instant, Ref
+from kalends.engine.core.target import Target
 from kalends.model.v1alpha1.choices import Coalesce, ConcurrencyPolicy
 from kalends.model.v1alpha1.spec import MOST_QUEUED
 from kalends.triggers import Trigger
@@ -27,7 +29,7 @@ class Defaults:
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class TaskCall:
+class TaskCall(Target):
     """A registered Python callable and its arguments: JSON values only.
 
     They are kept as text: as Python objects they would take up to thirty times the memory between two runs.
@@ -39,6 +41,11 @@ class TaskCall:
     def __init__(self, name: str, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None) -> None:
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "packed", orjson.dumps((args, kwargs or {})))
+
+    @property
+    @override
+    def size(self) -> int:
+        return len(self.packed)
 
     @property
     def args(self) -> Sequence[Any]:
@@ -54,8 +61,10 @@ class TaskCall:
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class JobTemplate:
+class JobTemplate(Target):
     """What a Kubernetes Job is made from: ``metadata`` and ``spec`` as the user wrote them; the latter kept as text."""
+
+    executor: ClassVar[str] = "jobs"
 
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
@@ -81,14 +90,22 @@ class JobTemplate:
         spec: Mapping[str, Any] = orjson.loads(self.packed)
         return spec
 
-    def in_zone(self, time_zone: str) -> JobTemplate:
-        """Return this template for Jobs whose scheduled time is written in another zone."""
+    @property
+    @override
+    def size(self) -> int:
+        words = (*self.labels.items(), *self.annotations.items())
+        return len(self.packed) + sum(len(name) + len(text) for name, text in words)
+
+    @property
+    @override
+    def starts_suspended(self) -> bool:
+        return self.spec.get("suspend") is True
+
+    @override
+    def in_zone(self, time_zone: str) -> Self:
         template = copy(self)
         object.__setattr__(template, "time_zone", time_zone)
         return template
-
-
-Target = TaskCall | JobTemplate
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,5 +185,5 @@ belongs, its controller reference says."""
 KUEUE_LABELS = "kueue.x-k8s.io/"
 QUEUE_LABEL = f"{KUEUE_LABELS}queue-name"
 """Names the queue of Kueue that admits a Job: until then Kueue keeps the Job suspended."""
-JOBS_EXECUTOR = "jobs"
+JOBS_EXECUTOR = JobTemplate.executor
 """The alias of the executor that makes Kubernetes Jobs; every ``jobTemplate`` goes there."""

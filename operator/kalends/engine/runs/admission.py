@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from kalends.engine.core.facts import Facts
-from kalends.engine.core.schedule import JobTemplate, Schedule
+from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import ActiveRun, Instant, State
 from kalends.engine.ports import Admission, JobView
 from kalends.engine.runs.ended_runs import first_given_up, give_up
@@ -46,9 +46,7 @@ def awaited(schedule: Schedule, job: JobView) -> Admission | None:
     admission = job.admission
     if admission is None or job.report is not None:
         return None
-    target = schedule.target
-    asked_for = isinstance(target, JobTemplate) and target.spec.get("suspend") is True
-    return admission if admission.queue or not asked_for else None
+    return admission if admission.queue or not schedule.target.starts_suspended else None
 
 
 def give_up_unadmitted(schedule: Schedule, state: State, facts: Facts) -> State:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Protocol
 
-from kalends.engine.core.schedule import Target, TaskCall
+from kalends.engine.core.schedule import TaskCall
+from kalends.engine.core.target import Target
 from kalends.engine.ports import Run
 from kalends.errors import InvalidSpec, StartRefused
 from kalends.executors.pools.calling import Address

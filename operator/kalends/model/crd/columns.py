@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from kalends.model.v1alpha1.target_kinds import TARGET_KINDS, TargetKind
+
 WIDE = 1
 """The priority of columns that only ``-o wide`` shows."""
 
 READY = '.status.conditions[?(@.type=="Ready")]'
 WAITING = ".status.active[?(@.waiting)].waiting"
-IMAGE = ".spec.jobTemplate.spec.template.spec.containers[0].image"
 
 
 def printer_columns() -> list[dict[str, Any]]:
@@ -28,14 +29,18 @@ def printer_columns() -> list[dict[str, Any]]:
         _column("Reason", f"{READY}.reason", "Reason of the condition Ready"),
         _column("Age", ".metadata.creationTimestamp", "Time since the creation", kind="date"),
         _column("Zone", ".spec.timeZone", "Time zone; empty: that of the operator", priority=WIDE),
-        _column("Task", ".spec.task.name", "Task; empty: the runs are Jobs", priority=WIDE),
-        _column("Image", IMAGE, "Image of the first container of the Job", priority=WIDE),
+        *(_column_of_target(kind) for kind in TARGET_KINDS),
         _column("Skipped", ".status.counts.skipped", "Number of skipped fire times", kind="integer", priority=WIDE),
         _column("Waiting", WAITING, "What the Job of an active run waits for", priority=WIDE),
         _column("Succeeded", ".status.counts.succeeded", "Number of successful runs", kind="integer", priority=WIDE),
         _column("Failed", ".status.counts.failed", "Number of failed runs", kind="integer", priority=WIDE),
         _column("Message", f"{READY}.message", "Message of the condition Ready", priority=WIDE),
     ]
+
+
+def _column_of_target(kind: TargetKind) -> dict[str, Any]:
+    name, path, description = kind.column
+    return _column(name, f".spec.{kind.field}.{path}", description, priority=WIDE)
 
 
 def _column(name: str, path: str, description: str, *, kind: str = "string", priority: int = 0) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from typing_extensions import override
 
 from kalends.model.forms import SCHEDULE
-from kalends.model.rules import Rule, at_most_one_of, exactly_one_of, in_order, only_with
+from kalends.model.rules import Rule, at_most_one_of, in_order
 from kalends.model.v1alpha1.base import (
     INT32_MAX,
     INT64_MAX,
@@ -23,6 +23,7 @@ from kalends.model.v1alpha1.base import (
 from kalends.model.v1alpha1.choices import Coalesce, ConcurrencyPolicy, DaylightSaving, Retry
 from kalends.model.v1alpha1.leaves import few_leaves
 from kalends.model.v1alpha1.target import JobTemplate, Task
+from kalends.model.v1alpha1.target_kinds import exactly_one_target, fields_of_one_target
 from kalends.model.v1alpha1.trigger import Exclusion, Trigger
 
 if TYPE_CHECKING:
@@ -137,14 +138,11 @@ class ScheduledJobSpec(Wire):
         """Exclude fields that contradict each other, and fields without effect."""
         del members
         return (
-            exactly_one_of("task", "jobTemplate"),
+            exactly_one_target(),
             at_most_one_of("schedule", "trigger"),
             in_order("startTime", "endTime"),
             few_leaves(),
-            only_with("executor", "task"),
-            only_with("activeDeadlineSeconds", "task", "a Job has `jobTemplate.spec.activeDeadlineSeconds`"),
-            only_with("pendingTimeoutSeconds", "jobTemplate"),
-            only_with("admissionTimeoutSeconds", "jobTemplate"),
+            *fields_of_one_target(),
             Rule(
                 cel="!has(self.maxInstances) || self.concurrencyPolicy != 'Allow'",
                 holds=lambda raw: raw.get("maxInstances") is None or raw.get("concurrencyPolicy") != "Allow",

@@ -11,7 +11,7 @@ from doubles import JOB, START, Cluster, LoopClock, ObjectStore, Pool, every, re
 from kalends.engine.core.definition import Stored
 from kalends.engine.core.state import Ref
 from kalends.engine.loop.scheduler import Scheduler
-from kalends.engine.ports import Run
+from kalends.engine.ports import JobView, Run
 from kalends.errors import Unavailable
 
 pytestmark = pytest.mark.looptime
@@ -134,3 +134,36 @@ async def test_a_resource_whose_name_is_known_to_be_taken_by_another_starts_noth
     await asyncio.sleep(30)
     running.cancel()
     assert cluster.created == []
+
+
+class SilentCluster(Cluster):
+    """A cluster that creates the first Job without an answer, and shows it two seconds later."""
+
+    async def start(self, run: Run) -> None:
+        await super().start(run)
+        if len(self.created) == 1 and run.name in self.jobs[run.ref.uid]:
+            job = self.jobs[run.ref.uid].pop(run.name)
+            asyncio.get_running_loop().call_later(2, self._show, run.ref, job)
+            raise Unavailable("no answer")
+
+    def _show(self, ref: Ref, job: JobView) -> None:
+        self.jobs[ref.uid][job.name] = job
+        self._changed(ref)
+
+
+async def test_a_job_that_was_created_without_an_answer_runs_beside_no_task_of_a_later_spec() -> None:
+    clock, store, pool = LoopClock(), ObjectStore(), Pool()
+    cluster = SilentCluster(clock)
+    scheduler = Scheduler(clock=clock, store=store, pools={"default": pool}, identity="me", cluster=cluster)
+    store.put(resource(trigger=every(60), jobTemplate=JOB))
+    scheduler.observe(store.snapshot("default/nightly"))
+    running = asyncio.create_task(scheduler.run())
+    await asyncio.sleep(60.05)
+    store.put(resource(trigger=every(60), generation=2))
+    scheduler.observe(store.snapshot("default/nightly"))
+    await asyncio.sleep(20)
+    running.cancel()
+    status = store.status("default/nightly")
+    assert (pool.started, cluster.created) == ([], [f"nightly-{START + 60}"])
+    assert [run["name"] for run in status["active"]] == [f"nightly-{START + 60}"]
+    assert status["observedGeneration"] == 2

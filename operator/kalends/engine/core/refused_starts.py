@@ -6,7 +6,7 @@ fire times that are missed or coalesced, and Jobs beyond their history limits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kalends.engine.core.state import Instant
 
@@ -22,6 +22,8 @@ LONGEST_PAUSE = 5.0
 LONGEST_PAUSE_ONCE_SHOWN = 30.0
 """Seconds between two tries of the same fire time, once the conditions show the refusal. Later fire times are tried
 when they become due."""
+SHOWN_WITHIN = 5.0
+"""Seconds after an edit in which the watch shows a Job that an earlier spec created without an answer."""
 ANY_FIRE_TIME: Instant = 1 << 62
 
 
@@ -39,6 +41,12 @@ class StartTrouble:
     """The newest fire time that was tried. Later ones may be tried before ``not_before``."""
     not_before: float
     """When to try again, by the monotonic clock."""
+
+    def after_edit(self, now: float) -> StartTrouble | None:
+        """Return what is left of this trouble once the resource was edited, at an instant of the monotonic clock."""
+        if self.certain:
+            return None
+        return replace(self, tries=1, not_before=max(self.not_before, now + SHOWN_WITHIN))
 
     @property
     def is_lasting(self) -> bool:

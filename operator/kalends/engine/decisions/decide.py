@@ -120,11 +120,12 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
 def _observed_generation(draft: Draft, record: State | None) -> int:
     """Return the generation to record. A task adopts Jobs only until its generation is on record.
 
-    So it is not recorded while there are Jobs of a spec before it that are not counted, as fire times are not decided
-    now. Otherwise the next decision would run their fire times again.
+    So it is not recorded while there are, or may be, Jobs of a spec before it that are not counted, as fire times are
+    not decided now. Otherwise the next decision would run their fire times again.
     """
     decides = draft.facts.dispatch and draft.searched is None and not draft.decides_nothing_new
-    if decides or draft.facts.outlives_us or not leaves_out_jobs(draft):
+    unseen = draft.decides_nothing_new or leaves_out_jobs(draft)
+    if decides or draft.facts.outlives_us or not unseen:
         return draft.schedule.generation
     return 0 if record is None else record.observed_generation
 

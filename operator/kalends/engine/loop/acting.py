@@ -339,7 +339,7 @@ class Actor:
             return self.later(entry, str(error))
         if entry.forgotten:
             return Next.WAIT
-        entry.adopt(self._compiler.compile(stored))
+        entry.adopt(self._compiler.compile(stored), self._clock.monotonic())
         if entry.awaited == awaited:
             entry.awaited = 0  # the store answers with the newest version, so it has arrived
         return Next.DECIDE_AGAIN

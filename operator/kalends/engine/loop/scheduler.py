@@ -90,7 +90,7 @@ class Scheduler:
         elif not entry.snapshot.precedes(stored.version, edition) and not (again and stored.version == entry.version):
             return
         elif not entry.acting:
-            entry.adopt(self._compiler.compile(stored))
+            entry.adopt(self._compiler.compile(stored), self.clock.monotonic())
         elif entry.newer is None or entry.newer.precedes(stored.version, edition):
             entry.newer = self._compiler.compile(stored)
         self._inbox.put(key)
@@ -337,7 +337,7 @@ class Scheduler:
     def _adopt_newer(self, entry: Entry) -> None:
         newer, entry.newer = entry.newer, None
         if newer is not None and entry.snapshot.precedes(newer.version, newer.compiled_with):
-            entry.adopt(newer)
+            entry.adopt(newer, self.clock.monotonic())
             entry.again = True
 
     def _after_acting(self, entry: Entry) -> None:

@@ -73,6 +73,40 @@ async def test_a_file_that_was_not_marked_is_marked_when_it_is_opened(file: Path
     assert pragmas(file) == (APPLICATION_ID, 1)
 
 
+async def test_a_file_without_columns_for_the_request_and_the_mark_keeps_its_resources(file: Path) -> None:
+    before = opened(file)
+    kept = await before.load()
+    before.close()
+    run_sql(file, "ALTER TABLE scheduled_jobs DROP COLUMN request", "ALTER TABLE scheduled_jobs DROP COLUMN restored")
+    store = opened(file)
+    assert await store.load() == kept
+    assert await put(store, "sound") == next(one for one in kept if one.ref.name == "sound")
+    store.close()
+
+
+async def test_a_spec_that_an_earlier_release_kept_in_other_words_is_not_edited_by_the_same_definition(
+    file: Path,
+) -> None:
+    damage(
+        file,
+        "spec",
+        """CAST('{"suspend":false,"trigger":{"interval":{"seconds":60}},"task":{"name":"kalends.echo"}}' AS BLOB)""",
+    )
+    store = opened(file)
+    assert (await put(store, "other")).generation == 1
+    store.close()
+
+
+async def test_a_damaged_row_is_left_out_of_what_is_loaded_and_logged(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    damage(file, "created", "'yesterday'")
+    store = opened(file)
+    assert [one.ref.name for one in await store.load()] == ["sound"]
+    store.close()
+    assert "default/other is damaged" in caplog.text
+
+
 def test_a_file_of_a_newer_version_is_refused(file: Path) -> None:
     run_sql(file, "PRAGMA user_version=2")
     with pytest.raises(

@@ -52,12 +52,7 @@ CLEAN = (
     "crds/*.yaml",
     "examples/**/*.yaml",
     "operator/devcluster/**/*.py",
-    "operator/kalends/cli/**/*.py",
-    "operator/kalends/kube/**/*.py",
-    "operator/kalends/model/**/*.py",
-    "operator/kalends/tasks/**/*.py",
-    "operator/kalends/triggers/**/*.py",
-    "operator/kalends/[!_]*.py",
+    "operator/kalends/**/*.py",
 )
 """Files that keep to the rule. Add files when their sentences are rewritten."""
 

@@ -1,4 +1,4 @@
-"""The ports for executors: pools, whose runs are in this process, and clusters, whose runs go on without it."""
+"""The ports for executors: pools, whose runs are in this process, and clusters, whose runs continue without it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Executor(Protocol):
         """Accept no runs until it is opened again.
 
         A pool lets its runs end for up to ``grace`` seconds, then stops them, and has reported all of them when this
-        returns. The runs of a cluster go on.
+        returns. The runs of a cluster continue.
         """
         ...
 
@@ -55,7 +55,7 @@ class Executor(Protocol):
         ...
 
     async def start(self, run: Run) -> None:
-        """Start a run. Starting a run that is under way changes nothing.
+        """Start a run. Starting an active run changes nothing.
 
         Raises:
             StartRefused: It can never be started.
@@ -67,10 +67,10 @@ class Executor(Protocol):
     async def cancel(self, run_name: str, ref: Ref, reason: Reason, *, job_uid: str = "") -> None:
         """Ask for the end of a run. Asking again changes nothing, and a run that does not exist is no error.
 
-        ``job_uid`` is the UID of its Job, if it is on record.
+        ``job_uid`` is the UID of its Job, if it is recorded.
 
-        A run ends when it is gone, and not before: a process is killed; a thread is asked, and goes on until it
-        returns; a Job is deleted, and exists until its pods are gone. A pool then reports the run as cancelled, with
+        A run ends when it is gone, and not before: a process is killed; a thread is asked, and continues until
+        it returns; a Job is deleted, and exists until its pods are gone. A pool then reports the run as cancelled, with
         ``reason``.
 
         Raises:
@@ -80,18 +80,18 @@ class Executor(Protocol):
 
 
 class Pool(Executor, Protocol):
-    """Runs in this process. Each run is claimed on record first and started then: the process may die in between."""
+    """Runs in this process. Each run is claimed in the record, then started: the process may die in between."""
 
     def obstacle(self) -> str:
-        """Return why no run can start until somebody intervenes, or ``""``: for messages about runs that wait."""
+        """Return why no run can start until an administrator intervenes, or ``""``; for messages about waiting runs."""
         ...
 
 
 class Cluster(Executor, Protocol):
-    """Runs that go on without this process, such as Kubernetes Jobs, which it observes.
+    """Runs that continue without this process, such as Kubernetes Jobs, which it observes.
 
-    Each run is started first and recorded then: starting it twice starts it once, and a run that exists and is not on
-    record is found by its name.
+    Each run is started first and recorded then: starting it twice starts it once, and an existing run
+    that is not recorded is found by its name.
     """
 
     def views(self, ref: Ref) -> Sequence[JobView] | None:

@@ -28,7 +28,7 @@ class Snapshot:
     schedule: Schedule | None
     """None where the spec cannot be carried out: ``problem`` says why."""
     state: State | None
-    """None where nothing is on record yet, or where the record cannot be read (``record_problem``)."""
+    """None where nothing is recorded yet, or where the record cannot be read (``record_problem``)."""
     problem: Problem | None = None
     record_problem: Problem | None = None
     operator: str = ""
@@ -64,8 +64,8 @@ class JobStore(Protocol):
             The new version.
 
         Raises:
-            Conflict: Somebody else wrote since ``version``.
-            Gone: The resource, or the one with this UID, is not there.
+            Conflict: There was another write since ``version``.
+            Gone: There is no resource of this name and UID.
             Unavailable: The store cannot be reached; the write may or may not have happened.
         """
         ...
@@ -83,7 +83,7 @@ class JobStore(Protocol):
         """Delete the resource itself, if it still has this version.
 
         Raises:
-            Conflict: Somebody else wrote since ``version``.
+            Conflict: There was another write since ``version``.
             Gone: As above.
             Unavailable: As above.
         """
@@ -111,7 +111,7 @@ class Catalogue(Protocol):
         An equal definition changes nothing, not even the version.
 
         Raises:
-            AlreadyExists: There is one, and it was not to be replaced.
+            AlreadyExists: It exists, and must not be replaced.
             InvalidSpec: This store cannot keep such a definition.
             Unavailable: The store cannot be reached.
         """
@@ -121,7 +121,7 @@ class Catalogue(Protocol):
         """Delete a resource, whatever its version is.
 
         Raises:
-            Gone: The resource, or the one with this UID, is not there.
+            Gone: There is no resource of this name and UID.
             Unavailable: The store cannot be reached.
         """
         ...
@@ -147,7 +147,7 @@ class Run:
     attempt: int = 1
     last_successful: Instant | None = None
     request: str = ""
-    """The token of the request, for a run that was asked for by hand."""
+    """The token of the request, for a requested run."""
     time_limit: int | None = None
     """Seconds that a task may take (``activeDeadlineSeconds``); then it is stopped and reported as timed out."""
     start_by: Instant | None = None
@@ -191,7 +191,7 @@ class Admission:
     queue: str = ""
     """The queue of Kueue that its label names."""
     again: bool = False
-    """Whether it had been let start before, as far as its controller tells."""
+    """Whether it had been resumed before, according to its controller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,13 +202,13 @@ class JobView:
     fire_time: Instant
     created: Instant
     report: RunReport | None = None
-    """How it ended; None while it is under way."""
+    """How it ended; None while it is active."""
     attempt: int = 1
     request: str = ""
-    """The token of the request, for a run that was asked for by hand."""
+    """The token of the request, for a requested run."""
     pending_since: Instant | None = None
     """Since when it has been waiting for a first container of its pods to start; None once one has, and while the Job
-    is suspended, which is somebody's wish."""
+    is suspended, as a user wants."""
     pending_message: str = ""
     """What the pods say they wait for."""
     leaving: bool = False
@@ -218,7 +218,7 @@ class JobView:
     unsure: bool = False
     """Whether no watch shows it any more although it was not seen to end: it is to be read."""
     altered: bool = False
-    """Whether it goes on without the label by which Jobs are watched, or without its controller reference."""
+    """Whether it continues without the label by which Jobs are watched, or without its controller reference."""
     disowned: bool = False
     """Whether its controller reference was removed or changed: it counts for its run, and is not deleted afterwards."""
     uid: str = ""
@@ -252,7 +252,7 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A run that ended, on record."""
+    """A run that is recorded as ended."""
 
     report: RunReport
     executor: str
@@ -260,7 +260,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """An attempt that ended badly, and is followed by another one."""
+    """An attempt that failed, and is followed by another attempt."""
 
     report: RunReport
     executor: str
@@ -328,7 +328,7 @@ Notice = Decided | Ended | Retried | Turned | Delayed | StartPutOff | OddJob | C
 
 
 class Listener(Protocol):
-    """Is told what was decided and is on record. It must not block, and what it raises is logged and forgotten."""
+    """Receives recorded decisions. It must not block, and its exceptions are logged and ignored."""
 
     def notice(self, notice: Notice) -> None:
         """Take note."""

@@ -1,8 +1,8 @@
-"""What looks like a secret is not told: a net for accidents, such as an error that shows its whole environment.
+"""Removes what looks like a secret: a safety net for accidents, such as an error that shows its whole environment.
 
 Taken out are, and ``SECURITY.md`` says the same:
 
-- the values of this process' environment variables whose names look like a secret's, as they stand or as JSON, a URL
+- the values of this process' environment variables whose names look like a secret's, verbatim or as JSON, a URL
   or base 64 write them;
 - what follows a name that looks like a secret's: after ``=`` or ``:``, quoted or not, as the next word of a command
   line or a pair, as a quoted word, as the text of an XML element, as a YAML block;
@@ -143,10 +143,10 @@ def _own_secrets() -> re.Pattern[str] | None:
     forms: set[str] = set()
     for name, value in os.environ.items():
         if _SECRET_VARIABLE.search(name):
-            for told in {value, value.strip()}:
-                if SHORTEST_VALUE <= len(told) <= LONGEST_VALUE:
-                    forms |= _forms(told)
-    # The longest first: of two that begin alike, the whole of the longer one is to go.
+            for shown in {value, value.strip()}:
+                if SHORTEST_VALUE <= len(shown) <= LONGEST_VALUE:
+                    forms |= _forms(shown)
+    # The longest first: of two that begin alike, the longer must be removed completely.
     patterns = [re.escape(form) for form in sorted(forms, key=len, reverse=True)]
     return re.compile("|".join(patterns)) if patterns else None
 

@@ -1,4 +1,4 @@
-"""How a run's end is told: results and errors as short, clean text."""
+"""Writes a run's result or error as short, clean text."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def clean(text: str, limit: int = RESULT_LIMIT) -> str:
 
 
 def result_text(value: Any) -> tuple[str | None, str]:
-    """Return a task's value as JSON, cut to the limit, and a message that says so if it is none.
+    """Return a task's value as JSON, cut to the limit, and a message if it is not JSON.
 
     A value that is not JSON does not make a run that did its work a failure: the run has no result, and says why.
     """
@@ -59,7 +59,7 @@ def result_text(value: Any) -> tuple[str | None, str]:
 
 
 class _Excerpt:
-    """Copies as much of a value as can be told: to write down a hundred megabytes takes long, and nobody reads them."""
+    """Copies as much of a value as the limit allows: writing a hundred megabytes takes long, and is never read."""
 
     def __init__(self) -> None:
         self._left = LOOKED_AT
@@ -79,9 +79,9 @@ class _Excerpt:
         return value
 
     def _text(self, text: str) -> str:
-        told = text[: max(self._left, 0)]
-        self._left -= len(told)
-        return told
+        part = text[: max(self._left, 0)]
+        self._left -= len(part)
+        return part
 
     def _goes_on(self, _: object) -> bool:
         return self._left > 0

@@ -1,1 +1,1 @@
-"""The operator's shell: kopf shows it ScheduledJobs, informers show it Jobs; probes and Events tell what it does."""
+"""Runs the operator: kopf feeds it ScheduledJobs, informers feed it Jobs; probes and Events report what it does."""

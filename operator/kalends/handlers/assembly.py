@@ -1,4 +1,4 @@
-"""An operator as a process in a cluster has it: kopf, sockets, pools of its own, probes over HTTP."""
+"""An operator as a process in a cluster has it: kopf, sockets, separate pools, probes over HTTP."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def assembled(
     """Return an operator, ready to run.
 
     Args:
-        settings: What it was told.
-        credentials: How to talk to the API server.
-        identity: What it calls itself: no other process does, nor did any.
-        take_signals: Makes signals stop it; called whenever somebody else has taken them.
+        settings: Its settings.
+        credentials: The login to the API server.
+        identity: Its name, which no other process has or had.
+        take_signals: Makes signals stop it; called whenever other code has replaced the signal handlers.
     """
     clock = SystemClock()
     registry = Registry.load(settings.task_modules)

@@ -63,7 +63,7 @@ class CrdCheck:
         """Return whether nothing is known to be lost now; where something is, say so."""
         before, found = self.problem, await self._look()
         if found is None and before is not None:
-            # The definition is right. API servers go on serving the one before for a moment.
+            # The definition is right. API servers serve the previous definition for another moment.
             await asyncio.sleep(AGAIN_AFTER)
             found = await self._look()
         self.problem = found
@@ -81,7 +81,7 @@ class CrdCheck:
         self._suspected.set()
 
     async def go_on_looking(self) -> None:
-        """Find out when the CRD is replaced; go on until cancelled."""
+        """Find out when the CRD is replaced, until cancelled."""
         while True:
             try:
                 async with asyncio.timeout(LOOK_EVERY):
@@ -99,7 +99,7 @@ class CrdCheck:
             log.error("%s", text)
 
     async def _is_as_it_was(self) -> bool:
-        """Return whether the CRD is the one that was found to fit, or cannot be seen."""
+        """Return whether the CRD is unchanged since it was found to fit, or cannot be read."""
         if not self._may_read:
             return True
         try:

@@ -16,7 +16,7 @@ from kalends.tasks import Registry
 Show = Callable[[str | None, dict[str, Any]], None]
 """Takes a ScheduledJob as it now is; the first argument is ``DELETED`` for one that is gone."""
 CatchUp = Callable[[], Awaitable[None]]
-"""Waits until there is something to watch, and makes up for what was missed while nobody did."""
+"""Waits until there is something to watch, and catches up on what was missed while no watch ran."""
 
 
 class Feed(Protocol):
@@ -27,7 +27,7 @@ class Feed(Protocol):
         ...
 
     async def run(self) -> None:
-        """Go on until cancelled, whatever the API server answers."""
+        """Run until cancelled, whatever the API server answers."""
         ...
 
 
@@ -48,7 +48,7 @@ class Ports:
     registry: Registry
     """The tasks that ScheduledJobs may name."""
     pools: Mapping[str, PoolExecutor]
-    """Where they run, by alias. Runs as Jobs need nothing but the transport."""
+    """Where they run, by alias. Runs as Jobs need only the transport."""
     chance: Callable[[], float] = random.random
     """Spreads tries; within [0, 1)."""
     probes: bool = True

@@ -1,7 +1,7 @@
 """Writes and starts that go through only while we may act: asked right before each, repetitions included.
 
-A process may be stopped between any two instructions and go on a minute later. Whatever it was about to do, this is
-the last door; behind it, names and resourceVersions make harmless what slips through.
+A process may be stopped between any two instructions and resume a minute later. This is the last check before each
+request; beyond it, names and resourceVersions make a late request harmless.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class FencedTransport:
         return await self._transport.open(request)
 
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         await self._transport.close()
 
 
 class FencedPool:
-    """Starts runs while we may act; those that are under way go on."""
+    """Starts runs while this replica may act; active runs continue."""
 
     def __init__(self, pool: Pool, may_act: MayAct) -> None:
         self._pool = pool
@@ -57,7 +57,7 @@ class FencedPool:
         return self._pool.free_slots()
 
     def obstacle(self) -> str:
-        """Return why no run can start until somebody intervenes."""
+        """Return why no run can start until an administrator intervenes."""
         return self._pool.obstacle()
 
     async def check(self, run: Run) -> None:

@@ -33,9 +33,9 @@ Claim = Callable[[], str | None]
 
 
 class Pulse:
-    """Feels once a second whether all goes on: the event loop, the clocks, the feed.
+    """Checks once a second that the event loop, the clocks and the feed work.
 
-    A clock that was stepped is told of (log, metric) and no reason to start again: nothing sleeps for more than ten
+    A clock that was stepped is reported (log, metric) and is no reason to start again: nothing sleeps for more than ten
     seconds, and what is due is worked out anew each time. A wall clock that stands still, or runs at another pace than
     the monotonic one, makes instants meaningless for as long as it does.
     """
@@ -55,7 +55,7 @@ class Pulse:
         return self._offsets[-1] - self._offsets[0]
 
     async def run(self) -> None:
-        """Go on until cancelled."""
+        """Check until cancelled."""
         while True:
             before = self._clock.monotonic()
             await asyncio.sleep(PULSE)
@@ -77,13 +77,13 @@ class Pulse:
             log.warning("the wall clock was stepped by %.1f s", step)
 
     def clocks_disagree(self) -> str | None:
-        """Return since when wall clock and monotonic clock have gone at different paces, if they do."""
+        """Return since when wall clock and monotonic clock have run at different rates, if they do."""
         if self._contrary < CONTRARY:
             return None
         return f"wall clock and monotonic clock have disagreed {self._contrary} times in a row"
 
     def unwatched(self) -> str | None:
-        """Return for how long nobody has watched ScheduledJobs, if that is too long."""
+        """Return for how long no watch of ScheduledJobs has run, if that is too long."""
         since = self._clock.monotonic() - self._feed_seen
         return f"ScheduledJobs have not been watched for {since:.0f} s" if since > UNWATCHED else None
 

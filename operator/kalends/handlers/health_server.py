@@ -249,10 +249,10 @@ def _bound(addresses: Iterable[tuple[int, Any]], port: int) -> list[socket.socke
 def _listen(family: int, address: Any) -> socket.socket:
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
-        # Without it a container that starts again would have to wait for the connections of the one before.
+        # Without it a restarted container would have to wait for the connections of its predecessor.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            # The IPv4 addresses have a socket of their own.
+            # The IPv4 addresses have a separate socket.
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listening.settimeout(0)
         listening.bind(address)

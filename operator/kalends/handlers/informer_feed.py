@@ -24,7 +24,7 @@ class InformerFeed:
         return self._running
 
     async def run(self) -> None:
-        """Go on until cancelled."""
+        """Feed until cancelled."""
         self._running = True
         try:
             async with asyncio.TaskGroup() as group:

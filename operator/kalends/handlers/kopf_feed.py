@@ -37,9 +37,9 @@ IDENTITY: Any = "kalends"
 class Connection(kopf.ConnectionInfo):
     """How kopf reaches the API server: as our own client does.
 
-    kopf would make a TLS context of its own, from the files, on the event loop, and knows no ``tls-server-name``. It
-    refuses connections that are equal to one that had a 401; with the context among its fields, one with a new
-    certificate is another.
+    kopf would make its own TLS context, from the files, on the event loop, and knows no ``tls-server-name``. It refuses
+    logins that are equal to a login that had a 401; with the context among its fields, a login with a new certificate
+    differs.
     """
 
     tls: ssl.SSLContext | None = None
@@ -126,7 +126,7 @@ def kopf_settings() -> kopf.OperatorSettings:
 def kopf_registry(
     login: Callable[[], kopf.ConnectionInfo], show: Show, heard: Callable[[], None], on_unreadable: Callable[[], None]
 ) -> kopf.OperatorRegistry:
-    """Return the two handlers: how to log in, and the one that shows resources.
+    """Return the two handlers: the login, and the handler that shows resources.
 
     kopf decodes by recursion, and a failure ends its watch: of objects that are not small, its session shows it only
     who they are.
@@ -161,8 +161,8 @@ def kopf_registry(
 class KopfFeed:
     """kopf's tasks under our own supervisor: they end on some errors of the API server, and are then started again.
 
-    ``ready_to_watch`` returns once there is something to watch, with all that was missed made up for: kopf looks once,
-    at its start, for the resource, and tells nothing of what was deleted while nobody watched.
+    ``ready_to_watch`` returns once there is something to watch, and all that was missed is known: kopf looks for the
+    resource once, at its start, and does not report deletions that happened while no watch ran.
     """
 
     def __init__(
@@ -190,7 +190,7 @@ class KopfFeed:
         return at_work or self._getting_ready
 
     async def run(self) -> None:
-        """Go on until cancelled."""
+        """Feed until cancelled."""
         logging.getLogger("kopf").setLevel(logging.WARNING)
         while True:
             try:

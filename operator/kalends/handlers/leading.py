@@ -1,8 +1,8 @@
-"""One of several replicas acts: all of them watch and are ready, the engine's loop runs in the one that leads.
+"""One of several replicas acts: all of them watch and are ready, the engine's loop runs in the leader.
 
-What becomes of runs in this process when the lead is lost: they go on. Perhaps nobody leads, as the API server is away;
-then we lead again, the record is as we left it, and their ends are reported as if nothing had been. Once somebody else
-is seen to have had the lead, they are stopped: for that one their holder was gone, and they are on record as lost.
+When the lease is lost, runs in this process continue. Perhaps no replica leads, as the API server is away; then this
+replica leads again, finds its own record, and reports their ends as usual. Once another replica is seen to have held
+the lease, they are stopped: that replica found their holder gone, and recorded them as lost.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Duty:
     """Makes what the scheduler sees as new as the moment: a watch may lag behind, and the replica that led before has
     written up to its end."""
     failed: Callable[[], None]
-    """Is told when the loop failed."""
+    """Called when the loop failed."""
 
 
 class Leading:
@@ -92,7 +92,7 @@ class Leading:
             await asyncio.wait([electing], timeout=RELEASING)
 
     def begin_again(self) -> None:
-        """End the term, and begin another one, by catching up, if the lease is still held."""
+        """End the term, and begin a new term, by catching up, if the lease is still held."""
         if self._term is not None:
             self._term.cancel()
 
@@ -106,7 +106,7 @@ class Leading:
         while True:
             try:
                 await elector.run()
-            except Exception:  # an answer that nobody expected must not end the process
+            except Exception:  # an unexpected answer must not end the process
                 log.exception("the election failed; it starts again")
                 await asyncio.sleep(PAUSE)
 
@@ -123,7 +123,7 @@ class Leading:
             await asyncio.sleep(PAUSE)
 
     def _stop(self) -> None:
-        """End the term: nothing is decided any more, and what is under way is cut off."""
+        """End the term: nothing is decided any more, and active work is cancelled."""
         self._turn.clear()
         if self._term is not None:
             self._term.cancel()
@@ -137,7 +137,7 @@ class Leading:
             try:
                 await duty.catch_up()
             except ApiError as error:
-                log.warning("what there is could not be listed, so nothing is decided yet: %s", error)
+                log.warning("existing objects could not be listed, so nothing is decided yet: %s", error)
                 await asyncio.sleep(PAUSE)
             else:
                 break
@@ -149,7 +149,7 @@ class Leading:
             try:
                 self.scheduling = True
                 await duty.scheduler.run()
-            except Exception:  # the loop must go on; what broke it is in the log, that it broke in a metric
+            except Exception:  # the loop must continue; the log has the cause, and a metric counts the failure
                 log.exception("the engine's loop failed; it starts again")
                 duty.failed()
                 await asyncio.sleep(PAUSE)

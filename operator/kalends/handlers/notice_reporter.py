@@ -1,4 +1,4 @@
-"""What the engine decided, told to people: one log line each, and an Event for what needs attention."""
+"""Reports what the engine decided: a log line each, and an Event for what needs attention."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ log = logging.getLogger("kalends.engine")
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """One thing to tell about a resource."""
+    """An Event to post on a resource."""
 
     ref: Ref
     reason: str
@@ -51,7 +51,7 @@ _ENDED = {
 
 
 def telling_of(notice: Notice, *, success_too: bool = False) -> Telling | None:  # noqa: PLR0911 - a table
-    """Return the Event that a notice deserves, or None: what went as it should is in the status and the metrics."""
+    """Return the Event for a notice, or None: normal progress is in the status and the metrics."""
     match notice:
         case Decided():
             return _of_decided(notice)
@@ -118,7 +118,7 @@ class Teller:
         self._success_too = success_too
 
     def notice(self, notice: Notice) -> None:
-        """Tell it."""
+        """Report it."""
         telling = telling_of(notice, success_too=self._success_too)
         if telling is not None:
             self._post(telling)

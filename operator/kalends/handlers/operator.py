@@ -150,7 +150,7 @@ class Operator:
             tasks.start("sweep", self._view.sweep_now_and_then())
             await tasks.first_of(stop, _forever(leading))
             log.info(
-                "stopping: no run starts here any more; those that go on have %.0f s", self._settings.drain_seconds
+                "stopping: no run starts here any more; active runs have %.0f s to end", self._settings.drain_seconds
             )
             await self.scheduler.drain(self._settings.drain_seconds)
             leading.cancel()  # after the drain's records: only then may another replica decide
@@ -165,7 +165,7 @@ class Operator:
         """
         await self._crd.until_it_fits()  # a record that an older CRD cut short must not be believed
         works = [self._view.catch_up(), *(informer.catch_up() for informer in self._informers.jobs.values())]
-        for outcome in await asyncio.gather(*works, return_exceptions=True):  # none of them goes on unwatched
+        for outcome in await asyncio.gather(*works, return_exceptions=True):  # none is left unobserved
             if outcome is not None:
                 raise outcome
 
@@ -178,7 +178,7 @@ class Operator:
         return next(iter(self.scheduler.overview.uids().values()), None)
 
     async def _wait_until_listed(self) -> None:
-        """Wait until every Job of ours and every ScheduledJob has been seen: only then is anything decided."""
+        """Wait until every Job of this operator and every ScheduledJob has been seen, before anything is decided."""
         while not all(informer.synced for informer in self._informers.all):
             await asyncio.sleep(0.02)
         self._seen.all_are_listed()
@@ -186,7 +186,7 @@ class Operator:
         self._listed.set()
         self._ports.when_listed()
 
-    # -- what it tells
+    # -- reports
 
     def _post(self, telling: Telling) -> None:
         ref = telling.ref
@@ -210,7 +210,7 @@ class Operator:
         return None
 
     def _pools_are_held_up(self) -> str | None:
-        # Nothing but the end of this process frees a thread that hangs.
+        # Only the end of this process frees a thread that hangs.
         for alias, pool in self._ports.pools.items():
             if pool.held_up > HELD_UP:
                 return f"executor {alias}: {pool.obstacle()}"

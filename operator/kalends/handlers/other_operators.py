@@ -1,7 +1,7 @@
 """Whether the operators that records name are still at work: what their Leases say, judged by this process's clock.
 
-An operator that renews its Lease is at work. One whose Lease has not changed, or has not been there, for long enough is
-gone, and this operator takes over what it decided on. A Lease that cannot be read says nothing.
+An operator that renews its Lease is at work. An operator whose Lease was unchanged or absent for long enough is gone,
+and this operator takes over its ScheduledJobs. A Lease that cannot be read proves neither.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The ScheduledJobs that there are, kept in the engine's sight: shown one by one, and checked as a whole."""
+"""Shows existing ScheduledJobs to the engine: each when it changes, and all of them in a periodic check."""
 
 from __future__ import annotations
 
@@ -88,13 +88,13 @@ class View:
                 self._scheduler.observe(read_object(obj))
 
     def _record_cut_in(self, key: str, obj: dict[str, Any]) -> State | None:
-        """Return what is known to be on record, if the status of an object is that with fields left out."""
+        """Return the last recorded state, if the status of an object is that state with fields left out."""
         known = self._scheduler.overview.life_of(key)
         record = None if known is None or known[0] != obj["metadata"]["uid"] else known[2]
         return record if record is not None and is_cut(encode(record), obj.get("status")) else None
 
     def _await(self, meta: Metadata) -> None:
-        """Tell the engine of a version that is still to be read: meanwhile it must start nothing of an older spec."""
+        """Announce a version that is still to be read: until then the engine must start nothing of an older spec."""
         key = f"{meta['namespace']}/{meta['name']}"
         if meta["uid"] not in self._gone and not self._was_replaced(key, meta["uid"], meta["resourceVersion"]):
             self._scheduler.await_newer(key, meta["uid"], meta.get("generation") or 0)
@@ -181,18 +181,18 @@ class View:
                     del self._apart[key]
 
     async def sweep_now_and_then(self) -> None:
-        """Check the whole every ten minutes: whoever shows it may have missed something."""
+        """Check all ScheduledJobs every ten minutes: the feed may have missed a change."""
         while True:
             await asyncio.sleep(SWEEP_EVERY)
             await self.sweep()
 
     async def sweep(self) -> None:
-        """Catch up, unless the API server prevents it: kopf tells nothing of deletions between two of its lists."""
+        """Catch up, unless the API server prevents it: kopf does not report deletions between two of its lists."""
         try:
             await self.catch_up()
         except ApiError as error:
             self.trouble.note(error)
-        except Exception:  # an answer that nobody expected: the next sweep may get a better one
+        except Exception:  # an unexpected answer: the next sweep may succeed
             log.exception("looking for what was missed failed")
 
     async def catch_up(self) -> None:
@@ -222,7 +222,7 @@ class View:
     def _show_anew(self, obj: dict[str, Any]) -> None:
         """Show an object that was seen, or written by others, while the CRD did not fit.
 
-        What is known to be on record counts where the object has a part of it: the rest was dropped.
+        The last recorded state counts where the object has a part of it: the rest was dropped.
         """
         meta = obj["metadata"]
         key, uid = f"{meta['namespace']}/{meta['name']}", meta["uid"]

@@ -29,7 +29,7 @@ OnLost = Callable[[Sequence[str]], None]
 
 
 class CrdJobStore:
-    """Writes records whole, with the version that was read: refused once somebody else wrote, or if a field were lost.
+    """Writes whole records, with the version that was read: refused after another write, or if a field would be lost.
 
     An API server that has an older CRD drops the fields that it does not know, also those that a patch leaves as they
     are. So that it refuses the patch instead, the patch is strict and names all fields.
@@ -75,7 +75,7 @@ class CrdJobStore:
         """Find out whether a status that was not found means that its resource is gone.
 
         Raises:
-            Unavailable: The resource is there, and has no status of its own.
+            Unavailable: The resource is there, and has no separate status.
         """
         try:
             obj = await self._client.get(_path(ref), lane=Lane.STATUS)
@@ -91,7 +91,7 @@ class CrdJobStore:
         except ApiError as error:
             raise _store_error(error, ref) from error
         if obj["metadata"]["uid"] != ref.uid:
-            raise Gone(f"{ref.key} is another one now")
+            raise Gone(f"{ref.key} was replaced by another resource of that name")
         return read_object(obj)
 
     async def delete(self, ref: Ref, version: str) -> None:
@@ -132,7 +132,7 @@ def _path(ref: Ref, subresource: str | None = None) -> str:
 
 
 def _claims(before: State | None, after: State) -> bool:
-    """Return whether a write claims a run for a pool of ours."""
+    """Return whether a write claims a run for a pool of this operator."""
     known = set() if before is None else {run.name for run in before.active if run.holder}
     return any(run.holder and run.name not in known for run in after.active)
 

@@ -20,7 +20,7 @@ def read_definition(spec: Any, read: Callable[[], Definition]) -> tuple[Definiti
     """Return what a resource asks for, or why that cannot be read.
 
     Args:
-        spec: The spec as it stands, for the summary of one that cannot be read.
+        spec: The unparsed spec, for the summary of one that cannot be read.
         read: Returns the definition, or raises.
     """
     try:
@@ -33,7 +33,7 @@ def read_definition(spec: Any, read: Callable[[], Definition]) -> tuple[Definiti
 
 
 def read_record(status: Any, created: Instant, cure: str) -> tuple[State | None, Problem | None]:
-    """Return what is on record, or why that cannot be read; ``cure`` is what a user does about that."""
+    """Return the record, or why that cannot be read; ``cure`` is what a user does about that."""
     try:
         return decode(status, created=created), None
     except InvalidStatus as error:

@@ -52,7 +52,7 @@ CREATE TABLE IF NOT EXISTS scheduled_jobs (
 ) STRICT
 """
 _ADDED = {"request": "TEXT NOT NULL DEFAULT ''", "restored": "INTEGER NOT NULL DEFAULT 0"}
-"""Columns that files of an earlier Kalends lack. With their defaults, an earlier one can go on with the file."""
+"""Columns that files of an earlier Kalends lack. With their defaults, an earlier version can continue with the file."""
 _INSERT = """
 INSERT INTO scheduled_jobs
 (namespace, name, uid, created, edited, generation, version, spec, status, request, restored)
@@ -75,7 +75,7 @@ class SqliteJobStore:
     """Keeps specs and records in one table. Writes are on disk when they return.
 
     Every error of SQLite is ``InvalidSettings`` when the file is opened, and ``Unavailable`` later on; its message has
-    the file, and the row where there is one. A row that was damaged makes only its own resource fail.
+    the file, and the row if known. A row that was damaged makes only its own resource fail.
     """
 
     def __init__(self, path: Path | str, clock: Clock) -> None:
@@ -113,7 +113,7 @@ class SqliteJobStore:
             )
         if version > VERSION:
             raise InvalidSettings(
-                f"{self._path} must be a job store of this Kalends (version {VERSION}), but a newer one made it "
+                f"{self._path} must be a job store of this Kalends (version {VERSION}), but a newer Kalends made it "
                 f"(version {version}); use that, or another file"
             )
         # One process owns the file: two schedulers would each run everything.
@@ -203,7 +203,7 @@ class SqliteJobStore:
         return self._stored(self._find_life(ref))
 
     async def delete(self, ref: Ref, version: str) -> None:
-        """Delete the resource itself; the manifest makes a new one when it is next applied."""
+        """Delete the resource itself; the manifest creates a new resource when it is next applied."""
         statement = "DELETE FROM scheduled_jobs WHERE namespace = ? AND name = ? AND uid = ? AND version = ?"
         values = (ref.namespace, ref.name, ref.uid, int(version))
         if self._execute("written", ref.namespace, ref.name, statement, values).rowcount != 1:
@@ -224,7 +224,7 @@ class SqliteJobStore:
     def _find_life(self, ref: Ref) -> _Row:
         row = self._find(ref.namespace, ref.name)
         if row.uid != ref.uid:
-            raise Gone(f"{ref.key} is another one now")
+            raise Gone(f"{ref.key} was replaced by another resource of that name")
         return row
 
     def _find(self, namespace: str, name: str) -> _Row:

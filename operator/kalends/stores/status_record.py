@@ -24,7 +24,7 @@ _RECORD = ("counts", "decidedUntilTime", "lastScheduleTime", "active", "queued",
 
 
 def encode(state: State) -> Json:
-    """Return a state as it stands under ``status``: names of the API, instants in RFC 3339, nothing that is unset."""
+    """Return a state as the object under ``status``: names of the API, instants in RFC 3339, no unset fields."""
     return {name: value for name, value in _fields(state).items() if value is not None}
 
 
@@ -58,7 +58,7 @@ def _fields(state: State) -> Json:
 
 
 def decode(raw: Json | None, *, created: int) -> State | None:
-    """Return the state that a ``status`` tells, or None where it tells none yet.
+    """Return the state that a ``status`` records, or None where it records none yet.
 
     Args:
         raw: What stands under ``status``.
@@ -113,7 +113,7 @@ def decode(raw: Json | None, *, created: int) -> State | None:
 def _last_scheduled(status: Status) -> int | None:
     """Return the last fire time that got a run.
 
-    Until there was ``decidedUntilTime``, ``lastScheduleTime`` was the cursor: then the runs that are listed tell.
+    Before ``decidedUntilTime`` existed, ``lastScheduleTime`` was the cursor: then the listed runs decide.
     """
     written = None if status.decided_until_time is None else status.last_schedule_time
     return max((at for at in (written, *_fire_times_of_runs(status)) if at is not None), default=None)
@@ -122,7 +122,7 @@ def _last_scheduled(status: Status) -> int | None:
 def _cursor(status: Status) -> int | None:
     """Return up to when fire times have been decided.
 
-    The field may have been edited by hand to an earlier instant, or removed. All fire times that the record lists were
+    The field may have been edited to an earlier instant, or removed. All fire times that the record lists were
     decided, too: they are not counted twice.
     """
     written = status.last_schedule_time if status.decided_until_time is None else status.decided_until_time
@@ -138,7 +138,7 @@ def _fire_times_of_runs(status: Status) -> list[int]:
 
 
 def status_patch(before: State | None, after: State, *, keeps_unread: bool = False) -> Json:
-    """Return the merge patch of ``status`` that records a state in place of the one that was read.
+    """Return the merge patch of ``status`` that records a state in place of the state that was read.
 
     It names every field, also those that have not changed. If the API server does not have one of them, it refuses the
     patch as a whole. And the cursor is written although it may not have moved: a status of an earlier release, or one
@@ -247,7 +247,7 @@ def _active(run: ActiveRun) -> Json:
         "attempt": run.attempt,
         "retryTime": _instant(run.retry_at),
     }
-    told = {
+    report = {
         "executor": run.executor,
         "holder": run.holder,
         "request": run.request,
@@ -256,12 +256,12 @@ def _active(run: ActiveRun) -> Json:
         "message": run.message,
         "uid": run.job_uid,
     }
-    return {name: value for name, value in (written | told).items() if value}
+    return {name: value for name, value in (written | report).items() if value}
 
 
 def _read_active(run: WrittenActiveRun) -> ActiveRun:
     if run.cancelling and run.cancelling not in _REASONS:
-        raise InvalidStatus(f"status.active.cancelling must be a reason of ours, got '{run.cancelling}'")
+        raise InvalidStatus(f"status.active.cancelling must be a reason that Kalends writes, got '{run.cancelling}'")
     return ActiveRun(
         run.name,
         run.scheduled_time,

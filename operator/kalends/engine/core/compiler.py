@@ -101,9 +101,9 @@ def compile_schedule(
     """Return what to decide on for a resource.
 
     Args:
-        stored: The resource. Its creation anchors intervals, and is the one fire time where there is no trigger.
+        stored: The resource. Its creation anchors intervals, and is the only fire time where there is no trigger.
         definition: What it asks for.
-        surroundings: What holds where the definition says nothing, and what can run here.
+        surroundings: The defaults for unset fields, and what can run here.
         triggers: Those that were built before.
 
     Raises:
@@ -196,7 +196,7 @@ def _or_default(given: int | None, default: int | None) -> int | None:
 
 
 def _token(text: str) -> str:
-    """Return a token as it is remembered: as it stands, or, where it is long, by its hash."""
+    """Return a token as it is remembered: unchanged, or, if it is long, as its hash."""
     if len(text) <= LONGEST_TOKEN:
         return text
     return "blake2b:" + hashlib.blake2b(text.encode(), digest_size=20).hexdigest()

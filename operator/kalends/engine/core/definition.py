@@ -64,11 +64,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """A resource as a store holds it: what is wanted, what is on record, and what the store knows besides."""
+    """A resource as a store holds it: its definition, its record, and its metadata."""
 
     ref: Ref
     version: str
-    """Changes at each write. Stores compare it, and ``model/versions.py`` tells which of two is newer."""
+    """Changes at each write. Stores compare it, and ``model/versions.py`` decides which of two is newer."""
     generation: int
     """Counts the changes of the definition."""
     created: Instant
@@ -76,12 +76,12 @@ class Stored:
     """None where it cannot be read: ``problem`` says why."""
     problem: Problem | None = None
     record: State | None = None
-    """None where nothing is on record yet, or where the record cannot be read (``record_problem``)."""
+    """None where nothing is recorded yet, or where the record cannot be read (``record_problem``)."""
     record_problem: Problem | None = None
     operator: str = ""
     """Which operator decides, also where the rest of the record cannot be read."""
     edited: Instant | None = None
-    """When the definition was last written, as far as the store tells."""
+    """When the definition was last written, as far as the store knows."""
     incomplete: bool = False
     """Whether the store has only a part of ``record``, which is to be written again."""
     restored: bool = False

@@ -22,14 +22,14 @@ class Facts:
     holders: Holders = field(default_factory=Holders)
     """Which other operators there are, and which are known to be gone."""
     outlives_us: bool = False
-    """Whether runs of this schedule go on without us (Kubernetes Jobs)."""
+    """Whether runs of this schedule continue without this process (Kubernetes Jobs)."""
     free_slots: int = 1_000_000
     obstacle: str = ""
     """Why no worker may ever be free again, in words."""
     reports: Mapping[str, RunReport] = field(default_factory=dict)
-    """Runs in this process that have ended and are not on record as ended, by name."""
+    """Runs in this process that have ended and are not recorded as ended, by name."""
     here: frozenset[str] = frozenset()
-    """Runs that this process has started and that are not on record as ended, by name."""
+    """Runs that this process has started and that are not recorded as ended, by name."""
     began: Mapping[str, float] = field(default_factory=dict)
     """When each of these was handed to its executor, by name."""
     jobs: Sequence[JobView] | None = None
@@ -39,13 +39,13 @@ class Facts:
     gone: frozenset[str] = frozenset()
     """Active runs whose Job is known not to be there, by name."""
     refused: Mapping[str, Refusal] = field(default_factory=dict)
-    """Runs that the executor has refused to start, for good, by name."""
+    """Runs that the executor has permanently refused to start, by name."""
     asked_to_end: frozenset[str] = frozenset()
     """Runs whose executor has been asked for their end, by name."""
     found_request: str = ""
     """The request that was there when this process first saw the resource, without a record."""
     record_lost: bool = False
-    """Whether there was a record, and somebody removed it."""
+    """Whether there was a record, and it was removed."""
     trouble: StartTrouble | None = None
     """Why starts were refused lately, for a reason that may pass by itself."""
     checked: bool = True
@@ -61,8 +61,8 @@ class Facts:
 class Decision:
     """What to do, and the record once it is done.
 
-    The order of acting is fixed: ``starts_claimed`` (their claim is on record), ``starts_before`` (idempotent), then
-    the record, then ``cancels`` (that they are to end is on record), ``looks``, ``deletes``, and ``remove``. What the
+    The order of acting is fixed: ``starts_claimed`` (their claim is recorded), ``starts_before`` (idempotent), then
+    the record, then ``cancels`` (that they must end is recorded), ``looks``, ``deletes``, and ``remove``. What the
     record newly claims comes back as ``starts_claimed`` of the next decision.
     """
 
@@ -75,7 +75,7 @@ class Decision:
     """Jobs to be read: a run is active, and no watch shows its Job."""
     takes_up: tuple[JobView, ...] = ()
     """Jobs to be followed from now on, before anything is decided: their controller reference was removed before they
-    were on record."""
+    were recorded."""
     deletes: tuple[str, ...] = ()
     """Jobs beyond their history limit."""
     remove: bool = False
@@ -87,6 +87,6 @@ class Decision:
     unrecorded: bool = False
     """Whether no record is written yet: that of a backup may follow, or a Job is to be followed first."""
     waiting: bool = False
-    """Whether a run waits for nothing but a free worker of its pool."""
+    """Whether a run waits only for a free worker of its pool."""
     searching: bool = False
-    """Whether what is due is not known yet: the search of the trigger goes on at the next look."""
+    """Whether what is due is not known yet: the search of the trigger continues at the next look."""

@@ -24,7 +24,7 @@ def was_run(entry: FinishedRun) -> bool:
 def with_entry(history: Iterable[FinishedRun], new: FinishedRun) -> tuple[FinishedRun, ...]:
     """Return the history with one more entry, by fire time, the newest first, no longer than its limit.
 
-    Fire times in a row that got no run for the same reason are one entry that says how many.
+    Fire times in a row that got no run for the same reason are a single entry with their number.
     """
     entries = sorted((new, *history), key=lambda one: one.fire_time, reverse=True)
     if not was_run(new):

@@ -41,7 +41,7 @@ class Holders:
         return self._is_own(operator) or operator in self.gone
 
     def contention(self, record: State) -> str:
-        """Return what there is to say where another operator watches the same resource, or an empty text."""
+        """Return the message where another operator watches the same resource, or an empty text."""
         if not self.may_decide(record):
             return contention_between(record.operator, record.other_operator or self.operator)
         other = record.other_operator
@@ -52,8 +52,8 @@ class Holders:
     def owned(self, state: State, record: State | None) -> State:
         """Return the record that this operator writes in place of another: it names the operator that decides.
 
-        Nothing is written for that alone, except where the record names another operator: that one must see, should it
-        come back, that it was replaced.
+        Nothing is written for that alone, except where the record names another operator: if that operator comes back,
+        it must see that it was replaced.
         """
         other = state.other_operator
         if other and (other == self.operator or other in self.gone):
@@ -63,13 +63,13 @@ class Holders:
         return replace(state, operator=self.operator)
 
     def marked(self, record: State, now: float) -> State:
-        """Return the record of a resource that another operator decides on, so that people and that one see both."""
+        """Return the record of a resource that another operator decides on; it names both operators."""
         if record.other_operator or not self.operator:
             return record
         message = contention_between(record.operator, self.operator)
-        told = Condition(OTHER_OPERATOR, status=True, reason=Reason.OTHER_OPERATOR, message=message)
+        condition = Condition(OTHER_OPERATOR, status=True, reason=Reason.OTHER_OPERATOR, message=message)
         state = replace(record, other_operator=self.operator)
-        return state.with_conditions(told, now=now, generation=record.observed_generation)
+        return state.with_conditions(condition, now=now, generation=record.observed_generation)
 
     def _is_own(self, operator: str) -> bool:
         """Return whether a record means this operator; one that names none was written before records did."""
@@ -77,11 +77,11 @@ class Holders:
 
 
 def contention_between(deciding: str, other: str) -> str:
-    """Say which operators watch the same resource, and what to do about it."""
-    who = f"that of Lease {other} watches it, too, and leaves it alone" if other else "another one watches it, too"
+    """Return which operators watch the same resource, and what to do about it."""
+    who = f"that of Lease {other} watches it, too, and leaves it alone" if other else "another operator watches it, too"
     return (
         f"the operator of Lease {deciding} decides on this ScheduledJob; {who}. "
-        "Give each operator namespaces of its own, or remove one of them"
+        "Give each operator separate namespaces, or remove one of them"
     )
 
 

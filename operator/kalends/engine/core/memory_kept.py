@@ -29,8 +29,8 @@ class Kept:
         if self._sums.get(ref.namespace, 0) + size > self._most:
             raise InvalidSpec(
                 f"all templates and arguments of a namespace must be at most {self._most:,} bytes of JSON together, "
-                f"got {self._sums.get(ref.namespace, 0):,} and {size:,} of this one; once there is room, any edit of "
-                "this one has it checked again",
+                f"got {self._sums.get(ref.namespace, 0):,} and {size:,} of this ScheduledJob; once there is room, any "
+                "edit of it has it checked again",
                 reason=Reason.TOO_LARGE,
             )
         self._sizes.setdefault(ref.namespace, {})[ref.uid] = size

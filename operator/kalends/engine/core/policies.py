@@ -21,14 +21,14 @@ class Situation:
     concurrency: ConcurrencyPolicy
     max_instances: int
     running: int
-    """Runs of this resource that are under way, those decided in the same breath included."""
+    """Active runs of this resource, including those of the same decision."""
     queued: int = 0
     """Runs of this resource that wait already."""
     max_queued: int = 1000
     waits_already: bool = False
     """Whether it is itself one of those that wait."""
     by_hand: bool = False
-    """Whether it was asked for by hand, and is no fire time."""
+    """Whether it was requested, and is no fire time."""
     must_wait: bool = False
     """Whether there is no room for it, or no worker, or others wait before it."""
     refused_start: str = ""

@@ -22,10 +22,10 @@ def run_name(resource: str, fire_time: Instant, attempt: int = 1, request: str =
 
     Args:
         resource: The ScheduledJob's name.
-        fire_time: Ten digits as they stand, for the first attempt; seven in base 36 for those after it, which leaves
+        fire_time: Ten decimal digits for the first attempt; seven digits in base 36 for later attempts, which leaves
             room for their number.
         attempt: From 1 to 1295.
-        request: The token, where the run was asked for by hand: such a run is told by it, and not by its fire time.
+        request: The token of a requested run, which identifies it in place of its fire time.
     """
     if request:
         text = request if attempt == 1 else f"{request}\0{attempt}"

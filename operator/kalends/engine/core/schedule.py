@@ -19,7 +19,7 @@ from kalends.triggers import Trigger
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What the operator says where a resource says nothing (APScheduler's job defaults)."""
+    """Values for fields that a resource leaves unset (APScheduler's job defaults)."""
 
     time_zone: str = "UTC"
     coalesce: Coalesce = Coalesce.LATEST
@@ -158,7 +158,7 @@ class Schedule:
     ttl: int | None = None
     """Seconds after its end after which the resource is deleted."""
     request: str = ""
-    """The token under which somebody asks for a run now."""
+    """The token of a request for a run now."""
     requested_later: bool = False
     """Whether the request is known to have been made after the creation, so that it did not come with the resource."""
     restored: bool = False
@@ -166,7 +166,7 @@ class Schedule:
     held: bool = False
     """Whether it is held for that reason."""
     edited: Instant | None = None
-    """When the spec was last written, as far as the record tells."""
+    """When the spec was last written, as far as the record shows."""
 
 
 class Check(Protocol):
@@ -178,7 +178,7 @@ class Check(Protocol):
 
 
 REQUEST_ANNOTATION = "kalends.dev/run-requested"
-"""Asks for one run now, whatever the schedule says; another token asks for another one."""
+"""Requests a run now, regardless of the schedule; another token requests another run."""
 OWNER_LABEL = "kalends.dev/scheduled-job"
 """Selects the Jobs of Kalends, and their pods. Its value is the name of the ScheduledJob, for people: to whom a Job
 belongs, its controller reference says."""

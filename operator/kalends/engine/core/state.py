@@ -1,7 +1,7 @@
-"""What is on record about one ScheduledJob: the engine's memory, and all of it that survives a crash.
+"""The record of a ScheduledJob: the engine's memory, and all of it that survives a crash.
 
 A ``State`` is a value. Stores write it as the resource's status and read it back; nothing else is remembered between
-two decisions, so that an operator that starts again goes on where the record ends.
+two decisions, so that a restarted operator continues where the record ends.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Instant = int
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """Names one ScheduledJob: the key by which the engine knows it, and the UID that tells a re-creation apart."""
+    """Names a ScheduledJob: the key by which the engine knows it, and the UID that distinguishes a re-creation."""
 
     namespace: str
     name: str
@@ -69,20 +69,20 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class ActiveRun:
-    """A run that was started and has not ended on record; between two attempts it waits for the next one."""
+    """A run that was started and is not recorded as ended; between two attempts it waits for the next attempt."""
 
     name: str
     """Of this attempt, and of its Job."""
     fire_time: Instant
     started: Instant
-    """When this attempt started, or the one before it where it waits."""
+    """When this attempt started, or the previous attempt while it waits."""
     executor: str
     attempt: int = 1
     holder: str = ""
     """Who runs it: ``<namespace>/<lease>/<process>``, just the process where it has no Lease, or empty for a Kubernetes
     Job, which outlives every operator."""
     request: str = ""
-    """The token of the request, for a run that was asked for by hand."""
+    """The token of the request, for a requested run."""
     retry_at: Instant | None = None
     """When this attempt may start. None: it has started."""
     cancelling: str = ""
@@ -120,12 +120,12 @@ class FinishedRun:
     result: str | None = None
     request: str = ""
     count: int = 1
-    """How many fire times this speaks of, up to ``fire_time``; more than one only where they got no run."""
+    """How many fire times this entry covers, up to ``fire_time``; more than one only where they got no run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Misfire:
-    """The latest fire time that got no run although nobody took it away."""
+    """The latest fire time that got no run although the schedule kept it."""
 
     fire_time: Instant
     reason: str
@@ -153,7 +153,7 @@ was edited, and to wait until 2099 without a word would be no answer."""
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that is on record about one ScheduledJob."""
+    """The whole record of a ScheduledJob."""
 
     armed: Instant
     """Fire times count from here: the creation, the last edit of the schedule, or the last resume."""
@@ -203,7 +203,7 @@ class State:
         return replace(self, conditions=merged)
 
     def without_condition(self, type_: str) -> State:
-        """Return this state without a condition that says nothing any more."""
+        """Return this state without a condition that no longer applies."""
         if type_ not in self.conditions:
             return self
         return replace(self, conditions={name: one for name, one in self.conditions.items() if name != type_})

@@ -56,7 +56,7 @@ def due_instant(schedule: Schedule, fire_time: Instant) -> Instant:
 
 
 def first_after(trigger: Trigger, instant: Instant, needed: Instant) -> Instant | NotFound | None:
-    """Return the first fire time later than ``instant``; a search that has not come to ``needed`` goes on once."""
+    """Return the first fire time later than ``instant``; a search that has not reached ``needed`` continues once."""
     found = trigger.next_after(instant)
     return trigger.next_after(found.until) if isinstance(found, NotFound) and found.until < needed else found
 
@@ -74,7 +74,7 @@ def counted(trigger: Trigger, after: Instant, until: Instant) -> Tally:
 
 
 def due_of(schedule: Schedule, fire_time: Instant, request: str) -> Instant:
-    """Return when a run may start: one that was asked for by hand at once."""
+    """Return when a run may start: a requested run at once."""
     return fire_time if request else due_instant(schedule, fire_time)
 
 
@@ -103,7 +103,7 @@ def due_now(
         after: Fire times up to here have been decided.
         now: The instant of deciding.
         existing: Fire times after ``after`` that already have a Job of this resource.
-        was_refused: Whether a fire time was chosen before, and its executor has refused to start it, for good.
+        was_refused: Whether a fire time was chosen before, and its executor has permanently refused to start it.
     """
     try:
         return _due_now(schedule, after, now, existing, was_refused)
@@ -128,7 +128,7 @@ def _due_now(
         return NONE_DUE
     tally = counted(trigger, after, until)
     if tally.last is not None and due_instant(schedule, tally.last) > now:
-        # Only the last one can still be held back: jitter never goes past the next fire time.
+        # Only the last fire time can still be held back: jitter never goes past the next fire time.
         until = tally.last - 1
         tally = counted(trigger, after, until)
     if not tally.count:
@@ -199,7 +199,7 @@ def _chosen(
 ) -> tuple[Instant, ...]:
     """Return those that get a run. What lies before the first that has its Job was passed over when that was made.
 
-    Unless it was tried then, too: what the executor refused is chosen again, and fails on record.
+    Unless it was tried then, too: what the executor refused is chosen again, and is recorded as failed.
     """
     passed_over = min((t for t in adopted if t > after), default=after)
     return tuple(t for t in candidates if t not in adopted and (t > passed_over or was_refused(t)))
@@ -216,7 +216,7 @@ def _latest(trigger: Trigger, after: Instant, until: Instant, at_most: int) -> t
         within = counted(trigger, low, high).count
         behind += within
         width *= 2
-    # The last step may have gone too far back: ``missing`` are wanted of those up to ``high``.
+    # The last step may reach too far back: ``missing`` are wanted of those up to ``high``.
     missing = at_most - (behind - within) if behind > at_most else 0
     while missing and high - low > 1:
         middle = max(_between_blocks((low + high) // 2, (high - low) // 2), low + 1)

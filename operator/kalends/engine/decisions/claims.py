@@ -1,4 +1,4 @@
-"""Claims: runs on record as this operator's own, between the record and their real start. Pure."""
+"""Claims: runs that are recorded as this operator's, but not started yet. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kalends.model.v1alpha1.status import Outcome
 
 
 def claims_to_start(schedule: Schedule, state: State, facts: Facts) -> tuple[dict[str, RunReport], tuple[Run, ...]]:
-    """Return the claims on record that were not started here: those that must not start any more, and those to start.
+    """Return the recorded claims that were not started here: those that must not start any more, and those to start.
 
     The deadline is looked at again where the run really starts: a slow write makes a run late too.
     """

@@ -1,4 +1,4 @@
-"""What a resource says of itself: its conditions, and what there is to tell where they turn. Pure."""
+"""The conditions of a resource, and the notices for their transitions. Pure."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _how_far(state: State, searched: Instant, now: float) -> str:
         return f"its fire times after {since} are still being searched for, and none is decided until all are known"
     return (
         f"no fire time until {format_instant(searched)}, and none is known after that: one look searches no further, "
-        "and the search goes on then"
+        "and the search continues then"
     )
 
 
@@ -92,9 +92,9 @@ def with_problem(
 
 
 def lasting_refusal(schedule: Schedule, state: State, trouble: StartTrouble | None) -> str:
-    """Return why runs have not started for a while, or ``""``. What is on record stays until a run has started.
+    """Return why runs have not started for a while, or ``""``. The recorded message stays until a run has started.
 
-    The words on record stay, too, as a server's message may differ at each try, and no try is worth a write.
+    A server's message may differ at each try, and no try is worth a write.
     """
     if schedule.suspended or state.next_run is None:
         return ""

@@ -42,7 +42,7 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
 
     Args:
         schedule: The resource, compiled.
-        record: What is on record; None if it has never been seen.
+        record: Its record; None if it has never been seen.
         facts: What was gathered.
     """
     if record is not None and far_ahead(record) > facts.now + HOURS_AHEAD * 3600:
@@ -118,7 +118,7 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
 
 
 def _observed_generation(draft: Draft, record: State | None) -> int:
-    """Return the generation to record. A task adopts Jobs only until its generation is on record.
+    """Return the generation to record. A task adopts Jobs only until its generation is recorded.
 
     So it is not recorded while there are, or may be, Jobs of a spec before it that are not counted, as fire times are
     not decided now. Otherwise the next decision would run their fire times again.
@@ -133,7 +133,7 @@ def _observed_generation(draft: Draft, record: State | None) -> int:
 def _decide_unchecked(schedule: Schedule, record: State, facts: Facts) -> Decision:
     """Return the record of a resource whose last edit could not be checked yet: runs end, and Jobs are deleted.
 
-    Nothing of the edit is on record before that, so that the next operator checks it, too.
+    Nothing of the edit is recorded before that, so that the next operator checks it, too.
     """
     state, ended = settle_ended(schedule.ref, with_jobs_of_record(record, facts), facts, schedule.retry)
     return Decision(
@@ -153,7 +153,7 @@ def _catch_up_with_the_resource(draft: Draft, decided_until: Instant) -> None:
     before = draft.state
     draft.rearm(arm(schedule, draft.state, facts.now))
     adopt_passed_over(draft, decided_until)
-    # A resource that was invalid for a while, and that nobody edited, goes on where it was.
+    # A resource that was invalid for a while, and was not edited, continues where it was.
     edited = before.schedule_hash or before.observed_generation != schedule.generation
     if edited and before.schedule_hash != draft.state.schedule_hash:
         drop_outdated(draft)
@@ -223,9 +223,9 @@ _GOOD = frozenset({"Ready", "LastRunSucceeded", OTHER_OPERATOR})
 def arm(schedule: Schedule, state: State, now: float) -> State:
     """Let fire times count from the edit or the resume, if there was one since the last decision (law 5).
 
-    An edit is told by the hash of what decides fire times, so re-applying the same manifest, or changing what a run
-    does, changes nothing. Where the spec's last write is known, the schedule starts from there: what the
-    new schedule named while nobody was there is accounted for too.
+    An edit is detected by the hash of what decides fire times, so re-applying the same manifest, or changing what a run
+    does, changes nothing. Where the spec's last write is known, the schedule starts from there: fire times of the
+    new schedule while no operator ran are accounted for too.
     """
     if state.schedule_hash == schedule.hash:
         return state
@@ -256,7 +256,7 @@ def _wake_at(draft: Draft, state: State, next_run: Instant | None, removed_at: I
         if draft.decides_nothing_new:
             next_run = given_up_at = None  # their time may have come
         elif draft.undecided is not None:
-            # A later fire time takes the place of the one that waits, or is tried at once.
+            # A later fire time replaces the waiting fire time, or is tried at once.
             since = max(draft.undecided, int(facts.now))
             later = first_after(schedule.trigger, since, since)
             next_run = due_instant(schedule, later) if isinstance(later, int) else None
@@ -286,7 +286,7 @@ def decide_invalid(ref: Ref, generation: int, problem: Problem, record: State, f
 
 
 def far_ahead(record: State) -> Instant:
-    """Return the latest instant on record up to which fire times or requests count as decided."""
+    """Return the latest recorded instant up to which fire times or requests count as decided."""
     return max(record.decided_until, record.last_requested or 0)
 
 

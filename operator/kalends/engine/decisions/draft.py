@@ -36,9 +36,9 @@ class Draft(DraftView):
         self.notices: list[Notice] = []
         self.starts: list[Run] = []
         self.adopts = adopts
-        """Whether there may be Jobs of runs that are not on record."""
+        """Whether there may be Jobs of runs that are not recorded."""
         self.rearmed = rearmed
-        """Whether fire times count from a later instant than on record, or from other rules."""
+        """Whether fire times count from a later instant than recorded, or from other rules."""
         self.adopted_until: Instant = 0
         """The last fire time of another schedule, or of none now, whose Job was adopted: time has come that far."""
         self.since = state.decided_until
@@ -58,7 +58,7 @@ class Draft(DraftView):
     # -- the record follows the resource and its runs
 
     def revise(self, state: State, notices: Iterable[Notice] = ()) -> None:
-        """Replace the record by one that differs in how runs on record end or wait."""
+        """Replace the record by a record that differs in how recorded runs end or wait."""
         self.state = state
         self.notices.extend(notices)
 
@@ -67,7 +67,7 @@ class Draft(DraftView):
         self.rearmed = self.rearmed or armed.schedule_hash != self.state.schedule_hash
         self.state = armed
 
-    # -- what there is to decide
+    # -- candidates
 
     def find(self, due: Due, since: Instant) -> None:
         """Set the fire times to decide, which come after ``since``."""
@@ -236,13 +236,13 @@ class Draft(DraftView):
         )
 
     def tell(self, verdict: Verdict, candidate: Candidate, why: Refusal | None = None, delay: float = 0.0) -> None:
-        """Take note of what there is to tell once it is on record."""
+        """Add a notice, which is sent once the decision is recorded."""
         reason, message = ("", "") if why is None else (why.reason, why.message)
         self.notices.append(Decided(self.schedule.ref, verdict, 1, candidate.fire_time, reason, message, delay))
 
 
 def run_of(schedule: Schedule, run: ActiveRun, state: State) -> Run:
-    """Return a run as executors are told of it."""
+    """Return a run as executors receive it."""
     return Run(
         ref=schedule.ref,
         name=run.name,

@@ -21,7 +21,7 @@ class Candidate:
     fire_time: Instant
     request: str = ""
     queued: bool = False
-    """Whether it is on record as waiting."""
+    """Whether it is recorded as waiting."""
     adopted: bool = False
     """Whether it has its Job already: the creation was not recorded."""
 
@@ -55,7 +55,7 @@ class DraftView:
         return self.starts_are_put_off and trouble is not None and not trouble.certain
 
     def is_put_off(self, fire_time: Instant) -> bool:
-        """Return whether no start is tried for a fire time now. Those after the ones that were refused are tried."""
+        """Return whether no start is tried for a fire time now. Fire times after the refused ones are tried."""
         trouble = self.facts.trouble
         return self.decides_nothing_new or (self.starts_are_put_off and (trouble is None or fire_time <= trouble.up_to))
 
@@ -66,10 +66,10 @@ class DraftView:
             return ""
         return trouble.message
 
-    # -- what there is room for
+    # -- free slots
 
     def has_room(self) -> bool:
-        """Return whether one more run may be under way."""
+        """Return whether one more run may be active."""
         policy, running = self.schedule.concurrency, self.state.counts.active
         return policy is ConcurrencyPolicy.ALLOW or running < self.schedule.max_instances
 
@@ -104,7 +104,7 @@ class DraftView:
         return bool(self.state.queued) and self.has_room() and self.free <= 0
 
     def queue(self) -> list[Candidate]:
-        """Return those that wait on record, oldest first."""
+        """Return the recorded waiting runs, oldest first."""
         return [Candidate(one.fire_time, one.request, queued=True) for one in self.state.queued]
 
     def has_ended(self) -> bool:
@@ -131,7 +131,7 @@ class DraftView:
             refused_start=self.refused_start(candidate.fire_time),
             obstacle=self.facts.obstacle,
             started=counts.started,
-            # What somebody asks for by hand is no fire time, which alone are limited.
+            # A requested run is no fire time, and only fire times are limited.
             max_runs=None if candidate.request else schedule.max_runs,
         )
 

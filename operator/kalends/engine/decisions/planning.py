@@ -18,7 +18,7 @@ from kalends.model.instants import LAST_INSTANT
 from kalends.model.reasons import Reason
 
 UNRECORDED_WAIT = 2.0
-"""Seconds that a fire time may wait for a worker, or for a run whose claim was slow, before that is on record."""
+"""Seconds that a fire time may wait for a worker, or for a run whose claim was slow, before that is recorded."""
 
 
 def plan(draft: Draft) -> None:
@@ -38,7 +38,7 @@ def find_due(draft: Draft) -> None:
 
 
 def consider_waiting(draft: Draft) -> None:
-    """Make the runs on record that wait the first candidates, unless a Job may exist that nobody has seen yet."""
+    """Make the recorded waiting runs the first candidates, unless a Job may exist that was not seen yet."""
     draft.consider([] if draft.decides_nothing_new else draft.queue())
 
 
@@ -50,7 +50,7 @@ def consider_due(draft: Draft) -> None:
 
 
 def consider_requests(draft: Draft) -> None:
-    """Add the requests that are not on record, and note them as handled."""
+    """Add the requests that are not recorded, and note them as handled."""
     requested = _requested(draft)
     for candidate in requested:
         draft.note_request(candidate)
@@ -71,7 +71,7 @@ def _due(draft: Draft) -> Due:
 
 
 def _requested(draft: Draft) -> list[Candidate]:
-    """Return the requests that are not on record, in the order in which they were made."""
+    """Return the requests that are not recorded, in the order in which they were made."""
     found = requests_already_started(draft)
     token = "" if draft.starts_are_put_off else draft.schedule.request
     if token and token not in draft.state.handled_requests and token not in {one.request for one in found}:
@@ -82,7 +82,7 @@ def _requested(draft: Draft) -> list[Candidate]:
 
 def decide_candidates(draft: Draft) -> None:
     """Decide each candidate, or leave it undecided for a moment."""
-    # A new request must not overtake a fire time, so with a request every fire time is decided or waits on record.
+    # A new request must not overtake a fire time, so with a request every fire time is decided or recorded as waiting.
     with_request = any(one.request and not one.queued for one in draft.candidates)
     # A run that has its Job takes its room before any other run gets some.
     for candidate in sorted(draft.candidates, key=lambda one: not one.adopted):
@@ -187,7 +187,7 @@ def _all_wait(draft: Draft) -> bool:
 def start_retries(draft: Draft) -> None:
     """Start the next attempt of runs that have waited long enough.
 
-    They have their room already, unless more are on record than may run: the limit was lowered, or a run whose Job is
+    They have their room already, unless more are recorded than may run: the limit was lowered, or a run whose Job is
     taken note of only now has failed, too. Then the others wait for one of them to end.
     """
     now = int(draft.facts.now)

@@ -16,7 +16,7 @@ from kalends.engine.ports import Snapshot
 from kalends.model.reasons import Reason
 
 HELD_HASH = "restored-"
-"""Begins the hash on record of a schedule that is held: it differs from that of the schedule, which then counts from
+"""Begins the recorded hash of a schedule that is held: it differs from that of the schedule, which then counts from
 the moment in which it is no longer held. It stays while the resource cannot be carried out."""
 STATUS_FOLLOWS = 10.0
 """Seconds after its creation for which no record is written for a restored resource: a status that is restored by a
@@ -31,7 +31,7 @@ def waits_for_status(created: Instant, record: State | None, facts: Facts) -> fl
 
 
 def held(schedule: Schedule, record: State | None, facts: Facts) -> Schedule:
-    """Return a schedule as it counts: suspended, under a hash of its own, while it is held as restored."""
+    """Return a schedule as it counts: suspended, under a separate hash, while it is held as restored."""
     if not schedule.restored:
         return schedule
     is_held = not facts.record_lost if record is None else _is_held(record, schedule.generation)
@@ -47,14 +47,14 @@ def _is_held(record: State, generation: int) -> bool:
 
 
 def hash_of_invalid(record: State, generation: int) -> str:
-    """Return the hash on record of a resource that cannot be carried out: none, or that it is held."""
+    """Return the recorded hash of a resource that cannot be carried out: none, or that it is held."""
     return HELD_HASH if _is_held(record, generation) else ""
 
 
 def first_record_of_invalid(snapshot: Snapshot, facts: Facts) -> State:
     """Return the record of a resource that cannot be carried out, when it is first seen or after its record was lost.
 
-    A request that came with the resource, or that the lost record may have listed, must not run once it is mended.
+    A request that came with the resource, or that the lost record may have listed, must not run once it is corrected.
     """
     if facts.record_lost:
         handled = (snapshot.request,) if snapshot.request else ()
@@ -68,7 +68,7 @@ def first_record_of_invalid(snapshot: Snapshot, facts: Facts) -> State:
             observed_generation=snapshot.generation,
             handled_requests=found,
         )
-    # Armed before its creation: where that is the one fire time, it is still to come once this is mended.
+    # Armed before its creation: where that is the one fire time, it is still to come once this is corrected.
     return State(armed=snapshot.created - 1, handled_requests=found)
 
 
@@ -80,7 +80,7 @@ def _came_along(request: str, facts: Facts, *, later: bool) -> tuple[str, ...]:
 def with_past(schedule: Schedule, record: State) -> State:
     """Return a record that is older than its resource, restored from a backup, as it counts.
 
-    What runs once at its creation has a new creation then; that it ran at the one before is on record.
+    What runs once at its creation has a new creation then; that it ran at the one before is recorded.
     """
     once = schedule.first_armed < schedule.created
     if not once or record.cursor is None or record.cursor >= schedule.created:

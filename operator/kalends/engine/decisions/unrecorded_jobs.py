@@ -1,4 +1,4 @@
-"""Jobs that are there and not on record: they were created, and then nobody was left to record it. Pure.
+"""Jobs that are there and not recorded: they were created, and then no operator was left to record it. Pure.
 
 A Job's name is a function of the resource and the fire time, or the request (law 4), so a Job proves what was decided
 before a crash. What finds such Jobs is here. Those of fire times that are due, and of requests, are counted together
@@ -25,7 +25,7 @@ from kalends.model.v1alpha1.status import Outcome
 def record_of_jobs(schedule: Schedule | None, facts: Facts) -> State:
     """Return a record in place of one that was removed: nothing before now runs again, and Jobs that run count.
 
-    Finished Jobs tell when a run last succeeded. What else was on record is not known any more: neither runs in the
+    Finished Jobs tell when a run last succeeded. What else was recorded is not known any more: neither runs in the
     pod, nor how those have ended whose Jobs are gone.
     """
     known = facts.jobs or () if may_have_created_jobs(schedule, None, facts) else ()
@@ -61,7 +61,7 @@ def with_jobs_of_record(state: State, facts: Facts, *, adopts: bool = False) -> 
 def jobs_to_take_up(schedule: Schedule, record: State, facts: Facts) -> tuple[JobView, ...]:
     """Return the Jobs that were created and not recorded, and whose owner references were removed since.
 
-    They are followed by their UID first. Then they count as any other Job that is not on record, by the same proofs. A
+    They are followed by their UID first. Then they count as any other Job that is not recorded, by the same proofs. A
     Job that is older than the resource was left behind by a former resource of that name.
     """
     if not facts.orphans or not facts.dispatch:
@@ -85,7 +85,7 @@ def _recover_unlisted(state: State, facts: Facts) -> State:
     """Return the record with the active Jobs that were too many to be listed in it.
 
     A status lists fifty; ``counts.active`` is exact. After a restart the others are found among the Jobs that there
-    are, those first that are still under way, and the newest; those that are not there any more are lost.
+    are, those first that are still active, and the newest; those that are not there any more are lost.
     """
     unlisted = state.counts.active - len(state.active)
     if unlisted <= 0 or facts.jobs is None:
@@ -105,8 +105,8 @@ def _recover_unlisted(state: State, facts: Facts) -> State:
 def _adopt_attempts(state: State, facts: Facts, *, adopts: bool) -> State:
     """Return the record with each run at the attempt whose Job is there: its creation was not recorded.
 
-    A Job of the next attempt proves that the one before it has ended badly, if that is not there any more, or says so
-    itself. No attempt is started before the one before it is on record, so no Job proves more than that.
+    A Job of the next attempt proves that the attempt before it has failed, if its Job is deleted, or has failed
+    itself. No attempt is started before the one before it is recorded, so no Job proves more than that.
     """
     jobs = {(job.fire_time, job.request, job.attempt): job for job in facts.jobs or ()}
     in_pools = {run.name for run in state.active if run.holder and (not adopts or run.name in facts.here)}
@@ -128,7 +128,7 @@ def _at_attempt_of(run: ActiveRun, jobs: Mapping[tuple[Instant, str, int], JobVi
 
 
 def adopt_queued(draft: Draft) -> None:
-    """Count as started those that wait on record and have their Job already."""
+    """Count as started those that are recorded as waiting and have their Job already."""
     jobs = {job.name for job in draft.facts.jobs or () if draft.adopts and _has_come(job, draft.facts)}
     for candidate in draft.queue():
         if draft.name(candidate) in jobs:
@@ -139,8 +139,8 @@ def adopt_passed_over(draft: Draft, decided_until: Instant) -> None:
     """Take up the Jobs that were created, not recorded, and then passed over by an edit or a suspension.
 
     Their fire times lie before the instant from which the schedule counts now, or are none of its fire times, so that
-    nobody would decide on them any more; but they run. What the schedule itself names up to them is decided with them.
-    As long as the schedule is the one on record, it has created no others.
+    no decision would count them any more; but they run. What the schedule itself names up to them is decided with them.
+    As long as the schedule is the recorded one, it has created no others.
     """
     if not draft.rearmed:
         return
@@ -165,7 +165,7 @@ def due_already_started(draft: Draft) -> frozenset[Instant]:
 
 
 def leaves_out_jobs(draft: Draft) -> bool:
-    """Return whether Jobs of runs that are not on record are there, and are still to be counted."""
+    """Return whether Jobs of runs that are not recorded are there, and are still to be counted."""
     known = {run.name for run in draft.state.active}
     return any(job.name not in known for job in _first_attempts(draft, draft.state.decided_until)) or any(
         draft.name(candidate) not in known for candidate in requests_already_started(draft)
@@ -185,9 +185,9 @@ def _has_come(job: JobView, facts: Facts) -> bool:
 
 
 def requests_already_started(draft: Draft) -> list[Candidate]:
-    """Return the requests that have their Job and are not on record, in the order in which they were made.
+    """Return the requests that have their Job and are not recorded, in the order in which they were made.
 
-    The instants of requests are made to grow, whatever the clock does: so a Job with a later one than is on record was
+    The instants of requests are made to grow, whatever the clock does: so a Job with a later one than is recorded was
     created and not recorded, also where another token has been set since. The instant is an annotation, which can be
     edited: none counts that is later than both the Job's creation and the record explain. The token is an annotation,
     too: none counts whose digest is not in the Job's name, as a second Job would be created for it.

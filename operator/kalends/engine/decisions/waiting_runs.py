@@ -17,7 +17,7 @@ A_MOMENT = 0.001
 def drop_outdated(draft: Draft) -> None:
     """Skip those of a schedule that was edited or suspended: it never fires for the past (law 5).
 
-    What somebody asked for by hand was never the schedule's, and stays.
+    A requested run was never the schedule's, and stays.
     """
     message = "the schedule was edited or suspended while it waited"
     for candidate in draft.queue():

@@ -1,6 +1,6 @@
 """Carrying out a decision, in the one order in which a crash between any two steps is repaired (law 4).
 
-Claims that are on record start; Jobs are created (twice is once); then the record is written, under the version that
+Recorded claims start; Jobs are created (twice is once); then the record is written, under the version that
 the decision was made from; last, Jobs beyond their limits go. Whatever fails is decided anew from what is then true.
 
 A start that is refused for a reason that may pass does not hold up the rest: it is noted, and the next decision, made
@@ -38,7 +38,7 @@ from kalends.model.v1alpha1.status import Outcome
 log = logging.getLogger(__name__)
 
 FAILURES_TO_TELL = 4
-"""After so many tries in a row, about three seconds, people are told that something is in the way."""
+"""After so many tries in a row, about three seconds, users are informed that something is in the way."""
 CHECKED_FIRE_TIME = 9_999_999_999
 """A fire time in the year 2286: the name under which a resource is checked is never that of a run."""
 FIRST_BACKOFF = 0.25
@@ -50,8 +50,8 @@ LONGEST_RECHECK = 3600.0
 LONGEST_WISH = 60.0
 """Seconds for which the API server is left alone at most when it asks for that."""
 REFUSED_AGAIN = 300.0
-"""Seconds between two tries to write a record that is refused for what the resource holds besides: until somebody mends
-that, which is noticed at once, each try costs the API server a full validation and changes nothing."""
+"""Seconds between two tries to write a record that is refused for what the resource holds besides: until a user
+corrects that, which is noticed at once, each try costs the API server a full validation and changes nothing."""
 
 
 class Next(Enum):
@@ -158,7 +158,7 @@ class Actor:
             Whether to decide again at once.
         """
         if entry.is_behind or (entry.unanswered and decision.starts_before):
-            # A spec that is known to be old starts and deletes nothing. And what starts before it is on record must not
+            # A spec that is known to be old starts and deletes nothing. And what starts before it is recorded must not
             # contradict what is; claims cannot, as their write would fail.
             return await self._read_again(entry)
         try:
@@ -189,7 +189,7 @@ class Actor:
         return Next.DECIDE_AGAIN
 
     async def _start_claimed(self, entry: Entry, runs: Sequence[Run]) -> bool:
-        """Start runs whose claim is on record; return False where they are to be decided on anew."""
+        """Start runs whose claim is recorded; return False where they are to be decided on anew."""
         for run in runs:
             if entry.outdated or self._is_late(run):
                 return False
@@ -206,12 +206,12 @@ class Actor:
                 entry.reports[run.name] = RunReport(
                     run.ref, run.name, run.fire_time, Outcome.FAILED, now, now, refusal.reason, refusal.message
                 )
-            except Exception as error:  # nobody knows whether it started: it is not started again
+            except Exception as error:  # it is unknown whether it started: it is not started again
                 log.exception("%s: %s could not be started", entry.ref.key, run.name)
                 now = int(self._clock.now())
-                told = f"it could not be started: {type(error).__name__}: {error}"[:1024]
+                detail = f"it could not be started: {type(error).__name__}: {error}"[:1024]
                 entry.reports[run.name] = RunReport(
-                    run.ref, run.name, run.fire_time, Outcome.LOST, now, now, Reason.INTERNAL_ERROR, told
+                    run.ref, run.name, run.fire_time, Outcome.LOST, now, now, Reason.INTERNAL_ERROR, detail
                 )
             else:
                 entry.trouble = None
@@ -294,12 +294,12 @@ class Actor:
         self.tell(entry.ref, decision.notices)
 
     def tell(self, ref: Ref, notices: Sequence[Notice]) -> None:
-        """Tell the listeners what was decided and is on record."""
+        """Notify the listeners of recorded decisions."""
         for notice in notices:
             for listener in self._listeners:
                 try:
                     listener.notice(notice)
-                except Exception:  # whoever listens must not stop what is listened to
+                except Exception:  # a failing listener must not stop the loop
                     log.exception("%s: a listener failed", ref.key)
 
     async def _ask_to_end(self, entry: Entry, runs: Sequence[ActiveRun]) -> None:
@@ -331,7 +331,7 @@ class Actor:
                 await self._table.cluster.delete(ref, job)
 
     async def _read_again(self, entry: Entry) -> Next:
-        """Somebody else wrote in between, or we did unknowingly: what is on record now is what to decide from."""
+        """Read the record after a conflict: another write came in between, or our own write got no answer."""
         awaited = entry.awaited
         try:
             stored = await self._store.read(entry.ref)
@@ -354,10 +354,10 @@ class Actor:
         return Next.DECIDE_AGAIN
 
     async def cancel(self, ref: Ref, run: str, executor: str, reason: Reason) -> None:
-        """Stop a run that nobody will record."""
+        """Stop a run whose end will not be recorded."""
         try:
             await self._executors[executor].cancel(run, ref, reason)
-        except Exception:  # it is nobody's run any more; what is left of it ends by itself
+        except Exception:  # the run has no owner any more; what is left of it ends by itself
             log.exception("%s: %s could not be cancelled", ref.key, run)
 
     def later(self, entry: Entry, why: str, at_least: float | None = None) -> Next:

@@ -1,4 +1,4 @@
-"""Counting all resources at once, for whoever asks how it goes. Pure."""
+"""Counts all resources at once, for metrics. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STATES = (
     INVALID,
     Reason.PENDING,
 )
-"""In which a resource can be: what its condition ``Ready`` says, or that it says nothing yet."""
+"""The states of a resource: that of its condition ``Ready``, or none yet."""
 
 
 def by_state(records: Iterable[State | None]) -> Mapping[str, int]:
@@ -39,7 +39,7 @@ def _state_of(record: State | None) -> str:
 
 
 def runs_by_executor(records: Iterable[State | None]) -> Mapping[str, int]:
-    """Return how many runs are on record as active, by executor; more than a record lists are Jobs."""
+    """Return how many runs are recorded as active, by executor; more than a record lists are Jobs."""
     counts: Counter[str] = Counter()
     for record in records:
         if record is not None and record.counts.active:

@@ -1,7 +1,7 @@
-"""When the end of a run is recorded together with the next fire time instead of by a write of its own. Pure.
+"""When the end of a run is recorded together with the next fire time instead of by a separate write. Pure.
 
 One record is written at a time. Where a write takes as long as the time that is left until the next fire time, writing
-the end first would make that fire time late, and the one after it find it still unstarted.
+the end first would make that fire time late, and delay the next.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from kalends.engine.core.state import State
 from kalends.engine.loop.entry import Entry
 
 LONGEST_HOLD = 1.0
-"""Seconds. For so long at most an end that is known is not on record; a crash in that time makes its run ``Lost``."""
+"""Seconds. A known end is recorded after so long at the latest; a crash before that makes its run ``Lost``."""
 
 
 def can_wait_for_the_next(entry: Entry, decision: Decision, now: float) -> bool:

@@ -14,14 +14,14 @@ TRY_AGAIN = 300.0
 
 
 class EndingNamespaces:
-    """Remembers them, so that one resource in each is tried now and then, instead of all of them all the time."""
+    """Remembers namespaces that are being deleted, so that a single resource in each is tried from time to time."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._until: dict[str, float] = {}
 
     def insist_on(self, namespace: str) -> None:
-        """Let a start go on in a namespace that is not being deleted, as far as is known, or is to be tried again.
+        """Allow a start in a namespace that is not known to be deleted, or is due to be tried again.
 
         Raises:
             NamespaceTerminating: It is being deleted.
@@ -31,7 +31,7 @@ class EndingNamespaces:
             return
         if self._clock.monotonic() < until:
             raise NamespaceTerminating(f"the namespace {namespace} is being deleted")
-        self._until[namespace] = self._clock.monotonic() + TRY_AGAIN  # this start is the one that is tried
+        self._until[namespace] = self._clock.monotonic() + TRY_AGAIN  # only this start is tried
 
     def leave_alone(self, namespace: str) -> float:
         """Take note that a namespace is being deleted; return until when, by the monotonic clock, it is left alone."""

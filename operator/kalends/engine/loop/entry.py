@@ -14,15 +14,15 @@ from kalends.triggers.rules.remembered import RememberedTrigger
 
 @dataclass(slots=True)
 class Entry:
-    """One resource. Only the loop, or the one task that acts on it, touches an entry."""
+    """A resource. Only the loop, or the single task that acts on it, touches an entry."""
 
     snapshot: Snapshot
     version: str
     record: State | None
     reports: dict[str, RunReport] = field(default_factory=dict)
-    """Runs that have ended here and are not on record as ended."""
+    """Runs that have ended here and are not recorded as ended."""
     here: dict[str, str] = field(default_factory=dict)
-    """Runs started here and not on record as ended, with their executor."""
+    """Runs started here and not recorded as ended, with their executor."""
     began: dict[str, float] = field(default_factory=dict)
     """When each of them was handed to its executor: its claim may have been written long before."""
     refused: dict[str, Refusal] = field(default_factory=dict)
@@ -37,11 +37,11 @@ class Entry:
     awaited: int = 0
     """The newest generation that is known to exist. A large object is read after its metadata was seen."""
     unanswered: bool = False
-    """Whether a record was sent and no answer came: it may be what is on record now."""
+    """Whether a record was sent and got no answer: it may be the current record."""
     forgotten: bool = False
     """Whether it was deleted; what acts on it stops where it is."""
     removed: bool = False
-    """Whether its deletion was asked for, and told of."""
+    """Whether its deletion was requested, and reported."""
     trouble: StartTrouble | None = None
     """Starts that were refused lately, for a reason that may pass by itself."""
     write_seconds: float = 0.0
@@ -54,18 +54,18 @@ class Entry:
     found_request: str = ""
     """The request that was there when it was first seen, without a record."""
     contention: str = ""
-    """What was last told about another operator that watches it."""
+    """The last message about another operator that watches it."""
     checks: int = 0
     """How many checks in a row were refused, or got no answer."""
     check_at: float | None = None
     """When to check it again, by the monotonic clock; None: it is checked when it changes."""
     record_lost: bool = False
-    """Whether somebody removed what was on record."""
+    """Whether the record was removed."""
     fault: Problem | None = None
     """What went wrong in checking it or deciding on it, until it changes."""
 
     record_refused: bool = False
-    """Whether the fault is that its record was refused: any change of the resource may have mended that."""
+    """Whether the fault is that its record was refused: any change of the resource may have corrected that."""
 
     @property
     def ref(self) -> Ref:
@@ -85,7 +85,7 @@ class Entry:
 
     @property
     def unchecked(self) -> bool:
-        """Whether its executor is still to be asked if runs of it can start. What is on record as ready has been."""
+        """Whether its executor must still be asked if its runs can start. A resource recorded as ready was checked."""
         if self.problem is not None or self.snapshot.schedule is None or self.checked == self.snapshot.generation:
             return False
         record = self.record
@@ -104,7 +104,7 @@ class Entry:
 
     @property
     def has_unrecorded_end(self) -> bool:
-        """Whether a run has ended here that is on record as active."""
+        """Whether a run has ended here that is recorded as active."""
         return self.record is not None and any(run.name in self.reports for run in self.record.active)
 
     @property
@@ -150,7 +150,7 @@ class Entry:
         self.record = snapshot.state
 
     def recorded(self, version: str, record: State) -> None:
-        """Take note that ``record`` is written: what it tells needs no remembering here."""
+        """Take note that ``record`` is written: what it holds needs no remembering here."""
         self.unanswered = False
         if self.newer is not None and self.newer.version == self.version:
             # The version that was written to, compiled with other surroundings: the record is on it, too.
@@ -161,17 +161,17 @@ class Entry:
         self.failures = 0
         self.not_before = 0.0
         if self.snapshot.record_problem is not None:
-            return  # what cannot be read may still tell of these runs, once it is mended
+            return  # an unreadable record may still hold these runs, once it is corrected
         active = {run.name for run in record.active}
         for name in [name for name in self.reports if name not in active]:
             del self.reports[name]
             self.here.pop(name, None)
             self.began.pop(name, None)
-        self.refused.clear()  # what is on record now says so
+        self.refused.clear()  # the record holds them now
         self._forget_ends_asked_for(record)
 
     def _forget_ends_asked_for(self, record: State | None) -> None:
-        """Ask again for the end of runs that somebody had spared meanwhile."""
+        """Request the end of runs again if the record no longer cancels them."""
         self.asked_to_end &= {run.name for run in (() if record is None else record.active) if run.cancelling}
 
 

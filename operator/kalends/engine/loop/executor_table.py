@@ -67,10 +67,10 @@ class ExecutorTable:
         return self._accepting >= least
 
     def is_cluster(self, alias: str | None) -> bool:
-        """Return whether the runs of an executor go on without this process."""
+        """Return whether the runs of an executor continue without this process."""
         return self.cluster is not None and alias == JOBS_EXECUTOR
 
     def obstacle(self, alias: str) -> str:
-        """Return why no run can start in an executor until somebody intervenes, or ``""``."""
+        """Return why no run can start in an executor until an administrator intervenes, or ``""``."""
         pool = None if self.is_cluster(alias) else self.pools.get(alias)
         return "" if pool is None else pool.obstacle()

@@ -42,7 +42,7 @@ class Gatherer:
         """Decide on a resource now. Should that fail, the decision is that it cannot be carried out."""
         try:
             return self._decide(entry)
-        except Exception as error:  # one bad resource harms only itself: its conditions say so, the loop goes on
+        except Exception as error:  # a bad resource affects only itself: its conditions show it, the loop continues
             log.exception("%s: deciding failed", entry.ref.key)
             entry.fault = Problem(Reason.INTERNAL_ERROR, f"deciding failed: {type(error).__name__}: {error}"[:1024])
             return self._decide(entry)

@@ -69,6 +69,6 @@ class Overview:
         return self._inbox.later
 
     def is_idle(self) -> bool:
-        """Return whether nothing is under way and nothing is to come."""
+        """Return whether nothing is active and nothing is scheduled."""
         busy = self._inbox or self._acting or self._inbox.later or any(entry.here for entry in self._entries.values())
         return not busy and not self._workers

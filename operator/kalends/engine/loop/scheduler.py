@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 SHORTEST_PAUSE = 0.001
 """Seconds. Less is not waited for: today's instants have a resolution of a quarter of a microsecond."""
 TRY_AGAIN = 10.0
-"""Seconds between two tries at a resource with which something went wrong that nobody expected."""
+"""Seconds between two tries at a resource after an unexpected error."""
 REVIEWS_IN_A_ROW = 50
 """How many resources are looked at before tasks that act get their turn."""
 
@@ -113,7 +113,7 @@ class Scheduler:
             entry.awaited = max(entry.awaited, generation)
 
     def forget(self, key: str, uid: str) -> None:
-        """Let go of a resource that was deleted, and of its runs in this process. Its Jobs go with their owner."""
+        """Forget a deleted resource, and cancel its runs in this process. Its Jobs are deleted with their owner."""
         entry = self._entries.get(key)
         if entry is None or (uid and entry.ref.uid != uid):
             return
@@ -128,7 +128,7 @@ class Scheduler:
         log.info("%s: forgotten, it was deleted", key)
 
     def give_up_runs(self) -> None:
-        """Stop the runs in this process: somebody else decides now, for whom their holder is gone and they are lost."""
+        """Stop the runs in this process: another operator decides now, and has recorded them as lost."""
         for entry in self._entries.values():
             self._cancel_runs(entry, Reason.HOLDER_GONE)
 
@@ -162,7 +162,7 @@ class Scheduler:
     # -- the loop
 
     async def run(self) -> None:
-        """Go on until cancelled. It may be run again, also after a drain: what happened meanwhile is decided on then.
+        """Run until cancelled. It may be run again, also after a drain: what happened since is decided on then.
 
         What it was shown by then must be as new as the moment: from an old record, a Job that is over and deleted
         would be made again.
@@ -184,7 +184,7 @@ class Scheduler:
     async def drain(self, grace: float) -> None:
         """Close the executors: let runs end for up to ``grace`` seconds, and record how they ended.
 
-        The runs of a cluster go on being started until pools are closed, as nobody else starts them before. The loop
+        Runs in the cluster are still started until pools are closed, as no other operator starts them before. The loop
         records what ends; if it does not run, runs only end. The next ``run`` opens the executors again.
         """
         self._drains_under_way += 1
@@ -252,7 +252,7 @@ class Scheduler:
         if not self._gatherer.must_check(entry):
             try:
                 decision = self._gatherer.decide(entry)
-            except Exception as error:  # as in acting: the loop goes on with the others
+            except Exception as error:  # as in acting: the loop continues with the others
                 log.exception("%s: deciding failed twice", key)
                 self._failed(entry, error)
                 return

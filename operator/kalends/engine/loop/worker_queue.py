@@ -2,7 +2,7 @@
 
 A claim is promised a worker before it is written. Waiting resources are woken in the order in which they came, one for
 each free worker; a resource that was woken and takes no worker lets the next one be woken. Resources are known by UID:
-one that is created again under the same name shares nothing with the one before it.
+a resource that is created again under the same name shares nothing with its predecessor.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class WorkerQueue:
         self.pass_on(uid)
 
     def pass_on(self, uid: str) -> None:
-        """Let the next resource have the worker that this one was woken for, and did not take."""
+        """Give the worker that this resource was woken for, and did not take, to the next resource."""
         woken_for = self._look_is_over(uid)
         if woken_for is not None:
             self.freed(woken_for)

@@ -1,4 +1,4 @@
-"""Runs that have ended: from what is on record as active to what is on record as history. Pure."""
+"""Moves ended runs from the recorded active runs to the recorded history. Pure."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ _COUNTED_AS = {
 def _spare_those_that_began(state: State, facts: Facts) -> State:
     """Return the record without the wish to end Jobs for never having started, where they have, before that came true.
 
-    What follows is their own end, or somebody else's doing.
+    What follows is their own end, or another client's action.
     """
     began = {job.name for job in facts.jobs or () if job.pending_since is None and not job.leaving}
     active = tuple(
@@ -213,7 +213,7 @@ def _pending_until(schedule: Schedule, run: ActiveRun, job: JobView) -> Instant 
 
 
 def beyond_limits(schedule: Schedule, state: State, jobs: Sequence[JobView] | None) -> tuple[str, ...]:
-    """Return the names of finished Jobs to delete: recorded, and older than the ones that the limits keep.
+    """Return the names of finished Jobs to delete: recorded, and older than those that the limits keep.
 
     A Job that the resource no longer controls was its run while it was active; from then on it belongs to others.
     """

@@ -12,7 +12,7 @@ from kalends.engine.ports import JobView
 def with_job_uids(state: State, jobs: Sequence[JobView] | None) -> State:
     """Return the record with the UID of each active run's Job, as far as its Job is known.
 
-    A UID stays on record while its Job is not shown: that is when it is needed. Records of earlier releases have none,
+    A UID stays recorded while its Job is not shown: that is when it is needed. Records of earlier releases have none,
     and get it here.
     """
     if not jobs or not state.active:

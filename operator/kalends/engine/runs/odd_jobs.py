@@ -39,6 +39,6 @@ def _relabelled(state: State, facts: Facts) -> str:
         return ""
     return (
         f"{', '.join(names[:MOST_NAMED])} no longer {'has' if len(names) == 1 else 'have'} the label "
-        f"`{OWNER_LABEL}`, or this resource as the controller; the run goes on, and its Job is read by name every few "
-        f"seconds; it is not deleted by the history limits: restore the label with `kubectl label job`"
+        f"`{OWNER_LABEL}`, or this resource as the controller; the run continues, and its Job is read by name every "
+        f"few seconds; it is not deleted by the history limits: restore the label with `kubectl label job`"
     )

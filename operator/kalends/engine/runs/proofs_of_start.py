@@ -1,7 +1,7 @@
-"""Which Jobs prove that a run was started although no record says so. Pure.
+"""Which Jobs prove that a run was started although no record has it. Pure.
 
-Names and owner references are written by whoever creates a Job, so that an account with the right to create Jobs can
-make one that names any ScheduledJob of its namespace, and any fire time. What the API server itself writes is the
+Names and owner references are written by the creator of a Job, so that an account with the permission to create Jobs
+can make a Job that names any ScheduledJob of its namespace, and any fire time. What the API server itself writes is the
 creation: a Job proves at most that its fire time had come by then.
 """
 
@@ -27,9 +27,9 @@ def is_premature(fire_time: Instant, created: Instant) -> bool:
 
 
 def may_have_created_jobs(schedule: Schedule | None, record: State | None, facts: Facts) -> bool:
-    """Return whether Jobs can exist that are not on record: for a task only where the resource was edited since.
+    """Return whether Jobs can exist that are not recorded: for a task only where the resource was edited since.
 
-    While it could not be carried out, nothing was decided, so that Jobs of a spec before that may not be on record.
+    While it could not be carried out, nothing was decided, so that Jobs of a spec before that may not be recorded.
     """
     if facts.outlives_us or schedule is None:
         return True  # a spec that cannot be read may be that of a Job: its Jobs run on
@@ -39,9 +39,9 @@ def may_have_created_jobs(schedule: Schedule | None, record: State | None, facts
 
 
 def open_jobs(record: State | None, jobs: Sequence[JobView] | None) -> Sequence[JobView] | None:
-    """Return the Jobs that a decision may be about: all but those that have ended and are on record as history.
+    """Return the Jobs that a decision may be about: all but finished Jobs that are recorded in the history.
 
-    A history may hold thousands, and none of them tells anything new.
+    A history may hold thousands, and none of them adds a fact.
     """
     if record is None or not jobs or record.counts.active > len(record.active):
         return jobs
@@ -66,9 +66,9 @@ def disbelieved(schedule: Schedule, state: State, facts: Facts) -> str:
         return ""
     known = {run.name for run in state.active} | {run.name for run in state.history}
     found = [(job, _why(schedule, state, job, facts)) for job in facts.jobs if job.name not in known]
-    told = sorted((f"{job.name} {why}" for job, why in found if why), reverse=True)
-    more = f"; and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
-    return "; ".join(told[:MOST_NAMED]) + more
+    descriptions = sorted((f"{job.name} {why}" for job, why in found if why), reverse=True)
+    more = f"; and {len(descriptions) - MOST_NAMED} more" if len(descriptions) > MOST_NAMED else ""
+    return "; ".join(descriptions[:MOST_NAMED]) + more
 
 
 MOST_NAMED = 3

@@ -16,7 +16,7 @@ from kalends.model.v1alpha1.status import Outcome
 def next_attempt(run: ActiveRun, report: RunReport, retry: RetryPolicy | None) -> ActiveRun | None:
     """Return the run as it waits for its next attempt, or None where it has had its last.
 
-    A run that was cancelled is not tried again, as somebody wanted it to end; one that was lost only where
+    A cancelled run is not tried again, as a user wanted it to end; a lost run only where
     ``onLost`` says that it may run twice.
     """
     if retry is None or run.attempt > retry.limit:
@@ -42,7 +42,7 @@ def next_attempt(run: ActiveRun, report: RunReport, retry: RetryPolicy | None) -
 def backoff(retry: RetryPolicy, failed: ActiveRun, uid: str) -> int:
     """Return for how many seconds the next attempt waits: longer each time, and up to a quarter more by chance.
 
-    The chance is a pure function of the run, so that whoever works it out again gets the same; it keeps runs that
+    The random part is a pure function of the run, so that each computation gives the same; it keeps runs that
     failed together from coming back together.
     """
     grown: int = retry.backoff_seconds * retry.factor ** (failed.attempt - 1)

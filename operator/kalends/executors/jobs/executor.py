@@ -93,7 +93,7 @@ class JobsExecutor:
             raise StartRefused(Reason.INVALID_JOB_TEMPLATE, f"spec.jobTemplate: {NOT_TO_FOLLOW.format(changed)}")
 
     async def start(self, run: Run) -> None:
-        """Create the Job of a run, or adopt the one that is there if it is the run's.
+        """Create the Job of a run, or adopt the existing Job if it is the run's.
 
         A Job that was seen to be there, and is gone, is not created again: its run has started once.
 
@@ -143,7 +143,7 @@ class JobsExecutor:
             self._made.popitem(last=False)
 
     async def _delete_unusable(self, run: Run) -> None:
-        """Delete a Job that cannot be followed: another run must not start beside it, and nobody would see it end.
+        """Delete a Job that cannot be followed: another run must not start beside it, and its end would not be seen.
 
         Raises:
             StartRefused: It was there, and is deleted.
@@ -219,13 +219,13 @@ class JobsExecutor:
         self._seen.forget(ref, known)
 
     async def cancel(self, run_name: str, ref: Ref, reason: Reason, *, job_uid: str = "") -> None:
-        """Delete the Job of a run, so that it goes only after its pods. A run that has ended is let be.
+        """Delete the Job of a run after its pods are deleted. A finished run is left alone.
 
         Raises:
             Unavailable: It cannot be deleted now.
         """
         if reason is Reason.OWNER_DELETED:
-            return  # its Jobs go with it, by their owner references, unless somebody wants them to stay
+            return  # its Jobs go with it, by their owner references, unless the user orphans them
         job = await self._job_to_delete(run_name, ref, job_uid)
         if job is None or self._seen.is_leaving(job):
             return
@@ -268,7 +268,7 @@ class JobsExecutor:
     async def _read(self, run_name: str, ref: Ref, uid: str = "") -> JsonObject | None:
         """Return the Job of a run as it is now, or None if there is none that belongs to the resource.
 
-        The Job that is on record, or was seen before, has the same UID as long as it exists. It belongs to the resource
+        The Job that is recorded, or was seen before, has the same UID as long as it exists. It belongs to the resource
         also after its controller reference was removed. Another Job of that name needs the controller reference.
 
         Raises:
@@ -285,7 +285,7 @@ class JobsExecutor:
         return job if job["metadata"]["uid"] in expected or resource_of(job) == ref else None
 
     async def close(self, grace: float) -> None:
-        """Do nothing: Jobs go on without this process."""
+        """Do nothing: Jobs continue without this process."""
 
 
 def _template(run: Run) -> JobTemplate:

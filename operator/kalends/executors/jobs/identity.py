@@ -64,8 +64,8 @@ def resource_of(job: Json) -> Ref | None:
 def label_of_orphan(job: Json) -> str:
     """Return the ScheduledJob that the label of a Job without any controller names, or an empty string.
 
-    The label is no proof, as everybody who may create Jobs can write it. It counts only where the Job has the name of a
-    run that is not on record: to create that Job with its owner reference takes the same permission.
+    The label is no proof, as every user who may create Jobs can write it. It counts only where the Job has the name of
+    a run that is not recorded: to create that Job with its owner reference takes the same permission.
     """
     if controller_of(job) is not None:
         return ""
@@ -107,7 +107,7 @@ def identity_of(meta: Json, owner: str, created: Instant) -> Identity | None:
 
 
 def _by_hand(meta: Json, owner: str, created: Instant) -> Identity:
-    """Return which requested run a Job is: its name is a digest of token and attempt, which its annotations tell."""
+    """Return which requested run a Job is: its name is a digest of token and attempt, which its annotations hold."""
     annotations = meta.get("annotations") or {}
     asked = _instant(annotations.get(SCHEDULED_TIME))
     attempt, token = _attempt(annotations.get(ATTEMPT)), annotations.get(REQUEST_ANNOTATION) or ""

@@ -83,10 +83,10 @@ def _job_spec(run: Run, spec: Any) -> Any:
     labels = _mapping(metadata, "labels")
     if pods is None or metadata is None or labels is None:
         return spec  # the API server says best what is wrong with it
-    told: Json = {**pods, "metadata": {**metadata, "labels": _labels(run, labels)}}
+    completed: Json = {**pods, "metadata": {**metadata, "labels": _labels(run, labels)}}
     if isinstance(pods.get("spec"), dict):
-        told["spec"] = _pod_spec(run, pods["spec"])
-    return {**spec, "template": told}
+        completed["spec"] = _pod_spec(run, pods["spec"])
+    return {**spec, "template": completed}
 
 
 def _mapping(within: Any, name: str) -> Json | None:
@@ -97,12 +97,12 @@ def _mapping(within: Any, name: str) -> Json | None:
 
 def _pod_spec(run: Run, spec: Json) -> Json:
     variables = environment(run)
-    told = dict(spec)
+    completed = dict(spec)
     for field in ("initContainers", "containers"):
         containers = spec.get(field)
         if isinstance(containers, list):
-            told[field] = [_container(one, variables) for one in containers]
-    return told
+            completed[field] = [_container(one, variables) for one in containers]
+    return completed
 
 
 def _container(container: Any, variables: dict[str, str]) -> Any:
@@ -117,7 +117,7 @@ def _container(container: Any, variables: dict[str, str]) -> Any:
 
 
 def environment(run: Run) -> dict[str, str]:
-    """Return what every container of a run is told."""
+    """Return the environment variables of every container of a run."""
     variables = {
         "KALENDS_SCHEDULED_TIME": format_instant(run.data_time),
         "KALENDS_RUN": run.name,

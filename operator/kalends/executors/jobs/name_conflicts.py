@@ -24,8 +24,8 @@ from kalends.model.reasons import Reason
 Json = Mapping[str, Any]
 
 PATIENCE = 300.0
-"""Seconds that a Job on its way out may keep its name: pods on a node that is gone take about as long. A collector that
-never comes, or a finalizer that nobody takes away, must not hold a schedule up for ever."""
+"""Seconds that a Job that is being deleted may keep its name: pods on a lost node take about as long. A garbage
+collector that does not run, or a finalizer that is never removed, must not block a schedule for ever."""
 REMEMBERED = 1000
 
 
@@ -38,13 +38,13 @@ def refuse_premature(run: Run, created: Instant) -> None:
     if run.attempt == 1 and not run.request and is_premature(run.fire_time, created):
         raise StartRefused(
             Reason.NAME_TAKEN,
-            f"a Job named {run.name} must not be created before {format_instant(run.fire_time)}, but the one that is "
-            f"there was created at {format_instant(created)}",
+            f"a Job named {run.name} must not be created before {format_instant(run.fire_time)}, but the existing "
+            f"Job was created at {format_instant(created)}",
         )
 
 
 class Namesakes:
-    """Judges Jobs that are there under a wanted name."""
+    """Judges existing Jobs of a wanted name."""
 
     def __init__(self, client: ApiClient, clock: Clock) -> None:
         self._client = client
@@ -57,7 +57,7 @@ class Namesakes:
 
         It is if this very resource is its controller, and it was not created before the run was due. It may be on its
         way out: its run has started, and is not to start again. Annotations may have been edited, and do not count.
-        Where the operator died before the Job was on record, the owner references may have been removed since. Such a
+        Where the operator died before the Job was recorded, the owner references may have been removed since. Such a
         Job is the run's if it has no controller, has the label, and is not older than the resource.
 
         Args:
@@ -75,12 +75,12 @@ class Namesakes:
             return job
         owner = controller_of(job)
         if "deletionTimestamp" in job["metadata"]:
-            raise self._await_end(job, run, "is somebody else's, and is being deleted")
+            raise self._await_end(job, run, "has another owner, and is being deleted")
         if owner is not None and await self._was_left_behind(owner, run):
             raise self._await_end(job, run, "belongs to a deleted ScheduledJob of the same name")
         raise StartRefused(
             Reason.NAME_TAKEN,
-            f"a Job named {run.name} must belong to this ScheduledJob, but the one that is there does not",
+            f"a Job named {run.name} must belong to this ScheduledJob, but the existing Job does not",
         )
 
     async def _is_older(self, job: Json, run: Run) -> bool:
@@ -96,7 +96,7 @@ class Namesakes:
         group = owner["apiVersion"].partition("/")[0]
         if (group, owner["kind"], owner["name"]) != (SCHEDULED_JOBS.group, KIND, run.ref.name):
             return False
-        # Of two resources of one name one is gone. It may be ours, if what we know is old.
+        # Of two resources of the same name, one is deleted. It may be the known resource, if the known state is old.
         current = await self._get(SCHEDULED_JOBS.named(run.ref.namespace, run.ref.name))
         if current["metadata"]["uid"] != run.ref.uid:
             raise Unavailable(f"{run.ref.key} is not the ScheduledJob that it was")

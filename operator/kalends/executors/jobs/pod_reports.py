@@ -1,4 +1,4 @@
-"""What the pods of a Job tell: how their containers have ended, or what they wait for. Pure."""
+"""Reads the pods of a Job: how their containers have ended, or what they wait for. Pure."""
 
 from __future__ import annotations
 
@@ -58,15 +58,15 @@ def terminations(pod: Json) -> tuple[Termination, ...]:
     ended = []
     for container in _containers(pod.get("status") or {}):
         for state in (container.get("state") or {}, container.get("lastState") or {}):
-            told = state.get("terminated")
-            if told:
+            reported = state.get("terminated")
+            if reported:
                 ended.append(
                     Termination(
-                        parse_instant(told["finishedAt"]) if told.get("finishedAt") else 0,
+                        parse_instant(reported["finishedAt"]) if reported.get("finishedAt") else 0,
                         container["name"],
-                        told.get("exitCode", 0),
-                        told.get("reason") or "",
-                        told.get("message") or "",
+                        reported.get("exitCode", 0),
+                        reported.get("reason") or "",
+                        reported.get("message") or "",
                     )
                 )
                 break
@@ -90,8 +90,8 @@ def _has_begun(container: Json) -> bool:
 
 
 def _waits_for(status: Json) -> str:
-    told = [container.get("state", {}).get("waiting") for container in _containers(status)]
-    waits = [wait for wait in told if wait]
+    reported = [container.get("state", {}).get("waiting") for container in _containers(status)]
+    waits = [wait for wait in reported if wait]
     telling = [wait for wait in waits if wait.get("reason") not in _ORDINARY_WAITS] or waits
     if telling:
         return _said(telling[0])
@@ -101,6 +101,6 @@ def _waits_for(status: Json) -> str:
     return ""
 
 
-def _said(told: Json) -> str:
-    reason, message = told.get("reason") or "", told.get("message") or ""
+def _said(reported: Json) -> str:
+    reason, message = reported.get("reason") or "", reported.get("message") or ""
     return clean(f"{reason}: {message}" if reason and message else reason or message, LONGEST_WAIT)

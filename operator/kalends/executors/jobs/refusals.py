@@ -1,14 +1,14 @@
 """What the API server's answer to a Job means: that it will always be so, or that it may pass by itself.
 
-For good is what speaks of this very Job, which will be the same whenever it is sent:
+Permanent are errors about this very Job, which will be the same whenever it is sent:
 
 - 400, 422: its shape, or an admission policy that judges it;
 - 403 of an admission webhook or policy ("… denied the request"): it judges what is in the Job;
 - 413, or a 500 that says "request is too large": it is larger than what can be stored.
 
-All else may pass without any change to the resource, and is tried again; after a few tries in a row people are told:
+All else may pass without any change to the resource, and is tried again; after a few tries in a row it is reported:
 
-- 403 otherwise: a quota that is used up, a right that is missing, a namespace that is being deleted;
+- 403 otherwise: a quota that is used up, a missing permission, a namespace that is being deleted;
 - 404: the namespace is gone, and with it, in a moment, the resource;
 - 401, 405, 406, 415 and the like: they speak of credentials or of a proxy in between, not of the Job;
 - 409 that is no "AlreadyExists": two writers of a quota met;
@@ -75,7 +75,7 @@ def after_creation(error: ApiError, run: Run, *, may_exist: bool = False) -> Sta
 
 
 def after_dry_run(error: ApiError, run: Run) -> StartRefused | Unavailable | None:
-    """Return what it means that a Job would not be created now: None where that says nothing about later ones."""
+    """Map a failed dry run to an error: None if it does not apply to later Jobs."""
     if "does not support dry run" in error.message.lower():
         return None  # an admission webhook with side effects: what it thinks is found out when a run is due
     if is_for_good(error):
@@ -87,5 +87,5 @@ def after_dry_run(error: ApiError, run: Run) -> StartRefused | Unavailable | Non
 
 
 def _told(error: ApiError, run: Run) -> str:
-    """Return the API server's message without the name of a Job that nobody has heard of."""
+    """Return the API server's message without the name of the Job, which does not exist."""
     return error.message.replace(f'"{run.name}" ', "")[:LONGEST_MESSAGE]

@@ -1,4 +1,4 @@
-"""What a Job, and the pods that ran for it, tell about how a run goes and went. Pure."""
+"""Reads the progress and the end of a run from its Job and pods. Pure."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def slim(obj: Json) -> dict[str, Any]:
     kept["labels"] = {name: labels[name] for name in _LABELS if name in labels}
     annotations = meta.get("annotations") or {}
     kept["annotations"] = {name: text for name, text in annotations.items() if name.startswith(_OUR_ANNOTATIONS)}
-    told = {name: status[name] for name in _STATUS if status.get(name)}
-    told["conditions"] = [one for one in status.get("conditions") or () if one.get("type") in _CONDITIONS]
+    reported = {name: status[name] for name in _STATUS if status.get(name)}
+    reported["conditions"] = [one for one in status.get("conditions") or () if one.get("type") in _CONDITIONS]
     spec = obj.get("spec") or {}
-    told_of_spec = {name: spec[name] for name in _SPEC if spec.get(name)}
-    return {"metadata": kept, "spec": told_of_spec, "status": told}
+    spec_fields = {name: spec[name] for name in _SPEC if spec.get(name)}
+    return {"metadata": kept, "spec": spec_fields, "status": reported}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class SeenJob:
     started: Instant
     """When its controller took it up, or until then when it was made."""
     ended: Instant | None
-    """When it ended, or None while it is under way."""
+    """When it ended, or None while it is active."""
     succeeded: bool
     reason: str
     message: str
@@ -101,7 +101,7 @@ def see_job(job: Json, resource: Ref | None = None) -> SeenJob | None:
 
     Args:
         job: The Job.
-        resource: Whose Job it is known to be; by default its controller reference says so.
+        resource: The known owner of the Job; by default, its controller reference.
     """
     meta, status, spec = job["metadata"], job.get("status") or {}, job.get("spec") or {}
     created = parse_instant(meta["creationTimestamp"])
@@ -117,7 +117,7 @@ def see_job(job: Json, resource: Ref | None = None) -> SeenJob | None:
         ended = parse_instant(status.get("completionTime") or end["lastTransitionTime"])
     had_pods = bool(status.get("succeeded") or status.get("failed"))
     uncounted = status.get("uncountedTerminatedPods") or {}
-    # Pods of a Job that another controller carries out, such as MultiKueue's, are in another cluster: it alone tells.
+    # Pods of a Job with another controller, such as MultiKueue's, are in another cluster: only the Job reports.
     elsewhere = spec.get("managedBy") not in {None, "", _JOB_CONTROLLER}
     running = status.get("ready") or (elsewhere and status.get("active"))
     return SeenJob(
@@ -142,12 +142,12 @@ def see_job(job: Json, resource: Ref | None = None) -> SeenJob | None:
 
 
 def _suspended_since(conditions: Json, created: Instant) -> Instant:
-    told = (conditions.get(_SUSPENDED) or {}).get("lastTransitionTime")
-    return created if told is None else max(created, parse_instant(told))
+    reported = (conditions.get(_SUSPENDED) or {}).get("lastTransitionTime")
+    return created if reported is None else max(created, parse_instant(reported))
 
 
 def report_of(ref: Ref, job: SeenJob, ended: Iterable[Termination]) -> RunReport | None:
-    """Return how a run ended, or None while it goes on.
+    """Return how a run ended, or None while it is active.
 
     Its result is the termination message of the container that ended it; of a failure, exit code and reason.
     """
@@ -176,5 +176,5 @@ def report_of(ref: Ref, job: SeenJob, ended: Iterable[Termination]) -> RunReport
 
 def _last(job: SeenJob, ended: Iterable[Termination]) -> Termination | None:
     telling = [one for one in ended if (one.exit_code == 0) == job.succeeded]
-    # Of containers that ended in the same second, the one that has something to say ended it.
+    # Of containers that ended in the same second, prefer a container with a message.
     return max(telling, key=lambda one: (one.finished, bool(one.message)), default=None)

@@ -24,7 +24,7 @@ Json = Mapping[str, Any]
 Grave = TypeVar("Grave")
 
 PODS_GRACE = 1.0
-"""Seconds that the pods of a Job that has ended get to tell how: they are seen over a watch of their own."""
+"""Seconds to wait for the pods of a finished Job to report their end: they arrive over a separate watch."""
 LINGERING = 60.0
 """Seconds that a Job that had ended is shown after its deletion, as Jobs that clean up after themselves are deleted at
 once: how it ended is still to be recorded."""
@@ -56,11 +56,11 @@ class SeenJobs:
         self._leaving: set[str] = set()
         """UIDs of Jobs that we have deleted in the foreground, and that have not been seen to go."""
         self._patience: dict[str, bool] = {}
-        """By the UID of a Job that has ended and whose pods have not told how: whether they had time enough."""
+        """By the UID of a finished Job whose pods have not reported their end: whether they had time enough."""
         self._unsure: set[str] = set()
         """UIDs of Jobs that left the watch without an end: deleted, or without their label. They are to be read."""
         self._unfollowed: set[str] = set()
-        """UIDs of Jobs that were read since and go on: no watch shows them."""
+        """UIDs of Jobs that were read since and are active: no watch shows them."""
         self._disowned: set[str] = set()
         """UIDs of Jobs whose controller reference was taken away, or changed."""
         self._orphans = Orphans()
@@ -109,7 +109,7 @@ class SeenJobs:
         """Return whether it is being deleted."""
         return job.leaving_since is not None or job.uid in self._leaving
 
-    # -- what the watch of Jobs tells
+    # -- events of the watch of Jobs
 
     def job_changed(self, event: str, job: Json) -> None:
         """Receive the current state of a Job. Older news than what is known changes nothing."""
@@ -242,7 +242,7 @@ class SeenJobs:
         if self.slots.free(job.uid):
             self._freed()
 
-    # -- what the watch of pods tells
+    # -- events of the watch of pods
 
     def pod_changed(self, event: str, pod: Json) -> None:
         """Receive the current state of a pod. It may be seen before its Job is."""

@@ -14,7 +14,7 @@ Json = Mapping[str, Any]
 def changed_by_admission(sent: Json, stored: Json) -> str:
     """Return what of a Job's identity is not as it was sent, or an empty string.
 
-    Without its name, its controller and its label a Job cannot be followed: nobody would see it end.
+    Without its name, its controller and its label a Job cannot be followed: its end would not be seen.
     """
     was, now = sent["metadata"], stored["metadata"]
     if was["name"] != now["name"]:

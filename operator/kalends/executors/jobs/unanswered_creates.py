@@ -1,4 +1,4 @@
-"""Jobs whose creation was asked for and got no answer: nobody knows whether they are there."""
+"""Jobs whose create request got no answer, so that it is unknown whether they exist."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Unanswered:
         return [one for one in self._asked.values() if one.ref.uid == run.ref.uid and one.name != run.name]
 
     async def look_for_others(self, run: Run) -> list[JsonObject]:
-        """Return the Jobs of the same resource that are there after all; nobody need look for them again.
+        """Return the Jobs of the same resource that exist after all; they need not be looked for again.
 
         Raises:
             Unavailable: It cannot be found out now.

@@ -1,4 +1,4 @@
-"""From a ``jobTemplate`` to one command of this machine, or to the reason why it needs a cluster.
+"""Turns a ``jobTemplate`` into a command of this machine, or into the reason why it needs a cluster.
 
 What would change the meaning of the template is refused: further containers, volumes, values from Secrets. What only
 says where and how much (node selectors, resources, images) is left aside.

@@ -1,6 +1,6 @@
 """Containers of a ``jobTemplate`` as processes of this machine: for trying things out, and only where asked for.
 
-There is no image and no isolation: ``command`` and ``args`` of the one container run with the rights of the user.
+There is no image and no isolation: ``command`` and ``args`` of the only container run with the permissions of the user.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Commands:
     failure = Reason.JOB_FAILED
 
     def check(self, run: Run) -> None:
-        """Check that the template is one command, and nothing else that a cluster would do.
+        """Check that the template is a single command, and needs nothing else of a cluster.
 
         Raises:
             StartRefused: It needs a cluster; the message says what for.
@@ -65,12 +65,12 @@ class Commands:
         started = loop.create_future()
         started.set_result(None)
         folder = tempfile.TemporaryDirectory(prefix="kalends-")
-        told = Path(folder.name) / "termination-log"
-        told.touch()
+        message_file = Path(folder.name) / "termination-log"
+        message_file.touch()
         try:
             process = await asyncio.create_subprocess_exec(
                 *command.words,
-                env={**os.environ, **command.variables, "KALENDS_TERMINATION_LOG": str(told)},
+                env={**os.environ, **command.variables, "KALENDS_TERMINATION_LOG": str(message_file)},
                 cwd=command.folder,
                 stdin=asyncio.subprocess.DEVNULL,
                 start_new_session=True,
@@ -83,7 +83,7 @@ class Commands:
             ended.set_result(Returned(error=clean(f"cannot be started: {error}")))
             return Call(started, ended, lambda: None)
 
-        running = _Command(process, folder, told)
+        running = _Command(process, folder, message_file)
         return Call(started, asyncio.create_task(running.wait(), name=run.name), running.kill, _time_limit(run))
 
     async def close(self) -> None:
@@ -91,14 +91,14 @@ class Commands:
 
 
 class _Command:
-    """A command under way."""
+    """A running command."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, folder: tempfile.TemporaryDirectory[str], told: Path
+        self, process: asyncio.subprocess.Process, folder: tempfile.TemporaryDirectory[str], message_file: Path
     ) -> None:
         self._process = process
         self._folder = folder
-        self._told = told
+        self._message_file = message_file
         self._killed = False
 
     def kill(self) -> None:
@@ -112,7 +112,7 @@ class _Command:
         """Return what came of it."""
         code = await self._process.wait()
         with self._folder:
-            said = _read(self._told)
+            said = _read(self._message_file)
         if code == 0:
             return Returned(said or None)
         if self._killed:
@@ -120,9 +120,9 @@ class _Command:
         return Returned(error=f"ended with exit code {code}" + (f": {said}" if said else ""))
 
 
-def _read(told: Path) -> str:
+def _read(message_file: Path) -> str:
     try:
-        with told.open(errors="replace") as file:
+        with message_file.open(errors="replace") as file:
             return clean(file.read(LOOKED_AT))
     except OSError:
         return ""  # what the command did to its own file is its own loss

@@ -101,7 +101,7 @@ _STILL_TO_RUN: Mapping[str, Callable[[object], bool]] = {
 
 
 def _run_async(coroutine: Coroutine[Any, Any, Any], cancellation: Cancellation) -> Any:
-    """Run a coroutine in a loop of its own, and cancel it there when its end is asked for."""
+    """Run a coroutine in a separate loop, and cancel it there when its end is asked for."""
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
 
@@ -110,7 +110,7 @@ def _run_async(coroutine: Coroutine[Any, Any, Any], cancellation: Cancellation) 
             assert task is not None  # noqa: S101 - for the type checker: a coroutine of a runner is a task
 
             def cancel() -> None:
-                with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile, and the task with it
+                with contextlib.suppress(RuntimeError):  # the loop has ended, and the task with it
                     loop.call_soon_threadsafe(task.cancel)
 
             cancellation.on_ask(cancel)

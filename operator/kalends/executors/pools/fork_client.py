@@ -30,7 +30,7 @@ class OutOfTurn(Exception):
 
 
 class ForkServer:
-    """One fork server under way, and the workers that it has forked."""
+    """A running fork server, and the workers that it has forked."""
 
     def __init__(self, process: asyncio.subprocess.Process, control: socket.socket) -> None:
         self._process = process

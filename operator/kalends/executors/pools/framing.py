@@ -1,6 +1,6 @@
 """Messages between the operator and a worker process: four bytes of length, a token, then the message.
 
-Each question has a token of its own, which the answer must repeat. A process that has served a run may still write to
+Each question has its own token, which the answer must repeat. A process that has served a run may still write to
 its connection: nothing that it makes up beforehand is taken for the answer to a later question.
 """
 

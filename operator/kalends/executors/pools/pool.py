@@ -3,7 +3,7 @@
 A run takes a worker from the moment it is asked for until the worker is really free of it. What cannot be killed, a
 thread, may be reported before that: it is then stuck. A new worker takes the place of a stuck one, up to a bound;
 beyond it, a stuck one counts as taken until it returns. There is no queue in here: a run that finds no free worker is
-refused for now, and waits where waiting is on record.
+deferred, and waits in the recorded queue.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ class Call:
     stop: Callable[[], None]
     """Asks for its end: a process is killed. Asking again changes nothing."""
     time_limit: float | None = None
-    """Seconds that it may take, by a rule of its own."""
+    """Seconds that it may take, by its own rule."""
 
 
 class Workers(Protocol):
-    """What tells one pool from another: how a run gets to a worker."""
+    """How a pool gives a run to a worker: what differs between pools."""
 
     patience: float
-    """Seconds that a worker that was told to stop gets until it counts as stuck."""
+    """Seconds after a request to stop until a worker counts as stuck."""
     failure: Reason
     """Why a run failed that came to its own end."""
 
@@ -63,7 +63,7 @@ class Workers(Protocol):
         ...
 
     async def look(self, run: Run) -> None:
-        """Check what only a worker can tell, for a resource that is new or was changed.
+        """Check what only a worker can check, for a new or changed resource.
 
         Raises:
             StartRefused: No worker can carry it out.
@@ -97,7 +97,7 @@ class _Going:
     asked: Reason | None = None
     """Why its end was asked for."""
     unattended: bool = False
-    """Whether whoever asked for it has gone without learning whether it started."""
+    """Whether the caller was cancelled before the start was confirmed."""
     following: asyncio.Task[None] | None = None
 
     @property
@@ -122,10 +122,10 @@ class PoolExecutor:
         """Return a pool.
 
         Args:
-            size: How many runs go on at once.
+            size: Maximum number of active runs.
             workers: What carries them out.
-            clock: Says when runs begin and end.
-            replaced: How many workers that are stuck have another one in their place.
+            clock: Gives the start and the end of runs.
+            replaced: How many stuck workers are replaced.
         """
         self.size = size
         self._replaced = replaced
@@ -188,7 +188,7 @@ class PoolExecutor:
         await self._workers.look(run)
 
     async def start(self, run: Run) -> None:
-        """Give a run to a worker; one that goes on already is let go on.
+        """Give a run to a worker; an active run is left alone.
 
         Raises:
             StartRefused: A worker cannot carry it out.
@@ -209,7 +209,7 @@ class PoolExecutor:
             await asyncio.shield(going.launched)
         except asyncio.CancelledError:
             going.unattended = (
-                True  # whoever asked is gone before the worker is there: the run goes on, and is reported
+                True  # the caller was cancelled before the worker started: the run continues, and is reported
             )
             raise
 
@@ -238,7 +238,7 @@ class PoolExecutor:
 
     def _not_launched(self, going: _Going, error: Exception) -> None:
         if not isinstance(error, Unavailable | StartRefused):
-            # Trying again would fail again: a run of the record that fails is better than one that never ends.
+            # Trying again would fail again: a run that fails is better than a run that never ends.
             log.error("%s: %s could not be started", going.run.ref.key, going.run.name, exc_info=error)
             error = StartRefused(Reason.INTERNAL_ERROR, f"it could not be started: {type(error).__name__}: {error}")
         if going.unattended:
@@ -290,19 +290,19 @@ class PoolExecutor:
             return Outcome.FAILED, Reason.WORKER_DIED, returned
         if returned.error is not None:
             if returned.traceback:
-                told = {"task_traceback": returned.traceback}
-                log.error("%s: %s raised an exception", going.run.ref.key, going.run.name, extra=told)
+                extra = {"task_traceback": returned.traceback}
+                log.error("%s: %s raised an exception", going.run.ref.key, going.run.name, extra=extra)
             return Outcome.FAILED, self._workers.failure, returned
         return Outcome.SUCCEEDED, "", returned
 
     def _end(self, going: _Going, outcome: Outcome, reason: str, returned: Returned) -> None:
-        del self._runs[going.key]  # before it is told: whoever waits for a worker looks at once
+        del self._runs[going.key]  # before the report: a run that waits for a worker is tried at once
         self._tell(going, outcome, reason, returned)
         if reason == Reason.OWNER_DELETED:
-            self._events.freed()  # the report concerns nobody any more
+            self._events.freed()  # no resource needs the report any more
 
     def _give_up(self, going: _Going, call: Call, outcome: Outcome, reason: str, returned: Returned) -> None:
-        """Report a run that is over for everybody but its worker, and count the worker as taken until it returns."""
+        """Report a run as ended while its worker hangs, and count the worker as taken until it returns."""
         self._stuck.add(going)
         del self._runs[going.key]
         self._count_stuck()
@@ -345,7 +345,7 @@ class PoolExecutor:
         )
         try:
             self._events.ended(report)
-        except Exception:  # whoever listens must not take a worker with it
+        except Exception:  # a listener's failure must not cost a worker
             log.exception("%s: the end of %s could not be reported", run.ref.key, run.name)
 
     async def cancel(self, run_name: str, ref: Ref, reason: Reason, *, job_uid: str = "") -> None:

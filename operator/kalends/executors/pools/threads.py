@@ -24,7 +24,7 @@ Work = Callable[[], None]
 
 
 class ThreadWorkers:
-    """As many threads as calls were ever under way at once. Each makes one call after another."""
+    """As many threads as there were ever concurrent calls. Each makes its calls one after another."""
 
     patience = 0.1
     failure = Reason.EXCEPTION
@@ -45,10 +45,10 @@ class ThreadWorkers:
         """Check nothing more: a thread finds what the operator has found."""
 
     async def launch(self, run: Run) -> Call:
-        """Call a task in a thread. To stop it is to ask for its end: the thread goes on until the call returns.
+        """Call a task in a thread. A stop is only a request: the thread continues until the call returns.
 
         Raises:
-            Unavailable: There is no thread left for it, and no other one can be started.
+            Unavailable: There is no thread left for it, and no other thread can be started.
         """
         callee = self._resolver.resolve(run.target)
         current = current_of(run)

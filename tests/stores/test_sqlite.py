@@ -110,7 +110,7 @@ async def test_a_damaged_row_is_left_out_of_what_is_loaded_and_logged(
 def test_a_file_of_a_newer_version_is_refused(file: Path) -> None:
     run_sql(file, "PRAGMA user_version=2")
     with pytest.raises(
-        InvalidSettings, match=r"kalends\.db must be a job store of this Kalends .* newer one .*version 2"
+        InvalidSettings, match=r"kalends\.db must be a job store of this Kalends .* newer Kalends .*version 2"
     ):
         opened(file)
 

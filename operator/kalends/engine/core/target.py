@@ -21,7 +21,7 @@ class Target(ABC):
 
     @property
     def starts_suspended(self) -> bool:
-        """Whether what a run creates is suspended because its definition says so."""
+        """Whether what a run creates is suspended because its definition suspends it."""
         return False
 
     def in_zone(self, time_zone: str) -> Self:

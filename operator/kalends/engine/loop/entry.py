@@ -123,7 +123,7 @@ class Entry:
         return self.forgotten or changed or self.is_behind
 
     def adopt(self, snapshot: Snapshot, now: float) -> None:
-        """Take over what is on record now, in place of what was; ``now`` is an instant of the monotonic clock."""
+        """Replace the known record by the current record; ``now`` is an instant of the monotonic clock."""
         before = self.snapshot
         changed = (
             snapshot.generation != before.generation
@@ -131,7 +131,7 @@ class Entry:
             or snapshot.compiled_with != before.compiled_with
         )
         if changed:
-            # The reason of a refusal may have gone with the edit; a Job whose creation got no answer may still appear.
+            # The edit may have removed the reason of a refusal; a Job whose creation got no answer may still appear.
             self.trouble = None if self.trouble is None else self.trouble.after_edit(now)
         if changed or snapshot.state != self.record or self.record_refused:
             if self.fault is not None:

@@ -136,16 +136,16 @@ def test_kalends_run_takes_it_without_settings(file: Path, tmp_path: Path) -> No
     assert "must be" not in run_locally(tmp_path, 0, file)
 
 
-def test_kalends_run_of_the_whole_folder_arms_or_runs_every_example(tmp_path: Path) -> None:
-    output = run_locally(tmp_path, 0, EXAMPLES)
-    for manifest in all_manifests():
-        states = [line for line in output.splitlines() if line.startswith(f"default/{manifest.name} ")]
-        assert any(" Armed" in line or " Started" in line or " Suspended" in line for line in states), output
+def test_kalends_run_accepts_the_whole_folder(tmp_path: Path) -> None:
+    assert "must be" not in run_locally(tmp_path, 0, EXAMPLES)
 
 
 @pytest.mark.slow
 def test_kalends_run_runs_all_of_them_side_by_side(tmp_path: Path) -> None:
     told = run_locally(tmp_path, 24, EXAMPLES)
+    for manifest in all_manifests():
+        states = [line for line in told.splitlines() if line.startswith(f"default/{manifest.name} ")]
+        assert any(f" {state}" in line for line in states for state in ("Armed", "Started", "Suspended")), told
     for name in ("heartbeat", "isolated", "once", "on-demand", "three-times", "late-for-work"):
         assert f"default/{name} Succeeded" in told, told
     for line in (

@@ -121,5 +121,16 @@ def test_operators_survive_the_way_through_the_status() -> None:
     read = decode(encode(record), created=START)
     assert read is not None
     assert (read.operator, read.other_operator, read.active[0].holder) == (OTHER, OWN, FOREIGN)
-    assert others_named([record, None, armed(schedule, operator=OTHER)], OWN) == {OTHER: 2}
+    records = [("team-a", record), ("team-a", None), ("team-b", armed(schedule, operator=OTHER))]
+    assert others_named(records, OWN) == {OTHER: 2}
     assert operator_of("pod-1") == ""
+
+
+def test_a_namespace_that_forges_many_leases_does_not_crowd_out_the_leases_of_other_namespaces() -> None:
+    schedule = schedule_of(resource(trigger=every(60)))
+    forged = [("hostile", armed(schedule, operator=f"hostile/forged-{n}")) for n in range(200) for _ in range(10)]
+    named = others_named([*forged, ("team-a", armed(schedule, operator=OTHER))], OWN)
+    assert len(named) == 201
+    assert OTHER in list(named)[:2]
+    wider = [("team-b", armed(schedule, operator=OTHER)), ("team-a", armed(schedule, operator=OTHER))]
+    assert next(iter(others_named([*forged, *wider], OWN))) == OTHER

@@ -90,13 +90,24 @@ def operator_of(holder: str) -> str:
     return holder.rpartition("/")[0]
 
 
-def others_named(records: Iterable[State | None], own: str) -> Mapping[str, int]:
-    """Return the Leases of other operators that records name, and how many records do, most often named first."""
-    counts: Counter[str] = Counter()
-    for record in records:
-        if record is not None:
-            counts.update(named_by(record) - {"", own})
-    return dict(counts.most_common())
+def others_named(records: Iterable[tuple[str, State | None]], own: str) -> Mapping[str, int]:
+    """Return the Leases of other operators that records name, and how many records do; records come with a namespace.
+
+    The order is fair to namespaces, as a status is easily forged: first the Lease that most records of each namespace
+    name, then the second of each namespace, and so on. Among these, a Lease that more namespaces name comes first.
+    """
+    within: dict[str, Counter[str]] = {}
+    for namespace, record in records:
+        if record is not None and (others := named_by(record) - {"", own}):
+            within.setdefault(namespace, Counter()).update(others)
+    records_of, namespaces_of, best_rank = Counter[str](), Counter[str](), dict[str, int]()
+    for counts in within.values():
+        records_of.update(counts)
+        namespaces_of.update(counts.keys())
+        for rank, (lease, _) in enumerate(counts.most_common()):
+            best_rank[lease] = min(rank, best_rank.get(lease, rank))
+    ordered = sorted(records_of, key=lambda lease: (best_rank[lease], -namespaces_of[lease], -records_of[lease], lease))
+    return {lease: records_of[lease] for lease in ordered}
 
 
 def named_by(record: State) -> frozenset[str]:

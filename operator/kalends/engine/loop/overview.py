@@ -60,6 +60,10 @@ class Overview:
         """Yield the record of each resource."""
         return (entry.record for entry in self._entries.values())
 
+    def records_with_namespaces(self) -> Iterator[tuple[str, State | None]]:
+        """Yield the namespace and the record of each resource."""
+        return ((key.partition("/")[0], entry.record) for key, entry in self._entries.items())
+
     def contested(self) -> int:
         """Return how many resources another operator watches, too."""
         return sum(1 for entry in self._entries.values() if entry.contention)

@@ -190,7 +190,7 @@ class Cluster:
         self.cancelled_uids: list[str] = []
         self.down = False
         self.refuses: StartRefused | None = None
-        self.defers: StartDeferred | None = None
+        self.defers: StartDeferred | Unavailable | None = None
         self.size: int | None = None
         """How many Jobs may be unfinished at once; None: any number."""
         self.most = 0

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 ECHO = {"task": {"name": "kalends.echo"}}
 REQUEST = "kalends.dev/run-requested"
-NEVER = {"schedule": "0 0 29 2 *"}
+NEVER: dict[str, Any] = {"schedule": "0 0 29 2 *"}
 
 
 def path(namespace: str, name: str = "") -> str:

@@ -23,6 +23,7 @@ from kalends.engine.ports import JobView, Run, RunReport
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
 from kalends.stores.status_record import decode, encode
+from narrowing import known
 
 CRASHES = ("restart", "die-before-create", "die-between-creates", "die-before-record", "die-before-cancel")
 STEPS = st.lists(
@@ -88,7 +89,7 @@ class History:
 
     @property
     def schedule(self) -> Schedule:
-        target = {"jobTemplate": JOB} if self.outlives_us else {}
+        target: dict[str, Any] = {"jobTemplate": JOB} if self.outlives_us else {}
         obj = resource(generation=self.generation, **self.spec, **target)
         obj["metadata"]["annotations"] = {REQUEST_ANNOTATION: self.token} if self.token else {}
         return schedule_of(obj)
@@ -132,12 +133,12 @@ class History:
             self.here.discard(name)
         if dies == "die-before-cancel":
             return self.restart()
-        for run in decision.cancels:
-            self.asked.add(run.name)
-            if run.holder:
-                self.report(run.name, run.fire_time, Outcome.CANCELLED, Reason(run.cancelling))
+        for cancelled in decision.cancels:
+            self.asked.add(cancelled.name)
+            if cancelled.holder:
+                self.report(cancelled.name, cancelled.fire_time, Outcome.CANCELLED, Reason(cancelled.cancelling))
             else:
-                self.jobs.pop(run.name, None)
+                self.jobs.pop(cancelled.name, None)
         for name in decision.deletes:
             self.jobs.pop(name, None)
         return None
@@ -210,7 +211,7 @@ class History:
 
 
 def due_until(schedule: Schedule, cursor: int | None) -> int:
-    return 0 if cursor is None else schedule.trigger.tally(schedule.first_armed, cursor).count
+    return 0 if cursor is None else known(schedule.trigger.tally(schedule.first_armed, cursor)).count
 
 
 def check(history: History, cursor: int | None) -> None:

@@ -10,7 +10,7 @@ import pytest
 from doubles import JOB, START, every, resource, schedule_of
 from engine.world import facts
 from kalends.engine.core.facts import Decision
-from kalends.engine.core.schedule import Schedule
+from kalends.engine.core.schedule import JobTemplate, Schedule
 from kalends.engine.core.state import Counts, State
 from kalends.engine.decisions.decide import decide
 from kalends.engine.ports import Admission, Decided, JobView, RunReport, Verdict
@@ -171,7 +171,9 @@ def test_labels_for_kueue_on_the_resource_reach_its_jobs_where_the_template_has_
         "kueue.x-k8s.io/priority-class": "low",
         "team": "blue",
     }
-    assert schedule_of(obj).target.labels == {
+    target = schedule_of(obj).target
+    assert isinstance(target, JobTemplate)
+    assert target.labels == {
         "kueue.x-k8s.io/queue-name": "user-queue",
         "kueue.x-k8s.io/priority-class": "own",
     }

@@ -36,7 +36,8 @@ def test_a_discarded_key_never_wakes() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 50) | st.none()), max_size=300))
 def test_it_agrees_with_a_plain_dictionary(steps: list[Any]) -> None:
-    agenda, model = Agenda(), {}
+    agenda = Agenda()
+    model: dict[str, int] = {}
     for key, instant in steps:
         if instant is None:
             agenda.discard(key)

@@ -11,9 +11,10 @@ from doubles import JOB, START, every, resource, schedule_of, snapshot_of
 from engine.world import armed, facts
 from kalends.engine.core.state import Counts
 from kalends.engine.decisions.decide import arm, decide
-from kalends.engine.ports import JobView
+from kalends.engine.ports import JobView, Turned
 from kalends.model import format_instant
 from kalends.model.reasons import Reason
+from narrowing import present
 
 DAY = 86_400
 CENTURY = START + 36_525 * DAY
@@ -57,14 +58,14 @@ def test_where_the_time_of_the_edit_is_known_the_schedule_counts_from_there() ->
 
 def test_another_zone_of_the_operators_own_loses_nothing_that_it_does_not_move() -> None:
     job = resource(trigger={"date": {"at": format_instant(START + 60)}})
-    here, elsewhere = (snapshot_of(job, time_zone=zone).schedule for zone in ("UTC", "Asia/Tokyo"))
+    here, elsewhere = (present(snapshot_of(job, time_zone=zone).schedule) for zone in ("UTC", "Asia/Tokyo"))
     state = decide(here, None, facts(START + 1)).state
     assert decide(elsewhere, state, facts(START + 100)).state.counts.due == 1
 
 
 def test_what_another_zone_of_the_operators_own_moves_starts_from_now() -> None:
     here, elsewhere = (
-        snapshot_of(resource(schedule="* * * * *"), time_zone=zone).schedule for zone in ("UTC", "Asia/Tokyo")
+        present(snapshot_of(resource(schedule="* * * * *"), time_zone=zone).schedule) for zone in ("UTC", "Asia/Tokyo")
     )
     state = decide(here, None, facts(START + 1)).state
     decision = decide(elsewhere, state, facts(START + 3600))
@@ -90,7 +91,7 @@ def test_arming_again_without_a_change_changes_nothing() -> None:
 def test_what_an_edited_schedule_names_before_a_job_of_the_old_one_is_decided_with_it() -> None:
     state = decide(schedule_of(resource(trigger=every(60), jobTemplate=JOB)), None, facts(START + 1)).state
     jobs = (JobView(f"nightly-{START + 60}", START + 60, START + 60),)
-    spec = {"trigger": every(7), "jobTemplate": JOB, "concurrencyPolicy": "Allow", "coalesce": "All"}
+    spec: dict[str, Any] = {"trigger": every(7), "jobTemplate": JOB, "concurrencyPolicy": "Allow", "coalesce": "All"}
     edited = replace(schedule_of(resource(generation=2, **spec)), edited=START + 40)
     decision = decide(edited, state, facts(START + 61, outlives_us=True, jobs=jobs))
     assert decision.state.cursor == START + 60
@@ -121,7 +122,9 @@ def test_a_record_far_ahead_of_the_clock_is_refused_with_what_is_accepted_and_st
     assert (decision.state.armed, decision.state.cursor) == (record.armed, record.cursor)
     assert (decision.state.counts, decision.state.active) == (record.counts, record.active)
     assert (decision.starts_before, decision.starts_claimed, decision.state.next_run) == ((), (), None)
-    assert [notice.ready for notice in decision.notices] == [False]
+    (notice,) = decision.notices
+    assert isinstance(notice, Turned)
+    assert notice.ready is False
     again = decide(schedule, decision.state, facts(START + 180, here=frozenset({record.active[0].name})))
     assert (again.state, again.notices) == (decision.state, ()), "said once, not at every look"
 

@@ -17,9 +17,15 @@ from kalends.triggers.when import IntervalSpec, TriggerSpec, When
 
 
 async def test_a_lambda_runs_from_a_memory_store_and_again_after_a_stop_and_a_start() -> None:
-    clock, ledger, made = LoopClock(), Ledger(), []
+    clock, ledger = LoopClock(), Ledger()
+    made: list[str] = []
+
+    def append(item: str) -> int:
+        made.append(item)
+        return len(made)
+
     store = MemoryJobStore(clock)
-    resolver = GivenCallables({"append": lambda item: made.append(item) or len(made)})
+    resolver = GivenCallables({"append": append})
     pool = PoolExecutor(1, ThreadWorkers(resolver), clock)
     scheduler = Scheduler(clock=clock, store=store, pools={"default": pool}, identity="me", listeners=[ledger])
     when = When(trigger=TriggerSpec(interval=IntervalSpec(minutes=1)))

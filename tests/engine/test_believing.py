@@ -10,7 +10,7 @@ import pytest
 
 from doubles import JOB, START, every, resource, schedule_of
 from engine.world import World, armed, facts
-from kalends.engine.core.facts import Decision
+from kalends.engine.core.facts import Decision, Facts
 from kalends.engine.core.run_names import run_name
 from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import HOURS_AHEAD, ActiveRun, Counts, State
@@ -118,7 +118,7 @@ def running(schedule: Schedule, **more: Any) -> State:
     return armed(schedule, cursor=START + 60, active=(run,), counts=Counts(due=1, started=1, active=1))
 
 
-RETRIED = {"retry": {"limit": 3, "backoffSeconds": 10}}
+RETRIED: dict[str, Any] = {"retry": {"limit": 3, "backoffSeconds": 10}}
 
 
 def ended(schedule: Schedule, view: JobView, outcome: Outcome) -> JobView:
@@ -323,7 +323,12 @@ def test_a_look_at_two_thousand_jobs_of_the_history_judges_none_of_them(monkeypa
     history = [ended(schedule, job(START - 60 * number, START - 60 * number), Outcome.FAILED) for number in range(2000)]
     judged = []
     has_come = adopting._has_come
-    monkeypatch.setattr(adopting, "_has_come", lambda view, known: judged.append(view.name) or has_come(view, known))
+
+    def judging(view: JobView, known: Facts) -> bool:
+        judged.append(view.name)
+        return has_come(view, known)
+
+    monkeypatch.setattr(adopting, "_has_come", judging)
     decision = decided_on(schedule, state, START + 61, *history, job(START + 60, START + 60))
     assert decision.state.active == state.active
     assert set(judged) <= {f"nightly-{START + 60}"}

@@ -11,6 +11,7 @@ from doubles import JOB, START, every, resource
 from engine.world import World
 from kalends.errors import StartRefused
 from kalends.model.reasons import Reason
+from narrowing import present
 
 pytestmark = pytest.mark.looptime
 
@@ -21,7 +22,8 @@ MISSHAPEN = StartRefused(Reason.INVALID_JOB_TEMPLATE, "containers: Required valu
 
 
 def ready(world: World, key: str) -> dict[str, Any]:
-    return {one["type"]: one for one in world.store.status(key)["conditions"]}["Ready"]
+    conditions: list[dict[str, Any]] = world.store.status(key)["conditions"]
+    return {condition["type"]: condition for condition in conditions}["Ready"]
 
 
 async def test_what_an_admission_policy_denied_runs_once_the_policy_is_gone() -> None:
@@ -80,7 +82,7 @@ async def test_an_edit_is_checked_at_once_however_long_the_pause_is() -> None:
 
 async def test_an_end_is_recorded_and_jobs_are_deleted_while_an_edit_cannot_be_checked() -> None:
     world = World()
-    spec = {"trigger": every(MINUTE), "jobTemplate": JOB, "concurrencyPolicy": "Allow"}
+    spec: dict[str, Any] = {"trigger": every(MINUTE), "jobTemplate": JOB, "concurrencyPolicy": "Allow"}
     key = world.apply(resource(**spec))
     ref = world.store.snapshot(key).ref
     async with world.running():
@@ -93,7 +95,7 @@ async def test_an_end_is_recorded_and_jobs_are_deleted_while_an_edit_cannot_be_c
         await asyncio.sleep(MINUTE)
         counts = world.counts(key)
         assert (counts["due"], counts["started"], counts["succeeded"], counts["active"]) == (3, 3, 3, 0)
-        assert [job.name for job in world.cluster.views(ref)] == [f"nightly-{START + 3 * MINUTE}"]
+        assert [job.name for job in present(world.cluster.views(ref))] == [f"nightly-{START + 3 * MINUTE}"]
         assert world.store.status(key)["observedGeneration"] == 1, "what it says of the edit is not known yet"
         world.cluster.check_is_down = False
         await asyncio.sleep(10)

@@ -13,6 +13,7 @@ from kalends.engine.decisions.decide import decide, decide_invalid
 from kalends.engine.ports import Problem, RunReport, Turned
 from kalends.model import Outcome, format_instant
 from kalends.model.reasons import Reason
+from narrowing import present
 
 
 def test_nothing_is_due_before_the_first_fire_time() -> None:
@@ -49,7 +50,7 @@ def test_coalesce_says_which_of_several_due_fire_times_run(coalesce: str, chosen
 
 
 def test_coalesce_all_runs_the_latest_of_too_many_and_counts_the_rest() -> None:
-    spec = {"trigger": every(1), "coalesce": "All", "concurrencyPolicy": "Allow", "maxCatchUpRuns": 3}
+    spec: dict[str, Any] = {"trigger": every(1), "coalesce": "All", "concurrencyPolicy": "Allow", "maxCatchUpRuns": 3}
     schedule = schedule_of(resource(jobTemplate=JOB, **spec))
     week = 7 * 86_400
     decision = decide(schedule, None, facts(START + week, outlives_us=True, jobs=()))
@@ -96,7 +97,7 @@ def test_a_run_that_finds_no_free_worker_is_queued_until_its_deadline() -> None:
     assert moment.waiting
     assert moment.state.counts == Counts(), "a worker may be free in a moment"
     assert moment.wake_at == pytest.approx(START + 62, abs=0.01)
-    waiting = decide(schedule, moment.state, facts(moment.wake_at, free_slots=0))
+    waiting = decide(schedule, moment.state, facts(present(moment.wake_at), free_slots=0))
     assert waiting.waiting
     assert waiting.state.counts == Counts(due=1, queued=1)
     assert waiting.wake_at == pytest.approx(START + 70, abs=0.01)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from doubles import JOB, START, every, resource, schedule_of
 from engine.world import armed, facts, jobs_of
@@ -13,6 +14,7 @@ from kalends.engine.ports import JobView, RunReport
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
 from kalends.stores.status_record import decode, encode
+from narrowing import present
 
 
 def test_a_due_fire_time_of_a_job_is_created_before_it_is_recorded() -> None:
@@ -73,7 +75,7 @@ def test_a_job_that_the_api_server_refuses_for_good_is_a_failed_run() -> None:
 
 
 def test_finished_jobs_beyond_the_limits_are_deleted_oldest_first() -> None:
-    limits = {"successfulJobsHistoryLimit": 2, "failedJobsHistoryLimit": 0}
+    limits: dict[str, Any] = {"successfulJobsHistoryLimit": 2, "failedJobsHistoryLimit": 0}
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB, **limits))
     outcomes = [Outcome.SUCCEEDED, Outcome.SUCCEEDED, Outcome.FAILED, Outcome.SUCCEEDED, Outcome.SUCCEEDED]
     jobs = []
@@ -90,7 +92,7 @@ def test_active_jobs_that_were_too_many_to_list_are_found_again_after_a_restart(
     schedule = schedule_of(resource(trigger=every(1), jobTemplate=JOB, concurrencyPolicy="Allow", coalesce="All"))
     full = decide(schedule, None, facts(START + 70, outlives_us=True, jobs=())).state
     assert full.counts.active == 70
-    read_back = decode(encode(full), created=START)
+    read_back = present(decode(encode(full), created=START))
     assert len(read_back.active) == 50
     jobs = tuple(JobView(run.name, run.fire_time, run.started) for run in full.active if run.fire_time != START + 60)
     again = decide(schedule, read_back, facts(START + 70.5, outlives_us=True, jobs=jobs)).state
@@ -130,7 +132,7 @@ def test_a_job_at_an_instant_that_is_no_fire_time_passes_over_none_that_is_one()
 
 
 def test_a_start_that_was_refused_fails_on_record_also_where_a_later_job_was_created_meanwhile() -> None:
-    spec = {"trigger": every(10), "jobTemplate": JOB, "coalesce": "All", "concurrencyPolicy": "Allow"}
+    spec: dict[str, Any] = {"trigger": every(10), "jobTemplate": JOB, "coalesce": "All", "concurrencyPolicy": "Allow"}
     refused = {f"nightly-{START + 10}": Refusal(Reason.NAME_TAKEN, "it is somebody else's")}
     jobs = (JobView(f"nightly-{START + 20}", START + 20, START + 21),)
     decision = decide(

@@ -18,6 +18,7 @@ from kalends.engine.loop.deferred_ends import can_wait_for_the_next
 from kalends.engine.loop.entry import Entry
 from kalends.engine.ports import RunReport
 from kalends.model import Outcome
+from narrowing import present
 
 NAME = f"nightly-{START + 60}"
 NOW = START + 119.5
@@ -29,7 +30,7 @@ def entry_with_an_end() -> Entry:
     snapshot = snapshot_of(resource(trigger=every(60)))
     run = ActiveRun(NAME, START + 60, START + 60, "default", holder="prod/kalends/me")
     record = armed(
-        snapshot.schedule,
+        present(snapshot.schedule),
         cursor=START + 60,
         next_run=START + 120,
         active=(run,),
@@ -48,14 +49,14 @@ def facts_of(entry: Entry, **more: Any) -> Facts:
 
 def test_an_end_waits_for_the_next_fire_time_where_that_comes_before_it_could_be_written() -> None:
     entry = entry_with_an_end()
-    decision = decide(entry.snapshot.schedule, entry.record, facts_of(entry))
+    decision = decide(present(entry.snapshot.schedule), entry.record, facts_of(entry))
     assert decision.state.counts.succeeded == 1
     assert can_wait_for_the_next(entry, decision, NOW)
 
 
 def test_an_end_is_recorded_at_once_where_another_operator_decides_on_the_next_fire_time() -> None:
     entry = entry_with_an_end()
-    entry.record = replace(entry.record, operator="staging/kalends")
+    entry.record = replace(present(entry.record), operator="staging/kalends")
     decision = stand_aside(entry.ref, entry.record, facts_of(entry, holders=Holders("prod/kalends")), None)
     assert decision.state.counts.succeeded == 1
     assert not can_wait_for_the_next(entry, decision, NOW)
@@ -65,6 +66,6 @@ def test_an_end_is_recorded_at_once_where_another_operator_decides_on_the_next_f
 def test_an_end_is_recorded_at_once_where_an_edit_is_still_to_be_checked(checked_again_at: float | None) -> None:
     entry = entry_with_an_end()
     found = facts_of(entry, checked=False, starts_at=checked_again_at)
-    decision = decide(entry.snapshot.schedule, entry.record, found)
+    decision = decide(present(entry.snapshot.schedule), entry.record, found)
     assert decision.state.counts.succeeded == 1
     assert not can_wait_for_the_next(entry, decision, NOW)

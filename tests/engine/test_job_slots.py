@@ -34,7 +34,7 @@ async def test_runs_beyond_the_limit_wait_for_the_end_of_jobs_and_none_is_lost()
     assert all(world.status(key).get("queued", []) == [] for key in keys)
 
 
-async def test_the_limit_holds_while_jobs_are_being_created_and_recorded() -> None:
+async def test_the_limit_holds_while_jobs_are_being_created_and_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     world = limited(2)
     world.store.latency = 0.3
     create = world.cluster.start
@@ -43,7 +43,7 @@ async def test_the_limit_holds_while_jobs_are_being_created_and_recorded() -> No
         await asyncio.sleep(0.2)
         await create(run)
 
-    world.cluster.start = slowly
+    monkeypatch.setattr(world.cluster, "start", slowly)
     keys = [world.apply(resource(f"job-{n}", schedule="* * * * *", jobTemplate=JOB)) for n in range(6)]
     async with world.running():
         await asyncio.sleep(90)

@@ -19,7 +19,7 @@ from kalends.model import Outcome, format_instant
 from kalends.model.reasons import Reason
 
 pytestmark = pytest.mark.looptime
-IN_A_MINUTE = {"trigger": {"date": {"at": format_instant(START + 60)}}}
+IN_A_MINUTE: dict[str, Any] = {"trigger": {"date": {"at": format_instant(START + 60)}}}
 
 
 def crowded() -> World:
@@ -73,11 +73,12 @@ async def test_an_executor_that_raises_something_odd_costs_that_run_and_no_other
     assert "RuntimeError: odd" in world.store.status(key)["history"][0]["message"]
 
 
-async def test_a_refused_template_stays_refused_though_an_answer_was_lost() -> None:
+async def test_a_refused_template_stays_refused_though_an_answer_was_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     world = crowded()
     refusal = StartRefused(Reason.INVALID_JOB_TEMPLATE, "containers: Required value")
     world.cluster.refuses_check = world.cluster.refuses = refusal
-    write, lost = world.store.write, []
+    write = world.store.write
+    lost: list[str] = []
 
     async def first_answer_is_lost(*what: Any, **options: Any) -> Any:
         version = await write(*what, **options)
@@ -86,7 +87,7 @@ async def test_a_refused_template_stays_refused_though_an_answer_was_lost() -> N
             raise Unavailable("no answer")
         return version
 
-    world.store.write = first_answer_is_lost
+    monkeypatch.setattr(world.store, "write", first_answer_is_lost)
     key = world.apply(resource("bad", trigger=every(60), jobTemplate=JOB))
     async with world.running():
         await asyncio.sleep(130)
@@ -95,7 +96,9 @@ async def test_a_refused_template_stays_refused_though_an_answer_was_lost() -> N
     assert counts(world, key) == {}
 
 
-async def test_a_resource_that_stays_after_its_deletion_is_told_of_once_and_not_deleted_all_the_time() -> None:
+async def test_a_resource_that_stays_after_its_deletion_is_told_of_once_and_not_deleted_all_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     world = crowded()
     world.pool.seconds = 0.0
     asked: list[str] = []
@@ -103,7 +106,7 @@ async def test_a_resource_that_stays_after_its_deletion_is_told_of_once_and_not_
     async def delete(ref: Ref, version: str) -> None:
         asked.append(version)
 
-    world.store.delete = delete
+    monkeypatch.setattr(world.store, "delete", delete)
     world.apply(resource("gone", trigger=every(60), maxRuns=1, ttlSecondsAfterFinished=0))
     async with world.running():
         await asyncio.sleep(70)

@@ -16,7 +16,7 @@ from kalends.errors import Unavailable
 
 pytestmark = pytest.mark.looptime
 
-MISSED = {"trigger": every(10), "jobTemplate": JOB, "coalesce": "All", "concurrencyPolicy": "Allow"}
+MISSED: dict[str, Any] = {"trigger": every(10), "jobTemplate": JOB, "coalesce": "All", "concurrencyPolicy": "Allow"}
 
 
 class SlowCluster(Cluster):

@@ -16,6 +16,7 @@ from kalends.engine.decisions.decide import decide
 from kalends.engine.ports import Decided, JobView, RunReport, Verdict
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
+from narrowing import present
 
 
 def job_schedule(**spec: Any) -> Schedule:
@@ -65,8 +66,8 @@ def test_the_deadline_of_a_queued_run_goes_on_counting() -> None:
     schedule = job_schedule(concurrencyPolicy="Queue", startingDeadlineSeconds=30)
     first = decide_job(schedule, None, START + 60, ()).state
     waiting = decide_job(schedule, first, START + 120, jobs_of(first))
-    assert START + 150 < waiting.wake_at < START + 150.1
-    given_up = decide_job(schedule, waiting.state, waiting.wake_at, jobs_of(first))
+    assert START + 150 < present(waiting.wake_at) < START + 150.1
+    given_up = decide_job(schedule, waiting.state, present(waiting.wake_at), jobs_of(first))
     assert given_up.state.counts == Counts(due=2, started=1, active=1, missed=1)
     assert given_up.state.history[0].outcome is Outcome.MISSED
     assert given_up.state.history[0].reason == Reason.WAITED_TOO_LONG
@@ -219,8 +220,10 @@ def test_what_waits_for_a_moment_costs_no_record_and_starts_when_a_worker_is_fre
 def test_a_deadline_shorter_than_a_moment_is_kept() -> None:
     schedule = schedule_of(resource(trigger=every(60), startingDeadlineSeconds=1))
     waiting = decide(schedule, None, facts(START + 60.2, free_slots=0))
-    assert START + 61 < waiting.wake_at < START + 61.1
-    assert decide(schedule, waiting.state, facts(waiting.wake_at, free_slots=0)).state.counts == Counts(due=1, missed=1)
+    assert START + 61 < present(waiting.wake_at) < START + 61.1
+    assert decide(schedule, waiting.state, facts(present(waiting.wake_at), free_slots=0)).state.counts == Counts(
+        due=1, missed=1
+    )
 
 
 def test_what_waits_for_a_moment_changes_nothing_on_record() -> None:
@@ -232,11 +235,10 @@ def test_what_waits_for_a_moment_changes_nothing_on_record() -> None:
 def test_a_moment_counts_from_the_first_that_waits_also_where_it_gives_way_to_later_ones() -> None:
     schedule = schedule_of(resource(trigger=every(1)))
     state = decide(schedule, None, facts(START)).state
-    for lateness in (0.1, 1.1, 1.9):
-        moment = decide(schedule, state, facts(START + 1 + lateness, free_slots=0))
-        assert moment.state.counts == Counts()
-        assert moment.wake_at == pytest.approx(START + 3, abs=0.01)
-    waiting = decide(schedule, state, facts(moment.wake_at, free_slots=0)).state
+    moments = [decide(schedule, state, facts(START + 1 + lateness, free_slots=0)) for lateness in (0.1, 1.1, 1.9)]
+    assert [moment.state.counts for moment in moments] == [Counts()] * 3
+    assert [moment.wake_at for moment in moments] == [pytest.approx(START + 3, abs=0.01)] * 3
+    waiting = decide(schedule, state, facts(present(moments[-1].wake_at), free_slots=0)).state
     assert waiting.counts == Counts(due=3, coalesced=2, queued=1)
 
 

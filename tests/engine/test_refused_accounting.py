@@ -22,6 +22,7 @@ from kalends.engine.core.policies import Refusal
 from kalends.engine.core.refused_starts import StartTrouble
 from kalends.engine.core.run_names import run_name
 from kalends.engine.core.schedule import Schedule
+from kalends.engine.core.state import ActiveRun, FinishedRun, QueuedRun
 from kalends.engine.decisions.decide import decide
 from kalends.engine.ports import JobView, Run, RunReport
 from kalends.model import Outcome
@@ -112,9 +113,11 @@ def check_decided(history: History) -> None:
     record = history.record
     if record is None:
         return
-    listed = [run.fire_time for run in (*record.active, *record.queued, *record.history) if not run.request]
+    runs: tuple[ActiveRun | QueuedRun | FinishedRun, ...] = (*record.active, *record.queued, *record.history)
+    listed = [run.fire_time for run in runs if not run.request]
     assert all(at <= record.decided_until for at in listed), "a fire time is decided, and is to be decided again"
-    names = [run.name for run in (*record.active, *record.queued)]
+    unfinished: tuple[ActiveRun | QueuedRun, ...] = (*record.active, *record.queued)
+    names = [run.name for run in unfinished]
     assert len(names) == len(set(names)), "a run is listed twice"
 
 
@@ -198,7 +201,7 @@ def test_no_fire_time_is_decided_after_one_that_stays_undecided_although_a_reque
 
 def test_a_job_of_the_schedule_before_an_edit_is_taken_up_once_although_the_next_start_is_refused() -> None:
     def edited(seconds: int, generation: int, at: int) -> Schedule:
-        spec = {"trigger": every(seconds), "jobTemplate": JOB, "concurrencyPolicy": "Allow"}
+        spec: dict[str, Any] = {"trigger": every(seconds), "jobTemplate": JOB, "concurrencyPolicy": "Allow"}
         return replace(schedule_of(resource(generation=generation, **spec)), edited=at)
 
     before, after, at_last = edited(10, 1, START), edited(60, 2, START + 100), edited(90, 3, START + 128)

@@ -14,6 +14,7 @@ from kalends.engine.ports import Delayed, StartPutOff, Turned
 from kalends.errors import NamespaceTerminating, StartDeferred, Unavailable
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
+from narrowing import present
 
 pytestmark = pytest.mark.looptime
 
@@ -30,13 +31,13 @@ def counted(world: World, key: str) -> dict[str, int]:
 
 def end_all(world: World, key: str) -> None:
     ref = world.store.snapshot(key).ref
-    for job in world.cluster.views(ref):
+    for job in present(world.cluster.views(ref)):
         if job.report is None:
             world.cluster.end(ref, job.name)
 
 
 def jobs_of(world: World, key: str) -> list[str]:
-    return [job.name for job in world.cluster.views(world.store.snapshot(key).ref)]
+    return [job.name for job in present(world.cluster.views(world.store.snapshot(key).ref))]
 
 
 async def test_jobs_beyond_a_limit_are_deleted_although_a_quota_refuses_new_ones() -> None:
@@ -110,7 +111,12 @@ async def test_what_a_quota_leaves_over_starts_once_there_is_room_and_each_once(
     world = World()
     world.cluster.quota = 2
     await asyncio.sleep(5 * MINUTE + 1)
-    spec = {"trigger": every(MINUTE), "coalesce": "All", "concurrencyPolicy": "Allow", "jobTemplate": JOB}
+    spec: dict[str, Any] = {
+        "trigger": every(MINUTE),
+        "coalesce": "All",
+        "concurrencyPolicy": "Allow",
+        "jobTemplate": JOB,
+    }
     key = world.apply(resource(**spec, successfulJobsHistoryLimit=0))
     async with world.running():
         await asyncio.sleep(1)
@@ -250,7 +256,7 @@ async def test_an_edit_ends_the_pause_between_two_tries() -> None:
 
 async def test_a_retry_that_is_refused_does_not_keep_other_ends_from_the_record() -> None:
     world = World()
-    retried = {"retry": {"limit": 3, "backoffSeconds": 1}, "concurrencyPolicy": "Allow"}
+    retried: dict[str, Any] = {"retry": {"limit": 3, "backoffSeconds": 1}, "concurrencyPolicy": "Allow"}
     key = world.apply(resource(trigger=every(MINUTE), jobTemplate=JOB, **retried))
     async with world.running():
         await asyncio.sleep(2 * MINUTE + 1)

@@ -33,7 +33,10 @@ def with_request(obj: dict[str, Any], token: str, *, at: int | None = None, of_s
     meta = obj["metadata"]
     meta["annotations"] = {REQUEST: token}
     if at is not None:
-        fields = {"f:metadata": {"f:annotations": {f"f:{REQUEST}": {}}}, **({"f:spec": {}} if of_spec else {})}
+        fields: dict[str, Any] = {
+            "f:metadata": {"f:annotations": {f"f:{REQUEST}": {}}},
+            **({"f:spec": {}} if of_spec else {}),
+        }
         meta["managedFields"] = [{"manager": "kubectl", "time": format_instant(at), "fieldsV1": fields}]
     return obj
 
@@ -100,7 +103,7 @@ async def test_a_restored_resource_is_held(spec: dict[str, Any], label: bool) ->
     assert world.pool.started == []
 
 
-ONE_A_MINUTE = {"schedule": "* * * * *"}
+ONE_A_MINUTE: dict[str, Any] = {"schedule": "* * * * *"}
 DENIED = StartRefused(Reason.INVALID_JOB_TEMPLATE, "denied request: every Job needs a label team", may_pass=True)
 
 

@@ -22,6 +22,7 @@ from kalends.engine.runs.retry_policy import backoff
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
 from kalends.model.v1alpha1.status import MOST_HISTORY_LISTED
+from narrowing import known, present
 
 RETRY = {"limit": 2, "backoffSeconds": 10, "factor": 2, "maxBackoffSeconds": 15}
 
@@ -46,13 +47,13 @@ def test_a_run_that_failed_waits_for_its_next_attempt_and_stays_active(outcome: 
     failed = fail(schedule, started(schedule, START + 3600), START + 3601, outcome)
     (run,) = failed.state.active
     assert (run.attempt, run.holder) == (2, "")
-    assert START + 3611 <= run.retry_at <= START + 3613, "ten seconds, and up to a quarter more"
+    assert START + 3611 <= present(run.retry_at) <= START + 3613, "ten seconds, and up to a quarter more"
     assert failed.wake_at == run.retry_at
     assert failed.state.counts == Counts(due=1, started=1, active=1)
     assert [(one.attempt, one.at) for one in failed.notices if isinstance(one, Retried)] == [(2, run.retry_at)]
-    again = decide(schedule, failed.state, facts(run.retry_at))
+    again = decide(schedule, failed.state, facts(present(run.retry_at)))
     assert [(one.name, one.holder, one.retry_at) for one in again.state.active] == [(run.name, "me", None)]
-    assert [one.attempt for one in decide(schedule, again.state, facts(run.retry_at)).starts_claimed] == [2]
+    assert [one.attempt for one in decide(schedule, again.state, facts(present(run.retry_at))).starts_claimed] == [2]
 
 
 def test_after_its_last_attempt_a_run_has_failed_with_all_of_them_on_record() -> None:
@@ -60,7 +61,7 @@ def test_after_its_last_attempt_a_run_has_failed_with_all_of_them_on_record() ->
     state, now = started(schedule, START + 3600), START + 3601
     for _ in range(2):
         state = fail(schedule, state, now).state
-        now = state.active[0].retry_at
+        now = present(state.active[0].retry_at)
         state = decide(schedule, state, facts(now)).state
     ended = fail(schedule, state, now + 1).state
     assert ended.active == ()
@@ -79,12 +80,12 @@ def test_a_retry_waits_for_a_worker_without_being_looked_at_all_the_time() -> No
 def test_where_more_wait_for_their_next_attempt_than_may_run_the_oldest_goes_first() -> None:
     more = schedule_of(resource(trigger=every(3600), coalesce="All", maxInstances=2, retry=RETRY))
     state = started(more, START + 7200)
-    ends = {}
+    ends: dict[str, RunReport] = {}
     for run in state.active:
         ends |= report(more, run, Outcome.FAILED, START + 7201)
     state = decide(more, state, facts(START + 7201, reports=ends, here=frozenset(ends))).state
     older, newer = state.active
-    now = max(older.retry_at, newer.retry_at)
+    now = max(present(older.retry_at), present(newer.retry_at))
 
     assert [run.retry_at for run in decide(more, state, facts(now)).state.active] == [None, None]
     fewer = schedule_of(resource(trigger=every(3600), coalesce="All", maxInstances=1, retry=RETRY))
@@ -113,7 +114,7 @@ def test_a_job_is_tried_again_under_another_name_that_is_as_sure_as_the_first() 
     ended = RunReport(schedule.ref, run.name, run.fire_time, Outcome.FAILED, START + 3600, START + 3601)
     job = JobView(run.name, run.fire_time, START + 3600, report=ended)
     failed = decide(schedule, first, facts(START + 3602, outlives_us=True, jobs=(job,)))
-    now = failed.state.active[0].retry_at
+    now = present(failed.state.active[0].retry_at)
     twice = [decide(schedule, failed.state, facts(now, outlives_us=True, jobs=(job,))).starts_before for _ in range(2)]
     assert twice[0] == twice[1]
     (again,) = twice[0]
@@ -129,7 +130,7 @@ def test_a_run_that_was_cancelled_is_not_tried_again() -> None:
 
 
 def test_retries_go_on_while_the_schedule_is_suspended() -> None:
-    spec = {"trigger": every(3600), "retry": RETRY}
+    spec: dict[str, Any] = {"trigger": every(3600), "retry": RETRY}
     failed = fail(schedule_of(resource(**spec)), started(schedule_of(resource(**spec)), START + 3600), START + 3601)
     suspended = schedule_of(resource(**spec, suspend=True, generation=2))
     again = decide(suspended, failed.state, facts(START + 3650))
@@ -200,7 +201,7 @@ def test_a_request_is_carried_out_while_suspended_and_after_the_end() -> None:
 
 
 def test_a_request_obeys_the_rules_of_overlap() -> None:
-    spec = {"trigger": every(60)}
+    spec: dict[str, Any] = {"trigger": every(60)}
     first = decide(schedule_of(resource(**spec)), None, facts(START + 60)).state
     here = frozenset({first.active[0].name})
     refused = decide(asked("now", **spec), first, facts(START + 61, here=here))
@@ -235,9 +236,9 @@ def test_what_is_due_together_with_the_last_run_is_skipped_with_a_reason() -> No
 
 
 def test_a_resource_is_removed_some_time_after_its_last_run_was_over() -> None:
-    at = {"trigger": {"date": {"at": "2026-11-18T12:00:00Z"}}, "ttlSecondsAfterFinished": 100}
+    at: dict[str, Any] = {"trigger": {"date": {"at": "2026-11-18T12:00:00Z"}}, "ttlSecondsAfterFinished": 100}
     schedule = schedule_of(resource(**at, created=START))
-    fire = schedule.trigger.next_after(START - 1)
+    fire = present(known(schedule.trigger.next_after(START - 1)))
     state = decide(schedule, None, facts(fire)).state
     run = state.active[0]
     running = decide(schedule, state, facts(fire + 500, here=frozenset({run.name})))

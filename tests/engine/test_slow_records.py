@@ -15,22 +15,22 @@ from kalends.engine.ports import Decided, Verdict
 pytestmark = pytest.mark.looptime
 
 
-def with_slow_writes(world: World, shortest: float, longest: float) -> World:
+def with_slow_writes(monkeypatch: pytest.MonkeyPatch, world: World, shortest: float, longest: float) -> World:
     chance, write = random.Random(1), world.store.write  # noqa: S311 - the same numbers each time
 
     async def slow(*args: Any, **options: Any) -> Any:
         await asyncio.sleep(chance.uniform(shortest, longest))
         return await write(*args, **options)
 
-    world.store.write = slow
+    monkeypatch.setattr(world.store, "write", slow)
     return world
 
 
 @pytest.mark.parametrize(("shortest", "longest"), [(0.1, 0.45), (0.2, 0.7), (0.4, 0.9)])
 async def test_short_runs_make_no_fire_time_of_each_second_wait_however_slow_the_writes(
-    shortest: float, longest: float
+    monkeypatch: pytest.MonkeyPatch, shortest: float, longest: float
 ) -> None:
-    world = with_slow_writes(World(size=100, seconds=0.001), shortest, longest)
+    world = with_slow_writes(monkeypatch, World(size=100, seconds=0.001), shortest, longest)
     keys = [world.apply(resource(f"job-{n}", trigger=every(1))) for n in range(50)]
     async with world.running():
         await asyncio.sleep(12)
@@ -39,8 +39,10 @@ async def test_short_runs_make_no_fire_time_of_each_second_wait_however_slow_the
     assert min(one["started"] for one in counts) >= 10
 
 
-async def test_a_run_that_really_overlaps_with_the_next_fire_time_lets_that_be_skipped_at_once() -> None:
-    world = with_slow_writes(World(seconds=5.0), 0.05, 0.1)
+async def test_a_run_that_really_overlaps_with_the_next_fire_time_lets_that_be_skipped_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = with_slow_writes(monkeypatch, World(seconds=5.0), 0.05, 0.1)
     key = world.apply(resource(trigger=every(1)))
     async with world.running():
         await asyncio.sleep(2.5)

@@ -37,7 +37,7 @@ class World:
             for name in self.pools
         )
 
-    def apply(self, obj: object) -> None:
+    def apply(self, obj: Any) -> None:
         self.store.put(obj)
 
     @asynccontextmanager

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from doubles import JOB, START, every, resource
 from engine.world import World
+from kalends.engine.core.schedule import TaskCall
 from kalends.engine.core.state import Ref
+from kalends.engine.ports import Delayed
 from kalends.errors import Conflict, StartRefused, Unavailable
 from kalends.model.reasons import Reason
 
@@ -26,10 +28,12 @@ async def test_a_write_that_conflicts_is_decided_anew_from_what_was_read() -> No
         world.store.put(edited)  # nobody shows it: the watch is late
         await asyncio.sleep(40)
     assert world.counts(key)["due"] == 1
-    assert [run.target.name for run in world.pool.started] == ["kalends.sleep"]
+    assert [isinstance(run.target, TaskCall) and run.target.name for run in world.pool.started] == ["kalends.sleep"]
 
 
-async def test_while_the_store_is_down_nothing_starts_in_the_pod_and_nothing_is_lost() -> None:
+async def test_while_the_store_is_down_nothing_starts_in_the_pod_and_nothing_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     world = World()
     key = world.apply(resource(trigger=every(10)))
     write, down = world.store.write, True
@@ -39,7 +43,7 @@ async def test_while_the_store_is_down_nothing_starts_in_the_pod_and_nothing_is_
             raise Unavailable("down")
         return await write(*args, **options)
 
-    world.store.write = failing
+    monkeypatch.setattr(world.store, "write", failing)
     async with world.running():
         await asyncio.sleep(35)
         assert world.pool.started == []
@@ -49,10 +53,11 @@ async def test_while_the_store_is_down_nothing_starts_in_the_pod_and_nothing_is_
     assert world.counts(key)["coalesced"] in {2, 3}  # the next try may fall on the fourth fire time
 
 
-async def test_a_write_that_happened_without_an_answer_starts_its_claim_once() -> None:
+async def test_a_write_that_happened_without_an_answer_starts_its_claim_once(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     key = world.apply(resource(trigger=every(60)))
-    write, lost = world.store.write, []
+    write = world.store.write
+    lost: list[str] = []
 
     async def answer_lost(*args: Any, **options: Any) -> Any:
         version = await write(*args, **options)
@@ -61,7 +66,7 @@ async def test_a_write_that_happened_without_an_answer_starts_its_claim_once() -
             raise Unavailable("no answer")
         return version
 
-    world.store.write = answer_lost
+    monkeypatch.setattr(world.store, "write", answer_lost)
     async with world.running():
         await asyncio.sleep(70)
     assert lost
@@ -69,10 +74,11 @@ async def test_a_write_that_happened_without_an_answer_starts_its_claim_once() -
     assert world.counts(key) | {"due": 1, "succeeded": 1} == world.counts(key)
 
 
-async def test_a_job_is_created_once_though_its_record_fails_at_first() -> None:
+async def test_a_job_is_created_once_though_its_record_fails_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     key = world.apply(resource(trigger=every(60), jobTemplate=JOB))
-    write, failures = world.store.write, []
+    write = world.store.write
+    failures: list[int] = []
 
     async def failing(*args: Any, **options: Any) -> Any:
         if args[3].active and len(failures) < 3:
@@ -80,7 +86,7 @@ async def test_a_job_is_created_once_though_its_record_fails_at_first() -> None:
             raise Conflict("somebody else wrote")
         return await write(*args, **options)
 
-    world.store.write = failing
+    monkeypatch.setattr(world.store, "write", failing)
     async with world.running():
         await asyncio.sleep(70)
     assert world.cluster.created == [f"nightly-{START + 60}"]
@@ -132,10 +138,16 @@ async def test_one_trigger_that_raises_harms_only_its_own_resource() -> None:
     world = World()
 
     class Bad:
-        def next_after(self, instant: int) -> None:
+        def next_after(self, instant: int) -> NoReturn:
             raise ZeroDivisionError("boom")
 
-        def tally(self, after: Any, until: Any) -> None:
+        def several_after(self, instant: int, number: int) -> NoReturn:
+            raise ZeroDivisionError("boom")
+
+        def fires_at(self, instant: int) -> NoReturn:
+            raise ZeroDivisionError("boom")
+
+        def tally(self, after: int, until: int) -> NoReturn:
             raise ZeroDivisionError("boom")
 
     world.apply(resource("good", trigger=every(60)))
@@ -152,10 +164,11 @@ async def test_one_trigger_that_raises_harms_only_its_own_resource() -> None:
     assert "boom" in ready["message"]
 
 
-async def test_an_odd_answer_of_the_store_is_survived() -> None:
+async def test_an_odd_answer_of_the_store_is_survived(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     key = world.apply(resource(trigger=every(60)))
-    write, failures = world.store.write, []
+    write = world.store.write
+    failures: list[int] = []
 
     async def conflict(*args: Any, **options: Any) -> Any:
         if len(failures) < 1:
@@ -167,10 +180,11 @@ async def test_an_odd_answer_of_the_store_is_survived() -> None:
         raise ZeroDivisionError("odd")
 
     read = world.store.read
-    world.store.write, world.store.read = conflict, odd
+    monkeypatch.setattr(world.store, "write", conflict)
+    monkeypatch.setattr(world.store, "read", odd)
     async with world.running():
         await asyncio.sleep(5)
-        world.store.read = read
+        monkeypatch.setattr(world.store, "read", read)
         await asyncio.sleep(70)
     assert world.counts(key)["succeeded"] == 1
 
@@ -182,5 +196,5 @@ async def test_people_are_told_when_a_job_cannot_be_created_for_a_while() -> Non
         await asyncio.sleep(50)
         world.cluster.down = True
         await asyncio.sleep(40)
-    told = [one for one in world.ledger.notices if type(one).__name__ == "Delayed"]
-    assert [one.message for one in told] == ["the API server is down"]
+    delays = [notice.message for notice in world.ledger.notices if isinstance(notice, Delayed)]
+    assert delays == ["the API server is down"]

@@ -101,7 +101,7 @@ async def test_a_claim_whose_deadline_passes_while_others_are_started_is_missed(
     world = World()
     world.pool = Slow(10, 0.0, world.clock)
     world.scheduler = world.made()
-    limits = {"startingDeadlineSeconds": 90, "coalesce": "All", "concurrencyPolicy": "Allow"}
+    limits: dict[str, Any] = {"startingDeadlineSeconds": 90, "coalesce": "All", "concurrencyPolicy": "Allow"}
     world.clock.step = 130
     key = world.apply(resource(trigger=every(60), **limits))
     async with world.running():

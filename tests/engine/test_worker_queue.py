@@ -12,8 +12,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from doubles import START, Pool, every, resource
+from doubles import START, LoopClock, Pool, every, resource
 from engine.world import World
+from kalends.engine.core.facts import Facts
+from kalends.engine.loop.entry import Entry
 from kalends.engine.loop.inbox import Inbox
 from kalends.engine.loop.worker_queue import WorkerQueue
 from kalends.model import format_instant
@@ -143,15 +145,15 @@ class Compared(str):
     """A UID that counts how often it is compared with others."""
 
     __slots__ = ()
-    count = 0
+    compared = 0
     __hash__ = str.__hash__
 
-    def __eq__(self, other: Compared) -> bool:
-        Compared.count += 1
+    def __eq__(self, other: object) -> bool:
+        Compared.compared += 1
         return str.__eq__(self, other)
 
     def __ne__(self, other: object) -> Any:
-        Compared.count += 1
+        Compared.compared += 1
         return str.__ne__(self, other)
 
 
@@ -159,14 +161,15 @@ def test_neither_counting_the_free_workers_nor_a_release_looks_at_the_promises_t
     queue = WorkerQueue({"default": Workers(2000)}, lambda uid: None)
     for n in range(1000):
         queue.promise("default", Compared(n), [f"run-{n}"])
-    Compared.count = 0
+    Compared.compared = 0
     assert queue.free("default", Compared("7")) == 1001
     queue.release(Compared("7"))
-    assert Compared.count < 20
+    assert Compared.compared < 20
 
 
 def test_a_resource_waits_in_one_line() -> None:
-    small, large, woken = Workers(0), Workers(0), []
+    small, large = Workers(0), Workers(0)
+    woken: list[str] = []
     queue = WorkerQueue({"small": small, "large": large}, woken.append)
     queue.wait("small", "a")
     queue.wait("large", "a")
@@ -179,7 +182,8 @@ def test_a_resource_waits_in_one_line() -> None:
 
 
 def test_a_resource_that_was_woken_and_waits_for_another_pool_lets_the_next_one_be_woken() -> None:
-    small, large, woken = Workers(0), Workers(0), []
+    small, large = Workers(0), Workers(0)
+    woken: list[str] = []
     queue = WorkerQueue({"small": small, "large": large}, woken.append)
     queue.wait("small", "a")
     queue.wait("small", "b")
@@ -190,7 +194,7 @@ def test_a_resource_that_was_woken_and_waits_for_another_pool_lets_the_next_one_
 
 
 @pytest.mark.looptime
-async def test_one_free_worker_makes_one_of_many_waiting_resources_look() -> None:
+async def test_one_free_worker_makes_one_of_many_waiting_resources_look(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(size=1, seconds=None)
     for n in range(30):
         world.apply(resource(f"job-{n}", trigger={"date": {"at": format_instant(START + 60)}}))
@@ -198,7 +202,12 @@ async def test_one_free_worker_makes_one_of_many_waiting_resources_look() -> Non
         await asyncio.sleep(70)
         looked = []
         gather = world.scheduler._gatherer._gather
-        world.scheduler._gatherer._gather = lambda entry: looked.append(entry.ref.name) or gather(entry)
+
+        def gathering(entry: Entry) -> Facts:
+            looked.append(entry.ref.name)
+            return gather(entry)
+
+        monkeypatch.setattr(world.scheduler._gatherer, "_gather", gathering)
         world.pool.end(world.pool.started[0].name)
         await asyncio.sleep(1)
     assert len(world.pool.started) == 2
@@ -221,7 +230,7 @@ async def test_a_resource_that_is_made_again_keeps_its_promise_while_the_old_one
 
 
 def test_the_inbox_hands_out_in_order_without_walking_over_what_was_taken() -> None:
-    inbox = Inbox(clock=None)  # type: ignore[arg-type] - nothing here waits
+    inbox = Inbox(LoopClock())
     for n in range(100):
         inbox.put(str(n))
     inbox.put("3")

@@ -48,7 +48,8 @@ class World:
         return self.store.status(key)
 
     def counts(self, key: str) -> dict[str, Any]:
-        return self.store.status(key)["counts"]
+        counts: dict[str, Any] = self.store.status(key)["counts"]
+        return counts
 
     @asynccontextmanager
     async def running(self, scheduler: Scheduler | None = None) -> AsyncIterator[Any]:

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kopf._cogs.clients.auth import APIContext
@@ -174,7 +175,7 @@ async def test_a_certificate_that_is_not_trusted_is_named_as_the_cause(
 
 
 async def test_a_proxy_that_is_not_there_is_named(tmp_path: Path) -> None:
-    proxy = {"proxy-url": "http://127.0.0.1:1"}
+    proxy: dict[str, Any] = {"proxy-url": "http://127.0.0.1:1"}
     async with connect(tmp_path, "http://192.0.2.1:6443", **proxy) as client:
         with pytest.raises(ApiError, match=r"connection refused \(proxy 127\.0\.0\.1:1\)"):
             await client.create(JOBS_PATH, job("a"))

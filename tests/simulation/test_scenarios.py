@@ -254,7 +254,7 @@ def test_a_stepped_clock_makes_nothing_happen_twice(seed: str, step: int) -> Non
 
 
 SLOW = Manner(usual=(25.0, 25.0))
-JOB_A_FEW_SECONDS = {"trigger": {"interval": {"seconds": 5}}, "concurrencyPolicy": "Forbid"}
+JOB_A_FEW_SECONDS: dict[str, Any] = {"trigger": {"interval": {"seconds": 5}}, "concurrencyPolicy": "Forbid"}
 
 
 def running_jobs(world: World) -> list[str]:

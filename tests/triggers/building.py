@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from kalends.conversion.v1alpha1 import when_of
 from kalends.model import ScheduledJobSpec
 from kalends.triggers import Trigger, When, build_trigger
+from narrowing import known
 
 CREATED = 1_704_067_200
 """2024-01-01T00:00:00Z"""
@@ -39,7 +40,7 @@ def coming(trigger: Trigger, after: int, count: int, zone: str = "UTC") -> list[
     """Return the next fire times, as people of the zone write them."""
     found = []
     for _ in range(count):
-        following = trigger.next_after(after)
+        following = known(trigger.next_after(after))
         found.append(shown(following, zone))
         if following is None:
             break

@@ -9,6 +9,7 @@ import pytest
 from kalends.errors import InvalidSchedule
 from kalends.triggers import find_zone
 from kalends.triggers.text.instants import read_moment
+from narrowing import known
 from triggers.building import CREATED, at, build, coming
 
 
@@ -16,16 +17,16 @@ def test_start_and_end_are_fire_times_themselves() -> None:
     trigger = build(schedule="0 * * * *", startTime="2024-03-01T10:00:00Z", endTime="2024-03-01T12:00:00Z")
     assert [text[11:16] for text in coming(trigger, CREATED, 3)] == ["10:00", "11:00", "12:00"]
     assert trigger.next_after(at("2024-03-01T12:00")) is None
-    assert trigger.tally(0, 2**40) == trigger.tally(at("2024-03-01T10:00") - 1, at("2024-03-01T12:00"))
-    assert trigger.tally(0, 2**40).count == 3
-    assert trigger.tally(at("2024-03-01T12:00"), 2**40).count == 0
-    assert trigger.tally(0, at("2024-03-01T10:00") - 1).count == 0
+    assert known(trigger.tally(0, 2**40)) == known(trigger.tally(at("2024-03-01T10:00") - 1, at("2024-03-01T12:00")))
+    assert known(trigger.tally(0, 2**40)).count == 3
+    assert known(trigger.tally(at("2024-03-01T12:00"), 2**40)).count == 0
+    assert known(trigger.tally(0, at("2024-03-01T10:00") - 1)).count == 0
 
 
 def test_bounds_without_an_offset_are_wall_time() -> None:
     trigger = build("Europe/Berlin", schedule="0 * * * *", startTime="2024-07-01T10:00", endTime="2024-07-01")
     assert coming(trigger, CREATED, 1) == ["2024-07-01 08:00:00+0000"]
-    assert trigger.tally(0, 2**40).last == at("2024-07-01T21:00")
+    assert known(trigger.tally(0, 2**40)).last == at("2024-07-01T21:00")
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_without_a_schedule_there_is_one_fire_time_the_creation() -> None:
     trigger = build(created=CREATED)
     assert trigger.next_after(CREATED - 1) == CREATED
     assert trigger.next_after(CREATED) is None
-    assert trigger.tally(0, 2**40).count == 1
+    assert known(trigger.tally(0, 2**40)).count == 1
 
 
 def test_without_a_schedule_a_later_start_is_the_fire_time() -> None:
@@ -108,7 +109,7 @@ def test_single_seconds_may_be_excluded() -> None:
         "02:15",
         "02:45",
     ]
-    assert trigger.tally(CREATED, CREATED + 180).count == 7
+    assert known(trigger.tally(CREATED, CREATED + 180)).count == 7
 
 
 def test_what_is_excluded_is_what_the_clocks_show_after_a_gap() -> None:

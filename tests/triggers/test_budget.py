@@ -12,6 +12,7 @@ from kalends.triggers import NotFound, PartialTally, Tally, Trigger
 from kalends.triggers.protocol import Instant, Rule
 from kalends.triggers.rules.remembered import RememberedTrigger
 from kalends.triggers.search.budget import Budget
+from narrowing import known
 from triggers.building import CREATED, at, build
 from triggers.hostile import (
     AGREE_FAR_OFF,
@@ -123,6 +124,7 @@ def test_a_member_that_searches_for_ever_does_not_hold_up_the_others() -> None:
     trigger = build(**MANY_SEARCHES)
     assert work_of(lambda: trigger.next_after(CREATED)) < MOST_ASKED
     found = trigger.next_after(CREATED)
+    assert found is not None
     assert isinstance(found, NotFound) or trigger.fires_at(found)
 
 
@@ -143,7 +145,7 @@ def test_small_budgets_find_what_a_large_one_finds(
 
 def in_steps(rule: Rule, start: Instant, stop: Instant, budget: int) -> None:
     """Hold searches and counts in small steps to those in one."""
-    expected = rule.seek(start, stop, Budget(10**9))
+    expected = known(rule.seek(start, stop, Budget(10**9)))
     found = rule.seek(start, stop, Budget(budget))
     while isinstance(found, NotFound):
         assert found.until < stop

@@ -223,7 +223,10 @@ def check(history: History, cursor: int | None) -> None:
     assert record.counts.queued == len(record.queued)
     assert min(getattr(record.counts, name) for name in record.counts.__slots__) >= 0
     assert cursor is None or (record.cursor or 0) >= cursor, "the cursor went back"
-    assert [run.fire_time for run in record.queued] == sorted(run.fire_time for run in record.queued)
+    # A fire time that its jitter delays queues behind a request that was made after it.
+    for requested in (False, True):
+        waiting = [run.fire_time for run in record.queued if bool(run.request) is requested]
+        assert waiting == sorted(waiting)
     if history.spec["concurrencyPolicy"] != "Allow":
         assert history.under_way() <= history.spec["maxInstances"], "more run than may"
 
@@ -308,6 +311,17 @@ def test_edits_suspensions_and_requests_lose_nothing_and_double_nothing(
     spec: dict[str, Any], outlives_us: bool, steps: list[Any]
 ) -> None:
     account_through_edits(spec, outlives_us, steps)
+
+
+def test_a_request_waits_before_a_fire_time_that_jitter_delays() -> None:
+    spec = {
+        "trigger": {"interval": {"seconds": 7}},
+        "coalesce": "All",
+        "concurrencyPolicy": "Allow",
+        "jitterSeconds": 5,
+    }
+    steps = [("pass", 0), ("ask", 0), ("pass", 190), ("decide", 0), ("pass", 3), ("die-between-creates", 0)]
+    account_through_edits(spec, outlives_us=False, steps=steps)
 
 
 @settings(max_examples=100, deadline=None)

@@ -45,8 +45,8 @@ def consider_waiting(draft: Draft) -> None:
 def consider_due(draft: Draft) -> None:
     """Add the fire times that get a run."""
     due = draft.due
-    due_now = sorted({*due.chosen, *due.adopted})
-    draft.consider([*draft.candidates, *(Candidate(at, adopted=at in due.adopted) for at in due_now)])
+    fire_times = sorted({*due.chosen, *due.adopted})
+    draft.consider([*draft.candidates, *(Candidate(at, adopted=at in due.adopted) for at in fire_times)])
 
 
 def consider_requests(draft: Draft) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from kalends.engine.core.holders import Holders
 from kalends.engine.decisions import decide as deciding
-from kalends.engine.decisions import draft as drafting
+from kalends.engine.decisions import draft_view
 from kalends.engine.decisions.draft import Draft
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.engine.runs import ended_runs as settling
@@ -65,13 +65,13 @@ def test_a_lost_run_that_is_never_reported_is_found_out(monkeypatch: pytest.Monk
 
 
 def test_a_name_that_is_not_the_same_twice_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    name, turn = drafting.run_name, [0]
+    name, turn = draft_view.run_name, [0]
 
     def unsteady(resource: Any, fire_time: Any, attempt: Any = 1, request: Any = "") -> Any:
         turn[0] += 1
         return f"{name(resource, fire_time, attempt, request)}x{turn[0] % 2}"
 
-    monkeypatch.setattr(drafting, "run_name", unsteady)
+    monkeypatch.setattr(draft_view, "run_name", unsteady)
     assert found_out() != "nothing"
 
 

@@ -38,13 +38,13 @@ def entry_with_an_end() -> Entry:
         operator="prod/kalends",
     )
     entry = Entry(snapshot, "1", record, write_seconds=1.0)
-    entry.here[NAME] = "default"
-    entry.reports[NAME] = RunReport(snapshot.ref, NAME, START + 60, Outcome.SUCCEEDED, START + 60, START + 119)
+    entry.runs.here[NAME] = "default"
+    entry.runs.reports[NAME] = RunReport(snapshot.ref, NAME, START + 60, Outcome.SUCCEEDED, START + 60, START + 119)
     return entry
 
 
 def facts_of(entry: Entry, **more: Any) -> Facts:
-    return facts(NOW, me="prod/kalends/me", reports=entry.reports, here=frozenset(entry.here), **more)
+    return facts(NOW, me="prod/kalends/me", reports=entry.runs.reports, here=frozenset(entry.runs.here), **more)
 
 
 def test_an_end_waits_for_the_next_fire_time_where_that_comes_before_it_could_be_written() -> None:

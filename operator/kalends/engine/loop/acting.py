@@ -119,7 +119,7 @@ class Actor:
             await self._executors[schedule.executor].check(run)
         except StartRefused as refusal:
             if entry.snapshot.generation == generation:
-                entry.checks = 0 if entry.fault is None else entry.checks
+                entry.check.refusals = 0 if entry.fault is None else entry.check.refusals
                 entry.fault = Problem(refusal.reason, refusal.message)
                 self._check_again(entry, FIRST_RECHECK if refusal.may_pass else None, LONGEST_RECHECK)
         except Unavailable as error:
@@ -128,7 +128,7 @@ class Actor:
             first = FIRST_BACKOFF if entry.fault is None else FIRST_RECHECK
             wish = min(error.retry_after or 0.0, LONGEST_WISH)
             self._check_again(entry, first, max(first, LONGEST_BACKOFF), wish)
-            if entry.checks == FAILURES_TO_TELL and entry.fault is None:
+            if entry.check.refusals == FAILURES_TO_TELL and entry.fault is None:
                 self.tell(entry.ref, [Delayed(entry.ref, str(error))])
             log.warning("%s: not checked yet: %s", entry.ref.key, error)
             return Next.DECIDE_AGAIN
@@ -137,19 +137,19 @@ class Actor:
             return self.later(entry, f"{type(error).__name__}: {error}")
         else:
             entry.fault = None
-            entry.checks, entry.check_at = 0, None
-        entry.checked = generation
+            entry.check.refusals, entry.check.at = 0, None
+        entry.check.generation = generation
         return Next.DECIDE_AGAIN
 
     def _check_again(self, entry: Entry, first: float | None, longest: float, at_least: float = 0.0) -> None:
         """Have an entry checked again: after ``first`` seconds, then later each time; or never before it changes."""
-        entry.checks += 1
+        entry.check.refusals += 1
         if first is None:
-            entry.check_at = None
+            entry.check.at = None
             return
-        pause = min(longest, first * 2.0 ** min(entry.checks - 1, 16))
+        pause = min(longest, first * 2.0 ** min(entry.check.refusals - 1, 16))
         pause = max(pause * random.uniform(0.75, 1.0), at_least)  # noqa: S311 - spreads tries
-        entry.check_at = self._clock.monotonic() + pause
+        entry.check.at = self._clock.monotonic() + pause
 
     async def act(self, entry: Entry, decision: Decision) -> Next:  # noqa: PLR0911 - one way on for each answer
         """Carry out a decision.
@@ -193,24 +193,24 @@ class Actor:
         for run in runs:
             if entry.outdated or self._is_late(run):
                 return False
-            entry.here[run.name] = run.executor
-            entry.began[run.name] = self._clock.now()
+            entry.runs.here[run.name] = run.executor
+            entry.runs.began[run.name] = self._clock.now()
             try:
                 await self._executors[run.executor].start(run)
             except Unavailable as error:
-                del entry.here[run.name], entry.began[run.name]
+                del entry.runs.here[run.name], entry.runs.began[run.name]
                 self._put_off(entry, run, error)
                 return False
             except StartRefused as refusal:
                 now = int(self._clock.now())
-                entry.reports[run.name] = RunReport(
+                entry.runs.reports[run.name] = RunReport(
                     run.ref, run.name, run.fire_time, Outcome.FAILED, now, now, refusal.reason, refusal.message
                 )
             except Exception as error:  # it is unknown whether it started: it is not started again
                 log.exception("%s: %s could not be started", entry.ref.key, run.name)
                 now = int(self._clock.now())
                 detail = f"it could not be started: {type(error).__name__}: {error}"[:1024]
-                entry.reports[run.name] = RunReport(
+                entry.runs.reports[run.name] = RunReport(
                     run.ref, run.name, run.fire_time, Outcome.LOST, now, now, Reason.INTERNAL_ERROR, detail
                 )
             else:
@@ -227,7 +227,7 @@ class Actor:
                 self._namespaces.insist_on(entry.ref.namespace)
                 await self._executors[run.executor].start(run)
             except StartRefused as refusal:
-                entry.refused[run.name] = Refusal(refusal.reason, refusal.message)
+                entry.runs.refused[run.name] = Refusal(refusal.reason, refusal.message)
             except NamespaceTerminating as error:
                 self._leave_alone(entry, run, error)
                 return False
@@ -239,7 +239,7 @@ class Actor:
                 # The cluster shows the Job by now, and counts it.
                 self._workers.started(run.executor, entry.ref.uid, run.name)
                 self._namespaces.revive(entry.ref.namespace)
-        return not any(run.name in entry.refused for run in runs)
+        return not any(run.name in entry.runs.refused for run in runs)
 
     def _put_off(self, entry: Entry, run: Run, error: Unavailable) -> None:
         """Note that a start was refused and may be possible later: until then it is left out of decisions."""
@@ -308,7 +308,7 @@ class Actor:
             executor = self._executors.get(run.executor if run.holder else JOBS_EXECUTOR)
             if executor is not None:
                 await executor.cancel(run.name, entry.ref, Reason(run.cancelling), job_uid=run.job_uid)
-            entry.asked_to_end.add(run.name)
+            entry.runs.asked_to_end |= {run.name}
 
     async def _look(self, ref: Ref, decision: Decision) -> None:
         uids = {run.name: run.job_uid for run in decision.state.active}

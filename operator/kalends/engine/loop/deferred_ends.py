@@ -17,7 +17,7 @@ LONGEST_HOLD = 1.0
 def can_wait_for_the_next(entry: Entry, decision: Decision, now: float) -> bool:
     """Return whether a decision records nothing but ends, and the next fire time comes before that could be written."""
     record, state = entry.record, decision.state
-    if record is None or not entry.reports or state.next_run is None:
+    if record is None or not entry.runs.reports or state.next_run is None:
         return False
     left = state.next_run - now
     if not 0 < left <= min(LONGEST_HOLD, entry.write_seconds):

@@ -13,12 +13,9 @@ from kalends.triggers.rules.remembered import RememberedTrigger
 
 
 @dataclass(slots=True)
-class Entry:
-    """A resource. Only the loop, or the single task that acts on it, touches an entry."""
+class LocalRuns:
+    """What this process knows of the runs of one resource and has not recorded, by the name of the run."""
 
-    snapshot: Snapshot
-    version: str
-    record: State | None
     reports: dict[str, RunReport] = field(default_factory=dict)
     """Runs that have ended here and are not recorded as ended."""
     here: dict[str, str] = field(default_factory=dict)
@@ -26,9 +23,46 @@ class Entry:
     began: dict[str, float] = field(default_factory=dict)
     """When each of them was handed to its executor: its claim may have been written long before."""
     refused: dict[str, Refusal] = field(default_factory=dict)
-    """Runs that their executor has refused to start, by name."""
-    asked_to_end: set[str] = field(default_factory=set)
-    """Runs whose executor has been asked for their end, by name."""
+    """Runs that their executor has refused to start."""
+    asked_to_end: frozenset[str] = frozenset()
+    """Runs whose executor has been asked for their end."""
+
+    def are_recorded(self, record: State) -> None:
+        """Forget what a record, which was just written, says."""
+        active = {run.name for run in record.active}
+        for name in [name for name in self.reports if name not in active]:
+            del self.reports[name]
+            self.here.pop(name, None)
+            self.began.pop(name, None)
+        self.refused.clear()
+        self.forget_ends_asked_for(record)
+
+    def forget_ends_asked_for(self, record: State | None) -> None:
+        """Ask again for the end of a run if the record did not want its end in between."""
+        self.asked_to_end &= {run.name for run in (() if record is None else record.active) if run.cancelling}
+
+
+@dataclass(slots=True)
+class Check:
+    """The question to the executor whether runs of one resource can start."""
+
+    generation: int | None = None
+    """The generation that was answered last."""
+    refusals: int = 0
+    """How many checks in a row were refused, or got no answer."""
+    at: float | None = None
+    """When to check again, by the monotonic clock; None: when the resource changes."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """A resource. Only the loop, or the single task that acts on it, touches an entry."""
+
+    snapshot: Snapshot
+    version: str
+    record: State | None
+    runs: LocalRuns = field(default_factory=LocalRuns)
+    check: Check = field(default_factory=Check)
     acting: bool = False
     again: bool = False
     """Whether something changed while it was acted on."""
@@ -49,16 +83,10 @@ class Entry:
     failures: int = 0
     not_before: float = 0.0
     """After a failure: when to try again, by the monotonic clock."""
-    checked: int | None = None
-    """The generation that its executor has checked."""
     found_request: str = ""
     """The request that was there when it was first seen, without a record."""
     contention: str = ""
     """The last message about another operator that watches it."""
-    checks: int = 0
-    """How many checks in a row were refused, or got no answer."""
-    check_at: float | None = None
-    """When to check it again, by the monotonic clock; None: it is checked when it changes."""
     record_lost: bool = False
     """Whether the record was removed."""
     fault: Problem | None = None
@@ -86,7 +114,11 @@ class Entry:
     @property
     def unchecked(self) -> bool:
         """Whether its executor must still be asked if its runs can start. A resource recorded as ready was checked."""
-        if self.problem is not None or self.snapshot.schedule is None or self.checked == self.snapshot.generation:
+        if (
+            self.problem is not None
+            or self.snapshot.schedule is None
+            or self.check.generation == self.snapshot.generation
+        ):
             return False
         record = self.record
         ready = None if record is None else record.conditions.get("Ready")
@@ -100,12 +132,12 @@ class Entry:
     def must_be_checked(self, now: float) -> bool:
         """Return whether its executor is to be asked now, by the monotonic clock."""
         # An instant to wake at is less exact than the monotonic clock: it may come a little before.
-        return self.unchecked if self.check_at is None else now > self.check_at - NEGLIGIBLE_PAUSE
+        return self.unchecked if self.check.at is None else now > self.check.at - NEGLIGIBLE_PAUSE
 
     @property
     def has_unrecorded_end(self) -> bool:
         """Whether a run has ended here that is recorded as active."""
-        return self.record is not None and any(run.name in self.reports for run in self.record.active)
+        return self.record is not None and any(run.name in self.runs.reports for run in self.record.active)
 
     @property
     def is_behind(self) -> bool:
@@ -135,15 +167,15 @@ class Entry:
             self.trouble = None if self.trouble is None else self.trouble.after_edit(now)
         if changed or snapshot.state != self.record or self.record_refused:
             if self.fault is not None:
-                self.checked = None
+                self.check.generation = None
             self.fault = None
-            self.checks, self.check_at = 0, None
+            self.check.refusals, self.check.at = 0, None
             self.record_refused = False
             self.not_before = 0.0
         had_record = self.record is not None or before.record_problem is not None
         was_lost = had_record or self.record_lost
         self.record_lost = was_lost and snapshot.state is None and snapshot.record_problem is None
-        self._forget_ends_asked_for(snapshot.state)
+        self.runs.forget_ends_asked_for(snapshot.state)
         self.unanswered = False
         self.snapshot = snapshot
         self.version = snapshot.version
@@ -162,17 +194,7 @@ class Entry:
         self.not_before = 0.0
         if self.snapshot.record_problem is not None:
             return  # an unreadable record may still hold these runs, once it is corrected
-        active = {run.name for run in record.active}
-        for name in [name for name in self.reports if name not in active]:
-            del self.reports[name]
-            self.here.pop(name, None)
-            self.began.pop(name, None)
-        self.refused.clear()  # the record holds them now
-        self._forget_ends_asked_for(record)
-
-    def _forget_ends_asked_for(self, record: State | None) -> None:
-        """Request the end of runs again if the record no longer cancels them."""
-        self.asked_to_end &= {run.name for run in (() if record is None else record.active) if run.cancelling}
+        self.runs.are_recorded(record)
 
 
 def _written(snapshot: Snapshot, version: str, record: State) -> Snapshot:

@@ -86,8 +86,8 @@ class Gatherer:
         schedule = entry.snapshot.schedule
         now, trouble = self._clock.now(), entry.trouble
         until = [0.0 if trouble is None else trouble.not_before]
-        if entry.unchecked and entry.check_at is not None:
-            until.append(entry.check_at)
+        if entry.unchecked and entry.check.at is not None:
+            until.append(entry.check.at)
         pause = max(until) - self._clock.monotonic()
         cluster, record = self._executors.cluster, entry.record
         runs_in_jobs = () if record is None else (run.name for run in record.active if not run.holder)
@@ -98,14 +98,14 @@ class Gatherer:
             outlives_us=schedule is not None and self._executors.is_cluster(schedule.executor),
             obstacle="" if schedule is None else self._executors.obstacle(schedule.executor),
             free_slots=0 if schedule is None else self._workers.free(schedule.executor, entry.ref.uid),
-            reports=dict(entry.reports),
-            here=frozenset(entry.here),
-            began=dict(entry.began),
+            reports=dict(entry.runs.reports),
+            here=frozenset(entry.runs.here),
+            began=dict(entry.runs.began),
             jobs=None if cluster is None else cluster.views(entry.ref),
             orphans=() if cluster is None else cluster.orphans(entry.ref),
             gone=frozenset(name for name in runs_in_jobs if cluster is not None and cluster.is_gone(entry.ref, name)),
-            refused=dict(entry.refused),
-            asked_to_end=frozenset(entry.asked_to_end),
+            refused=dict(entry.runs.refused),
+            asked_to_end=frozenset(entry.runs.asked_to_end),
             found_request=entry.found_request,
             record_lost=entry.record_lost,
             checked=not entry.unchecked,

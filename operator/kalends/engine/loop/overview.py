@@ -74,5 +74,7 @@ class Overview:
 
     def is_idle(self) -> bool:
         """Return whether nothing is active and nothing is scheduled."""
-        busy = self._inbox or self._acting or self._inbox.later or any(entry.here for entry in self._entries.values())
+        busy = (
+            self._inbox or self._acting or self._inbox.later or any(entry.runs.here for entry in self._entries.values())
+        )
         return not busy and not self._workers

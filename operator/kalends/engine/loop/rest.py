@@ -60,9 +60,9 @@ class Rest:
 
     def _wake_at(self, entry: Entry, decision: Decision) -> float | None:
         """Return when to look again: at the instant of the decision, or earlier to check the resource again."""
-        if entry.check_at is None or self._gatherer.stands_aside(entry):
+        if entry.check.at is None or self._gatherer.stands_aside(entry):
             return decision.wake_at
-        again = self._clock.now() + max(0.0, entry.check_at - self._clock.monotonic())
+        again = self._clock.now() + max(0.0, entry.check.at - self._clock.monotonic())
         return again if decision.wake_at is None else min(decision.wake_at, again)
 
     def _tell_of_other_operators(self, entry: Entry) -> None:

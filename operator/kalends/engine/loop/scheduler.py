@@ -133,7 +133,7 @@ class Scheduler:
             self._cancel_runs(entry, Reason.HOLDER_GONE)
 
     def _cancel_runs(self, entry: Entry, reason: Reason) -> None:
-        for run, executor in entry.here.items():
+        for run, executor in entry.runs.here.items():
             self._spawn(self._actor.cancel(entry.ref, run, executor, reason), self._ending)
 
     def know_gone(self, operators: frozenset[str]) -> None:
@@ -147,7 +147,7 @@ class Scheduler:
     def _ended(self, executor: str, report: RunReport) -> None:
         entry = self._entries.get(report.ref.key)
         if entry is not None and entry.ref.uid == report.ref.uid:
-            entry.reports[report.name] = report
+            entry.runs.reports[report.name] = report
             self._inbox.put(report.ref.key)
         self._workers.freed(executor)
 
@@ -273,7 +273,7 @@ class Scheduler:
     def _promise(self, entry: Entry, decision: Decision) -> None:
         """Keep a slot for each start of a decision until it happens: no other resource must get the slot before."""
         for run in decision.state.active:
-            if run.holder == self.identity and run.name not in entry.here:
+            if run.holder == self.identity and run.name not in entry.runs.here:
                 self._workers.promise(run.executor, entry.ref.uid, [run.name])
         for start in decision.starts_before:
             self._workers.promise(start.executor, entry.ref.uid, [start.name])
@@ -293,8 +293,8 @@ class Scheduler:
     def _stop_runs_that_are_lost(self, entry: Entry) -> None:
         """Stop the runs here that another operator has recorded as lost: it took this operator for gone."""
         active = set() if entry.record is None else {run.name for run in entry.record.active}
-        for run in [name for name in entry.here if name not in active]:
-            self._spawn(self._actor.cancel(entry.ref, run, entry.here.pop(run), Reason.HOLDER_GONE), self._ending)
+        for run in [name for name in entry.runs.here if name not in active]:
+            self._spawn(self._actor.cancel(entry.ref, run, entry.runs.here.pop(run), Reason.HOLDER_GONE), self._ending)
 
     async def _act(self, entry: Entry, decision: Decision | None) -> None:
         """Act on decisions about one resource, this one first, until there is nothing left to do."""

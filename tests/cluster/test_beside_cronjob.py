@@ -41,7 +41,7 @@ SCENARIOS = [
         "freed-no-deadline",
         FORBID,
         scheduled_job=[0, 2, 3],
-        row="`Forbid` without `startingDeadlineSeconds`, and a run is active",
+        row="`Forbid` without `startingDeadlineSeconds`, while a run is active",
         blocked=True,
         acts=[(10, unblock_later_runs), (80, release)],
     ),
@@ -73,7 +73,7 @@ SCENARIOS = [
     Scenario(
         "resumed",
         scheduled_job=[0, 2, 3],
-        row="resumed after `suspend`",
+        row="resume after `suspend`",
         acts=[(10, edited(suspend=True)), (80, edited(suspend=False))],
     ),
     Scenario("time-zone", {"timeZone": "America/St_Johns"}),

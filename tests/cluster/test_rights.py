@@ -84,5 +84,6 @@ def test_it_does_all_of_its_work_and_is_refused_nothing(
     events = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
     eventually(lambda: [one for one in api.items(events) if one.get("reason") == "RunFailed"])
     # RBAC says who cannot do what; a namespace of another test that is being deleted is refused in other words.
-    told = restricted.process.log.read_text()
-    assert not [line for line in told.splitlines() if "is forbidden" in line and " cannot " in line]
+    # With permissions in its namespaces alone it cannot read the CRD, says so once, and works without.
+    lines = [line for line in restricted.process.log.read_text().splitlines() if "the CRD cannot be read" not in line]
+    assert not [line for line in lines if "is forbidden" in line and " cannot " in line]

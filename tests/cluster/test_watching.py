@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import kopf
 import pytest
 
 from cluster.chaos.proxy import CLEAR, Proxy, Weather
@@ -20,7 +19,7 @@ from cluster.operator_process import OperatorProcess, scheduled_job
 from devcluster import Cluster, ControlPlane
 from devcluster.api import Api
 from devcluster.waiting import eventually
-from kalends.handlers.kopf_feed import WATCHER, KopfFeed
+from kalends.handlers.kopf_feed import WATCHER, Connection, KopfFeed
 from kalends.kube.login.credentials import load_credentials
 
 pytestmark = [pytest.mark.slow]
@@ -38,7 +37,7 @@ class Shown:
             self.repairs += 1
 
         self.feed = KopfFeed(
-            lambda: kopf.ConnectionInfo(**credentials.connection_info()),
+            lambda: Connection(**credentials.connection_info()),
             lambda _, obj: self.names.append(obj["metadata"]["name"]),
             repair,
             lambda: None,

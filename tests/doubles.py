@@ -323,7 +323,7 @@ class ObjectStore:
         self._objects: dict[str, Any] = {}
         self._version = 0
         self.latency = 0.0
-        """Seconds that a write takes: others decide meanwhile."""
+        """Seconds that a write takes: other decisions are made during this time."""
 
     def put(self, obj: Any) -> Any:
         """Create or replace an object's metadata and spec, as ``kubectl apply`` does; its status stays."""

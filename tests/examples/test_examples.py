@@ -85,8 +85,8 @@ def test_the_schema_has_nothing_to_say_against_it(file: Path) -> None:
 
 @BY_FILE
 def test_validate_calls_it_valid(file: Path) -> None:
-    told = CliRunner().invoke(cli, ["validate", str(file)])
-    assert (told.exit_code, "valid" in told.output) == (0, True), told.output
+    done = CliRunner().invoke(cli, ["validate", str(file)])
+    assert (done.exit_code, "valid" in done.output) == (0, True), done.output
 
 
 @BY_FILE
@@ -126,9 +126,9 @@ def run_locally(tmp_path: Path, seconds: int, *files: Path) -> str:
         "--store",
         str(tmp_path / "kalends.db"),
     ]
-    told = CliRunner().invoke(cli, words)
-    assert told.exit_code == 0, told.output
-    return told.output
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 0, done.output
+    return done.output
 
 
 @BY_FILE
@@ -142,20 +142,20 @@ def test_kalends_run_accepts_the_whole_folder(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_kalends_run_runs_all_of_them_side_by_side(tmp_path: Path) -> None:
-    told = run_locally(tmp_path, 24, EXAMPLES)
+    output = run_locally(tmp_path, 24, EXAMPLES)
     for manifest in all_manifests():
-        states = [line for line in told.splitlines() if line.startswith(f"default/{manifest.name} ")]
-        assert any(f" {state}" in line for line in states for state in ("Armed", "Started", "Suspended")), told
+        states = [line for line in output.splitlines() if line.startswith(f"default/{manifest.name} ")]
+        assert any(f" {state}" in line for line in states for state in ("Armed", "Started", "Suspended")), output
     for name in ("heartbeat", "isolated", "once", "on-demand", "three-times", "late-for-work"):
-        assert f"default/{name} Succeeded" in told, told
+        assert f"default/{name} Succeeded" in output, output
     for line in (
         "default/late-for-work Missed",
         "default/slower-than-its-schedule Skipped",
         "default/newest-wins Cancelled",
         "default/too-slow",
     ):
-        assert line in told, told
-    assert "Failed" not in told, told
+        assert line in output, output
+    assert "Failed" not in output, output
 
 
 def test_nothing_of_a_cronjob_but_its_kind_is_changed_in_the_first() -> None:

@@ -83,26 +83,26 @@ def forge() -> None:
 
 
 @task(name="leave.forge_later")
-def forge_later(told: str) -> str:
+def forge_later(note: str) -> str:
     """Give the answer of the next run once this one has ended."""
     connection, token = _of_the_worker()
 
     def later() -> None:
         time.sleep(0.3)
         connection.sendall(_forged(token))
-        Path(told).write_text("sent")
+        Path(note).write_text("sent")
 
     threading.Thread(target=later, daemon=True).start()
     return "mine"
 
 
 @task(name="leave.forge_when_asked")
-def forge_when_asked(told: str) -> str:
+def forge_when_asked(note: str) -> str:
     """Answer the next run while it is under way, with all that is known of this one."""
     connection, token = _of_the_worker()
 
     def later() -> None:
-        while not Path(told).exists():
+        while not Path(note).exists():
             time.sleep(0.01)
         connection.sendall(_forged(token))
 
@@ -111,16 +111,16 @@ def forge_when_asked(told: str) -> str:
 
 
 @task(name="leave.wait")
-def wait(told: str) -> str:
-    Path(told).write_text("asked")
+def wait(note: str) -> str:
+    Path(note).write_text("asked")
     time.sleep(1)
     return "mine"
 
 
 @task(name="leave.program_and_die")
-def program_and_die(told: str) -> None:
+def program_and_die(pid_file: str) -> None:
     child = subprocess.Popen(["sleep", "60"])
-    Path(told).write_text(str(child.pid))
+    Path(pid_file).write_text(str(child.pid))
     os._exit(3)
 
 

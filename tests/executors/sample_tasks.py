@@ -175,10 +175,10 @@ def shell() -> Any:
 
 
 @task(name="test.children")
-def children(told: str) -> None:
+def children(pid_file: str) -> None:
     """Start a program that would go on by itself, and wait."""
     child = subprocess.Popen(["sleep", "60"])
-    Path(told).write_text(str(child.pid))
+    Path(pid_file).write_text(str(child.pid))
     time.sleep(60)
 
 
@@ -197,12 +197,12 @@ def fork_and_return() -> Any:
 
 
 @task(name="test.report_pid")
-def report_pid(told: str) -> None:
-    Path(told).write_text(str(os.getpid()))
+def report_pid(pid_file: str) -> None:
+    Path(pid_file).write_text(str(os.getpid()))
     time.sleep(60)
 
 
 @task(name="test.report_parent")
-def report_parent(told: str) -> None:
-    Path(told).write_text(str(os.getppid()))
+def report_parent(pid_file: str) -> None:
+    Path(pid_file).write_text(str(os.getppid()))
     time.sleep(60)

@@ -69,10 +69,10 @@ async def test_a_command_that_removes_its_termination_log_has_no_result() -> Non
 async def test_a_command_beyond_its_time_limit_is_killed_with_what_it_started(
     tmp_path: Path, more: dict[str, Any]
 ) -> None:
-    told = tmp_path / "child"
+    pid_file = tmp_path / "child"
     async with commands() as (executor, listening):
-        await executor.start(run_of(f"sleep 60 & echo $! > {told}; wait", **more))
-        child = int(await written(told))
+        await executor.start(run_of(f"sleep 60 & echo $! > {pid_file}; wait", **more))
+        child = int(await written(pid_file))
         (report,) = await listening.wait(1)
         assert (report.outcome, report.reason) == (Outcome.TIMED_OUT, Reason.TIMED_OUT)
         await until_gone(child)

@@ -153,11 +153,11 @@ async def test_a_pool_whose_fork_server_sends_junk_refuses_the_run(monkeypatch: 
 async def test_a_fork_server_that_never_answers_holds_up_no_check_for_ever(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    told = tmp_path / "pid"
-    program = f"import os, time; open({str(told)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+    pid_file = tmp_path / "pid"
+    program = f"import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
     monkeypatch.setattr(fork_client, "BOOT", program)
     monkeypatch.setattr(pool, "LONGEST_START", 1.0)
     async with asyncio.timeout(PATIENCE), pool_of(processes(), 1) as (pool_, _):
         with pytest.raises(Unavailable, match="its worker did not start within 1 s"):
             await pool_.check(run_of("kalends.echo"))
-        await until_gone(int(told.read_text()))
+        await until_gone(int(pid_file.read_text()))

@@ -86,11 +86,11 @@ async def test_a_task_that_gives_the_next_answer_as_well_fails_and_the_next_run_
 
 
 async def test_an_answer_that_is_sent_between_two_runs_costs_the_worker_and_neither_run(tmp_path: Path) -> None:
-    told = tmp_path / "sent"
+    note = tmp_path / "sent"
     async with pool_of(processes(), 1) as (pool, listening):
-        await pool.start(run_of("leave.forge_later", str(told), number=1))
+        await pool.start(run_of("leave.forge_later", str(note), number=1))
         await listening.wait(1)
-        await written(told)
+        await written(note)
         await pool.start(run_of("kalends.echo", "mine", number=2))
         first, second = await listening.wait(2)
         assert (first.outcome, first.result) == (Outcome.SUCCEEDED, '"mine"')
@@ -98,18 +98,18 @@ async def test_an_answer_that_is_sent_between_two_runs_costs_the_worker_and_neit
 
 
 async def test_an_answer_with_the_token_of_an_earlier_run_is_no_answer(tmp_path: Path) -> None:
-    told = tmp_path / "asked"
+    note = tmp_path / "asked"
     _, second = await results_of(
-        processes(), run_of("leave.forge_when_asked", str(told), number=1), run_of("leave.wait", str(told), number=2)
+        processes(), run_of("leave.forge_when_asked", str(note), number=1), run_of("leave.wait", str(note), number=2)
     )
     assert (second.outcome, second.message) == (Outcome.FAILED, OUT_OF_TURN)
 
 
 async def test_what_a_worker_had_started_is_gone_when_the_worker_has_died(tmp_path: Path) -> None:
-    told = tmp_path / "child"
-    report = await result_of(processes(), "leave.program_and_die", str(told))
+    pid_file = tmp_path / "child"
+    report = await result_of(processes(), "leave.program_and_die", str(pid_file))
     assert (report.reason, report.message) == (Reason.WORKER_DIED, "its worker process ended with exit code 3")
-    await until_gone(int(await written(told)))
+    await until_gone(int(await written(pid_file)))
 
 
 async def test_a_program_that_outlives_its_parent_is_reaped() -> None:
@@ -129,10 +129,10 @@ def _is_there(pid: str) -> bool:
 async def test_where_the_process_that_starts_workers_dies_its_runs_fail_and_the_next_one_has_another(
     tmp_path: Path,
 ) -> None:
-    told = tmp_path / "pid"
+    pid_file = tmp_path / "pid"
     async with pool_of(processes(), 1) as (pool, listening):
-        await pool.start(run_of("test.report_parent", str(told), number=1))
-        os.kill(int(await written(told)), signal.SIGKILL)
+        await pool.start(run_of("test.report_parent", str(pid_file), number=1))
+        os.kill(int(await written(pid_file)), signal.SIGKILL)
         await listening.wait(1)
         await pool.start(run_of("kalends.echo", number=2))
         first, second = await listening.wait(2)

@@ -1,4 +1,4 @@
-"""A Job is recognised by the UID on record: its labels and owner references can be edited while nobody watches."""
+"""A Job is recognised by the UID on record: its labels and owner references can be edited while no operator watches."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ async def test_a_job_that_lost_its_label_before_it_was_on_record_is_the_run(worl
     await again.start(world.run)
     (view,) = again.views(world.ref)
     assert view.altered
-    assert world.api.count_of("DELETE", "/jobs") == 0, "it runs: nobody has asked for its end"
+    assert world.api.count_of("DELETE", "/jobs") == 0, "it runs: no end was requested"
 
 
 async def test_a_job_that_lost_both_is_not_the_run_and_is_left_alone(world: Stripped) -> None:

@@ -21,10 +21,10 @@ TESTS = Path(__file__).parents[1]
 
 
 async def test_a_process_beyond_its_time_limit_is_gone_with_all_that_it_started(tmp_path: Path) -> None:
-    told = tmp_path / "child"
+    pid_file = tmp_path / "child"
     async with pool_of(processes(), 1) as (pool, listening):
-        await pool.start(run_of("test.children", str(told), limit=2))
-        child = int(await written(told))
+        await pool.start(run_of("test.children", str(pid_file), limit=2))
+        child = int(await written(pid_file))
         (report,) = await listening.wait(1)
         assert report.outcome is Outcome.TIMED_OUT
         assert (pool.stuck, pool.free_slots()) == (0, 1)
@@ -32,10 +32,10 @@ async def test_a_process_beyond_its_time_limit_is_gone_with_all_that_it_started(
 
 
 async def test_a_process_that_is_cancelled_is_gone_when_it_is_reported(tmp_path: Path) -> None:
-    told = tmp_path / "pid"
+    pid_file = tmp_path / "pid"
     async with pool_of(processes(), 1) as (pool, listening):
-        await pool.start(run_of("test.report_pid", str(told)))
-        pid = int(await written(told))
+        await pool.start(run_of("test.report_pid", str(pid_file)))
+        pid = int(await written(pid_file))
         await pool.cancel("nightly-1", REF, Reason.REPLACED)
         (report,) = await listening.wait(1)
         assert (report.outcome, report.reason) == (Outcome.CANCELLED, Reason.REPLACED)
@@ -43,10 +43,10 @@ async def test_a_process_that_is_cancelled_is_gone_when_it_is_reported(tmp_path:
 
 
 async def test_a_worker_that_is_killed_from_outside_fails_its_run_and_the_next_one_has_another(tmp_path: Path) -> None:
-    told = tmp_path / "pid"
+    pid_file = tmp_path / "pid"
     async with pool_of(processes(), 1) as (pool, listening):
-        await pool.start(run_of("test.report_pid", str(told), number=1))
-        os.kill(int(await written(told)), signal.SIGKILL)
+        await pool.start(run_of("test.report_pid", str(pid_file), number=1))
+        os.kill(int(await written(pid_file)), signal.SIGKILL)
         await listening.wait(1)
         await pool.start(run_of("kalends.echo", number=2))
         first, second = await listening.wait(2)
@@ -201,11 +201,11 @@ def test_workers_end_with_the_operator_that_started_them(tmp_path: Path) -> None
         "        await listening.wait(1)\n"
         "asyncio.run(main())\n"
     )
-    told = tmp_path / "pid"
-    with subprocess.Popen([sys.executable, "-c", program, str(told)], cwd=TESTS) as operator:
+    pid_file = tmp_path / "pid"
+    with subprocess.Popen([sys.executable, "-c", program, str(pid_file)], cwd=TESTS) as operator:
 
         async def kill() -> None:
-            worker = int(await written(told))
+            worker = int(await written(pid_file))
             operator.kill()
             await until_gone(worker)
 

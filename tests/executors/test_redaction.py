@@ -127,10 +127,10 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", SHAPES)
 def test_a_secret_is_taken_out_in_each_shape(text: str) -> None:
-    told = clean(text)
-    assert SECRET not in told
-    assert "aHVudGVyMng" not in told
-    assert "[redacted]" in told
+    cleaned = clean(text)
+    assert SECRET not in cleaned
+    assert "aHVudGVyMng" not in cleaned
+    assert "[redacted]" in cleaned
 
 
 def test_the_key_of_a_cloud_is_known_by_its_beginning() -> None:
@@ -147,9 +147,9 @@ def test_a_secret_variable_is_found_in_base_64_among_other_text(monkeypatch: pyt
     monkeypatch.setenv("ACME_PASSWORD", "correct horse")
     redaction._own_secrets.cache_clear()
     try:
-        told = clean(f"header {encoded} refused")
-        assert told.endswith("[redacted] refused")
-        assert "b3Jz" not in told
+        cleaned = clean(f"header {encoded} refused")
+        assert cleaned.endswith("[redacted] refused")
+        assert "b3Jz" not in cleaned
         assert clean("it was correct\u200b ho\x00rse") == "it was [redacted]"
     finally:
         redaction._own_secrets.cache_clear()

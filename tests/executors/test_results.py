@@ -1,4 +1,4 @@
-"""What is told of results and errors: short, without control characters, without secrets."""
+"""What is reported of results and errors: short, without control characters, without secrets."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def variables(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @given(st.text(max_size=3000))
 def test_whatever_comes_is_short_and_shows_as_it_is(text: str) -> None:
-    told = clean(text)
-    assert len(told.encode()) <= 1024
-    assert all(mark.isprintable() or mark in "\n\t" or not mark.isascii() for mark in told)
-    assert "\x1b" not in told
-    assert clean(told) == told
+    cleaned = clean(text)
+    assert len(cleaned.encode()) <= 1024
+    assert all(mark.isprintable() or mark in "\n\t" or not mark.isascii() for mark in cleaned)
+    assert "\x1b" not in cleaned
+    assert clean(cleaned) == cleaned
 
 
 @given(st.recursive(st.none() | st.integers() | st.floats() | st.text() | st.binary(), st.lists, max_leaves=10))
@@ -65,7 +65,7 @@ def test_marks_that_turn_the_direction_of_writing_are_shown_as_such() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "cleaned"),
     [
         ("login with password=hunter2 failed", "login with password=[redacted] failed"),
         ("{'DB_PASSWORD': 'two words', 'x': 1}", "{'DB_PASSWORD': '[redacted]', 'x': 1}"),
@@ -87,8 +87,8 @@ def test_marks_that_turn_the_direction_of_writing_are_shown_as_such() -> None:
         ("pass\x1b[0mword=hunter2", "password=[redacted]"),
     ],
 )
-def test_what_looks_like_a_secret_is_not_told(text: str, told: str) -> None:
-    assert clean(text) == told
+def test_what_looks_like_a_secret_is_redacted(text: str, cleaned: str) -> None:
+    assert clean(text) == cleaned
 
 
 @pytest.mark.parametrize(
@@ -126,9 +126,9 @@ def test_a_whole_environment_can_be_told_without_its_secrets(variables: Callable
         {"ACME_TOKEN": "abcdef", "ACME_REGION": "north", "AWS_SECRET_ACCESS_KEY": "ghijkl", "PGPASSWORD": "mnopqr"}
     )
     shown = {"AWS_SECRET_ACCESS_KEY": "ghijkl", "ACME_REGION": "north", "ACME_TOKEN": "abcdef", "PGPASSWORD": "mnopqr"}
-    told = clean(str(shown) + " abcdef ghijkl mnopqr")
-    assert not any(secret in told for secret in ("abcdef", "ghijkl", "mnopqr"))
-    assert "'ACME_REGION': 'north'" in told
+    cleaned = clean(str(shown) + " abcdef ghijkl mnopqr")
+    assert not any(secret in cleaned for secret in ("abcdef", "ghijkl", "mnopqr"))
+    assert "'ACME_REGION': 'north'" in cleaned
 
 
 def test_short_values_and_those_of_other_variables_are_told(variables: Callable[..., Any]) -> None:

@@ -1,4 +1,4 @@
-"""What is known of Jobs and pods: since when a Job waits for its pods, who is told, and what is forgotten."""
+"""What is known of Jobs and pods: since when a Job waits for its pods, who is notified, and what is forgotten."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class Seen(SeenJobs):
 
     def __init__(self) -> None:
         super().__init__()
-        self.told = 0
+        self.reported = 0
         self.report_to(self._count)
         self.all_are_listed()
         self.version = 100
 
     def _count(self, ref: Ref) -> None:
         assert ref == REF
-        self.told += 1
+        self.reported += 1
 
     def job(
         self, *, event: str = "MODIFIED", uid: str = "job-uid", spec: Any = None, metadata: Any = None, **status: Any
@@ -73,9 +73,9 @@ class Seen(SeenJobs):
         return view.pending_since, view.pending_message
 
     def news(self) -> bool:
-        """Tell whether anybody was told of anything since it was last asked."""
-        told, self.told = self.told, 0
-        return told > 0
+        """Return whether any news was reported since the last call."""
+        reported, self.reported = self.reported, 0
+        return reported > 0
 
 
 @pytest.fixture
@@ -237,12 +237,12 @@ async def test_nothing_is_kept_of_a_job_that_is_gone_but_that_it_is(seen: Seen) 
 
 
 async def test_a_job_that_names_a_resource_of_another_namespace_as_its_owner_is_none_of_its_jobs(seen: Seen) -> None:
-    told: list[Ref] = []
-    seen.report_to(told.append)
+    reported: list[Ref] = []
+    seen.report_to(reported.append)
     seen.job(event="ADDED", uid="forged-uid", metadata={"namespace": "evil", "name": f"nightly-{START + 60}"})
     (view,) = seen.views(REF)
     assert view.name == NAME
-    assert REF not in told, "the resource is not looked at because of it"
+    assert REF not in reported, "the resource is not looked at because of it"
 
 
 @pytest.mark.parametrize(
@@ -350,8 +350,8 @@ async def test_asking_for_views_changes_nothing(seen: Seen) -> None:
 
 
 def suspended_at(instant: int) -> Any:
-    told = {"status": "True", "reason": "JobSuspended", "lastTransitionTime": format_instant(instant)}
-    return [{"type": "Suspended", **told}]
+    status = {"status": "True", "reason": "JobSuspended", "lastTransitionTime": format_instant(instant)}
+    return [{"type": "Suspended", **status}]
 
 
 async def test_a_job_that_is_created_suspended_waits_for_its_first_admission(seen: Seen) -> None:
@@ -363,9 +363,9 @@ async def test_a_job_that_is_created_suspended_waits_for_its_first_admission(see
     assert seen.views(REF)[0].admission is None
 
 
-@pytest.mark.parametrize("told", [{"conditions": suspended_at(START + 600)}, {"failed": 1}])
-async def test_a_job_that_had_been_let_start_before_waits_again(seen: Seen, told: dict[str, Any]) -> None:
-    seen.job(spec={"suspend": True}, **told)
+@pytest.mark.parametrize("status", [{"conditions": suspended_at(START + 600)}, {"failed": 1}])
+async def test_a_job_that_had_been_let_start_before_waits_again(seen: Seen, status: dict[str, Any]) -> None:
+    seen.job(spec={"suspend": True}, **status)
     assert seen.views(REF)[0].admission.again
 
 

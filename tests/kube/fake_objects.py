@@ -71,7 +71,7 @@ class Objects:
         self.drops: frozenset[str] = frozenset()
         """Fields of a ScheduledJob's status that an older CRD does not have; ``counts.queued`` is one of counts.
 
-        As in the real server, they are missing in what is shown, and lost when somebody writes the object.
+        As in the real server, they are missing in what is shown, and lost when the object is written.
         """
         self.is_strict = True
         """Whether a strict patch that names one of them is refused."""

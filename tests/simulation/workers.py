@@ -51,9 +51,9 @@ class Workers:
 
     async def launch(self, run: Run) -> Call:
         """Give a run to a worker. A thread takes it up at once, a process as soon as it is there."""
-        told = self._tasks.resolve(run.target).kwargs
+        kwargs = self._tasks.resolve(run.target).kwargs
         now = asyncio.get_running_loop().time()
-        about = told["life"], told["version"], run.name, run.fire_time, run.attempt
+        about = kwargs["life"], kwargs["version"], run.name, run.fire_time, run.attempt
         body = Body(*about, kind=self._kind, process=self._process, job_uid="", entered=now)
         work = Work(body, current_of(run), self._bodies, self._behaviour, self._chance)
         if self._kind is Kind.THREAD:

@@ -157,7 +157,7 @@ async def test_a_record_that_cannot_be_read_is_the_problem_of_its_resource(file:
 
 
 @pytest.mark.parametrize(
-    ("column", "value", "told"),
+    ("column", "value", "message"),
     [
         ("created", "'yesterday'", "created must be an instant by RFC 3339, got 'yesterday'"),
         ("edited", "''", "edited must be an instant by RFC 3339, got ''"),
@@ -166,12 +166,12 @@ async def test_a_record_that_cannot_be_read_is_the_problem_of_its_resource(file:
         ("created", "cast(x'ff' as text)", "default/other cannot be read"),
     ],
 )
-async def test_a_damaged_row_is_named_and_harms_only_itself(file: Path, column: str, value: str, told: str) -> None:
+async def test_a_damaged_row_is_named_and_harms_only_itself(file: Path, column: str, value: str, message: str) -> None:
     damage(file, column, value)
     store = opened(file)
     with pytest.raises(Unavailable) as refused:
         await put(store, "other")
-    assert told in str(refused.value)
+    assert message in str(refused.value)
     assert "kalends.db: the row of default/other" in str(refused.value)
     assert (await put(store, "sound")).problem is None
     store.close()

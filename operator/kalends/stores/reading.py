@@ -20,7 +20,7 @@ def read_definition(spec: Any, read: Callable[[], Definition]) -> tuple[Definiti
     """Return what a resource asks for, or why that cannot be read.
 
     Args:
-        spec: The unparsed spec, for the summary of one that cannot be read.
+        spec: The unparsed spec, for the summary of a spec that cannot be read.
         read: Returns the definition, or raises.
     """
     try:

@@ -29,7 +29,7 @@ def encode(state: State) -> Json:
 
 
 def _fields(state: State) -> Json:
-    """Return every field of a status; None stands for one that is unset."""
+    """Return every field of a status; None stands for an unset field."""
     last = last_run(state)
     starts = [run.started for run in state.active]
     starts += [run.started for run in state.history if run.started is not None]

@@ -14,7 +14,7 @@ TAKE_OVER = 30.0
 READING = 1.0
 """Seconds by which a replica may have read the last renewal before the next one was written."""
 ON_ITS_WAY = 45.0
-"""Seconds within which what was decided, or seen, before somebody else wrote may still arrive."""
+"""Seconds within which what was decided, or seen, before another writer wrote may still arrive."""
 COUNTED = ("due", "requested", "missed", "coalesced", "skipped")
 
 

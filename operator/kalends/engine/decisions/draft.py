@@ -148,7 +148,7 @@ class Draft(DraftView):
         )
 
     def launch(self, run: ActiveRun, latest: Instant | None = None) -> None:
-        """Have an attempt started that is active in the draft; one that its executor has refused has failed."""
+        """Have an attempt started that is active in the draft. An attempt that its executor has refused has failed."""
         if not any(job.name == run.name for job in self.facts.jobs or ()):  # the slot of a Job that exists is taken
             self.free -= 1
         refusal = self.facts.refused.get(run.name)

@@ -13,7 +13,7 @@ LONGEST_SLEEP = 10.0
 """Seconds. A stepped clock or a machine that was suspended is noticed after so long at the latest."""
 
 DEFERRED_TURN = 50
-"""Each so many-th look is at one that was deferred, however much else there is to look at."""
+"""Every so many looks, a deferred resource is looked at, however many others are due."""
 
 
 class Inbox:

@@ -81,13 +81,19 @@ async def test_a_server_that_asks_for_an_hour_of_peace_gets_a_minute() -> None:
     assert cluster.tries > 1
 
 
-async def test_nothing_starts_by_a_spec_of_which_a_newer_version_is_known_and_not_read_yet() -> None:
-    clock, store = LoopClock(), ObjectStore()
+def a_job_every_ten_seconds(store: ObjectStore) -> tuple[Cluster, Scheduler, asyncio.Task[None]]:
+    """Return a running scheduler of a resource in a store, and the cluster that its Jobs are created in."""
+    clock = LoopClock()
     cluster = Cluster(clock)
     scheduler = Scheduler(clock=clock, store=store, pools={}, identity="me", cluster=cluster)
     store.put(resource(trigger=every(10), jobTemplate=JOB))
     scheduler.observe(store.snapshot("default/nightly"))
-    running = asyncio.create_task(scheduler.run())
+    return cluster, scheduler, asyncio.create_task(scheduler.run())
+
+
+async def test_nothing_starts_by_a_spec_of_which_a_newer_version_is_known_and_not_read_yet() -> None:
+    store = ObjectStore()
+    cluster, scheduler, running = a_job_every_ten_seconds(store)
     await asyncio.sleep(5)
     store.put(resource(trigger=every(30), jobTemplate=JOB, generation=2))
     scheduler.await_newer("default/nightly", "uid-of-nightly", 2)
@@ -104,12 +110,8 @@ async def test_no_job_starts_while_the_newer_version_cannot_be_read() -> None:
             self.reads += 1
             raise Unavailable("503")
 
-    clock, store = LoopClock(), Away()
-    cluster = Cluster(clock)
-    scheduler = Scheduler(clock=clock, store=store, pools={}, identity="me", cluster=cluster)
-    store.put(resource(trigger=every(10), jobTemplate=JOB))
-    scheduler.observe(store.snapshot("default/nightly"))
-    running = asyncio.create_task(scheduler.run())
+    store = Away()
+    cluster, scheduler, running = a_job_every_ten_seconds(store)
     await asyncio.sleep(5)
     scheduler.await_newer("default/nightly", "uid-of-nightly", 2)
     await asyncio.sleep(20)
@@ -123,12 +125,8 @@ async def test_no_job_starts_while_the_newer_version_cannot_be_read() -> None:
 
 
 async def test_a_resource_whose_name_is_known_to_be_taken_by_another_starts_nothing() -> None:
-    clock, store = LoopClock(), ObjectStore()
-    cluster = Cluster(clock)
-    scheduler = Scheduler(clock=clock, store=store, pools={}, identity="me", cluster=cluster)
-    store.put(resource(trigger=every(10), jobTemplate=JOB))
-    scheduler.observe(store.snapshot("default/nightly"))
-    running = asyncio.create_task(scheduler.run())
+    store = ObjectStore()
+    cluster, scheduler, running = a_job_every_ten_seconds(store)
     await asyncio.sleep(5)
     scheduler.await_newer("default/nightly", "uid-of-another", 1)
     await asyncio.sleep(30)

@@ -22,8 +22,8 @@ from kalends.stores.crd import fields_lost
 log = logging.getLogger(__name__)
 
 CRD_PATH = CUSTOM_RESOURCE_DEFINITIONS.named(None, f"{PLURAL}.{GROUP}")
-LOOK_EVERY = 10.0
-"""Seconds between two looks at the CRD's generation."""
+LOOK_EVERY = 60.0
+"""Seconds between two looks at the generation of a CRD that fits. A write that is refused causes a look at once."""
 AGAIN_AFTER = 5.0
 """Seconds between two looks at a CRD that does not fit, and from when it fits to when all API servers serve it."""
 MENTIONED_EVERY = 60.0
@@ -84,7 +84,7 @@ class CrdCheck:
         """Find out when the CRD is replaced, until cancelled."""
         while True:
             try:
-                async with asyncio.timeout(LOOK_EVERY):
+                async with asyncio.timeout(LOOK_EVERY if self.problem is None else AGAIN_AFTER):
                     await self._suspected.wait()
             except TimeoutError:
                 if self.problem is None and await self._is_as_it_was():

@@ -10,6 +10,8 @@ FOR ?=
 PINS ?= --upgrade
 # One more than there are processors, as some tests wait rather than compute.
 WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
+# Each has an API server of its own. Cluster tests wait more than they compute.
+CLUSTER_WORKERS ?= 2
 KUBERNETES ?= 1.36
 export KUBERNETES
 
@@ -71,7 +73,7 @@ at-length: $(READY) ## The slow tests: every time zone, thousands of random sear
 
 cluster-test: $(READY) ## Tests on a real API server
 	@echo "── cluster tests (Kubernetes $(KUBERNETES))"
-	@$(BIN)/python -m pytest -q tests/cluster
+	@$(BIN)/python -m pytest -q -n $(CLUSTER_WORKERS) --dist loadfile tests/cluster
 
 chaos: $(READY) ## All faults listed in tests/cluster/README.md, and thousands of simulations: takes hours
 	@echo "── chaos (Kubernetes $(KUBERNETES))"

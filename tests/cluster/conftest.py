@@ -1,10 +1,11 @@
 """The cluster that the tests of this folder share, and a namespace of its own for each of them."""
 
+import fcntl
 import os
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,9 @@ from cluster.helm import Helm
 from cluster.operator_process import OperatorProcess
 from devcluster import Cluster, ClusterChoice, ControlPlane, ControlPlaneUnavailable, Means, opened, prepare
 from devcluster.api import Api
+from devcluster.collection import cache_folder
 from devcluster.extras import obtain_helm
+from devcluster.progress import Say, to_stderr
 from devcluster.standin_node import StandInNode
 from devcluster.waiting import eventually
 
@@ -53,7 +56,22 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     if not wanted or session.config.option.collectonly:
         return
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    say = reporter.write_line if reporter is not None else print
+    say = reporter.write_line if reporter is not None else to_stderr
+    with alone():
+        _prepare(session, say)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Let other processes of this run wait: they find in the cache what the first of them builds."""
+    folder = cache_folder(os.environ)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "build.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _prepare(session: pytest.Session, say: Say) -> None:
     try:
         choice = ClusterChoice.asked_by(
             way=session.config.getoption("cluster_way", None),

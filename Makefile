@@ -10,7 +10,7 @@ FOR ?=
 PINS ?= --upgrade
 # One more than there are processors, as some tests wait rather than compute.
 WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
-# Each has an API server of its own. Cluster tests wait more than they compute.
+# Processes of cluster tests; each starts a separate API server. Cluster tests wait more than they compute.
 CLUSTER_WORKERS ?= 2
 KUBERNETES ?= 1.36
 export KUBERNETES

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metr
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from kalends.engine.ports import Decided, Ended, Notice, OddJob, StartPutOff, Turned, Verdict
+from kalends.engine.ports import Decided, Ended, Notice, OddJob, ReadinessChanged, StartPutOff, Verdict
 from kalends.model.reasons import Reason
 
 SUB_SECOND = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
@@ -166,7 +166,7 @@ class Metrics:
                 self._put_off.labels(executor).inc()
             case OddJob(reason=reason):
                 self._odd_jobs.labels(reason.value).inc()
-            case Turned(reason=Reason.INTERNAL_ERROR):
+            case ReadinessChanged(reason=Reason.INTERNAL_ERROR):
                 self._errors.labels("resource").inc()
             case _:
                 return

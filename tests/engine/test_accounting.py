@@ -75,7 +75,7 @@ class History:
     """A cluster, a store and an operator that may die at any point between them."""
 
     spec: dict[str, Any]
-    outlives_us: bool
+    durable: bool
     now: float = START
     operator: int = 0
     generation: int = 1
@@ -89,7 +89,7 @@ class History:
 
     @property
     def schedule(self) -> Schedule:
-        target: dict[str, Any] = {"jobTemplate": JOB} if self.outlives_us else {}
+        target: dict[str, Any] = {"jobTemplate": JOB} if self.durable else {}
         obj = resource(generation=self.generation, **self.spec, **target)
         obj["metadata"]["annotations"] = {REQUEST_ANNOTATION: self.token} if self.token else {}
         return schedule_of(obj)
@@ -98,12 +98,12 @@ class History:
         return Facts(
             now=self.now,
             me=f"operator-{self.operator}",
-            outlives_us=self.outlives_us,
+            durable=self.durable,
             free_slots=2 - len(self.here),
             reports=dict(self.reports),
             here=frozenset(self.here),
             asked_to_end=frozenset(self.asked),
-            jobs=tuple(self.jobs.values()) if self.outlives_us else None,
+            jobs=tuple(self.jobs.values()) if self.durable else None,
         )
 
     def decide(self, dies: str = "") -> None:  # noqa: C901 - the places to die at are the point of it
@@ -238,7 +238,7 @@ def check_what_ran(history: History) -> None:
     for run in history.ran:
         before = last.get((run.fire_time, run.request), 0)
         # An attempt that was claimed, and whose holder died before it started, may count without having run.
-        assert run.attempt == before + 1 or (run.attempt > before and not history.outlives_us)
+        assert run.attempt == before + 1 or (run.attempt > before and not history.durable)
         last[run.fire_time, run.request] = run.attempt
     tokens = [run.request for run in history.ran if run.request and run.attempt == 1]
     assert len(tokens) == len(set(tokens)), "a request was carried out twice"
@@ -255,8 +255,8 @@ def interleaved(first: list[Any], second: list[Any]) -> list[Any]:
 STEPS_AND_EDITS = st.tuples(STEPS, EDITS).map(lambda both: interleaved(*both))
 
 
-def account_through_crashes(spec: dict[str, Any], outlives_us: bool, steps: list[Any]) -> None:
-    history = History(spec, outlives_us)
+def account_through_crashes(spec: dict[str, Any], durable: bool, steps: list[Any]) -> None:
+    history = History(spec, durable)
     cursor = None
     for what, number in steps:
         history.step(what, number)
@@ -271,8 +271,8 @@ def account_through_crashes(spec: dict[str, Any], outlives_us: bool, steps: list
     )
 
 
-def account_through_edits(spec: dict[str, Any], outlives_us: bool, steps: list[Any]) -> None:
-    history = History(spec, outlives_us)
+def account_through_edits(spec: dict[str, Any], durable: bool, steps: list[Any]) -> None:
+    history = History(spec, durable)
     cursor = None
     for what, number in steps:
         history.step(what, number)
@@ -282,7 +282,7 @@ def account_through_edits(spec: dict[str, Any], outlives_us: bool, steps: list[A
 
 
 def account_for_what_was_cut(spec: dict[str, Any], steps: list[Any]) -> None:
-    history = History(spec, outlives_us=False)
+    history = History(spec, durable=False)
     for what, number in steps:
         history.step(what, number)
     history.restart()
@@ -300,17 +300,17 @@ def account_for_what_was_cut(spec: dict[str, Any], steps: list[Any]) -> None:
 @settings(max_examples=150, deadline=None)
 @given(SPECS, st.booleans(), STEPS)
 def test_every_fire_time_is_accounted_for_through_crashes_at_any_point(
-    spec: dict[str, Any], outlives_us: bool, steps: list[Any]
+    spec: dict[str, Any], durable: bool, steps: list[Any]
 ) -> None:
-    account_through_crashes(spec, outlives_us, steps)
+    account_through_crashes(spec, durable, steps)
 
 
 @settings(max_examples=150, deadline=None)
 @given(SPECS, st.booleans(), STEPS_AND_EDITS)
 def test_edits_suspensions_and_requests_lose_nothing_and_double_nothing(
-    spec: dict[str, Any], outlives_us: bool, steps: list[Any]
+    spec: dict[str, Any], durable: bool, steps: list[Any]
 ) -> None:
-    account_through_edits(spec, outlives_us, steps)
+    account_through_edits(spec, durable, steps)
 
 
 def test_a_request_waits_before_a_fire_time_that_jitter_delays() -> None:
@@ -321,7 +321,7 @@ def test_a_request_waits_before_a_fire_time_that_jitter_delays() -> None:
         "jitterSeconds": 5,
     }
     steps = [("pass", 0), ("ask", 0), ("pass", 190), ("decide", 0), ("pass", 3), ("die-between-creates", 0)]
-    account_through_edits(spec, outlives_us=False, steps=steps)
+    account_through_edits(spec, durable=False, steps=steps)
 
 
 @settings(max_examples=100, deadline=None)
@@ -335,13 +335,13 @@ def test_every_run_that_a_crash_cut_short_is_lost_or_tried_again_and_no_other(
 @pytest.mark.slow
 @settings(max_examples=700, deadline=None)
 @given(SPECS, st.booleans(), STEPS)
-def test_crashes_at_length(spec: dict[str, Any], outlives_us: Any, steps: Any) -> None:
-    account_through_crashes(spec, outlives_us, steps)
+def test_crashes_at_length(spec: dict[str, Any], durable: Any, steps: Any) -> None:
+    account_through_crashes(spec, durable, steps)
     account_for_what_was_cut(spec, steps)
 
 
 @pytest.mark.slow
 @settings(max_examples=700, deadline=None)
 @given(SPECS, st.booleans(), STEPS_AND_EDITS)
-def test_edits_at_length(spec: dict[str, Any], outlives_us: Any, steps: Any) -> None:
-    account_through_edits(spec, outlives_us, steps)
+def test_edits_at_length(spec: dict[str, Any], durable: Any, steps: Any) -> None:
+    account_through_edits(spec, durable, steps)

@@ -29,7 +29,7 @@ def of_jobs(template: dict[str, Any] = JOB, **spec: Any) -> Schedule:
 def decided(
     schedule: Schedule, state: State | None, now: int, *jobs: Any, gone: list[Any] | tuple[Any, ...] = ()
 ) -> Decision:
-    return decide(schedule, state, facts(now, outlives_us=True, jobs=jobs, gone=frozenset(gone)))
+    return decide(schedule, state, facts(now, durable=True, jobs=jobs, gone=frozenset(gone)))
 
 
 def started(schedule: Schedule) -> State:

@@ -11,7 +11,7 @@ from doubles import JOB, START, every, resource, schedule_of, snapshot_of
 from engine.world import armed, facts
 from kalends.engine.core.state import Counts
 from kalends.engine.decisions.decide import arm, decide
-from kalends.engine.ports import JobView, Turned
+from kalends.engine.ports import JobView, ReadinessChanged
 from kalends.model import format_instant
 from kalends.model.reasons import Reason
 from narrowing import present
@@ -93,7 +93,7 @@ def test_what_an_edited_schedule_names_before_a_job_of_the_old_one_is_decided_wi
     jobs = (JobView(f"nightly-{START + 60}", START + 60, START + 60),)
     spec: dict[str, Any] = {"trigger": every(7), "jobTemplate": JOB, "concurrencyPolicy": "Allow", "coalesce": "All"}
     edited = replace(schedule_of(resource(generation=2, **spec)), edited=START + 40)
-    decision = decide(edited, state, facts(START + 61, outlives_us=True, jobs=jobs))
+    decision = decide(edited, state, facts(START + 61, durable=True, jobs=jobs))
     assert decision.state.cursor == START + 60
     assert [run.fire_time - START for run in decision.state.active] == [60, 42, 49, 56]
 
@@ -123,7 +123,7 @@ def test_a_record_far_ahead_of_the_clock_is_refused_with_what_is_accepted_and_st
     assert (decision.state.counts, decision.state.active) == (record.counts, record.active)
     assert (decision.starts_before, decision.starts_claimed, decision.state.next_run) == ((), (), None)
     (notice,) = decision.notices
-    assert isinstance(notice, Turned)
+    assert isinstance(notice, ReadinessChanged)
     assert notice.ready is False
     again = decide(schedule, decision.state, facts(START + 180, here=frozenset({record.active[0].name})))
     assert (again.state, again.notices) == (decision.state, ()), "said once, not at every look"

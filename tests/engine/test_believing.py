@@ -36,7 +36,7 @@ def job(fire_time: int, created: int, **more: Any) -> JobView:
 
 
 def decided_on(schedule: Schedule, state: State | None, now: int, *jobs: Any, **more: Any) -> Decision:
-    return decide(schedule, state, facts(now, outlives_us=True, jobs=jobs, **more))
+    return decide(schedule, state, facts(now, durable=True, jobs=jobs, **more))
 
 
 @pytest.mark.parametrize("ahead", [CLOCK_SLACK + 1, 3600, 47 * 3600, 10**9])

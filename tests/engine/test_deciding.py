@@ -10,7 +10,7 @@ from doubles import JOB, START, every, resource, schedule_of
 from engine.world import armed, decided, facts
 from kalends.engine.core.state import ActiveRun, Counts
 from kalends.engine.decisions.decide import decide, decide_invalid
-from kalends.engine.ports import Problem, RunReport, Turned
+from kalends.engine.ports import Problem, ReadinessChanged, RunReport
 from kalends.model import Outcome, format_instant
 from kalends.model.reasons import Reason
 from narrowing import present
@@ -53,7 +53,7 @@ def test_coalesce_all_runs_the_latest_of_too_many_and_counts_the_rest() -> None:
     spec: dict[str, Any] = {"trigger": every(1), "coalesce": "All", "concurrencyPolicy": "Allow", "maxCatchUpRuns": 3}
     schedule = schedule_of(resource(jobTemplate=JOB, **spec))
     week = 7 * 86_400
-    decision = decide(schedule, None, facts(START + week, outlives_us=True, jobs=()))
+    decision = decide(schedule, None, facts(START + week, durable=True, jobs=()))
     assert [run.fire_time for run in decision.starts_before] == [START + week - 2, START + week - 1, START + week]
     assert decision.state.counts == Counts(due=week, coalesced=week - 3, started=3, active=3)
 
@@ -146,8 +146,8 @@ def test_what_was_over_before_its_creation_is_a_warning(spec: dict[str, Any], wo
     schedule = schedule_of(resource(**spec))
     decision = decide(schedule, None, facts(START))
     assert words in decision.state.conditions["Ready"].message
-    [turned] = [notice for notice in decision.notices if isinstance(notice, Turned)]
-    assert (turned.reason, turned.ready, turned.warns) == (Reason.EXHAUSTED, True, True)
+    [readiness] = [notice for notice in decision.notices if isinstance(notice, ReadinessChanged)]
+    assert (readiness.reason, readiness.ready, readiness.warns) == (Reason.EXHAUSTED, True, True)
     again = decide(schedule, decision.state, facts(START + 60))
     assert again.notices == ()
     assert again.state == decision.state
@@ -157,8 +157,8 @@ def test_what_has_done_its_work_is_no_warning() -> None:
     schedule = schedule_of(resource(trigger={"date": {"at": format_instant(START + 60)}}))
     state = decide(schedule, None, facts(START)).state
     decision = decide(schedule, state, facts(START + 61))
-    turned = [notice for notice in decision.notices if isinstance(notice, Turned)]
-    assert [(notice.reason, notice.warns) for notice in turned] == [(Reason.EXHAUSTED, False)]
+    readiness = [notice for notice in decision.notices if isinstance(notice, ReadinessChanged)]
+    assert [(notice.reason, notice.warns) for notice in readiness] == [(Reason.EXHAUSTED, False)]
     assert decision.state.conditions["Ready"].message.endswith("no further fire times")
 
 
@@ -228,6 +228,6 @@ def test_jitter_delays_the_start_and_never_the_fire_time() -> None:
 def test_a_claim_whose_resource_has_come_to_run_elsewhere_does_not_start() -> None:
     claim = decide(schedule_of(resource(trigger=every(60))), None, facts(START + 60)).state
     edited = schedule_of(resource(trigger=every(60), jobTemplate=JOB, generation=2))
-    decision = decide(edited, claim, facts(START + 61, outlives_us=True, jobs=()))
+    decision = decide(edited, claim, facts(START + 61, durable=True, jobs=()))
     assert decision.starts_claimed == ()
     assert decision.state.counts == Counts(due=1, started=1, cancelled=1)

@@ -38,7 +38,7 @@ def job(**more: Any) -> JobView:
 
 
 def decided_on(state: State, *jobs: Any, now: int = START + 61, **more: Any) -> Decision:
-    return decide(of_jobs(**more), state, facts(now, outlives_us=True, jobs=jobs))
+    return decide(of_jobs(**more), state, facts(now, durable=True, jobs=jobs))
 
 
 @pytest.mark.looptime
@@ -116,7 +116,7 @@ def test_the_next_attempt_has_a_job_of_its_own() -> None:
     schedule = of_jobs(retry={"limit": 2, "backoffSeconds": 10})
     failed = RunReport(schedule.ref, NAME, START + 60, Outcome.FAILED, START + 60, START + 70)
     state = running(schedule, job_uid="uid-1")
-    again = decide(schedule, state, facts(START + 71, outlives_us=True, jobs=(job(report=failed),))).state
+    again = decide(schedule, state, facts(START + 71, durable=True, jobs=(job(report=failed),))).state
     assert [(run.attempt, run.job_uid) for run in again.active] == [(2, "")]
 
 
@@ -153,7 +153,7 @@ def taken_up(
     *orphans: Any, state: State | None = None, schedule: Schedule | None = None, now: int = START + 3600, **more: Any
 ) -> tuple[Any, ...]:
     schedule = schedule or of_jobs()
-    gathered = facts(now, **{"outlives_us": True, "jobs": (), **more}, orphans=orphans)
+    gathered = facts(now, **{"durable": True, "jobs": (), **more}, orphans=orphans)
     decision = decide(schedule, state or armed(schedule), gathered)
     if decision.takes_up:
         assert decision.state == (state or armed(schedule)), "nothing is decided before it is followed"
@@ -198,7 +198,7 @@ def test_a_job_of_a_fire_time_to_come_is_left_alone() -> None:
 
 def test_a_job_is_left_alone_where_the_resource_runs_a_task() -> None:
     runs_a_task = schedule_of(resource(trigger=every(60)))
-    assert taken_up(job(), schedule=runs_a_task, outlives_us=False) == ()
+    assert taken_up(job(), schedule=runs_a_task, durable=False) == ()
     first = decide(runs_a_task, None, facts(START + 3600, jobs=(), orphans=(job(),)))
     assert first.takes_up == ()
 

@@ -177,11 +177,11 @@ def test_a_queue_survives_a_while_of_being_invalid_that_nobody_edited_into_it() 
 def test_the_job_of_a_retry_that_was_created_and_not_recorded_is_adopted() -> None:
     retry = {"limit": 2, "backoffSeconds": 10}
     schedule = schedule_of(resource(trigger=every(600), jobTemplate=JOB, retry=retry))
-    first = decide(schedule, None, facts(START + 600, outlives_us=True, jobs=())).state
+    first = decide(schedule, None, facts(START + 600, durable=True, jobs=())).state
     run = first.active[0]
     ended = RunReport(schedule.ref, run.name, run.fire_time, Outcome.FAILED, START + 600, START + 601)
     job = JobView(run.name, run.fire_time, START + 600, report=ended)
-    waiting = decide(schedule, first, facts(START + 602, outlives_us=True, jobs=(job,))).state
+    waiting = decide(schedule, first, facts(START + 602, durable=True, jobs=(job,))).state
     created = JobView(waiting.active[0].name, run.fire_time, START + 615, attempt=2)
     task = schedule_of(resource(trigger=every(600), retry=retry, generation=2))
     adopted = decide(task, waiting, facts(START + 620, jobs=(created,)))
@@ -189,7 +189,7 @@ def test_the_job_of_a_retry_that_was_created_and_not_recorded_is_adopted() -> No
         (created.name, 2, "", None)
     ]
     # The same where the record had not even seen the end of the first attempt, whose Job is gone by now.
-    unseen = decide(schedule, first, facts(START + 620, outlives_us=True, jobs=(created,)))
+    unseen = decide(schedule, first, facts(START + 620, durable=True, jobs=(created,)))
     assert [one.attempt for one in unseen.state.active] == [2]
     assert unseen.state.counts == Counts(due=1, started=1, active=1)
 
@@ -215,7 +215,7 @@ def test_replace_ends_no_more_runs_than_it_must_where_some_are_ending_already() 
     healthy = ActiveRun("nightly-1", START + 60, START + 60, "jobs")
     leaving = ActiveRun("nightly-2", START + 120, START + 120, "jobs", cancelling="PendingTimeout")
     jobs = tuple(JobView(run.name, run.fire_time, run.fire_time, leaving=run is leaving) for run in (healthy, leaving))
-    decision = decide(schedule, state_of(schedule, healthy, leaving), facts(START + 180, outlives_us=True, jobs=jobs))
+    decision = decide(schedule, state_of(schedule, healthy, leaving), facts(START + 180, durable=True, jobs=jobs))
     assert [run.cancelling for run in decision.state.active] == ["", "PendingTimeout"]
     assert len(decision.state.queued) == 1
 
@@ -229,6 +229,6 @@ def test_a_run_asked_for_by_hand_is_found_again_beyond_the_fifty_that_are_listed
         counts=Counts(due=1, requested=1, started=2, active=2),
     )
     jobs = (by_hand, JobView("nightly-1", START + 600, START + 600))
-    found = decide(schedule, state, facts(START + 901, outlives_us=True, jobs=jobs)).state
+    found = decide(schedule, state, facts(START + 901, durable=True, jobs=jobs)).state
     assert {run.name for run in found.active} == {"nightly-1", "nightly-m-abcdefgh"}
     assert found.counts.lost == 0

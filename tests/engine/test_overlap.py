@@ -26,7 +26,7 @@ def job_schedule(**spec: Any) -> Schedule:
 def decide_job(
     schedule: Schedule, state: State | None, now: float, jobs: tuple[Any, ...], gone: list[Any] | tuple[Any, ...] = ()
 ) -> Decision:
-    return decide(schedule, state, facts(now, outlives_us=True, jobs=jobs, gone=frozenset(gone)))
+    return decide(schedule, state, facts(now, durable=True, jobs=jobs, gone=frozenset(gone)))
 
 
 def test_a_queued_run_starts_when_the_one_before_it_has_ended() -> None:
@@ -114,7 +114,7 @@ def test_an_executor_is_asked_once_and_again_after_a_restart() -> None:
     schedule = job_schedule(concurrencyPolicy="Replace")
     first = decide_job(schedule, None, START + 60, ()).state
     replacing = decide_job(schedule, first, START + 120, jobs_of(first)).state
-    asked = facts(START + 121, outlives_us=True, jobs=jobs_of(first), asked_to_end=frozenset({first.active[0].name}))
+    asked = facts(START + 121, durable=True, jobs=jobs_of(first), asked_to_end=frozenset({first.active[0].name}))
     assert decide(schedule, replacing, asked).cancels == ()
     assert len(decide_job(schedule, replacing, START + 121, jobs_of(first)).cancels) == 1
 

@@ -82,7 +82,7 @@ def test_the_short_way_decides_what_the_whole_way_decides(
         if record is not None:
             record = altered(record, look)
         jobs = jobs_of(record) if look.get("jobs") and record is not None else ()
-        found = facts(now, outlives_us=of_jobs, jobs=jobs, dispatch=look.get("dispatch", True))
+        found = facts(now, durable=of_jobs, jobs=jobs, dispatch=look.get("dispatch", True))
         short, whole = both_ways(schedule, record, found)
         assert short == whole
         record = short.state
@@ -95,11 +95,11 @@ def test_a_look_before_the_next_run_takes_the_short_way_and_changes_nothing(
 ) -> None:
     target = {"jobTemplate": JOB} if of_jobs else {"task": {"name": "kalends.echo"}}
     schedule = schedule_of(resource(**when, **target))
-    first = deciding.decide(schedule, None, facts(START + 0.5, outlives_us=of_jobs))
+    first = deciding.decide(schedule, None, facts(START + 0.5, durable=of_jobs))
     if first.state.next_run is None or schedule.jitter:
         return
     now = START + 0.5 + (first.state.next_run - START - 0.5) * part
-    short, whole = both_ways(schedule, first.state, facts(now, outlives_us=of_jobs))
+    short, whole = both_ways(schedule, first.state, facts(now, durable=of_jobs))
     assert short == whole == Decision(state=first.state, wake_at=first.state.next_run)
 
 
@@ -142,7 +142,7 @@ CHANGES_OF_THE_SCHEDULE = {
 }
 CHANGES_OF_THE_FACTS = {
     "a fire time that has come": {"now": START + 60.5},
-    "jobs beyond their limit": {"jobs": FINISHED, "outlives_us": True},
+    "jobs beyond their limit": {"jobs": FINISHED, "durable": True},
 }
 
 

@@ -131,8 +131,8 @@ def check_what_ran(history: History) -> None:
         last[run.fire_time, run.request] = run.attempt
 
 
-def account_through_refusals(spec: dict[str, Any], outlives_us: bool, steps: list[Any]) -> None:
-    history = RefusedHistory(spec, outlives_us)
+def account_through_refusals(spec: dict[str, Any], durable: bool, steps: list[Any]) -> None:
+    history = RefusedHistory(spec, durable)
     cursor = None
     for what, number in steps:
         history.step(what, number)
@@ -144,8 +144,8 @@ def account_through_refusals(spec: dict[str, Any], outlives_us: bool, steps: lis
     check_what_ran(history)
 
 
-def account_through_refusals_and_edits(spec: dict[str, Any], outlives_us: bool, steps: list[Any]) -> None:
-    history = RefusedHistory(spec, outlives_us)
+def account_through_refusals_and_edits(spec: dict[str, Any], durable: bool, steps: list[Any]) -> None:
+    history = RefusedHistory(spec, durable)
     cursor = None
     for what, number in steps:
         history.step(what, number)
@@ -157,31 +157,31 @@ def account_through_refusals_and_edits(spec: dict[str, Any], outlives_us: bool, 
 @settings(max_examples=100, deadline=None)
 @given(SPECS, st.booleans(), STEPS)
 def test_every_fire_time_is_accounted_for_although_starts_are_refused(
-    spec: dict[str, Any], outlives_us: bool, steps: list[Any]
+    spec: dict[str, Any], durable: bool, steps: list[Any]
 ) -> None:
-    account_through_refusals(spec, outlives_us, steps)
+    account_through_refusals(spec, durable, steps)
 
 
 @settings(max_examples=100, deadline=None)
 @given(SPECS, st.booleans(), st.tuples(STEPS, EDITS).map(lambda both: interleaved(*both)))
 def test_edits_double_nothing_although_starts_are_refused(
-    spec: dict[str, Any], outlives_us: bool, steps: list[Any]
+    spec: dict[str, Any], durable: bool, steps: list[Any]
 ) -> None:
-    account_through_refusals_and_edits(spec, outlives_us, steps)
+    account_through_refusals_and_edits(spec, durable, steps)
 
 
 @pytest.mark.slow
 @settings(max_examples=2000, deadline=None)
 @given(SPECS, st.booleans(), STEPS)
-def test_refusals_at_length(spec: dict[str, Any], outlives_us: Any, steps: Any) -> None:
-    account_through_refusals(spec, outlives_us, steps)
+def test_refusals_at_length(spec: dict[str, Any], durable: Any, steps: Any) -> None:
+    account_through_refusals(spec, durable, steps)
 
 
 @pytest.mark.slow
 @settings(max_examples=2000, deadline=None)
 @given(SPECS, st.booleans(), st.tuples(STEPS, EDITS).map(lambda both: interleaved(*both)))
-def test_refusals_and_edits_at_length(spec: dict[str, Any], outlives_us: Any, steps: Any) -> None:
-    account_through_refusals_and_edits(spec, outlives_us, steps)
+def test_refusals_and_edits_at_length(spec: dict[str, Any], durable: Any, steps: Any) -> None:
+    account_through_refusals_and_edits(spec, durable, steps)
 
 
 def refused(up_to: int) -> StartTrouble:
@@ -191,11 +191,11 @@ def refused(up_to: int) -> StartTrouble:
 def test_no_fire_time_is_decided_after_one_that_stays_undecided_although_a_request_is_taken_up() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB, coalesce="All", concurrencyPolicy="Allow"))
     asked = JobView(run_name("nightly", START + 100, request="now"), START + 100, START + 100, request="now")
-    put_off = facts(START + 125, outlives_us=True, jobs=(asked,), trouble=refused(START + 60), starts_at=START + 126)
+    put_off = facts(START + 125, durable=True, jobs=(asked,), trouble=refused(START + 60), starts_at=START + 126)
     first = decide(schedule, armed(schedule), put_off)
     assert [run.name for run in first.state.active] == [asked.name]
     created = (asked, *(JobView(run.name, run.fire_time, START + 125) for run in first.starts_before))
-    second = decide(schedule, first.state, facts(START + 127, outlives_us=True, jobs=created))
+    second = decide(schedule, first.state, facts(START + 127, durable=True, jobs=created))
     assert (second.state.counts.due, second.state.counts.started, second.state.counts.requested) == (2, 3, 1)
 
 
@@ -206,11 +206,11 @@ def test_a_job_of_the_schedule_before_an_edit_is_taken_up_once_although_the_next
 
     before, after, at_last = edited(10, 1, START), edited(60, 2, START + 100), edited(90, 3, START + 128)
     job = JobView(f"nightly-{START + 110}", START + 110, START + 110)
-    put_off = facts(START + 125, outlives_us=True, jobs=(job,), trouble=refused(START + 120), starts_at=START + 126)
+    put_off = facts(START + 125, durable=True, jobs=(job,), trouble=refused(START + 120), starts_at=START + 126)
     record = decide(after, armed(before, cursor=START + 100), put_off).state
     assert (record.counts.started, record.cursor) == (1, START + 110)
     report = RunReport(after.ref, job.name, job.fire_time, Outcome.SUCCEEDED, job.created, START + 125)
     ended = (replace(job, report=report),)
     record = decide(after, record, replace(put_off, jobs=ended)).state
-    record = decide(at_last, record, facts(START + 130, outlives_us=True, jobs=ended)).state
+    record = decide(at_last, record, facts(START + 130, durable=True, jobs=ended)).state
     assert (record.counts.started, record.counts.succeeded) == (1, 1)

@@ -10,7 +10,7 @@ import pytest
 
 from doubles import JOB, START, every, resource
 from engine.world import World
-from kalends.engine.ports import Delayed, StartPutOff, Turned
+from kalends.engine.ports import Delayed, ReadinessChanged, StartPutOff
 from kalends.errors import NamespaceTerminating, StartDeferred, Unavailable
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
@@ -168,7 +168,7 @@ async def test_a_start_that_is_refused_again_and_again_is_shown_until_one_succee
         shown = conditions(world, key)
         assert (shown["Ready"]["status"], shown["Ready"]["reason"]) == ("True", "Armed")
         assert "Stalled" not in shown
-    kinds = [one.reason for one in world.ledger.notices if isinstance(one, Turned)]
+    kinds = [one.reason for one in world.ledger.notices if isinstance(one, ReadinessChanged)]
     assert kinds == ["Armed", "StartRefused", "Armed"]
     assert sum(isinstance(one, Delayed) for one in world.ledger.notices) == 1
     assert sum(isinstance(one, StartPutOff) for one in world.ledger.notices) > 8
@@ -183,7 +183,7 @@ async def test_a_refusal_that_passes_soon_is_not_shown() -> None:
         world.cluster.quota = 5
         await asyncio.sleep(10)
     assert conditions(world, key)["Ready"]["status"] == "True"
-    assert [one.reason for one in world.ledger.notices if isinstance(one, Turned)] == ["Armed"]
+    assert [one.reason for one in world.ledger.notices if isinstance(one, ReadinessChanged)] == ["Armed"]
 
 
 async def test_no_try_costs_a_write() -> None:

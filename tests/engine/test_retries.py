@@ -109,13 +109,13 @@ def test_a_lost_run_is_tried_again_only_where_that_is_allowed(on_lost: bool, cou
 
 def test_a_job_is_tried_again_under_another_name_that_is_as_sure_as_the_first() -> None:
     schedule = schedule_of(resource("x" * 52, trigger=every(3600), retry=RETRY, jobTemplate=JOB))
-    first = decide(schedule, None, facts(START + 3600, outlives_us=True, jobs=())).state
+    first = decide(schedule, None, facts(START + 3600, durable=True, jobs=())).state
     run = first.active[0]
     ended = RunReport(schedule.ref, run.name, run.fire_time, Outcome.FAILED, START + 3600, START + 3601)
     job = JobView(run.name, run.fire_time, START + 3600, report=ended)
-    failed = decide(schedule, first, facts(START + 3602, outlives_us=True, jobs=(job,)))
+    failed = decide(schedule, first, facts(START + 3602, durable=True, jobs=(job,)))
     now = present(failed.state.active[0].retry_at)
-    twice = [decide(schedule, failed.state, facts(now, outlives_us=True, jobs=(job,))).starts_before for _ in range(2)]
+    twice = [decide(schedule, failed.state, facts(now, durable=True, jobs=(job,))).starts_before for _ in range(2)]
     assert twice[0] == twice[1]
     (again,) = twice[0]
     assert again.attempt == 2

@@ -111,7 +111,7 @@ async def test_how_a_run_ended_is_told_once_it_is_on_record() -> None:
     async with world.running():
         await asyncio.sleep(61)
     kinds = [type(one).__name__ for one in world.ledger.notices]
-    assert kinds == ["Turned", "Decided", "Ended"]
+    assert kinds == ["ReadinessChanged", "Decided", "Ended"]
 
 
 async def test_draining_records_how_the_last_runs_ended_and_starts_none() -> None:

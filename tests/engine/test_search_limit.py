@@ -219,7 +219,7 @@ def test_many_sparse_runs_after_years_are_listed_over_several_looks() -> None:
     with work.counted():
         while True:
             before = work.units
-            decision = decide(schedule, state, facts(now, outlives_us=True, jobs=()))
+            decision = decide(schedule, state, facts(now, durable=True, jobs=()))
             assert work.units - before < 6 * MOST_ASKED
             state, looks = decision.state, looks + 1
             if not decision.searching:

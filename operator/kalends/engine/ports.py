@@ -271,7 +271,7 @@ class Retried:
 
 
 @dataclass(frozen=True, slots=True)
-class Turned:
+class ReadinessChanged:
     """A resource became ready, invalid, suspended or exhausted."""
 
     ref: Ref
@@ -324,7 +324,7 @@ class Removed:
     message: str
 
 
-Notice = Decided | Ended | Retried | Turned | Delayed | StartPutOff | OddJob | Contested | Removed
+Notice = Decided | Ended | Retried | ReadinessChanged | Delayed | StartPutOff | OddJob | Contested | Removed
 
 
 class Listener(Protocol):

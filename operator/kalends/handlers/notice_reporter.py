@@ -14,9 +14,9 @@ from kalends.engine.ports import (
     Ended,
     Notice,
     OddJob,
+    ReadinessChanged,
     Removed,
     Retried,
-    Turned,
     Verdict,
 )
 from kalends.model.instants import format_instant
@@ -27,7 +27,7 @@ log = logging.getLogger("kalends.engine")
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class EventToPost:
     """An Event to post on a resource."""
 
     ref: Ref
@@ -36,7 +36,7 @@ class Telling:
     warning: bool
 
 
-Post = Callable[[Telling], None]
+Post = Callable[[EventToPost], None]
 
 MANY_COALESCED = 10
 """So many fire times that give way at once are an Event: the operator was away, or starts were refused."""
@@ -50,7 +50,7 @@ _ENDED = {
 }
 
 
-def telling_of(notice: Notice, *, success_too: bool = False) -> Telling | None:  # noqa: PLR0911 - a table
+def event_of(notice: Notice, *, success_too: bool = False) -> EventToPost | None:  # noqa: PLR0911 - a table
     """Return the Event for a notice, or None: normal progress is in the status and the metrics."""
     match notice:
         case Decided():
@@ -62,45 +62,45 @@ def telling_of(notice: Notice, *, success_too: bool = False) -> Telling | None: 
             note = f"{report.name} {report.outcome.lower()}"
             note += f": {report.reason}" if report.reason else ""
             note += f": {report.message}" if report.message else ""
-            return Telling(report.ref, _ENDED[report.outcome], note, warning=not good)
+            return EventToPost(report.ref, _ENDED[report.outcome], note, warning=not good)
         case Retried(report=report):
             note = f"{report.name} {report.outcome.lower()}{_because(report.message)}"
             note += f"; attempt {notice.attempt} follows at {format_instant(notice.at)}"
-            return Telling(report.ref, Reason.RUN_RETRIED, note, warning=True)
+            return EventToPost(report.ref, Reason.RUN_RETRIED, note, warning=True)
         case Removed():
-            return Telling(notice.ref, Reason.SCHEDULE_DELETED, notice.message, warning=False)
+            return EventToPost(notice.ref, Reason.SCHEDULE_DELETED, notice.message, warning=False)
         case OddJob():
-            return Telling(notice.ref, notice.reason, notice.message, warning=True)
+            return EventToPost(notice.ref, notice.reason, notice.message, warning=True)
         case Delayed():
-            return Telling(notice.ref, Reason.DELAYED, f"not done yet, tried again: {notice.message}", warning=True)
+            return EventToPost(notice.ref, Reason.DELAYED, f"not done yet, tried again: {notice.message}", warning=True)
         case Contested():
-            return Telling(notice.ref, Reason.OTHER_OPERATOR, notice.message, warning=True)
-        case Turned():
-            return _of_turned(notice)
+            return EventToPost(notice.ref, Reason.OTHER_OPERATOR, notice.message, warning=True)
+        case ReadinessChanged():
+            return _of_readiness_changed(notice)
         case _:
             return None
 
 
-def _of_decided(notice: Decided) -> Telling | None:
+def _of_decided(notice: Decided) -> EventToPost | None:
     if notice.verdict is Verdict.MISSED:
         note = _several(notice, "was missed", "were missed")
-        return Telling(notice.ref, Reason.RUN_MISSED, note, warning=True)
+        return EventToPost(notice.ref, Reason.RUN_MISSED, note, warning=True)
     if notice.verdict is Verdict.SKIPPED:
         note = _several(notice, "was skipped", "were skipped")
-        return Telling(notice.ref, Reason.RUN_SKIPPED, note, warning=True)
+        return EventToPost(notice.ref, Reason.RUN_SKIPPED, note, warning=True)
     if notice.verdict is Verdict.COALESCED and notice.count >= MANY_COALESCED:
         note = _several(notice, "was coalesced", "were coalesced")
-        return Telling(notice.ref, Reason.RUNS_COALESCED, note, warning=True)
+        return EventToPost(notice.ref, Reason.RUNS_COALESCED, note, warning=True)
     return None
 
 
-def _of_turned(notice: Turned) -> Telling | None:
+def _of_readiness_changed(notice: ReadinessChanged) -> EventToPost | None:
     if notice.reason == Reason.START_REFUSED:
-        return Telling(notice.ref, Reason.START_REFUSED, f"runs do not start: {notice.message}", warning=True)
+        return EventToPost(notice.ref, Reason.START_REFUSED, f"runs do not start: {notice.message}", warning=True)
     if not notice.ready:
-        return Telling(notice.ref, Reason.SCHEDULE_INVALID, f"{notice.reason}: {notice.message}", warning=True)
+        return EventToPost(notice.ref, Reason.SCHEDULE_INVALID, f"{notice.reason}: {notice.message}", warning=True)
     if notice.reason == Reason.EXHAUSTED:
-        return Telling(notice.ref, Reason.SCHEDULE_EXHAUSTED, notice.message, warning=notice.warns)
+        return EventToPost(notice.ref, Reason.SCHEDULE_EXHAUSTED, notice.message, warning=notice.warns)
     return None
 
 
@@ -110,7 +110,7 @@ def _several(notice: Decided, one: str, many: str) -> str:
     return f"{who}: {notice.message}"
 
 
-class Teller:
+class NoticeReporter:
     """Logs every notice, and posts what deserves an Event."""
 
     def __init__(self, post: Post, *, success_too: bool = False) -> None:
@@ -119,9 +119,9 @@ class Teller:
 
     def notice(self, notice: Notice) -> None:
         """Report it."""
-        telling = telling_of(notice, success_too=self._success_too)
-        if telling is not None:
-            self._post(telling)
+        event = event_of(notice, success_too=self._success_too)
+        if event is not None:
+            self._post(event)
         _log(notice)
 
 
@@ -157,7 +157,7 @@ def _log(notice: Notice) -> None:
             log.info("%s: deleted%s", notice.ref.key, _because(notice.message))
         case OddJob():
             log.warning("%s: %s%s", notice.ref.key, notice.reason, _because(notice.message))
-        case Turned():
+        case ReadinessChanged():
             level = logging.INFO if notice.ready else logging.WARNING
             log.log(level, "%s: %s%s", notice.ref.key, notice.reason, _because(notice.message))
 

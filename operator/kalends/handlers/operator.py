@@ -18,7 +18,7 @@ from kalends.handlers.fencing import FencedPool, FencedTransport
 from kalends.handlers.health_pages import STUCK, HealthServer, Pulse
 from kalends.handlers.job_informers import job_informers
 from kalends.handlers.leading import Duty, Leading
-from kalends.handlers.notice_reporter import Teller, Telling
+from kalends.handlers.notice_reporter import EventToPost, NoticeReporter
 from kalends.handlers.other_operators import OtherOperators
 from kalends.handlers.resources import View
 from kalends.handlers.task_group import Tasks
@@ -80,7 +80,7 @@ class Operator:
                 acting, clock, self._seen, self._informers.learn, max_running=settings.jobs.max_running
             ),
             compiler=Compiler(surroundings),
-            listeners=[self.metrics, Teller(self._post, success_too=settings.events_for_success)],
+            listeners=[self.metrics, NoticeReporter(self._post, success_too=settings.events_for_success)],
         )
         self._others = OtherOperators(
             settings.leader_election, self._client, clock, self.scheduler, lambda: self.leading.scheduling
@@ -188,13 +188,13 @@ class Operator:
 
     # -- reports
 
-    def _post(self, telling: Telling) -> None:
-        ref = telling.ref
+    def _post(self, event: EventToPost) -> None:
+        ref = event.ref
         self._poster.post(
             Regarding(API_VERSION, KIND, ref.namespace, ref.name, ref.uid),
-            kind=EventType.WARNING if telling.warning else EventType.NORMAL,
-            reason=telling.reason,
-            note=telling.note,
+            kind=EventType.WARNING if event.warning else EventType.NORMAL,
+            reason=event.reason,
+            note=event.note,
         )
 
     def _loop_is_stuck(self) -> str | None:

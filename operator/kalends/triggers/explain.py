@@ -14,7 +14,7 @@ from kalends.triggers.cron.fields import MONDAY_FIRST
 from kalends.triggers.cron.five_fields import Every, parse_schedule
 from kalends.triggers.protocol import Instant
 from kalends.triggers.text.instants import read_moment
-from kalends.triggers.text.words import counted, duration, every, listed, period_told, weekdays_told
+from kalends.triggers.text.words import counted, duration, every, listed, period_words, weekday_words
 from kalends.triggers.when import CalendarIntervalSpec, ExclusionSpec, MemberSpec, TriggerSpec, When
 from kalends.triggers.zones.database import zone_info
 from kalends.triggers.zones.zone import DAY, utc_text
@@ -24,15 +24,15 @@ _TWO_YEARS = 731 * DAY
 
 def explain(when: When, *, created: Instant, zone: str, identity: str, jitter: int = 0) -> str:
     """Return what a schedule means; arguments and errors are those of ``build_trigger``, ``jitter`` is in seconds."""
-    telling = _Telling(setting_of(when, created=created, zone=zone, identity=identity))
-    main = telling.base(when)
-    if telling.on_the_wall:
-        main += f", {telling.setting.zone.name}"
-    return "; ".join([main, *telling.clock_changes(), *telling.limits(when, jitter)])
+    explanation = _Explanation(setting_of(when, created=created, zone=zone, identity=identity))
+    main = explanation.base(when)
+    if explanation.on_the_wall:
+        main += f", {explanation.setting.zone.name}"
+    return "; ".join([main, *explanation.clock_changes(), *explanation.limits(when, jitter)])
 
 
 @dataclass(slots=True)
-class _Telling:
+class _Explanation:
     """A sentence in the making, and what has come up in it that needs another word."""
 
     setting: Setting
@@ -83,7 +83,7 @@ class _Telling:
 
     def _member(self, member: MemberSpec, path: str) -> str:
         """Return a member in brackets, with its own zone and bounds."""
-        within = _Telling(setting_within(member, self.setting, path), changes=self.changes)
+        within = _Explanation(setting_within(member, self.setting, path), changes=self.changes)
         parts = [within._structured(member, path)]
         if within.on_the_wall and member.time_zone is not None:
             parts.append(within.setting.zone.name)
@@ -106,7 +106,7 @@ class _Telling:
         clock = f"{interval.hour:02}:{interval.minute:02}" + (f":{interval.second:02}" if interval.second else "")
         if interval.days_of_week is not None:
             monday = day - timedelta(day.weekday())
-            days = weekdays_told([MONDAY_FIRST.index(name) for name in interval.days_of_week])
+            days = weekday_words([MONDAY_FIRST.index(name) for name in interval.days_of_week])
             return f"at {clock} {period} {days}, counted from the week of {monday}, from {day} on"
         missing = ", passing over months without that day" if interval.months + interval.years and day.day > 28 else ""  # noqa: PLR2004  every month has 28 days
         return f"at {clock} {period}, counted from {day}{missing}"
@@ -124,7 +124,7 @@ class _Telling:
 
     def _elapsed(self, period: int) -> str:
         begins = self.setting.created if self.setting.start is None else self.setting.start
-        return f"every {period_told(period)} of elapsed time, counted from {utc_text(begins)}"
+        return f"every {period_words(period)} of elapsed time, counted from {utc_text(begins)}"
 
     def _moment(self, instant: Instant) -> str:
         wall = datetime.fromtimestamp(instant, zone_info(self.setting.zone.name))

@@ -17,10 +17,10 @@ from kalends.engine.ports import (
     Ended,
     Notice,
     OddJob,
+    ReadinessChanged,
     Removed,
     Retried,
     StartPutOff,
-    Turned,
 )
 from kalends.model import format_instant
 
@@ -87,5 +87,5 @@ def _line(notice: Notice) -> str:  # noqa: PLR0911 - a table
             return f"{notice.ref.key} {type(notice).__name__}: {notice.message}"
         case Delayed() | StartPutOff():
             return f"{notice.ref.key} Delayed: {notice.message}"
-        case Turned():
+        case ReadinessChanged():
             return f"{notice.ref.key} {notice.reason}" + (f": {notice.message}" if notice.message else "")

@@ -21,7 +21,7 @@ class Facts:
     """This operator's identity: the holder of the runs that it claims."""
     holders: Holders = field(default_factory=Holders)
     """Which other operators there are, and which are known to be gone."""
-    outlives_us: bool = False
+    durable: bool = False
     """Whether runs of this schedule continue without this process (Kubernetes Jobs)."""
     free_slots: int = 1_000_000
     obstacle: str = ""

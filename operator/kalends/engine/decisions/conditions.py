@@ -11,7 +11,7 @@ from kalends.engine.core.policies import LONGEST_CAUSE
 from kalends.engine.core.refused_starts import StartTrouble
 from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import Condition, Instant, Ref, State
-from kalends.engine.ports import Notice, Turned
+from kalends.engine.ports import Notice, ReadinessChanged
 from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
 from kalends.triggers import over_before
@@ -54,7 +54,7 @@ def with_conditions(
     state = _with(state.without_condition("Stalled"), [ready], now, schedule.generation)
     if before is not None and before.reason == reason and not (warns and before.message != message):
         return state, ()
-    return state, (Turned(schedule.ref, reason, message, ready=True, warns=warns),)
+    return state, (ReadinessChanged(schedule.ref, reason, message, ready=True, warns=warns),)
 
 
 def _why_over(schedule: Schedule, state: State, *, was_due: bool) -> str:
@@ -88,7 +88,7 @@ def with_problem(
     state = _with(state, [ready, stalled], now, generation)
     if before is not None and (before.status, before.message) == (False, problem.message):
         return state, ()
-    return state, (Turned(ref, problem.reason, problem.message, ready=False),)
+    return state, (ReadinessChanged(ref, problem.reason, problem.message, ready=False),)
 
 
 def lasting_refusal(schedule: Schedule, state: State, trouble: StartTrouble | None) -> str:

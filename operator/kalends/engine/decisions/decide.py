@@ -91,10 +91,10 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
     observed = _observed_generation(draft, record)
     state = replace(state, next_run=next_run, summary=schedule.summary, observed_generation=observed)
     starts_claimed = () if draft.starts_are_put_off else claims
-    starts_before = tuple(draft.starts) if facts.outlives_us else ()
+    starts_before = tuple(draft.starts) if facts.durable else ()
     # What is recorded now is recorded once these have started.
     refused = "" if starts_claimed or starts_before else lasting_refusal(schedule, state, facts.trouble)
-    state, turned = with_conditions(schedule, state, facts.now, refused, draft.searched)
+    state, readiness = with_conditions(schedule, state, facts.now, refused, draft.searched)
     state, odd = with_odd_jobs(schedule, state, facts)
     removed_at = _removed_at(schedule, state)
     return Decision(
@@ -105,7 +105,7 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
         looks=jobs_to_read(record, state, facts),
         deletes=beyond_limits(schedule, state, every_job),
         remove=facts.dispatch and removed_at is not None and removed_at <= facts.now,
-        notices=(*draft.notices, *odd, *turned),
+        notices=(*draft.notices, *odd, *readiness),
         wake_at=_wake_at(draft, state, next_run, removed_at),
         waiting=not draft.starts_are_put_off
         and (
@@ -125,7 +125,7 @@ def _observed_generation(draft: Draft, record: State | None) -> int:
     """
     decides = draft.facts.dispatch and draft.searched is None and not draft.decides_nothing_new
     unseen = draft.decides_nothing_new or leaves_out_jobs(draft)
-    if decides or draft.facts.outlives_us or not unseen:
+    if decides or draft.facts.durable or not unseen:
         return draft.schedule.generation
     return 0 if record is None else record.observed_generation
 
@@ -276,12 +276,12 @@ def decide_invalid(ref: Ref, generation: int, problem: Problem, record: State, f
     state = replace(
         state, next_run=None, schedule_hash=hash_of_invalid(record, generation), observed_generation=generation
     )
-    state, turned = with_problem(ref, generation, problem, state, facts.now)
+    state, readiness = with_problem(ref, generation, problem, state, facts.now)
     return Decision(
         state=state,
         cancels=tuple(run for run in state.active if _is_to_be_asked(run, facts)),
         looks=jobs_to_read(record, state, facts),
-        notices=(*notices, *turned),
+        notices=(*notices, *readiness),
     )
 
 

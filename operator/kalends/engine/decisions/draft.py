@@ -105,7 +105,7 @@ class Draft(DraftView):
         self._move(candidate, "started", active=1)
         facts = self.facts
         # What has its Job already runs as a Job, whatever the resource has come to run since.
-        a_job = facts.outlives_us or candidate.adopted
+        a_job = facts.durable or candidate.adopted
         executor, holder = (JOBS_EXECUTOR, "") if a_job else (self.schedule.executor, facts.me)
         name = self.name(candidate)
         began = next((job.created for job in facts.jobs or () if job.name == name), int(facts.now))
@@ -119,7 +119,7 @@ class Draft(DraftView):
 
     def start_again(self, run: ActiveRun) -> None:
         """Start the next attempt of a run."""
-        executor, holder = (JOBS_EXECUTOR, "") if self.facts.outlives_us else (self.schedule.executor, self.facts.me)
+        executor, holder = (JOBS_EXECUTOR, "") if self.facts.durable else (self.schedule.executor, self.facts.me)
         again = replace(run, retry_at=None, started=int(self.facts.now), executor=executor, holder=holder)
         active = tuple(again if one.name == run.name else one for one in self.state.active)
         self.state = replace(self.state, active=active)

@@ -94,7 +94,7 @@ class DraftView:
 
     def has_worker(self) -> bool:
         """Return whether one more run could start at once, and be listed where only the list remembers it."""
-        by_list_alone = not self.facts.outlives_us or self.schedule.retry is not None
+        by_list_alone = not self.facts.durable or self.schedule.retry is not None
         if by_list_alone and len(self.state.active) >= MOST_ACTIVE_LISTED:
             return False
         return self.free > 0

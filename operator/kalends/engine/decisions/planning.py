@@ -118,7 +118,7 @@ def _put_off(draft: Draft, candidate: Candidate) -> bool:
     schedule, facts, due = draft.schedule, draft.facts, draft.due
     in_line = draft.held_up or draft.state.queued or due.adopted or draft.adopted_until
     forbids = schedule.concurrency is ConcurrencyPolicy.FORBID
-    may_be_late = forbids and not facts.outlives_us and not draft.has_room()
+    may_be_late = forbids and not facts.durable and not draft.has_room()
     late = draft.late_starts(draft.due_at(candidate)) if may_be_late else 0
     if in_line or schedule.concurrency is ConcurrencyPolicy.REPLACE or not (late or draft.has_room()):
         return False

@@ -95,7 +95,7 @@ class Gatherer:
             now=now,
             me=self._identity,
             holders=self.holders,
-            outlives_us=schedule is not None and self._executors.is_cluster(schedule.executor),
+            durable=schedule is not None and self._executors.is_cluster(schedule.executor),
             obstacle="" if schedule is None else self._executors.obstacle(schedule.executor),
             free_slots=0 if schedule is None else self._workers.free(schedule.executor, entry.ref.uid),
             reports=dict(entry.runs.reports),

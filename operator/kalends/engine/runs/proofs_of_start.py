@@ -31,7 +31,7 @@ def may_have_created_jobs(schedule: Schedule | None, record: State | None, facts
 
     While it could not be carried out, nothing was decided, so that Jobs of a spec before that may not be recorded.
     """
-    if facts.outlives_us or schedule is None:
+    if facts.durable or schedule is None:
         return True  # a spec that cannot be read may be that of a Job: its Jobs run on
     if record is None:
         return schedule.generation != 1
@@ -82,7 +82,7 @@ def _why(schedule: Schedule, state: State, job: JobView, facts: Facts) -> str:
         return ""  # its run is over, or was decided otherwise
     if is_premature(job.fire_time, job.created):
         return f"is named after {format_instant(job.fire_time)}, and was created at {format_instant(job.created)}"
-    if not facts.outlives_us:
+    if not facts.durable:
         return "is a Job, and this resource runs a task"
     if job.fire_time <= max(facts.now, job.created) and not schedule.trigger.fires_at(job.fire_time):
         return f"is named after {format_instant(job.fire_time)}, which is no fire time"

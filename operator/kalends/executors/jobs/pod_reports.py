@@ -92,9 +92,9 @@ def _has_begun(container: Json) -> bool:
 def _waits_for(status: Json) -> str:
     reported = [container.get("state", {}).get("waiting") for container in _containers(status)]
     waits = [wait for wait in reported if wait]
-    telling = [wait for wait in waits if wait.get("reason") not in _ORDINARY_WAITS] or waits
-    if telling:
-        return _said(telling[0])
+    informative = [wait for wait in waits if wait.get("reason") not in _ORDINARY_WAITS] or waits
+    if informative:
+        return _said(informative[0])
     for condition in status.get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             return _said(condition)

@@ -175,6 +175,6 @@ def report_of(ref: Ref, job: SeenJob, ended: Iterable[Termination]) -> RunReport
 
 
 def _last(job: SeenJob, ended: Iterable[Termination]) -> Termination | None:
-    telling = [one for one in ended if (one.exit_code == 0) == job.succeeded]
+    informative = [one for one in ended if (one.exit_code == 0) == job.succeeded]
     # Of containers that ended in the same second, prefer a container with a message.
-    return max(telling, key=lambda one: (one.finished, bool(one.message)), default=None)
+    return max(informative, key=lambda one: (one.finished, bool(one.message)), default=None)

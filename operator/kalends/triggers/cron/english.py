@@ -20,7 +20,7 @@ from kalends.triggers.text.words import (
     ordinal,
     runs,
     spanned,
-    weekdays_told,
+    weekday_words,
 )
 from kalends.triggers.wall_clock.times_of_day import members
 
@@ -140,7 +140,7 @@ def _days(days: Sequence[int], specials: Sequence[SpecialDay]) -> list[str]:
 def _weekdays(weekdays: Sequence[int], specials: Sequence[SpecialDay]) -> list[str]:
     parts = []
     if weekdays:
-        parts.append(weekdays_told(weekdays))
+        parts.append(weekday_words(weekdays))
     return [*parts, *(_special(special) for special in specials)]
 
 

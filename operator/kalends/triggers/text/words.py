@@ -66,7 +66,7 @@ def duration(seconds: int) -> str:
     return listed(parts)
 
 
-def period_told(seconds: int) -> str:
+def period_words(seconds: int) -> str:
     """Return what follows ``every``: ``90 minutes``, ``day``."""
     return next((unit for length, unit in _UNITS if length == seconds), duration(seconds))
 
@@ -96,7 +96,7 @@ def spanned(values: Sequence[int], name: Callable[[int], str], place: str) -> st
     return listed([*ranges, *([f"{place} {listed(singles)}"] if singles else [])])
 
 
-def weekdays_told(weekdays: Collection[int]) -> str:
+def weekday_words(weekdays: Collection[int]) -> str:
     """Return ``from Monday to Friday`` or ``on Tuesday and Thursday``; 0 is Monday."""
     # Begin where the week has a hole, so that Friday to Monday is one stretch.
     start = next((day for day in sorted(weekdays) if (day - 1) % len(WEEKDAYS) not in weekdays), 0)

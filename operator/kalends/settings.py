@@ -31,7 +31,7 @@ from pydantic_settings import (
 )
 
 from kalends.errors import InvalidSchedule, InvalidSettings
-from kalends.model import Coalesce
+from kalends.model.values import Coalesce
 from kalends.settings_errors import in_words
 from kalends.triggers.zones.zone import find_zone
 

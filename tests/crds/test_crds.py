@@ -11,8 +11,7 @@ import yaml
 from kalends.model import ScheduledJobSpec, Status
 from kalends.model.crd import crd_manifest, crd_yaml
 from kalends.model.v1alpha1.base import INT64_SAFE_MAX
-from kalends.model.v1alpha1.spec import MOST_QUEUED
-from kalends.model.v1alpha1.status import MOST_ACTIVE_LISTED, MOST_HISTORY_LISTED
+from kalends.model.values import MOST_ACTIVE_LISTED, MOST_HISTORY_LISTED, MOST_QUEUED
 
 Json = dict[str, Any]
 

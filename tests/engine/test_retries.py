@@ -21,7 +21,7 @@ from kalends.engine.ports import JobView, Retried, RunReport
 from kalends.engine.runs.retry_policy import backoff
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
-from kalends.model.v1alpha1.status import MOST_HISTORY_LISTED
+from kalends.model.values import MOST_HISTORY_LISTED
 from narrowing import known, present
 
 RETRY = {"limit": 2, "backoffSeconds": 10, "factor": 2, "maxBackoffSeconds": 15}

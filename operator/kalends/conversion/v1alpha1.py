@@ -17,8 +17,7 @@ from kalends.conversion.targets import read_target, write_target
 from kalends.engine.core.definition import Definition
 from kalends.engine.core.schedule import REQUEST_ANNOTATION, RetryPolicy
 from kalends.errors import InvalidSpec
-from kalends.model.v1alpha1.choices import Retry
-from kalends.model.v1alpha1.spec import ScheduledJobSpec
+from kalends.model.v1alpha1.spec import Retry, ScheduledJobSpec
 from kalends.model.v1alpha1.trigger import CalendarInterval, CronFields, Exclusion, Interval, Member, Trigger
 from kalends.triggers.when import (
     CalendarIntervalSpec,

@@ -12,7 +12,7 @@ from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import Instant, Ref, State
 from kalends.engine.core.target import Target
 from kalends.model.reasons import Reason
-from kalends.model.v1alpha1.status import Outcome
+from kalends.model.values import Outcome
 from kalends.model.versions import is_newer
 
 

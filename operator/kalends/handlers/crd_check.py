@@ -15,8 +15,8 @@ from kalends.errors import ApiError
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.paths import CUSTOM_RESOURCE_DEFINITIONS
 from kalends.kube.wire.transport import METADATA_OF_ONE
-from kalends.model import GROUP, PLURAL
 from kalends.model.crd.installed import REMEDY, compare_crd
+from kalends.model.values import GROUP, PLURAL
 from kalends.stores.crd import fields_lost
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ import kopf
 
 from kalends.handlers.environment import CatchUp, Show
 from kalends.kube.wire.bounded_session import bounded_session
-from kalends.model import API_VERSION, PLURAL
+from kalends.model.values import API_VERSION, PLURAL
 
 log = logging.getLogger(__name__)
 

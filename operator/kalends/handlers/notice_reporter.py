@@ -21,7 +21,7 @@ from kalends.engine.ports import (
 )
 from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
-from kalends.model.v1alpha1.status import Outcome
+from kalends.model.values import Outcome
 
 log = logging.getLogger("kalends.engine")
 

@@ -26,7 +26,7 @@ from kalends.kube.client.client import ApiClient
 from kalends.kube.client.lanes import Lanes
 from kalends.kube.events.poster import EventPoster, EventType, Regarding
 from kalends.metrics import Metrics, Readings
-from kalends.model import API_VERSION, KIND
+from kalends.model.values import API_VERSION, KIND
 from kalends.settings import Settings
 from kalends.stores.crd import CrdJobStore
 

@@ -2,27 +2,31 @@
 
 from kalends.model.instants import format_instant, parse_instant
 from kalends.model.reasons import Reason
-from kalends.model.resource import API_VERSION, GROUP, KIND, LONGEST_NAME, PLURAL, VERSION, ScheduledJob
-from kalends.model.v1alpha1.choices import Coalesce, ConcurrencyPolicy, DaylightSaving, Retry
+from kalends.model.resource import ScheduledJob
 from kalends.model.v1alpha1.metadata import ObjectMeta
-from kalends.model.v1alpha1.spec import MOST_QUEUED, ScheduledJobSpec
-from kalends.model.v1alpha1.status import (
-    MOST_ACTIVE_LISTED,
-    MOST_HISTORY_LISTED,
-    ActiveRun,
-    Condition,
-    ConditionStatus,
-    ConditionType,
-    Counts,
-    FinishedRun,
-    Misfire,
-    Outcome,
-    Status,
-)
+from kalends.model.v1alpha1.spec import Retry, ScheduledJobSpec
+from kalends.model.v1alpha1.status import ActiveRun, Condition, Counts, FinishedRun, Misfire, Status
 from kalends.model.v1alpha1.target import JobTemplate, Task, TemplateMeta
 from kalends.model.v1alpha1.trigger import CalendarInterval, CronFields, Date, Exclusion, Interval, Member, Trigger
 from kalends.model.validation.manifest import check_manifest
 from kalends.model.validation.problems import Problem
+from kalends.model.values import (
+    API_VERSION,
+    GROUP,
+    KIND,
+    LONGEST_NAME,
+    MOST_ACTIVE_LISTED,
+    MOST_HISTORY_LISTED,
+    MOST_QUEUED,
+    PLURAL,
+    VERSION,
+    Coalesce,
+    ConcurrencyPolicy,
+    ConditionStatus,
+    ConditionType,
+    DaylightSaving,
+    Outcome,
+)
 
 __all__ = [
     "API_VERSION",

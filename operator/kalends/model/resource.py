@@ -16,18 +16,10 @@ from kalends.model.v1alpha1.spec import ScheduledJobSpec
 from kalends.model.validation.problems import problems_in
 from kalends.model.validation.rule_tree import all_hold, rule_tree
 from kalends.model.validation.schema import structural_schema
+from kalends.model.values import API_VERSION, KIND, LONGEST_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-
-GROUP = "kalends.dev"
-VERSION = "v1alpha1"
-API_VERSION = f"{GROUP}/{VERSION}"
-KIND = "ScheduledJob"
-PLURAL = "scheduledjobs"
-
-LONGEST_NAME = 52
-"""Characters, as with CronJob: a run appends a hyphen and ten digits, and the name of a Job has at most 63."""
 
 
 class ScheduledJob(Wire):

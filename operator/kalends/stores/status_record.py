@@ -11,11 +11,12 @@ from kalends.engine.core.state import ActiveRun, Condition, Counts, FinishedRun,
 from kalends.errors import InvalidStatus
 from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
-from kalends.model.v1alpha1.status import MOST_ACTIVE_LISTED, ConditionStatus, Outcome, Status
 from kalends.model.v1alpha1.status import ActiveRun as WrittenActiveRun
 from kalends.model.v1alpha1.status import Condition as WrittenCondition
 from kalends.model.v1alpha1.status import FinishedRun as WrittenFinishedRun
 from kalends.model.v1alpha1.status import Misfire as WrittenMisfire
+from kalends.model.v1alpha1.status import Status
+from kalends.model.values import MOST_ACTIVE_LISTED, ConditionStatus, Outcome
 
 Json = dict[str, Any]
 _REASONS = frozenset(Reason)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from kalends.errors import InvalidSchedule
-from kalends.model.v1alpha1.choices import DaylightSaving
+from kalends.model.values import DaylightSaving
 from kalends.triggers.cron.compiled import cron_trigger, meaning_of_eight, meaning_of_five
 from kalends.triggers.cron.eight_fields import Written, parse_eight_fields
 from kalends.triggers.cron.fields import MONDAY_FIRST

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kalends.model.v1alpha1.choices import DaylightSaving
+from kalends.model.values import DaylightSaving
 
 FieldExpression = int | str
 """One field of ``trigger.cron``: a number, or an expression."""

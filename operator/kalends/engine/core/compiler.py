@@ -16,8 +16,7 @@ from kalends.engine.core.target import Target
 from kalends.engine.ports import Snapshot
 from kalends.errors import InvalidSpec
 from kalends.model.reasons import Reason
-from kalends.model.v1alpha1.spec import MOST_QUEUED
-from kalends.model.v1alpha1.status import LONGEST_TOKEN
+from kalends.model.values import LONGEST_TOKEN, MOST_QUEUED
 from kalends.triggers import Trigger, TriggerCache, When, build_trigger, reads_wall_time, summary
 
 DEFAULT_CATCH_UP_RUNS = 100

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from kalends.engine.core.schedule import RetryPolicy
 from kalends.engine.core.state import Instant, Ref, State
 from kalends.engine.core.target import Target
-from kalends.model.v1alpha1.choices import Coalesce, ConcurrencyPolicy
+from kalends.model.values import Coalesce, ConcurrencyPolicy
 from kalends.triggers import Trigger, When
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from kalends.engine.core.state import Condition, FinishedRun, State
-from kalends.model.v1alpha1.status import MOST_HISTORY_LISTED, Outcome
+from kalends.model.values import MOST_HISTORY_LISTED, Outcome
 
 MISFIRES_KEPT = 5
 """Of the places of a full history, so many at most are for fire times that got no run: a storm of them pushes out

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kalends.engine.core.state import Instant
-from kalends.model import ConcurrencyPolicy
 from kalends.model.reasons import Reason
+from kalends.model.values import ConcurrencyPolicy
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,7 @@ from typing_extensions import override
 
 from kalends.engine.core.state import Instant, Ref
 from kalends.engine.core.target import Target
-from kalends.model.v1alpha1.choices import Coalesce, ConcurrencyPolicy
-from kalends.model.v1alpha1.spec import MOST_QUEUED
+from kalends.model.values import MOST_QUEUED, Coalesce, ConcurrencyPolicy
 from kalends.triggers import Trigger
 
 

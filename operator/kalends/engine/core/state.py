@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from kalends.model.v1alpha1.status import Outcome
+from kalends.model.values import Outcome
 
 Instant = int
 """Seconds since 1970-01-01T00:00:00Z. Fire times are whole seconds, so equality and names are exact."""

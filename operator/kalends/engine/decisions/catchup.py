@@ -18,7 +18,7 @@ from typing import assert_never
 from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import ActiveRun, Instant
 from kalends.errors import SearchUnfinished
-from kalends.model import Coalesce
+from kalends.model.values import Coalesce
 from kalends.triggers import NotFound, PartialTally, Tally, Trigger
 from kalends.triggers.jitter import delay_of
 from kalends.triggers.search.budget import BLOCK_BITS

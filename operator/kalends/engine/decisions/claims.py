@@ -12,7 +12,7 @@ from kalends.engine.decisions.catchup import start_by
 from kalends.engine.decisions.draft import run_of
 from kalends.engine.ports import Run, RunReport
 from kalends.model.reasons import Reason
-from kalends.model.v1alpha1.status import Outcome
+from kalends.model.values import Outcome
 
 
 def claims_to_start(schedule: Schedule, state: State, facts: Facts) -> tuple[dict[str, RunReport], tuple[Run, ...]]:

@@ -15,7 +15,7 @@ from kalends.engine.decisions.draft_view import Candidate, DraftView
 from kalends.engine.ports import Decided, JobView, Notice, Run, RunReport, Verdict
 from kalends.engine.runs.ended_runs import end
 from kalends.model.reasons import Reason
-from kalends.model.v1alpha1.status import MOST_REQUESTS_LISTED, Outcome
+from kalends.model.values import MOST_REQUESTS_LISTED, Outcome
 
 MISSED = frozenset({Reason.DEADLINE_EXCEEDED, Reason.WAITED_TOO_LONG})
 

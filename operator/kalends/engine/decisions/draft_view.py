@@ -10,8 +10,7 @@ from kalends.engine.core.run_names import run_name
 from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import ActiveRun, Instant, State
 from kalends.engine.decisions.catchup import due_of
-from kalends.model import ConcurrencyPolicy
-from kalends.model.v1alpha1.status import MOST_ACTIVE_LISTED
+from kalends.model.values import MOST_ACTIVE_LISTED, ConcurrencyPolicy
 
 
 @dataclass(frozen=True, slots=True)

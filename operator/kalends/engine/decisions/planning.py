@@ -13,9 +13,9 @@ from kalends.engine.decisions.draft import Draft
 from kalends.engine.decisions.draft_view import Candidate
 from kalends.engine.decisions.unrecorded_jobs import due_already_started, requests_already_started
 from kalends.engine.decisions.waiting_runs import newest_alone
-from kalends.model import ConcurrencyPolicy
 from kalends.model.instants import LAST_INSTANT
 from kalends.model.reasons import Reason
+from kalends.model.values import ConcurrencyPolicy
 
 UNRECORDED_WAIT = 2.0
 """Seconds that a fire time may wait for a worker, or for a run whose claim was slow, before that is recorded."""

@@ -19,7 +19,7 @@ from kalends.engine.ports import JobView
 from kalends.engine.runs.ended_runs import is_recorded
 from kalends.engine.runs.job_uids import with_job_uids
 from kalends.engine.runs.proofs_of_start import is_premature, may_have_created_jobs
-from kalends.model.v1alpha1.status import Outcome
+from kalends.model.values import Outcome
 
 
 def record_of_jobs(schedule: Schedule | None, facts: Facts) -> State:

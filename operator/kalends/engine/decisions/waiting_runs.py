@@ -7,8 +7,9 @@ from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import State
 from kalends.engine.decisions.catchup import due_of
 from kalends.engine.decisions.draft import Draft
-from kalends.model import ConcurrencyPolicy, format_instant
+from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
+from kalends.model.values import ConcurrencyPolicy
 
 A_MOMENT = 0.001
 """Seconds past a deadline: exactly at it is still in time."""

@@ -33,7 +33,7 @@ from kalends.engine.ports import Delayed, JobStore, Listener, Notice, Removed, R
 from kalends.engine.runs.job_uids import with_job_uids
 from kalends.errors import Conflict, Gone, NamespaceTerminating, Refused, StartDeferred, StartRefused, Unavailable
 from kalends.model.reasons import Reason
-from kalends.model.v1alpha1.status import Outcome
+from kalends.model.values import Outcome
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from kalends.engine.core.state import ActiveRun, Instant, State
 from kalends.engine.ports import Admission, JobView
 from kalends.engine.runs.ended_runs import first_given_up, give_up
 from kalends.model.reasons import Reason
-from kalends.model.v1alpha1.status import Waiting
+from kalends.model.values import Waiting
 
 
 def with_waiting(schedule: Schedule, state: State, facts: Facts) -> State:

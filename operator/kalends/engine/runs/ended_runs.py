@@ -13,7 +13,7 @@ from kalends.engine.core.state import ActiveRun, FinishedRun, Instant, Misfire, 
 from kalends.engine.ports import Decided, Ended, JobView, Notice, Retried, RunReport, Verdict
 from kalends.engine.runs.retry_policy import next_attempt
 from kalends.model.reasons import Reason
-from kalends.model.v1alpha1.status import Outcome, Waiting
+from kalends.model.values import Outcome, Waiting
 
 _NOT_STARTED = frozenset({Reason.PENDING_TIMEOUT, Reason.ADMISSION_TIMEOUT})
 """Why Jobs are given up that have not started."""

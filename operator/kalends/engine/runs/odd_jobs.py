@@ -10,7 +10,7 @@ from kalends.engine.core.state import Condition, State
 from kalends.engine.ports import Notice, OddJob
 from kalends.engine.runs.proofs_of_start import MOST_NAMED, disbelieved
 from kalends.model.reasons import Reason
-from kalends.model.v1alpha1.status import ConditionType
+from kalends.model.values import ConditionType
 
 
 def with_odd_jobs(schedule: Schedule, state: State, facts: Facts) -> tuple[State, Sequence[Notice]]:

@@ -10,7 +10,7 @@ from kalends.engine.core.schedule import RetryPolicy
 from kalends.engine.core.state import ActiveRun
 from kalends.engine.ports import RunReport
 from kalends.model.reasons import Reason
-from kalends.model.v1alpha1.status import Outcome
+from kalends.model.values import Outcome
 
 
 def next_attempt(run: ActiveRun, report: RunReport, retry: RetryPolicy | None) -> ActiveRun | None:

@@ -15,8 +15,8 @@ from kalends.engine.core.schedule import OWNER_LABEL, REQUEST_ANNOTATION
 from kalends.engine.core.state import Instant, Ref
 from kalends.executors.jobs.job_manifest import ATTEMPT, SCHEDULED_TIME
 from kalends.kube.client.paths import JOBS, SCHEDULED_JOBS
-from kalends.model import KIND
 from kalends.model.instants import LAST_INSTANT, parse_instant
+from kalends.model.values import KIND
 
 Json = Mapping[str, Any]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from kalends.engine.core.schedule import OWNER_LABEL, REQUEST_ANNOTATION, JobTemplate
 from kalends.engine.ports import Run
-from kalends.model import API_VERSION, KIND
 from kalends.model.instants import format_instant
+from kalends.model.values import API_VERSION, KIND
 from kalends.triggers import zone_info
 
 Json = dict[str, Any]

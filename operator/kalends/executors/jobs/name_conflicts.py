@@ -17,9 +17,9 @@ from kalends.kube.client.client import ApiClient
 from kalends.kube.client.lanes import Lane
 from kalends.kube.client.paths import JOBS, SCHEDULED_JOBS
 from kalends.kube.wire.transport import JsonObject
-from kalends.model import KIND
 from kalends.model.instants import format_instant, parse_instant
 from kalends.model.reasons import Reason
+from kalends.model.values import KIND
 
 Json = Mapping[str, Any]
 

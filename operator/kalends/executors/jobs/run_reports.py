@@ -14,7 +14,7 @@ from kalends.executors.jobs.pod_reports import Termination
 from kalends.executors.results import clean
 from kalends.model.instants import parse_instant
 from kalends.model.reasons import Reason
-from kalends.model.v1alpha1.status import Outcome
+from kalends.model.values import Outcome
 
 Json = Mapping[str, Any]
 

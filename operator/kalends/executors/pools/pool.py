@@ -22,7 +22,7 @@ from kalends.engine.ports import Run, RunReport
 from kalends.errors import StartRefused, Unavailable
 from kalends.executors.pools.calling import STOPPED, Returned
 from kalends.model.reasons import Reason
-from kalends.model.v1alpha1.status import Outcome
+from kalends.model.values import Outcome
 
 log = logging.getLogger(__name__)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from kalends.model.values import GROUP, PLURAL, VERSION
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
@@ -39,7 +41,7 @@ def _segment(name: str) -> str:
     return quoted.replace(".", "%2E") if quoted in {".", ".."} else quoted
 
 
-SCHEDULED_JOBS = Resource("kalends.dev", "v1alpha1", "scheduledjobs")
+SCHEDULED_JOBS = Resource(GROUP, VERSION, PLURAL)
 JOBS = Resource("batch", "v1", "jobs")
 PODS = Resource("", "v1", "pods")
 EVENTS = Resource("events.k8s.io", "v1", "events")

@@ -9,11 +9,12 @@ from typing_extensions import override
 
 from kalends.model.crd.columns import printer_columns
 from kalends.model.forms import FORM, Form
-from kalends.model.resource import GROUP, KIND, LONGEST_NAME, PLURAL, VERSION, ScheduledJob
+from kalends.model.resource import ScheduledJob
 from kalends.model.rules import Rule
 from kalends.model.v1alpha1.spec import ScheduledJobSpec
 from kalends.model.v1alpha1.status import Status
 from kalends.model.validation.schema import RULES, Schema, structural_schema
+from kalends.model.values import GROUP, KIND, LONGEST_NAME, PLURAL, VERSION
 
 HEADER = "# Written from operator/kalends/model by `python -m kalends.model.crd`; edit there.\n"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kalends.model.crd.definition import crd_manifest
-from kalends.model.resource import VERSION
+from kalends.model.values import VERSION
 
 REMEDY = "`kalends crds | kubectl apply --server-side --force-conflicts -f -` installs that of this release"
 

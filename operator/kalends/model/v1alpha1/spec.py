@@ -20,26 +20,40 @@ from kalends.model.v1alpha1.base import (
     Wire,
     ZoneName,
 )
-from kalends.model.v1alpha1.choices import Coalesce, ConcurrencyPolicy, DaylightSaving, Retry
 from kalends.model.v1alpha1.leaves import few_leaves
 from kalends.model.v1alpha1.target import JobTemplate, Task
 from kalends.model.v1alpha1.target_kinds import exactly_one_target, fields_of_one_target
 from kalends.model.v1alpha1.trigger import Exclusion, Trigger
+from kalends.model.values import LONGEST_SCHEDULE, MOST_QUEUED, Coalesce, ConcurrencyPolicy, DaylightSaving
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-MOST_QUEUED = 1000
-"""The status lists every queued run, and objects of the API server must stay small."""
+LONGEST_BACKOFF = 86_400
+"""Seconds. For longer delays use a schedule."""
 JOBS_KEPT = Field(strict=True, ge=0, le=1000)
 """Each look at a resource reads its finished Jobs; users of CronJob keep at most a hundred."""
-LONGEST_SCHEDULE = 4096
-"""Characters. CronJob has no limit; an expression that lists every value of all five fields has 345."""
 
 
 def _without_blank(policy: Any) -> Any:
     """Return the default for an empty text, which CronJob treats as unset."""
     return ConcurrencyPolicy.FORBID if policy == "" else policy
+
+
+class Retry(Wire):
+    """Further attempts of a failed run. The run stays active, and counts for maxInstances, until its last attempt."""
+
+    limit: Annotated[int, Field(strict=True, ge=0, le=100)] = 3
+    """limit is the maximum number of further attempts of a failed run. Unset: 3."""
+    backoff_seconds: Annotated[int, Field(strict=True, ge=0, le=LONGEST_BACKOFF)] = 10
+    """backoffSeconds is the delay before the first retry, in seconds, plus up to a quarter. Unset: 10."""
+    factor: Annotated[int, Field(strict=True, ge=1, le=10)] = 2
+    """factor multiplies the delay after each retry; 1 keeps it constant. Unset: 2."""
+    max_backoff_seconds: Annotated[int, Field(strict=True, ge=0, le=LONGEST_BACKOFF)] = 300
+    """maxBackoffSeconds is the maximum delay between two attempts, in seconds. Unset: 300."""
+    on_lost: Flag = False
+    """onLost also retries runs that were in progress when the operator died, so that their outcome is unknown. Use it
+    only for idempotent work. Unset: false; such a run ends as Lost."""
 
 
 class ScheduledJobSpec(Wire):

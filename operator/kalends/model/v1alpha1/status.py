@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Any, Self
 
 from pydantic import Field, StringConstraints, ValidationError
@@ -10,12 +9,17 @@ from pydantic import Field, StringConstraints, ValidationError
 from kalends.errors import InvalidStatus
 from kalends.model.instants import Instant
 from kalends.model.v1alpha1.base import Alias, Count, Line, ObjectName, Wire, Word, listed_by
-from kalends.model.v1alpha1.spec import MOST_QUEUED
-
-MOST_ACTIVE_LISTED = 50
-MOST_HISTORY_LISTED = 20
-MOST_REQUESTS_LISTED = 10
-LONGEST_TOKEN = 63
+from kalends.model.values import (
+    LONGEST_TOKEN,
+    MOST_ACTIVE_LISTED,
+    MOST_HISTORY_LISTED,
+    MOST_QUEUED,
+    MOST_REQUESTS_LISTED,
+    ConditionStatus,
+    ConditionType,
+    Outcome,
+    Waiting,
+)
 
 Lease = Annotated[str, StringConstraints(min_length=1, max_length=320)]
 """The namespace and the name of a Lease, as `namespace/name`."""
@@ -28,56 +32,6 @@ Token = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TOKEN)
 
 Uid = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 """A UID as the API server gives it to an object."""
-
-
-class ConditionType(StrEnum):
-    """The conditions that Kalends sets."""
-
-    READY = "Ready"
-    """The schedule is in operation; also if it is suspended or has ended."""
-    STALLED = "Stalled"
-    """The schedule does not proceed until a user corrects the resource (kstatus)."""
-    LAST_RUN_SUCCEEDED = "LastRunSucceeded"
-    """Whether the last finished run succeeded. A failed run does not change Ready."""
-    OTHER_OPERATOR = "OtherOperator"
-    """Two operators with different Leases watch the resource: one decides, the other does not act on it."""
-    JOBS_IGNORED = "JobsIgnored"
-    """Jobs claim to be runs of this resource, and the operator did not create them."""
-    JOB_RELABELLED = "JobRelabelled"
-    """A Job of an active run has lost its label or its controller reference, and is followed by name."""
-
-
-class ConditionStatus(StrEnum):
-    """Whether a condition holds."""
-
-    TRUE = "True"
-    FALSE = "False"
-    UNKNOWN = "Unknown"
-
-
-class Outcome(StrEnum):
-    """How a fire time ended."""
-
-    SUCCEEDED = "Succeeded"
-    FAILED = "Failed"
-    TIMED_OUT = "TimedOut"
-    """It was stopped at its time limit; counted as failed."""
-    CANCELLED = "Cancelled"
-    LOST = "Lost"
-    """The operator that ran it went away: its outcome is unknown."""
-    MISSED = "Missed"
-    """It did not start: it was too late."""
-    SKIPPED = "Skipped"
-    """It did not start: maxInstances runs were active."""
-
-
-class Waiting(StrEnum):
-    """What the Job of an active run waits for."""
-
-    ADMISSION = "Admission"
-    """Another controller keeps it suspended, and it has not started yet."""
-    READMISSION = "Readmission"
-    """It had started and was suspended again."""
 
 
 class Condition(Wire):

@@ -6,12 +6,13 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from kalends.model.resource import API_VERSION, KIND, ScheduledJob
+from kalends.model.resource import ScheduledJob
 from kalends.model.v1alpha1.base import INT64_MAX
 from kalends.model.v1alpha1.spec import ScheduledJobSpec
 from kalends.model.validation.accepted_values import what_it_is
 from kalends.model.validation.problems import Problem, problems_in
 from kalends.model.validation.schema import RULES, Schema, structural_schema
+from kalends.model.values import API_VERSION, KIND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import NoReturn
 
 from kalends.errors import InvalidSchedule
-from kalends.model.v1alpha1.spec import LONGEST_SCHEDULE
+from kalends.model.values import LONGEST_SCHEDULE
 from kalends.triggers.cron.fields import FIVE_FIELDS
 from kalends.triggers.cron.five_field_reader import parse_field
 from kalends.triggers.cron.five_field_writer import write_field

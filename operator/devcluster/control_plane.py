@@ -10,7 +10,7 @@ from .access import Cluster
 from .binaries import Binaries, obtain
 from .components import Addresses
 from .credentials import Credentials, write_kubeconfig
-from .processes import LeashedProcess
+from .processes import SupervisedProcess
 from .progress import Say, to_stderr
 from .versions import chosen_release
 from .workspace import Workspace
@@ -45,16 +45,16 @@ class ControlPlane(Cluster):
         self.certificate = folder / "certificates" / "apiserver.crt"
         self._credentials = Credentials.made_in(folder)
         self._manager_kubeconfig = folder / "controller-manager.kubeconfig"
-        self.etcd = LeashedProcess(
+        self.etcd = SupervisedProcess(
             "etcd", components.etcd(binaries, self.addresses, folder / "etcd"), self.logs / "etcd.log"
         )
-        self.api_server = LeashedProcess(
+        self.api_server = SupervisedProcess(
             "kube-apiserver",
             components.api_server(binaries, self.addresses, self.certificate.parent, self._credentials)
             + list(api_server_flags),
             self.logs / "kube-apiserver.log",
         )
-        self.controller_manager = LeashedProcess(
+        self.controller_manager = SupervisedProcess(
             "kube-controller-manager",
             components.controller_manager(binaries, self._manager_kubeconfig, self.certificate, self._credentials)
             + list(controller_manager_flags),

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import SourceFailed
-from .processes import LeashedProcess
+from .processes import SupervisedProcess
 from .progress import Say, timed
 from .versions import Release, architecture
 
@@ -140,8 +140,8 @@ def version_stamp(release: Release) -> str:
 
 
 def run(command: Sequence[str | Path], folder: Path, environ: Mapping[str, str]) -> None:
-    """Run a build to its end, on a leash: it takes minutes, in which we may be killed."""
-    process = LeashedProcess("go build", command, folder / "build.log")
+    """Run a build to its end, under a supervisor: it takes minutes, in which this process may be killed."""
+    process = SupervisedProcess("go build", command, folder / "build.log")
     process.start(folder=folder, environ=environ)
     try:
         code = process.wait()

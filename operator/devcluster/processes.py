@@ -9,29 +9,29 @@ from pathlib import Path
 
 from .errors import ComponentFailed
 
-LEASH = Path(__file__).with_name("leash.py")
+SUPERVISOR = Path(__file__).with_name("supervisor.py")
 
 
-class LeashedProcess:
+class SupervisedProcess:
     """A command that writes to a log file, can be started again, and ends when this process ends."""
 
     def __init__(self, name: str, command: Sequence[str | Path], log: Path) -> None:
         self.name = name
         self.command = [str(word) for word in command]
         self.log = log
-        self._leash: subprocess.Popen[bytes] | None = None
+        self._supervisor: subprocess.Popen[bytes] | None = None
 
     @property
     def is_running(self) -> bool:
         """Whether it was started and has not ended."""
-        return self._leash is not None and self._leash.poll() is None
+        return self._supervisor is not None and self._supervisor.poll() is None
 
     @property
     def pid(self) -> int:
-        """Return the process ID of the command, which is the only child of its leash."""
-        if self._leash is None:
+        """Return the process ID of the command, which is the only child of its supervisor."""
+        if self._supervisor is None:
             raise ComponentFailed(f"{self.name} was never started")
-        children = Path(f"/proc/{self._leash.pid}/task/{self._leash.pid}/children").read_text().split()
+        children = Path(f"/proc/{self._supervisor.pid}/task/{self._supervisor.pid}/children").read_text().split()
         return int(children[0])
 
     def start(self, *, folder: Path | None = None, environ: Mapping[str, str] | None = None) -> None:
@@ -40,8 +40,8 @@ class LeashedProcess:
             raise ComponentFailed(f"{self.name} is running already")
         self.close()
         with self.log.open("ab") as log:
-            self._leash = subprocess.Popen(
-                [sys.executable, "-I", "-S", LEASH, *self.command],
+            self._supervisor = subprocess.Popen(
+                [sys.executable, "-I", "-S", SUPERVISOR, *self.command],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -52,19 +52,19 @@ class LeashedProcess:
 
     def send(self, number: signal.Signals) -> None:
         """Deliver a signal to the command; do nothing when it has ended."""
-        if self._leash is None or self._leash.stdin is None or self._leash.stdin.closed:
+        if self._supervisor is None or self._supervisor.stdin is None or self._supervisor.stdin.closed:
             return
         try:
-            os.write(self._leash.stdin.fileno(), bytes([number]))
+            os.write(self._supervisor.stdin.fileno(), bytes([number]))
         except BrokenPipeError:
             return
 
     def wait(self, *, within: float | None = None) -> int:
         """Return the exit code (128 + the signal's number when it was killed), or raise ComponentFailed when late."""
-        if self._leash is None:
+        if self._supervisor is None:
             raise ComponentFailed(f"{self.name} was never started")
         try:
-            return self._leash.wait(within)
+            return self._supervisor.wait(within)
         except subprocess.TimeoutExpired as late:
             raise ComponentFailed(f"{self.name} did not end within {within} s\n{self.last_words()}") from late
 
@@ -80,10 +80,10 @@ class LeashedProcess:
         self.close()
 
     def close(self) -> None:
-        """Release the leash: processes that still run are killed."""
-        if self._leash is not None and self._leash.stdin is not None:
-            self._leash.stdin.close()
-            self._leash.wait()
+        """End the supervisor's input: a process that still runs is killed."""
+        if self._supervisor is not None and self._supervisor.stdin is not None:
+            self._supervisor.stdin.close()
+            self._supervisor.wait()
 
     def last_words(self, lines: int = 15) -> str:
         """Return the end of the log, to be shown beside an error."""

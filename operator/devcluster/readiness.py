@@ -8,13 +8,13 @@ from pathlib import Path
 
 from .errors import ComponentFailed
 from .ports import LOOPBACK
-from .processes import LeashedProcess
+from .processes import SupervisedProcess
 
 PAUSE_SECONDS = 0.02
 ANSWER_SECONDS = 10.0
 
 
-def wait_until(is_ready: Callable[[], bool], process: LeashedProcess, *, within: float) -> None:
+def wait_until(is_ready: Callable[[], bool], process: SupervisedProcess, *, within: float) -> None:
     """Return when the claim holds; raise ComponentFailed when the process ended first, or after ``within`` seconds."""
     deadline = time.monotonic() + within
     while not is_ready():

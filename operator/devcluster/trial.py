@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from devcluster import ControlPlane, ControlPlaneError
-from devcluster.processes import LeashedProcess
+from devcluster.processes import SupervisedProcess
 from devcluster.standin_node import StandInNode
 from devcluster.waiting import eventually
 
@@ -37,7 +37,7 @@ def say(text: str) -> None:
     print(f"── {text}", file=sys.stderr, flush=True)
 
 
-def operator_process(control_plane: ControlPlane, log: Path) -> LeashedProcess:
+def operator_process(control_plane: ControlPlane, log: Path) -> SupervisedProcess:
     """Return the operator, not yet started; it ends with this process."""
     command = [
         str(Path(sys.executable).with_name("kalends")),
@@ -45,7 +45,9 @@ def operator_process(control_plane: ControlPlane, log: Path) -> LeashedProcess:
         "--kubeconfig",
         str(control_plane.kubeconfig),
     ]
-    return LeashedProcess("operator", ["env", "KALENDS_HEALTH_PORT=0", "KALENDS_HEALTH_HOST=127.0.0.1", *command], log)
+    return SupervisedProcess(
+        "operator", ["env", "KALENDS_HEALTH_PORT=0", "KALENDS_HEALTH_HOST=127.0.0.1", *command], log
+    )
 
 
 def show(control_plane: ControlPlane, stop: threading.Event, ends_at: float | None) -> None:

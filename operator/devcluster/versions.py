@@ -74,7 +74,7 @@ def architecture() -> str:
 
 
 def insist_on_linux(release: Release) -> None:
-    """Raise ControlPlaneUnavailable where the API server is not published for, or its leash does not work."""
+    """Raise ControlPlaneUnavailable where the API server is not published for, or its supervisor does not work."""
     if platform.system() != "Linux" or release.architecture not in GO_NAMES_OF_MACHINES.values():
         raise ControlPlaneUnavailable(
             f"the control plane runs on Linux ({', '.join(GO_NAMES_OF_MACHINES)}), not on "

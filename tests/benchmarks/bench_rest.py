@@ -22,7 +22,7 @@ from typing import Any
 from cluster.operator_process import OperatorProcess, job_template, scheduled_job
 from devcluster import ControlPlane
 from devcluster.api import Api
-from devcluster.processes import LeashedProcess
+from devcluster.processes import SupervisedProcess
 from devcluster.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -54,10 +54,10 @@ def manifest(number: int) -> dict[str, Any]:
     return scheduled_job(f"resting-{number:05}", "default", schedule=schedule, **target)
 
 
-def child_of(leash: LeashedProcess) -> Path:
-    """Return the folder in /proc of the command itself, the child of its leash."""
-    assert leash._leash is not None
-    pid = leash._leash.pid
+def child_of(supervisor: SupervisedProcess) -> Path:
+    """Return the folder in /proc of the command itself, the child of its supervisor."""
+    assert supervisor._supervisor is not None
+    pid = supervisor._supervisor.pid
     child = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0]
     return Path("/proc") / child
 
@@ -75,7 +75,7 @@ def processor_seconds(command: Path) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def timed(process: LeashedProcess, start: Callable[[], None], done: Callable[[], bool]) -> Start:
+def timed(process: SupervisedProcess, start: Callable[[], None], done: Callable[[], bool]) -> Start:
     """Start a process, and wait until it is done."""
     began = time.monotonic()
     start()
@@ -91,7 +91,7 @@ def timed(process: LeashedProcess, start: Callable[[], None], done: Callable[[],
 
 def start_bare_kopf(control_plane: ControlPlane, log: Path) -> Start:
     """Return how the bare kopf operator started."""
-    process = LeashedProcess("bare kopf", [sys.executable, BARE_KOPF, str(COUNT)], log)
+    process = SupervisedProcess("bare kopf", [sys.executable, BARE_KOPF, str(COUNT)], log)
     environ = {**os.environ, "KUBECONFIG": str(control_plane.kubeconfig)}
     try:
         return timed(process, lambda: process.start(environ=environ), lambda: "all were shown" in process.last_words())

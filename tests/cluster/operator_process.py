@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from devcluster.ports import free_port
-from devcluster.processes import LeashedProcess
+from devcluster.processes import SupervisedProcess
 from devcluster.waiting import eventually
 
 PATIENCE = 60.0
@@ -28,7 +28,7 @@ class OperatorProcess:
         command = [str(Path(sys.executable).with_name("kalends")), "operator", "--kubeconfig", str(kubeconfig)]
         for namespace in namespaces:
             command += ["--namespace", namespace]
-        self.process = LeashedProcess("operator", command, log)
+        self.process = SupervisedProcess("operator", command, log)
         self.environ = {
             **os.environ,
             "KALENDS_HEALTH_PORT": str(self.port),

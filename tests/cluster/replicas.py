@@ -119,7 +119,7 @@ class Happening:
 
 
 def pid_of(operator: OperatorProcess) -> int:
-    """Return the process id of an operator that runs: the only child of its leash."""
-    leash = operator.process._leash
-    assert leash is not None
-    return int(Path(f"/proc/{leash.pid}/task/{leash.pid}/children").read_text().split()[0])
+    """Return the process id of an operator that runs: the only child of its supervisor."""
+    supervisor = operator.process._supervisor
+    assert supervisor is not None
+    return int(Path(f"/proc/{supervisor.pid}/task/{supervisor.pid}/children").read_text().split()[0])

@@ -199,7 +199,7 @@ def test_a_killed_harness_leaves_no_process_and_the_next_one_sweeps_its_folder(
     served: subprocess.Popen[str], tmp_path: Path
 ) -> None:
     (folder,) = tmp_path.glob("kalends-control-plane-*")
-    # Three components, each with its leash.
+    # Three components, each with its supervisor.
     assert len(processes_in(folder)) == 6
     served.kill()
     served.wait()

@@ -15,7 +15,7 @@ from cluster.chaos.rig import Rig
 from cluster.chaos.table import times
 from cluster.replicas import until_it_answers
 from devcluster import Cluster, ControlPlane
-from devcluster.processes import LeashedProcess
+from devcluster.processes import SupervisedProcess
 from devcluster.standin_node import StandInNode
 from devcluster.waiting import eventually
 
@@ -26,7 +26,7 @@ CROWDED = 240.0
 
 
 @contextmanager
-def frozen(process: LeashedProcess) -> Iterator[None]:
+def frozen(process: SupervisedProcess) -> Iterator[None]:
     """Stop a process as a debugger would: its connections are there, and nothing answers."""
     process.send(signal.SIGSTOP)
     try:

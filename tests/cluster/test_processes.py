@@ -1,4 +1,4 @@
-"""The leash: what we start ends with us, whatever happens to us."""
+"""The supervisor: what we start ends with us, whatever happens to us."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from devcluster import ComponentFailed
-from devcluster.processes import LeashedProcess
+from devcluster.processes import SupervisedProcess
 from devcluster.workspace import Workspace
 
 TESTS = Path(__file__).parents[1]
@@ -29,8 +29,8 @@ time.sleep(600)
 """
 
 
-def waiter(folder: Path, manners: str = "") -> LeashedProcess:
-    return LeashedProcess("waiter", [sys.executable, "-c", WAITER, manners], folder / "waiter.log")
+def waiter(folder: Path, manners: str = "") -> SupervisedProcess:
+    return SupervisedProcess("waiter", [sys.executable, "-c", WAITER, manners], folder / "waiter.log")
 
 
 def pid_written_to(log: Path) -> int:
@@ -55,33 +55,33 @@ def is_gone(pid: int) -> bool:
 
 
 @pytest.fixture
-def polite(tmp_path: Path) -> Iterator[LeashedProcess]:
+def polite(tmp_path: Path) -> Iterator[SupervisedProcess]:
     process = waiter(tmp_path, "polite")
     process.start()
     yield process
     process.close()
 
 
-def test_a_signal_reaches_the_command_and_its_exit_code_comes_back(polite: LeashedProcess) -> None:
+def test_a_signal_reaches_the_command_and_its_exit_code_comes_back(polite: SupervisedProcess) -> None:
     pid_written_to(polite.log)
     polite.send(signal.SIGTERM)
     assert polite.wait(within=10) == 7
 
 
-def test_a_killed_command_is_reported_as_a_shell_would(polite: LeashedProcess) -> None:
+def test_a_killed_command_is_reported_as_a_shell_would(polite: SupervisedProcess) -> None:
     os.kill(pid_written_to(polite.log), signal.SIGKILL)
     assert polite.wait(within=10) == 128 + signal.SIGKILL
     assert not polite.is_running
 
 
-def test_killing_the_leash_kills_the_command(polite: LeashedProcess) -> None:
+def test_killing_the_supervisor_kills_the_command(polite: SupervisedProcess) -> None:
     pid = pid_written_to(polite.log)
-    assert polite._leash is not None
-    polite._leash.kill()
+    assert polite._supervisor is not None
+    polite._supervisor.kill()
     assert is_gone(pid)
 
 
-def test_letting_go_of_the_leash_kills_the_command(polite: LeashedProcess) -> None:
+def test_the_end_of_the_supervisors_input_kills_the_command(polite: SupervisedProcess) -> None:
     pid = pid_written_to(polite.log)
     polite.close()
     assert is_gone(pid)
@@ -105,7 +105,7 @@ def test_a_command_outlives_the_thread_that_started_it(tmp_path: Path) -> None:
     process.stop()
 
 
-def test_a_stopped_command_starts_again_and_adds_to_its_log(polite: LeashedProcess) -> None:
+def test_a_stopped_command_starts_again_and_adds_to_its_log(polite: SupervisedProcess) -> None:
     first = pid_written_to(polite.log)
     polite.stop()
     polite.start()
@@ -115,13 +115,13 @@ def test_a_stopped_command_starts_again_and_adds_to_its_log(polite: LeashedProce
     assert polite.is_running
 
 
-def test_a_running_command_is_not_started_twice(polite: LeashedProcess) -> None:
+def test_a_running_command_is_not_started_twice(polite: SupervisedProcess) -> None:
     with pytest.raises(ComponentFailed, match="running already"):
         polite.start()
 
 
 def test_a_command_that_does_not_exist_says_so_in_its_last_words(tmp_path: Path) -> None:
-    process = LeashedProcess("nothing", [tmp_path / "nothing"], tmp_path / "nothing.log")
+    process = SupervisedProcess("nothing", [tmp_path / "nothing"], tmp_path / "nothing.log")
     process.start()
     assert process.wait(within=10) != 0
     assert "No such file or directory" in process.last_words()
@@ -130,8 +130,8 @@ def test_a_command_that_does_not_exist_says_so_in_its_last_words(tmp_path: Path)
 
 def test_a_command_dies_with_a_starter_that_is_killed(tmp_path: Path) -> None:
     script = (
-        "import sys, time; from pathlib import Path; from devcluster.processes import LeashedProcess\n"
-        "process = LeashedProcess('waiter', [sys.executable, '-c', sys.argv[1], ''], Path(sys.argv[2]))\n"
+        "import sys, time; from pathlib import Path; from devcluster.processes import SupervisedProcess\n"
+        "process = SupervisedProcess('waiter', [sys.executable, '-c', sys.argv[1], ''], Path(sys.argv[2]))\n"
         "process.start(); time.sleep(600)"
     )
     log = tmp_path / "waiter.log"

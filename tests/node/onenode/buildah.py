@@ -8,7 +8,7 @@ from pathlib import Path
 
 from devcluster.collection import cache_folder, locked
 from devcluster.errors import ComponentFailed
-from devcluster.processes import LeashedProcess
+from devcluster.processes import SupervisedProcess
 from devcluster.progress import Say, timed, to_stderr
 from node.images import Image
 
@@ -97,10 +97,10 @@ class Buildah:
         self._run("buildah", *storage, *arguments)
 
     def _run(self, *command: str | Path) -> None:
-        """Run a program on a leash; its mounts and children are gone with it."""
+        """Run a program under a supervisor; its mounts and children are gone with it."""
         log = self._cache / "build.log"
         log.unlink(missing_ok=True)
-        process = LeashedProcess(str(command[0]), [*CONTAINED, *command], log)
+        process = SupervisedProcess(str(command[0]), [*CONTAINED, *command], log)
         process.start()
         try:
             code = process.wait()

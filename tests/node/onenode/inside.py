@@ -12,7 +12,7 @@ from pathlib import Path
 
 from devcluster import Binaries, ComponentFailed, ControlPlane
 from devcluster.credentials import write_secret
-from devcluster.processes import LeashedProcess
+from devcluster.processes import SupervisedProcess
 from devcluster.readiness import wait_until
 
 from . import components, containers, namespaces
@@ -47,12 +47,12 @@ def main() -> None:
         raise ComponentFailed(f"ended by themselves: {ended or control_plane.api_server.name}")
 
 
-def start_containerd(plan: Plan) -> LeashedProcess:
+def start_containerd(plan: Plan) -> SupervisedProcess:
     """Start containerd with the one image that every pod needs."""
     plugins = cni_plugins()
     if plugins is None:
         raise FileNotFoundError("no CNI plugins")
-    process = LeashedProcess("containerd", containers.containerd(plan, plugins), plan.logs / "containerd.log")
+    process = SupervisedProcess("containerd", containers.containerd(plan, plugins), plan.logs / "containerd.log")
     process.start()
     wait_until(lambda: answers(plan.containerd), process, within=READY_SECONDS)
     namespaces.run(*containers.import_command(plan.containerd, Path(plan.sandbox)))
@@ -65,7 +65,7 @@ def answers(path: Path) -> bool:
         return probe.connect_ex(str(path)) == 0
 
 
-def start_node(plan: Plan, control_plane: ControlPlane) -> list[LeashedProcess]:
+def start_node(plan: Plan, control_plane: ControlPlane) -> list[SupervisedProcess]:
     """Start the rest, and wait until pods can be scheduled."""
     kubeconfig = control_plane.kubeconfig
     commands = {
@@ -73,7 +73,7 @@ def start_node(plan: Plan, control_plane: ControlPlane) -> list[LeashedProcess]:
         "kube-scheduler": components.scheduler(plan, kubeconfig),
         "kube-proxy": components.proxy(plan, kubeconfig),
     }
-    started = [LeashedProcess(name, command, plan.logs / f"{name}.log") for name, command in commands.items()]
+    started = [SupervisedProcess(name, command, plan.logs / f"{name}.log") for name, command in commands.items()]
     for process in started:
         process.start()
 

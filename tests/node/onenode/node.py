@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from devcluster import Binaries, Cluster, ComponentFailed, Release
-from devcluster.processes import LeashedProcess
+from devcluster.processes import SupervisedProcess
 from devcluster.progress import Say, timed, to_stderr
 from devcluster.readiness import wait_until
 from devcluster.workspace import PREFIX, Workspace
@@ -43,7 +43,7 @@ class OneNode(Cluster):
         self.logs = self._plan.logs
         self.logs.mkdir()
         command = [*CONTAINED, sys.executable, "-m", "node.onenode.inside", folder]
-        self._process = LeashedProcess("node", command, self.logs / "node.log")
+        self._process = SupervisedProcess("node", command, self.logs / "node.log")
         self._say = say
 
     def __enter__(self) -> Self:

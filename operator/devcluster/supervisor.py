@@ -1,9 +1,9 @@
 """Runs a command that cannot outlive the process that started it; executed as a script, never imported.
 
-Standard input is the leash. Each byte read from it is the number of a signal to deliver; its end means that the
-process at the other end is gone, however that came about, and the command is killed. ``PR_SET_PDEATHSIG`` alone
-would not do: the kernel sends it when the *thread* that forked ends, and tests start components from threads
-that come and go. Here it is safe, as this process has one thread: it covers the death of the leash itself.
+Standard input is the connection to that process. Each byte read from it is the number of a signal to deliver; its end
+means that the process at the other end is gone, for whatever reason, and the command is killed. ``PR_SET_PDEATHSIG``
+alone would not do: the kernel sends it when the *thread* that forked ends, and tests start components from threads
+that come and go. Here it is safe, as this process has one thread: it covers the death of the supervisor.
 """
 
 import ctypes
@@ -26,12 +26,12 @@ def die_with(parent: int) -> None:
 def obey(command: subprocess.Popen[bytes]) -> int:
     """Deliver signals until the command ends; return its exit code as a shell would."""
     ended = os.pidfd_open(command.pid)
-    leash = sys.stdin.fileno()
+    requests = sys.stdin.fileno()
     while True:
-        readable, _, _ = select.select([leash, ended], [], [])
+        readable, _, _ = select.select([requests, ended], [], [])
         if ended in readable:
             break
-        wanted = os.read(leash, 64)
+        wanted = os.read(requests, 64)
         for number in wanted or [signal.SIGKILL]:
             command.send_signal(number)
         if not wanted:
@@ -42,11 +42,11 @@ def obey(command: subprocess.Popen[bytes]) -> int:
 
 def main() -> int:
     """Run the command given as arguments."""
-    leash_pid = os.getpid()
+    supervisor_pid = os.getpid()
     command = subprocess.Popen(
         sys.argv[1:],
         stdin=subprocess.DEVNULL,
-        preexec_fn=lambda: die_with(leash_pid),  # noqa: PLW1509 - this process has no other thread
+        preexec_fn=lambda: die_with(supervisor_pid),  # noqa: PLW1509 - this process has no other thread
     )
     return obey(command)
 

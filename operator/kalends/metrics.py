@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metr
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from kalends.engine.ports import Decided, Ended, Notice, OddJob, ReadinessChanged, StartPutOff, Verdict
+from kalends.engine.ports import Decided, Ended, JobAnomaly, Notice, ReadinessChanged, StartPutOff, Verdict
 from kalends.model.reasons import Reason
 
 SUB_SECOND = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
@@ -164,7 +164,7 @@ class Metrics:
                 self._durations.labels(executor).observe(max(0, report.completed - report.started))
             case StartPutOff(executor=executor):
                 self._put_off.labels(executor).inc()
-            case OddJob(reason=reason):
+            case JobAnomaly(reason=reason):
                 self._odd_jobs.labels(reason.value).inc()
             case ReadinessChanged(reason=Reason.INTERNAL_ERROR):
                 self._errors.labels("resource").inc()

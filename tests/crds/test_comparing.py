@@ -28,7 +28,7 @@ def installed(*, without: str = "", besides: str = "") -> dict[str, Any]:
 
 def test_that_of_this_release_is_no_different() -> None:
     found = compare_crd(crd_manifest())
-    assert (found.lacks, found.has_besides, found.problem, found.remark) == ((), (), None, None)
+    assert (found.lacks, found.has_besides, found.problem, found.warning) == ((), (), None, None)
 
 
 @pytest.mark.parametrize("path", ["status.counts.queued", "status.handledRequests", "status.active.cancelling"])
@@ -43,14 +43,14 @@ def test_one_that_drops_a_field_of_the_record_keeps_no_record(path: str) -> None
 def test_one_that_drops_a_field_of_the_spec_is_a_remark_as_records_are_whole() -> None:
     found = compare_crd(installed(without="spec.retry"))
     assert (found.lacks, found.problem) == (("spec.retry",), None)
-    assert found.remark is not None
-    assert "it drops spec.retry;" in found.remark
+    assert found.warning is not None
+    assert "it drops spec.retry;" in found.warning
 
 
 def test_a_newer_one_is_a_remark() -> None:
     found = compare_crd(installed(besides="spec.colour"))
     assert found.problem is None
-    assert found.remark == "the CRD is newer than this operator, which ignores spec.colour"
+    assert found.warning == "the CRD is newer than this operator, which ignores spec.colour"
 
 
 def test_one_without_the_status_subresource_is_named() -> None:

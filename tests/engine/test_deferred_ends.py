@@ -13,7 +13,7 @@ from kalends.engine.core.facts import Facts
 from kalends.engine.core.holders import Holders
 from kalends.engine.core.state import ActiveRun, Counts
 from kalends.engine.decisions.decide import decide
-from kalends.engine.decisions.decided_elsewhere import stand_aside
+from kalends.engine.decisions.foreign_resources import decide_foreign
 from kalends.engine.loop.deferred_ends import can_wait_for_the_next
 from kalends.engine.loop.entry import Entry
 from kalends.engine.ports import RunReport
@@ -57,7 +57,7 @@ def test_an_end_waits_for_the_next_fire_time_where_that_comes_before_it_could_be
 def test_an_end_is_recorded_at_once_where_another_operator_decides_on_the_next_fire_time() -> None:
     entry = entry_with_an_end()
     entry.record = replace(present(entry.record), operator="staging/kalends")
-    decision = stand_aside(entry.ref, entry.record, facts_of(entry, holders=Holders("prod/kalends")), None)
+    decision = decide_foreign(entry.ref, entry.record, facts_of(entry, holders=Holders("prod/kalends")), None)
     assert decision.state.counts.succeeded == 1
     assert not can_wait_for_the_next(entry, decision, NOW)
 

@@ -13,7 +13,7 @@ from kalends.engine.core.holders import Holders, operator_of, others_named
 from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import ActiveRun, Counts, State
 from kalends.engine.decisions.decide import decide
-from kalends.engine.decisions.decided_elsewhere import stand_aside
+from kalends.engine.decisions.foreign_resources import decide_foreign
 from kalends.engine.ports import RunReport
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
@@ -65,13 +65,13 @@ def test_what_another_operator_decides_on_is_marked_once_and_then_left_alone() -
     schedule = schedule_of(resource(trigger=every(60)))
     record = with_run_of(schedule, FOREIGN, operator=OTHER)
     seen = facts(START + 7200, holders=ALONE)
-    first = stand_aside(schedule.ref, record, seen, None)
+    first = decide_foreign(schedule.ref, record, seen, None)
     assert first.state == ALONE.marked(record, START + 7200)
     assert first.state.conditions["OtherOperator"].status
     assert (first.state.counts, first.state.active) == (record.counts, record.active)
-    again = stand_aside(schedule.ref, first.state, seen, None)
+    again = decide_foreign(schedule.ref, first.state, seen, None)
     assert (again.state, again.starts_claimed, again.starts_before, again.deletes) == (first.state, (), (), ())
-    third = stand_aside(schedule.ref, first.state, replace(seen, holders=Holders("third/kalends")), None)
+    third = decide_foreign(schedule.ref, first.state, replace(seen, holders=Holders("third/kalends")), None)
     assert third.state == first.state
 
 
@@ -83,7 +83,7 @@ def test_jobs_of_another_operators_resource_are_neither_deleted_nor_recorded() -
     )
     (job,) = jobs_of(record)
     ended = replace(job, report=RunReport(schedule.ref, run.name, run.fire_time, Outcome.SUCCEEDED, START, START + 61))
-    decision = stand_aside(schedule.ref, record, facts(START + 90, holders=ALONE, jobs=(ended,)), None)
+    decision = decide_foreign(schedule.ref, record, facts(START + 90, holders=ALONE, jobs=(ended,)), None)
     assert decision.state.active == record.active
 
 
@@ -92,16 +92,16 @@ def test_an_operator_that_handed_a_resource_over_still_records_how_its_own_run_e
     record = with_run_of(schedule, ME, operator=OTHER, other_operator=OWN)
     name = record.active[0].name
     going_on = facts(START + 90, me=ME, holders=ALONE, here=frozenset({name}))
-    assert stand_aside(schedule.ref, record, going_on, None).state == record
+    assert decide_foreign(schedule.ref, record, going_on, None).state == record
     report = RunReport(schedule.ref, name, START + 60, Outcome.SUCCEEDED, START + 60, START + 95)
-    ended = stand_aside(schedule.ref, record, replace(going_on, reports={name: report}), None)
+    ended = decide_foreign(schedule.ref, record, replace(going_on, reports={name: report}), None)
     assert (ended.state.counts.succeeded, ended.state.counts.active) == (1, 0)
 
 
 def test_a_claim_of_a_resource_that_was_handed_over_before_it_started_does_not_start() -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     record = with_run_of(schedule, ME, operator=OTHER, other_operator=OWN)
-    decision = stand_aside(schedule.ref, record, facts(START + 61, me=ME, holders=ALONE), None)
+    decision = decide_foreign(schedule.ref, record, facts(START + 61, me=ME, holders=ALONE), None)
     assert (decision.starts_claimed, decision.state.counts.cancelled) == ((), 1)
     assert decision.state.history[0].reason == Reason.OTHER_OPERATOR
 

@@ -19,7 +19,7 @@ from engine.test_accounting import EDITS, SPECS, History, check, due_until, inte
 from engine.world import armed, facts
 from kalends.engine.core.facts import Facts
 from kalends.engine.core.policies import Refusal
-from kalends.engine.core.refused_starts import StartTrouble
+from kalends.engine.core.refused_starts import RefusedStarts
 from kalends.engine.core.run_names import run_name
 from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import ActiveRun, FinishedRun, QueuedRun
@@ -44,22 +44,22 @@ STEPS = st.lists(
 class RefusedHistory(History):
     """A history in which the server does not always do as it is asked."""
 
-    trouble: StartTrouble | None = None
+    refused_starts: RefusedStarts | None = None
     starts_at: float = 0.0
     refused: dict[str, Refusal] = field(default_factory=dict)
 
     def facts(self) -> Facts:
-        waits = self.trouble is not None and self.now < self.starts_at
+        waits = self.refused_starts is not None and self.now < self.starts_at
         return replace(
             super().facts(),
             refused=dict(self.refused),
-            trouble=self.trouble,
+            refused_starts=self.refused_starts,
             starts_at=self.starts_at if waits else None,
         )
 
     def restart(self) -> None:
         super().restart()
-        self.trouble = None
+        self.refused_starts = None
         self.refused.clear()
 
     def step(self, what: str, number: int) -> None:
@@ -96,15 +96,15 @@ class RefusedHistory(History):
             if wanted and answer == "refused-for-good" and run.name not in self.jobs:
                 self.refused[run.name] = Refusal(Reason.JOB_REFUSED, "it is not accepted")
             elif wanted and answer in {"refused", "unanswered", "created-unanswered"}:
-                newest = run.fire_time if self.trouble is None else max(run.fire_time, self.trouble.up_to)
-                tries = 1 if self.trouble is None else self.trouble.tries + 1
+                newest = run.fire_time if self.refused_starts is None else max(run.fire_time, self.refused_starts.up_to)
+                tries = 1 if self.refused_starts is None else self.refused_starts.tries + 1
                 self.starts_at = self.now + PAUSE
-                self.trouble = StartTrouble(
+                self.refused_starts = RefusedStarts(
                     "refused", tries, certain=answer == "refused", up_to=newest, not_before=self.starts_at
                 )
                 return False
             else:
-                self.trouble = None
+                self.refused_starts = None
         return not any(run.name in self.refused for run in runs)
 
 
@@ -184,14 +184,14 @@ def test_refusals_and_edits_at_length(spec: dict[str, Any], durable: Any, steps:
     account_through_refusals_and_edits(spec, durable, steps)
 
 
-def refused(up_to: int) -> StartTrouble:
-    return StartTrouble("403 Forbidden: exceeded quota", 1, certain=True, up_to=up_to, not_before=0.0)
+def refused(up_to: int) -> RefusedStarts:
+    return RefusedStarts("403 Forbidden: exceeded quota", 1, certain=True, up_to=up_to, not_before=0.0)
 
 
 def test_no_fire_time_is_decided_after_one_that_stays_undecided_although_a_request_is_taken_up() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB, coalesce="All", concurrencyPolicy="Allow"))
     asked = JobView(run_name("nightly", START + 100, request="now"), START + 100, START + 100, request="now")
-    put_off = facts(START + 125, durable=True, jobs=(asked,), trouble=refused(START + 60), starts_at=START + 126)
+    put_off = facts(START + 125, durable=True, jobs=(asked,), refused_starts=refused(START + 60), starts_at=START + 126)
     first = decide(schedule, armed(schedule), put_off)
     assert [run.name for run in first.state.active] == [asked.name]
     created = (asked, *(JobView(run.name, run.fire_time, START + 125) for run in first.starts_before))
@@ -206,7 +206,7 @@ def test_a_job_of_the_schedule_before_an_edit_is_taken_up_once_although_the_next
 
     before, after, at_last = edited(10, 1, START), edited(60, 2, START + 100), edited(90, 3, START + 128)
     job = JobView(f"nightly-{START + 110}", START + 110, START + 110)
-    put_off = facts(START + 125, durable=True, jobs=(job,), trouble=refused(START + 120), starts_at=START + 126)
+    put_off = facts(START + 125, durable=True, jobs=(job,), refused_starts=refused(START + 120), starts_at=START + 126)
     record = decide(after, armed(before, cursor=START + 100), put_off).state
     assert (record.counts.started, record.cursor) == (1, START + 110)
     report = RunReport(after.ref, job.name, job.fire_time, Outcome.SUCCEEDED, job.created, START + 125)

@@ -6,23 +6,23 @@ from typing import Any
 import pytest
 
 from handlers.whole import Cluster, Replica, running
-from kalends.handlers.health_pages import Pulse
+from kalends.handlers.health_pages import HealthMonitor
 from kube.fake_clock import LoopClock
 
 pytestmark = pytest.mark.looptime
 
 
 class Watched:
-    """A pulse, with a clock that can be stepped and a feed that can be dead."""
+    """A monitor, with a clock that can be stepped and a feed that can be dead."""
 
     def __init__(self) -> None:
         self.clock = LoopClock()
         self.feed_alive = True
-        self.pulse = Pulse(self.clock, lambda: self.feed_alive)
+        self.monitor = HealthMonitor(self.clock, lambda: self.feed_alive)
 
     @asynccontextmanager
     async def beating(self) -> AsyncIterator[Any]:
-        task = asyncio.create_task(self.pulse.run())
+        task = asyncio.create_task(self.monitor.run())
         try:
             yield
         finally:
@@ -37,15 +37,15 @@ async def test_a_step_of_the_clock_is_told_of_for_ten_minutes_and_no_reason_to_s
     watched = Watched()
     async with watched.beating():
         await asyncio.sleep(30)
-        assert watched.pulse.skew == 0
+        assert watched.monitor.skew == 0
         watched.clock.step(seconds)
         await asyncio.sleep(2)
-        assert watched.pulse.skew == pytest.approx(seconds)
-        assert watched.pulse.clocks_disagree() is None
+        assert watched.monitor.skew == pytest.approx(seconds)
+        assert watched.monitor.clocks_disagree() is None
         await asyncio.sleep(590)
-        assert watched.pulse.skew == pytest.approx(seconds)
+        assert watched.monitor.skew == pytest.approx(seconds)
         await asyncio.sleep(20)
-        assert watched.pulse.skew == pytest.approx(0)
+        assert watched.monitor.skew == pytest.approx(0)
     assert caplog.text.count("was stepped by") == 1
 
 
@@ -58,13 +58,13 @@ async def test_a_wall_clock_of_another_pace_is_a_reason_to_start_again(
         for _ in range(59):
             await asyncio.sleep(1)
             watched.clock.step(pace)
-        assert watched.pulse.clocks_disagree() is None
+        assert watched.monitor.clocks_disagree() is None
         for _ in range(5):
             await asyncio.sleep(1)
             watched.clock.step(pace)
-        assert "have disagreed" in str(watched.pulse.clocks_disagree())
+        assert "have disagreed" in str(watched.monitor.clocks_disagree())
         await asyncio.sleep(3)
-        assert watched.pulse.clocks_disagree() is None
+        assert watched.monitor.clocks_disagree() is None
     assert caplog.text.count("was stepped by") == 1
 
 
@@ -74,7 +74,7 @@ async def test_a_slewed_clock_is_no_step(caplog: pytest.LogCaptureFixture) -> No
         for _ in range(300):
             await asyncio.sleep(1)
             watched.clock.step(0.0005)
-        assert watched.pulse.skew == pytest.approx(0.15, abs=0.01)
+        assert watched.monitor.skew == pytest.approx(0.15, abs=0.01)
     assert "was stepped" not in caplog.text
 
 
@@ -84,12 +84,12 @@ async def test_a_feed_that_starts_again_is_alive_and_one_that_does_not_is_dead()
         for _ in range(50):
             watched.feed_alive = not watched.feed_alive
             await asyncio.sleep(1)
-        assert watched.pulse.unwatched() is None
+        assert watched.monitor.unwatched() is None
         watched.feed_alive = False
         await asyncio.sleep(50)
-        assert watched.pulse.unwatched() is None
+        assert watched.monitor.unwatched() is None
         await asyncio.sleep(20)
-        assert "not been watched" in str(watched.pulse.unwatched())
+        assert "not been watched" in str(watched.monitor.unwatched())
 
 
 async def test_a_standby_is_alive_and_counts_nothing_that_is_the_leaders() -> None:

@@ -8,9 +8,9 @@ import orjson
 import pytest
 
 from hostile import DEPTHS, fields, nested, wide
-from kalends.kube.wire.answers import Lines
 from kalends.kube.wire.bounded_objects import LATER, MOST_VALUES, is_small, read_object, read_small, unread
 from kalends.kube.wire.listing import read_list
+from kalends.kube.wire.responses import Lines
 
 META = {"name": "poison", "namespace": "team", "uid": "u-1", "resourceVersion": "7", "generation": 1}
 HOSTILE = [

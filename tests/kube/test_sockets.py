@@ -14,7 +14,7 @@ from kalends.errors import ApiError
 from kalends.handlers.kopf_feed import Connection
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.paths import JOBS
-from kalends.kube.client.reachability import Reach
+from kalends.kube.client.reachability import Reachability
 from kalends.kube.client.sockets import SocketTransport
 from kalends.kube.login.credentials import load_credentials
 from kube.fake_api import FakeApi
@@ -153,11 +153,11 @@ async def test_a_server_that_cannot_be_reached_is_logged_at_once_and_once_a_minu
 
 async def test_a_server_that_is_reached_again_is_logged_once(api: FakeApi, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    reach = Reach()
-    reach.answered()
-    reach.failed("https://10.96.0.1:443", "connection refused")
-    reach.answered()
-    reach.answered()
+    reachability = Reachability()
+    reachability.answered()
+    reachability.failed("https://10.96.0.1:443", "connection refused")
+    reachability.answered()
+    reachability.answered()
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
 
 

@@ -13,7 +13,7 @@ from kalends.engine.core.compiler import schedule_hash
 from kalends.engine.core.definition import Definition
 from kalends.errors import InvalidSchedule
 from kalends.model import ScheduledJobSpec, format_instant
-from kalends.triggers import Tally, explain, reads_wall_time, remarks
+from kalends.triggers import Tally, explain, reads_wall_time, warnings_of
 from triggers.building import CREATED, at, build, coming, described
 from triggers.walking import DAY, fire_times
 
@@ -22,7 +22,7 @@ HOURLY: dict[str, Any] = {"interval": {"hours": 1}}
 
 
 def said(created: int = CREATED, **spec: Any) -> list[str]:
-    return list(remarks(described(spec), created=created, zone="UTC", identity="default/test"))
+    return list(warnings_of(described(spec), created=created, zone="UTC", identity="default/test"))
 
 
 def test_each_member_follows_the_clocks_of_its_own_zone() -> None:
@@ -252,16 +252,16 @@ def test_a_member_that_never_fires_is_remarked() -> None:
     ],
 )
 def test_a_member_is_remarked_wherever_it_stands(trigger: dict[str, Any], path: str) -> None:
-    [remark] = said(trigger=trigger)
-    assert remark.startswith(f"{path} never fires")
+    [warning] = said(trigger=trigger)
+    assert warning.startswith(f"{path} never fires")
 
 
 def test_a_member_that_is_excluded_altogether_is_remarked() -> None:
-    [remark] = said(
+    [warning] = said(
         trigger={"anyOf": [HOURLY, {"date": {"at": "2025-06-01"}}]},
         exclude=[{"from": "2025-06-01", "to": "2025-06-01"}],
     )
-    assert remark.startswith("spec.trigger.anyOf[1] never fires")
+    assert warning.startswith("spec.trigger.anyOf[1] never fires")
 
 
 @pytest.mark.parametrize(

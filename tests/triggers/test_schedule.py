@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kalends.errors import InvalidSchedule
-from kalends.triggers.cron.compiled import hashed_values, meaning_of_five
+from kalends.triggers.cron.compiled import compile_five_fields, hashed_values
 from kalends.triggers.cron.fields import DAY, FIVE_FIELDS, Field
 from kalends.triggers.cron.five_fields import Every, FiveFields, parse_schedule
 from kalends.triggers.cron.items import Hashed, LastDay, LastWeekday, LastWorkday, NearestWorkday, NthWeekday, Values
@@ -43,7 +43,7 @@ def read(text: str) -> FiveFields:
 
 def agrees_with_cronjob(text: str) -> None:
     expected = parse_standard(text)
-    meaning = meaning_of_five(read(text), "a/b")
+    meaning = compile_five_fields(read(text), "a/b")
     weekdays = meaning.rule.weekdays
     sunday_first = (weekdays << 1 | weekdays >> 6) & 0x7F
     fields = (meaning.minutes, meaning.hours, meaning.rule.days, meaning.rule.months, sunday_first)
@@ -162,7 +162,7 @@ def test_what_is_read_is_what_was_written(written: FiveFields) -> None:
     ],
 )
 def test_these_are_two_ways_to_write_the_same(text: str, same: str) -> None:
-    assert meaning_of_five(read(text), "") == meaning_of_five(read(same), "")
+    assert compile_five_fields(read(text), "") == compile_five_fields(read(same), "")
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_h_is_a_value_that_the_field_has(identity: str, written: FiveFields) -> 
 
 
 def test_h_spreads_resources_evenly_and_its_fields_do_not_go_together() -> None:
-    meanings = [meaning_of_five(read("H H H H H"), f"default/job-{number}") for number in range(6000)]
+    meanings = [compile_five_fields(read("H H H H H"), f"default/job-{number}") for number in range(6000)]
     for bits, size in (
         ([one.minutes for one in meanings], 60),
         ([one.hours for one in meanings], 24),
@@ -264,5 +264,5 @@ def test_h_stays_the_same_for_ever() -> None:
 
 
 def str_of(text: str, identity: str) -> str:
-    meaning = meaning_of_five(read(text), identity)
+    meaning = compile_five_fields(read(text), identity)
     return f"{','.join(map(str, members(meaning.minutes)))} {','.join(map(str, members(meaning.hours)))}"

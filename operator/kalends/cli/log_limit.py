@@ -11,7 +11,7 @@ MINUTE = 60.0
 REMEMBERED = 100
 
 
-class AtMost(logging.Filter):
+class LogLimit(logging.Filter):
     """Lets through ten lines a minute of each kind; the first line of the next minute says how many were left out.
 
     A kind is a text before its arguments are filled in. asyncio logs a traceback for each connection that it cannot

@@ -300,7 +300,7 @@ class StartPutOff:
 
 
 @dataclass(frozen=True, slots=True)
-class OddJob:
+class JobAnomaly:
     """A Job that is ignored, or that is followed although its label or its controller was changed."""
 
     ref: Ref
@@ -324,7 +324,7 @@ class Removed:
     message: str
 
 
-Notice = Decided | Ended | Retried | ReadinessChanged | Delayed | StartPutOff | OddJob | Contested | Removed
+Notice = Decided | Ended | Retried | ReadinessChanged | Delayed | StartPutOff | JobAnomaly | Contested | Removed
 
 
 class Listener(Protocol):

@@ -122,8 +122,8 @@ class CrdCheck:
         self._may_read = True
         found = compare_crd(crd)
         if found.problem is None:
-            if found.remark is not None and self._fitting != crd["metadata"].get("generation"):
-                log.warning("%s", found.remark)
+            if found.warning is not None and self._fitting != crd["metadata"].get("generation"):
+                log.warning("%s", found.warning)
             self._fitting = crd["metadata"].get("generation")
         return found.problem
 

@@ -32,7 +32,7 @@ Claim = Callable[[], str | None]
 """Returns what is wrong, or None."""
 
 
-class Pulse:
+class HealthMonitor:
     """Checks once a second that the event loop, the clocks and the feed work.
 
     A clock that was stepped is reported (log, metric) and is no reason to start again: nothing sleeps for more than ten
@@ -42,7 +42,7 @@ class Pulse:
 
     def __init__(self, clock: Clock, feed_alive: Callable[[], bool] = lambda: True) -> None:
         self.lag = 0.0
-        """Seconds by which the last pulse was late."""
+        """Seconds by which the last monitor was late."""
         self._clock = clock
         self._feed_alive = feed_alive
         self._feed_seen = clock.monotonic()

@@ -29,7 +29,7 @@ RELEASING = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Duty:
+class LeaderWork:
     """What a leader does."""
 
     scheduler: Scheduler
@@ -56,7 +56,7 @@ class Leading:
         """Whether the engine's loop runs."""
         self._turn = asyncio.Event()
         self._term: asyncio.Task[None] | None = None
-        self._duty: Duty | None = None
+        self._work: LeaderWork | None = None
         self._elector: LeaderElector | None = None
         if settings.enabled and settings.namespace:
             self._elector = LeaderElector(
@@ -76,17 +76,17 @@ class Leading:
         """Return whether this replica provably leads at this very moment."""
         return self._elector is None or self._elector.is_leader()
 
-    async def run(self, duty: Duty) -> None:
+    async def run(self, work: LeaderWork) -> None:
         """Compete for the lease and lead, again and again; when cancelled, the lease is released last."""
-        self._duty = duty
+        self._work = work
         if self._elector is None:
             log.info("acting without a lease: there must be no other operator for these ScheduledJobs")
             self._turn.set()
-            await self._take_turns(duty)
+            await self._take_turns(work)
             return
         electing = asyncio.create_task(self._elect(self._elector), name="election")
         try:
-            await self._take_turns(duty)
+            await self._take_turns(work)
         finally:
             electing.cancel()
             await asyncio.wait([electing], timeout=RELEASING)
@@ -96,10 +96,10 @@ class Leading:
         if self._term is not None:
             self._term.cancel()
 
-    async def _take_turns(self, duty: Duty) -> None:
+    async def _take_turns(self, work: LeaderWork) -> None:
         while True:
             await self._turn.wait()
-            await self._lead(duty)
+            await self._lead(work)
 
     @staticmethod
     async def _elect(elector: LeaderElector) -> None:
@@ -110,9 +110,9 @@ class Leading:
                 log.exception("the election failed; it starts again")
                 await asyncio.sleep(PAUSE)
 
-    async def _lead(self, duty: Duty) -> None:
+    async def _lead(self, work: LeaderWork) -> None:
         """Use our turn to its end."""
-        self._term = asyncio.create_task(self._act(duty), name="term")
+        self._term = asyncio.create_task(self._act(work), name="term")
         try:
             await asyncio.wait([self._term])
         finally:
@@ -129,29 +129,29 @@ class Leading:
             self._term.cancel()
 
     def _give_up_runs(self) -> None:
-        if self._duty is not None:
-            self._duty.scheduler.give_up_runs()
+        if self._work is not None:
+            self._work.scheduler.give_up_runs()
 
-    async def _act(self, duty: Duty) -> None:
+    async def _act(self, work: LeaderWork) -> None:
         while True:
             try:
-                await duty.catch_up()
+                await work.catch_up()
             except ApiError as error:
                 log.warning("existing objects could not be listed, so nothing is decided yet: %s", error)
                 await asyncio.sleep(PAUSE)
             else:
                 break
-        await self._schedule(duty)
+        await self._schedule(work)
 
-    async def _schedule(self, duty: Duty) -> None:
-        log.info("scheduling %d ScheduledJobs", len(duty.scheduler.overview.uids()))
+    async def _schedule(self, work: LeaderWork) -> None:
+        log.info("scheduling %d ScheduledJobs", len(work.scheduler.overview.uids()))
         while True:
             try:
                 self.scheduling = True
-                await duty.scheduler.run()
+                await work.scheduler.run()
             except Exception:  # the loop must continue; the log has the cause, and a metric counts the failure
                 log.exception("the engine's loop failed; it starts again")
-                duty.failed()
+                work.failed()
                 await asyncio.sleep(PAUSE)
             finally:
                 self.scheduling = False

@@ -12,8 +12,8 @@ from kalends.engine.ports import (
     Decided,
     Delayed,
     Ended,
+    JobAnomaly,
     Notice,
-    OddJob,
     ReadinessChanged,
     Removed,
     Retried,
@@ -69,7 +69,7 @@ def event_of(notice: Notice, *, success_too: bool = False) -> EventToPost | None
             return EventToPost(report.ref, Reason.RUN_RETRIED, note, warning=True)
         case Removed():
             return EventToPost(notice.ref, Reason.SCHEDULE_DELETED, notice.message, warning=False)
-        case OddJob():
+        case JobAnomaly():
             return EventToPost(notice.ref, notice.reason, notice.message, warning=True)
         case Delayed():
             return EventToPost(notice.ref, Reason.DELAYED, f"not done yet, tried again: {notice.message}", warning=True)
@@ -155,7 +155,7 @@ def _log(notice: Notice) -> None:
             log.info("%s: %s", notice.ref.key, notice.message)
         case Removed():
             log.info("%s: deleted%s", notice.ref.key, _because(notice.message))
-        case OddJob():
+        case JobAnomaly():
             log.warning("%s: %s%s", notice.ref.key, notice.reason, _because(notice.message))
         case ReadinessChanged():
             level = logging.INFO if notice.ready else logging.WARNING

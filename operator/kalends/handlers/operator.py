@@ -15,9 +15,9 @@ from kalends.executors.jobs.seen_jobs import SeenJobs
 from kalends.handlers.crd_check import CrdCheck
 from kalends.handlers.environment import Ports
 from kalends.handlers.fencing import FencedPool, FencedTransport
-from kalends.handlers.health_pages import STUCK, HealthServer, Pulse
+from kalends.handlers.health_pages import STUCK, HealthMonitor, HealthServer
 from kalends.handlers.job_informers import job_informers
-from kalends.handlers.leading import Duty, Leading
+from kalends.handlers.leading import LeaderWork, Leading
 from kalends.handlers.notice_reporter import EventToPost, NoticeReporter
 from kalends.handlers.other_operators import OtherOperators
 from kalends.handlers.resources import View
@@ -89,13 +89,13 @@ class Operator:
         self._feed = ports.feed(self._client, self._view.show, self._view.repair)
         self._watching = False
         self._listed = asyncio.Event()
-        self._pulse = Pulse(clock, lambda: not self._watching or self._feed.alive())
+        self._monitor = HealthMonitor(clock, lambda: not self._watching or self._feed.alive())
         self.health = HealthServer(
             self.metrics,
             live={
                 "loop": self._loop_is_stuck,
-                "clocks": self._pulse.clocks_disagree,
-                "feed": self._pulse.unwatched,
+                "clocks": self._monitor.clocks_disagree,
+                "feed": self._monitor.unwatched,
                 "informers": self._an_informer_is_stalled,
                 "pools": self._pools_are_held_up,
             },
@@ -111,8 +111,8 @@ class Operator:
                 stuck_workers=lambda: {alias: pool.stuck for alias, pool in ports.pools.items()},
                 foreign_holders=self.scheduler.overview.contested,
                 agenda_size=self.scheduler.overview.agenda_size,
-                loop_lag=lambda: self._pulse.lag,
-                clock_skew=lambda: self._pulse.skew,
+                loop_lag=lambda: self._monitor.lag,
+                clock_skew=lambda: self._monitor.skew,
             )
         )
 
@@ -130,7 +130,7 @@ class Operator:
             if self._ports.probes:
                 await self.health.listen(self._settings.health_host, self._settings.health_port)
                 tasks.start("health", self.health.run())
-            tasks.start("pulse", self._pulse.run())
+            tasks.start("monitor", self._monitor.run())
             tasks.start("events", self._poster.run())
             for informer in self._informers.all:
                 tasks.start(f"informer {informer.path}", informer.run())
@@ -143,8 +143,8 @@ class Operator:
                 return
             if await tasks.first_of(stop, self._crd.until_it_fits()):
                 return
-            duty = Duty(self.scheduler, self._catch_up, self.metrics.loop_failed)
-            leading = tasks.start("leading", self.leading.run(duty))
+            work = LeaderWork(self.scheduler, self._catch_up, self.metrics.loop_failed)
+            leading = tasks.start("leading", self.leading.run(work))
             tasks.start("other operators", self._others.run())
             tasks.start("crd", self._crd.go_on_looking())
             tasks.start("sweep", self._view.sweep_now_and_then())
@@ -223,8 +223,8 @@ class Operator:
         permission.
         """
         listed = self._listed.is_set()
-        troubles = [self._view.trouble, *(informer.trouble for informer in self._informers.all)]
-        causes = dict.fromkeys(str(found) for found in troubles if found.lasts or (found.now and not listed))
+        failing = [self._view.read_errors, *(informer.read_errors for informer in self._informers.all)]
+        causes = dict.fromkeys(str(found) for found in failing if found.lasts or (found.cause and not listed))
         if causes:
             return "; ".join(causes)
         return None if listed else "ScheduledJobs and Jobs have not been listed yet"

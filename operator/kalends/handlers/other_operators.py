@@ -80,7 +80,7 @@ class OtherOperators:
         self._tell(named, gone)
         if gone != self._gone:
             self._gone = gone
-            self._scheduler.know_gone(gone)
+            self._scheduler.operators_gone(gone)
 
     async def _is_gone(self, lease: str) -> bool:
         namespace, _, name = lease.partition("/")

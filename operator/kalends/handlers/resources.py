@@ -16,7 +16,7 @@ from kalends.engine.loop.scheduler import Scheduler
 from kalends.errors import ApiError
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.paths import SCHEDULED_JOBS, resource_name
-from kalends.kube.client.trouble import Trouble
+from kalends.kube.client.read_errors import ReadErrors
 from kalends.kube.informers.comparison import Metadata, compare, read_each
 from kalends.kube.wire.bounded_objects import LATER, read_small, unread
 from kalends.kube.wire.transport import METADATA_ONLY
@@ -48,7 +48,7 @@ class View:
         self._client = client
         self._scheduler = scheduler
         self._paths = [SCHEDULED_JOBS.collection(name) for name in namespaces] or [SCHEDULED_JOBS.collection()]
-        self.trouble = Trouble(resource_name(self._paths[0]))
+        self.read_errors = ReadErrors(resource_name(self._paths[0]))
         """What keeps ScheduledJobs from being listed, if anything does."""
         self._seen: set[str] | None = set()
         self._gone: OrderedDict[str, None] = OrderedDict()
@@ -124,10 +124,10 @@ class View:
             except ApiError as error:
                 missing = error.status == HTTPStatus.NOT_FOUND
                 hint = "; is the CRD installed? `kalends crds | kubectl apply --server-side -f -`" if missing else ""
-                self.trouble.note(error, hint)
+                self.read_errors.failed(error, hint)
                 await asyncio.sleep(2)
             else:
-                self.trouble.over()
+                self.read_errors.succeeded()
                 return
 
     async def _list_a_first_page(self) -> None:
@@ -149,7 +149,7 @@ class View:
                 if await self._shown_all(seen):
                     break
             except ApiError as error:
-                self.trouble.note(error)
+                self.read_errors.failed(error)
             await asyncio.sleep(0.5)
         self._seen = None
 
@@ -191,7 +191,7 @@ class View:
         try:
             await self.catch_up()
         except ApiError as error:
-            self.trouble.note(error)
+            self.read_errors.failed(error)
         except Exception:  # an unexpected answer: the next sweep may succeed
             log.exception("looking for what was missed failed")
 
@@ -206,7 +206,7 @@ class View:
             return
         is_known = _must_be_read if anew else self._knows
         found = [await compare(self._client, path, is_known) for path in self._paths]
-        self.trouble.over()
+        self.read_errors.succeeded()
         there = frozenset().union(*(one.uids for one in found))
         for uid, key in before.items():
             if uid not in there:
@@ -251,7 +251,7 @@ class View:
 
     async def _shown_all(self, seen: set[str]) -> bool:
         found = [await compare(self._client, path, _need_not_be_read) for path in self._paths]
-        self.trouble.over()
+        self.read_errors.succeeded()
         return all(one.uids <= seen for one in found)
 
 

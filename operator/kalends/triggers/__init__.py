@@ -7,7 +7,7 @@ from kalends.triggers.cache import TriggerCache
 from kalends.triggers.explain import explain
 from kalends.triggers.jitter import delay_of
 from kalends.triggers.protocol import Instant, NotFound, PartialTally, Tally, Trigger
-from kalends.triggers.remarks import over_before, remarks
+from kalends.triggers.schedule_warnings import over_before, warnings_of
 from kalends.triggers.summary import summary, summary_of_unread
 from kalends.triggers.when import When
 from kalends.triggers.zone_dependence import reads_wall_time
@@ -31,8 +31,8 @@ __all__ = [
     "find_zone",
     "over_before",
     "reads_wall_time",
-    "remarks",
     "summary",
     "summary_of_unread",
+    "warnings_of",
     "zone_info",
 ]

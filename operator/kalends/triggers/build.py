@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from kalends.errors import InvalidSchedule
 from kalends.model.values import DaylightSaving
-from kalends.triggers.cron.compiled import cron_trigger, meaning_of_eight, meaning_of_five
+from kalends.triggers.cron.compiled import compile_eight_fields, compile_five_fields, cron_trigger
 from kalends.triggers.cron.eight_fields import Written, parse_eight_fields
 from kalends.triggers.cron.fields import MONDAY_FIRST
 from kalends.triggers.cron.five_fields import SCHEDULE, Every, parse_schedule
@@ -16,7 +16,7 @@ from kalends.triggers.rules.bounds import BoundedTrigger
 from kalends.triggers.rules.calendar_interval import DaysOfNthWeek, days_apart, time_of_day
 from kalends.triggers.rules.combined import any_of
 from kalends.triggers.rules.date import DateTrigger
-from kalends.triggers.rules.excluded import Stretch, excluded
+from kalends.triggers.rules.excluded import InstantRange, excluded
 from kalends.triggers.rules.intersections import all_of
 from kalends.triggers.rules.interval import IntervalTrigger
 from kalends.triggers.rules.remembered import remembered
@@ -138,7 +138,7 @@ def _base(when: When, setting: Setting) -> Rule:
         read = parse_schedule(when.schedule)
         if isinstance(read, Every):
             return _every(read.seconds, setting)
-        found = cron_trigger(meaning_of_five(read, setting.identity), setting.zone, literal=setting.literal)
+        found = cron_trigger(compile_five_fields(read, setting.identity), setting.zone, literal=setting.literal)
         if found is None:
             raise InvalidSchedule(f"must name a day that some year has, got {quoted(when.schedule)}", path=SCHEDULE)
         return found
@@ -202,7 +202,7 @@ def _agreement(built: Sequence[_Built], setting: Setting, path: str) -> Rule:
 
 def _cron(fields: CronSpec, zone: Zone, path: str, *, literal: bool, finer: bool = True) -> WallTrigger:
     found = cron_trigger(
-        meaning_of_eight(parse_eight_fields(written(fields), path, finer=finer)), zone, literal=literal
+        compile_eight_fields(parse_eight_fields(written(fields), path, finer=finer)), zone, literal=literal
     )
     if found is None:
         raise InvalidSchedule(
@@ -273,17 +273,17 @@ def _days(interval: CalendarIntervalSpec, setting: Setting, path: str) -> Days:
 def _exclude(rule: Rule, exclusions: tuple[ExclusionSpec, ...], setting: Setting) -> Rule:
     if not exclusions:
         return rule
-    stretches, clocks = [], []
+    ranges, clocks = [], []
     for place, exclusion in enumerate(exclusions):
         path = f"spec.exclude[{place}]"
         if exclusion.cron is not None:
             clocks.append(_cron(exclusion.cron, setting.zone, f"{path}.cron", literal=True, finer=False))
         else:
-            stretches.append(_stretch(exclusion, setting.zone, path))
-    return excluded(rule, setting.zone, stretches, clocks)
+            ranges.append(_range(exclusion, setting.zone, path))
+    return excluded(rule, setting.zone, ranges, clocks)
 
 
-def _stretch(exclusion: ExclusionSpec, zone: Zone, path: str) -> Stretch:
+def _range(exclusion: ExclusionSpec, zone: Zone, path: str) -> InstantRange:
     start, end = -FOREVER, FOREVER
     if exclusion.from_ is not None:
         start = read_moment(exclusion.from_, zone, f"{path}.from")
@@ -291,7 +291,7 @@ def _stretch(exclusion: ExclusionSpec, zone: Zone, path: str) -> Stretch:
         end = read_moment(exclusion.to, zone, f"{path}.to", as_end=True)
     if end < start:
         raise InvalidSchedule(f"must not be before from ({exclusion.from_}), got '{exclusion.to}'", path=f"{path}.to")
-    return Stretch(start, end)
+    return InstantRange(start, end)
 
 
 def _never(rule: Rule, setting: Setting) -> bool:

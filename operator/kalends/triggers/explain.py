@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from kalends.triggers.build import Setting, period_of, setting_of, setting_within, written
-from kalends.triggers.cron.compiled import Meaning, meaning_of_eight, meaning_of_five
+from kalends.triggers.cron.compiled import CompiledCron, compile_eight_fields, compile_five_fields
 from kalends.triggers.cron.eight_fields import parse_eight_fields
 from kalends.triggers.cron.english import describe, describe_instants
 from kalends.triggers.cron.fields import MONDAY_FIRST
@@ -44,7 +44,7 @@ class _Explanation:
             read = parse_schedule(when.schedule)
             if isinstance(read, Every):
                 return self._elapsed(read.seconds)
-            return self._cron(meaning_of_five(read, self.setting.identity))
+            return self._cron(compile_five_fields(read, self.setting.identity))
         if when.trigger is not None:
             return self._structured(when.trigger, "spec.trigger")
         return "once, as soon as the resource is seen"
@@ -70,7 +70,7 @@ class _Explanation:
 
     def _structured(self, trigger: TriggerSpec, path: str) -> str:
         if trigger.cron is not None:
-            return self._cron(meaning_of_eight(parse_eight_fields(written(trigger.cron), f"{path}.cron")))
+            return self._cron(compile_eight_fields(parse_eight_fields(written(trigger.cron), f"{path}.cron")))
         if trigger.interval is not None:
             return self._elapsed(period_of(trigger.interval, f"{path}.interval"))
         if trigger.calendar_interval is not None:
@@ -91,10 +91,10 @@ class _Explanation:
         start = None if member.start_time is None else within.setting.start
         return f"({', '.join([*parts, *within._bounds(start, within.setting.end)])})"
 
-    def _cron(self, meaning: Meaning) -> str:
-        several = (meaning.hours.bit_count(), meaning.minutes.bit_count(), meaning.seconds.bit_count()) != (1, 1, 1)
-        self._wall(once=not meaning.follows_clock, several=several)
-        return describe(meaning)
+    def _cron(self, cron: CompiledCron) -> str:
+        several = (cron.hours.bit_count(), cron.minutes.bit_count(), cron.seconds.bit_count()) != (1, 1, 1)
+        self._wall(once=not cron.follows_clock, several=several)
+        return describe(cron)
 
     def _calendar(self, interval: CalendarIntervalSpec) -> str:
         self._wall(once=True, several=False)
@@ -134,7 +134,7 @@ class _Explanation:
         path = f"spec.exclude[{place}]"
         if exclusion.cron is not None:
             fields = parse_eight_fields(written(exclusion.cron), f"{path}.cron", finer=False)
-            return describe_instants(meaning_of_eight(fields))
+            return describe_instants(compile_eight_fields(fields))
         ends = []
         if exclusion.from_ is not None:
             ends.append(f"from {self._moment(read_moment(exclusion.from_, self.setting.zone, f'{path}.from'))}")

@@ -18,7 +18,7 @@ from kalends.triggers import PartialTally, Tally, Trigger
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class FireTimeCount:
     """How many fire times one manifest has, or why it can have none."""
 
     name: str
@@ -42,14 +42,14 @@ def show_count(what: Sequence[str], after: int, until: int, *, zone: str, output
     return 1 if any(one.tally is None or one.counted_until is not None for one in counted) else 0
 
 
-def _counted(manifest: Manifest, after: int, until: int, default_zone: str) -> Counted:
+def _counted(manifest: Manifest, after: int, until: int, default_zone: str) -> FireTimeCount:
     zone = zone_of(manifest, default_zone)
     try:
         schedule = schedule_of(manifest, created=after, zone=default_zone)
     except InvalidManifest as error:
-        return Counted(manifest.name, zone, None, error=str(error))
+        return FireTimeCount(manifest.name, zone, None, error=str(error))
     tally, counted_until = _tally(schedule.trigger, armed_at(schedule, after), until)
-    return Counted(manifest.name, zone, tally, counted_until)
+    return FireTimeCount(manifest.name, zone, tally, counted_until)
 
 
 def _tally(trigger: Trigger, after: int, until: int) -> tuple[Tally, int | None]:
@@ -69,7 +69,7 @@ def _tally(trigger: Trigger, after: int, until: int) -> tuple[Tally, int | None]
     return total, after
 
 
-def _json(counted: Sequence[Counted]) -> str:
+def _json(counted: Sequence[FireTimeCount]) -> str:
     entries: list[dict[str, Any]] = [
         {"name": one.name, "error": one.error}
         if one.tally is None
@@ -85,7 +85,7 @@ def _json(counted: Sequence[Counted]) -> str:
     return orjson.dumps(entries, option=orjson.OPT_INDENT_2).decode()
 
 
-def _lines(one: Counted) -> Iterator[str]:
+def _lines(one: FireTimeCount) -> Iterator[str]:
     if one.tally is None:
         yield one.name
         yield f"  error: {one.error}"

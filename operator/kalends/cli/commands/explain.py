@@ -9,7 +9,7 @@ from kalends.cli.manifests.files import Manifest, job_of, named, schedule_of
 from kalends.cli.printing import show
 from kalends.conversion.v1alpha1 import when_of
 from kalends.errors import InvalidManifest
-from kalends.triggers import NotFound, explain, remarks
+from kalends.triggers import NotFound, explain, warnings_of
 
 
 def show_meanings(what: Sequence[str], *, now: int, zone: str) -> int:
@@ -37,11 +37,11 @@ def meaning_of(manifest: Manifest, *, now: int, zone: str) -> str:
     return f"{meaning}; {nothing_found(coming.until)}" if isinstance(coming, NotFound) else meaning
 
 
-def remarks_on(manifest: Manifest, *, now: int, zone: str) -> Iterator[str]:
+def warnings_on(manifest: Manifest, *, now: int, zone: str) -> Iterator[str]:
     """Yield what is valid in a manifest and yet unlikely to be meant, as if it were created now.
 
     Raises:
         InvalidManifest: It cannot be carried out.
     """
     schedule = schedule_of(manifest, created=now, zone=zone)
-    return remarks(when_of(job_of(manifest).spec), created=schedule.created, zone=zone, identity=schedule.ref.key)
+    return warnings_of(when_of(job_of(manifest).spec), created=schedule.created, zone=zone, identity=schedule.ref.key)

@@ -32,7 +32,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Coming:
+class NextTimes:
     """The next fire times of a manifest, or why there are none."""
 
     name: str
@@ -78,18 +78,18 @@ def in_both_clocks(instant: int, zone: str) -> str:
     return f"{format_instant(instant)}  {datetime.fromtimestamp(instant, zone_info(zone)):%a %Y-%m-%d %H:%M:%S %Z}"
 
 
-def _coming(manifest: Manifest, window: Window, default_zone: str, number: int) -> Coming:
+def _coming(manifest: Manifest, window: Window, default_zone: str, number: int) -> NextTimes:
     zone = zone_of(manifest, default_zone)
     try:
         schedule = schedule_of(manifest, created=window.after, zone=default_zone)
     except InvalidManifest as error:
-        return Coming(manifest.name, zone, error=str(error))
+        return NextTimes(manifest.name, zone, error=str(error))
     at = _search(schedule.trigger, armed_at(schedule, window.after), window)
     found: list[int] = []
     while isinstance(at, int) and len(found) < number and (window.until is None or at <= window.until):
         found.append(at)
         at = _search(schedule.trigger, at, window)
-    return Coming(
+    return NextTimes(
         manifest.name,
         zone,
         tuple(found),
@@ -114,7 +114,7 @@ def _is_past(window: Window, instant: int) -> bool:
     return window.until is not None and instant >= window.until
 
 
-def _json(coming: Sequence[Coming]) -> str:
+def _json(coming: Sequence[NextTimes]) -> str:
     entries: list[dict[str, Any]] = [
         {"name": one.name, "error": one.error}
         if one.error is not None
@@ -129,7 +129,7 @@ def _json(coming: Sequence[Coming]) -> str:
     return orjson.dumps(entries, option=orjson.OPT_INDENT_2).decode()
 
 
-def _lines(one: Coming, window: Window) -> Iterator[str]:
+def _lines(one: NextTimes, window: Window) -> Iterator[str]:
     if one.error is not None:
         yield one.name
         yield f"  error: {one.error}"

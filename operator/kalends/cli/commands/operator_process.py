@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from secrets import token_hex
 
-from kalends.cli.log_limit import AtMost
+from kalends.cli.log_limit import LogLimit
 from kalends.cli.log_lines import JsonLines, TextLines
 from kalends.handlers.assembly import assembled
 from kalends.kube.login.connection import own_namespace
@@ -33,7 +33,7 @@ def set_up_logging(log_format: str, level: str) -> None:
     else:
         handler.setFormatter(TextLines())
     logging.basicConfig(level=level.upper(), handlers=[handler])
-    logging.getLogger("asyncio").addFilter(AtMost())
+    logging.getLogger("asyncio").addFilter(LogLimit())
 
 
 def settings_of(config: Path | None, namespaces: tuple[str, ...], *, leader_elect: bool | None) -> Settings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from kalends.cli.commands.explain import meaning_of, remarks_on
+from kalends.cli.commands.explain import meaning_of, warnings_on
 from kalends.cli.manifests.files import read_manifests
 from kalends.cli.printing import show
 from kalends.errors import InvalidManifest
@@ -20,8 +20,8 @@ def validate_files(files: Sequence[Path], *, now: int, zone: str) -> int:
     for manifest in read_manifests(files):
         try:
             show(f"{manifest.label}: valid: {meaning_of(manifest, now=now, zone=zone)}")
-            for remark in remarks_on(manifest, now=now, zone=zone):
-                show(f"{manifest.label}: warning: {remark}")
+            for warning in warnings_on(manifest, now=now, zone=zone):
+                show(f"{manifest.label}: warning: {warning}")
         except InvalidManifest as error:
             wrong = True
             for problem in error.problems:

@@ -12,7 +12,7 @@ _STANDARD = (1, 2)
 """The file descriptors of standard output and standard error."""
 
 
-class OutputAside:
+class CapturedOutput:
     """Gives the terminal to the block that enters it, and to all other code a pipe whose lines are passed on.
 
     It works on file descriptors, so that also commands and worker processes print into the pipe. Enter it in a

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from kalends.cli.run.captured_output import OutputAside
+from kalends.cli.run.captured_output import CapturedOutput
 from kalends.engine.core.history import last_run
 from kalends.engine.core.state import State
 from kalends.engine.loop.scheduler import Scheduler
@@ -42,7 +42,7 @@ class LiveTable:
 
     async def run(self, scheduler: Scheduler) -> None:
         """Draw until cancelled. What runs print scrolls by above the tables."""
-        with OutputAside(lambda line: self._console.print(Text.from_ansi(line))) as terminal:
+        with CapturedOutput(lambda line: self._console.print(Text.from_ansi(line))) as terminal:
             self._console = Console(file=terminal)
             with Live(
                 self._picture(scheduler),

@@ -15,8 +15,8 @@ from kalends.engine.ports import (
     Decided,
     Delayed,
     Ended,
+    JobAnomaly,
     Notice,
-    OddJob,
     ReadinessChanged,
     Removed,
     Retried,
@@ -81,7 +81,7 @@ def _line(notice: Notice) -> str:  # noqa: PLR0911 - a table
         case Retried(report=report):
             at = format_instant(notice.at)
             return f"{report.ref.key} Retried {format_instant(report.fire_time)}: attempt {notice.attempt} at {at}"
-        case OddJob():
+        case JobAnomaly():
             return f"{notice.ref.key} {notice.reason}: {notice.message}"
         case Contested() | Removed():
             return f"{notice.ref.key} {type(notice).__name__}: {notice.message}"

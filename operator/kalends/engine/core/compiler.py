@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from kalends.engine.core.definition import Definition, Problem, Stored
-from kalends.engine.core.memory_kept import Kept
+from kalends.engine.core.namespace_quota import NamespaceQuota
 from kalends.engine.core.schedule import Check, Defaults, Schedule
 from kalends.engine.core.state import Ref
 from kalends.engine.core.target import Target
@@ -46,7 +46,7 @@ class Compiler:
         self.edition = 1
         """Counts the surroundings. A snapshot that was compiled with others is news, whatever its version is."""
         self._surroundings = surroundings or Surroundings()
-        self._kept = Kept()
+        self._quota = NamespaceQuota()
         self._triggers = TriggerCache()
 
     def use(self, surroundings: Surroundings) -> None:
@@ -77,7 +77,7 @@ class Compiler:
 
     def forget(self, ref: Ref) -> None:
         """Count the memory of a resource no longer: it was deleted."""
-        self._kept.forget(ref.namespace, ref.uid)
+        self._quota.forget(ref.namespace, ref.uid)
 
     def _schedule(self, stored: Stored) -> tuple[Schedule | None, Problem | None]:
         definition = stored.definition
@@ -85,7 +85,7 @@ class Compiler:
             return None, stored.problem or Problem(Reason.INVALID_SPEC, "cannot be read")
         try:
             schedule = compile_schedule(stored, definition, self._surroundings, self._triggers)
-            self._kept.admit(schedule)
+            self._quota.admit(schedule)
         except InvalidSpec as error:
             return None, Problem(error.reason, str(error)[:LONGEST_PROBLEM], summary_of(definition))
         except Exception as error:  # noqa: BLE001 - whatever a resource holds, it harms only itself

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from kalends.engine.core.holders import Holders
 from kalends.engine.core.policies import Refusal
-from kalends.engine.core.refused_starts import StartTrouble
+from kalends.engine.core.refused_starts import RefusedStarts
 from kalends.engine.core.state import ActiveRun, State
 from kalends.engine.ports import JobView, Notice, Run, RunReport
 
@@ -46,7 +46,7 @@ class Facts:
     """The request that was there when this process first saw the resource, without a record."""
     record_lost: bool = False
     """Whether there was a record, and it was removed."""
-    trouble: StartTrouble | None = None
+    refused_starts: RefusedStarts | None = None
     """Why starts were refused lately, for a reason that may pass by itself."""
     checked: bool = True
     """Whether the executor has been asked if runs of this generation can start. Until then runs end, and nothing
@@ -82,7 +82,7 @@ class Decision:
     """Whether the resource itself is to be deleted: ``ttlSecondsAfterFinished`` is over."""
     notices: tuple[Notice, ...] = ()
     wake_at: float | None = None
-    aside: bool = False
+    foreign: bool = False
     """Whether another operator decides on the resource."""
     unrecorded: bool = False
     """Whether no record is written yet: that of a backup may follow, or a Job is to be followed first."""

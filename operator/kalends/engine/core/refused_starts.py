@@ -28,7 +28,7 @@ ANY_FIRE_TIME: Instant = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
-class StartTrouble:
+class RefusedStarts:
     """Starts of one resource that were refused in a row; the first success ends it."""
 
     message: str
@@ -42,8 +42,8 @@ class StartTrouble:
     not_before: float
     """When to try again, by the monotonic clock."""
 
-    def after_edit(self, now: float) -> StartTrouble | None:
-        """Return what is left of this trouble once the resource was edited, at an instant of the monotonic clock."""
+    def after_edit(self, now: float) -> RefusedStarts | None:
+        """Return what is left of these refusals once the resource was edited, at an instant of the monotonic clock."""
         if self.certain:
             return None
         return replace(self, tries=1, not_before=max(self.not_before, now + SHOWN_WITHIN))

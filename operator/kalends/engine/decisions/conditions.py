@@ -8,7 +8,7 @@ from dataclasses import replace
 from kalends.engine.core.definition import Problem
 from kalends.engine.core.history import last_run_condition
 from kalends.engine.core.policies import LONGEST_CAUSE
-from kalends.engine.core.refused_starts import StartTrouble
+from kalends.engine.core.refused_starts import RefusedStarts
 from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import Condition, Instant, Ref, State
 from kalends.engine.ports import Notice, ReadinessChanged
@@ -91,7 +91,7 @@ def with_problem(
     return state, (ReadinessChanged(ref, problem.reason, problem.message, ready=False),)
 
 
-def lasting_refusal(schedule: Schedule, state: State, trouble: StartTrouble | None) -> str:
+def lasting_refusal(schedule: Schedule, state: State, refused_starts: RefusedStarts | None) -> str:
     """Return why runs have not started for a while, or ``""``. The recorded message stays until a run has started.
 
     A server's message may differ at each try, and no try is worth a write.
@@ -101,7 +101,7 @@ def lasting_refusal(schedule: Schedule, state: State, trouble: StartTrouble | No
     ready = state.conditions.get("Ready")
     if ready is not None and ready.reason == Reason.START_REFUSED and ready.observed_generation == schedule.generation:
         return ready.message
-    return trouble.message[:LONGEST_CAUSE] if trouble is not None and trouble.is_lasting else ""
+    return refused_starts.message[:LONGEST_CAUSE] if refused_starts is not None and refused_starts.is_lasting else ""
 
 
 def _refused(message: str) -> Problem:

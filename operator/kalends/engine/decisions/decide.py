@@ -26,8 +26,8 @@ from kalends.engine.decisions.unrecorded_jobs import (
 from kalends.engine.decisions.waiting_runs import A_MOMENT, drop_outdated, gives_up_at
 from kalends.engine.runs.admission import admission_until, give_up_unadmitted, with_waiting
 from kalends.engine.runs.ended_runs import beyond_limits, give_up_pending, jobs_to_read, pending_until, settle_ended
+from kalends.engine.runs.job_conditions import with_job_conditions
 from kalends.engine.runs.job_uids import with_job_uids
-from kalends.engine.runs.odd_jobs import with_odd_jobs
 from kalends.engine.runs.proofs_of_start import may_have_created_jobs, open_jobs
 from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
@@ -93,9 +93,9 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
     starts_claimed = () if draft.starts_are_put_off else claims
     starts_before = tuple(draft.starts) if facts.durable else ()
     # What is recorded now is recorded once these have started.
-    refused = "" if starts_claimed or starts_before else lasting_refusal(schedule, state, facts.trouble)
+    refused = "" if starts_claimed or starts_before else lasting_refusal(schedule, state, facts.refused_starts)
     state, readiness = with_conditions(schedule, state, facts.now, refused, draft.searched)
-    state, odd = with_odd_jobs(schedule, state, facts)
+    state, odd = with_job_conditions(schedule, state, facts)
     removed_at = _removed_at(schedule, state)
     return Decision(
         state=state,

@@ -50,20 +50,22 @@ class DraftView:
 
         What was decided now could contradict it once it is seen.
         """
-        trouble = self.facts.trouble
-        return self.starts_are_put_off and trouble is not None and not trouble.certain
+        refused_starts = self.facts.refused_starts
+        return self.starts_are_put_off and refused_starts is not None and not refused_starts.certain
 
     def is_put_off(self, fire_time: Instant) -> bool:
         """Return whether no start is tried for a fire time now. Fire times after the refused ones are tried."""
-        trouble = self.facts.trouble
-        return self.decides_nothing_new or (self.starts_are_put_off and (trouble is None or fire_time <= trouble.up_to))
+        refused_starts = self.facts.refused_starts
+        return self.decides_nothing_new or (
+            self.starts_are_put_off and (refused_starts is None or fire_time <= refused_starts.up_to)
+        )
 
     def refused_start(self, fire_time: Instant) -> str:
         """Return the server's words where the start of a fire time was refused and may be possible later, or ``""``."""
-        trouble = self.facts.trouble
-        if trouble is None or not (self.starts_are_put_off or fire_time <= trouble.up_to):
+        refused_starts = self.facts.refused_starts
+        if refused_starts is None or not (self.starts_are_put_off or fire_time <= refused_starts.up_to):
             return ""
-        return trouble.message
+        return refused_starts.message
 
     # -- free slots
 

@@ -20,7 +20,7 @@ from kalends.engine.core.compiler import Compiler
 from kalends.engine.core.definition import Problem
 from kalends.engine.core.facts import Decision
 from kalends.engine.core.policies import Refusal
-from kalends.engine.core.refused_starts import ANY_FIRE_TIME, TRIES_UNTIL_NOTICED, StartTrouble, pause_after
+from kalends.engine.core.refused_starts import ANY_FIRE_TIME, TRIES_UNTIL_NOTICED, RefusedStarts, pause_after
 from kalends.engine.core.run_names import run_name
 from kalends.engine.core.schedule import JOBS_EXECUTOR
 from kalends.engine.core.state import ActiveRun, Ref, State
@@ -37,7 +37,7 @@ from kalends.model.values import Outcome
 
 log = logging.getLogger(__name__)
 
-FAILURES_TO_TELL = 4
+FAILURES_UNTIL_NOTICED = 4
 """After so many tries in a row, about three seconds, users are informed that something is in the way."""
 CHECKED_FIRE_TIME = 9_999_999_999
 """A fire time in the year 2286: the name under which a resource is checked is never that of a run."""
@@ -47,9 +47,9 @@ LONGEST_BACKOFF = 5.0
 FIRST_RECHECK = 60.0
 LONGEST_RECHECK = 3600.0
 """Seconds between two checks of a resource whose Jobs an admission policy denies."""
-LONGEST_WISH = 60.0
+MAX_RETRY_AFTER = 60.0
 """Seconds for which the API server is left alone at most when it asks for that."""
-REFUSED_AGAIN = 300.0
+REFUSED_WRITE_PAUSE = 300.0
 """Seconds between two tries to write a record that is refused for what the resource holds besides: until a user
 corrects that, which is noticed at once, each try costs the API server a full validation and changes nothing."""
 
@@ -84,7 +84,7 @@ class Actor:
         self._namespaces = EndingNamespaces(clock)
         self._listeners = listeners
 
-    def saw_new(self, ref: Ref) -> None:
+    def resource_added(self, ref: Ref) -> None:
         """Take note of a resource that is new: nothing can be created in a namespace that is being deleted."""
         self._namespaces.revive(ref.namespace)
 
@@ -92,8 +92,8 @@ class Actor:
     def nothing_to_do(entry: Entry, decision: Decision) -> bool:
         """Return whether the decision asks for nothing: the record says it all."""
         return (
-            (decision.state == entry.record or (entry.record is None and (decision.aside or decision.unrecorded)))
-            and not (entry.snapshot.incomplete and not decision.aside)
+            (decision.state == entry.record or (entry.record is None and (decision.foreign or decision.unrecorded)))
+            and not (entry.snapshot.incomplete and not decision.foreign)
             and not decision.starts_before
             and not decision.starts_claimed
             and not decision.cancels
@@ -126,9 +126,9 @@ class Actor:
             if entry.record is None:
                 return self.later(entry, str(error))
             first = FIRST_BACKOFF if entry.fault is None else FIRST_RECHECK
-            wish = min(error.retry_after or 0.0, LONGEST_WISH)
+            wish = min(error.retry_after or 0.0, MAX_RETRY_AFTER)
             self._check_again(entry, first, max(first, LONGEST_BACKOFF), wish)
-            if entry.check.refusals == FAILURES_TO_TELL and entry.fault is None:
+            if entry.check.refusals == FAILURES_UNTIL_NOTICED and entry.fault is None:
                 self.tell(entry.ref, [Delayed(entry.ref, str(error))])
             log.warning("%s: not checked yet: %s", entry.ref.key, error)
             return Next.DECIDE_AGAIN
@@ -180,7 +180,7 @@ class Actor:
         except Gone:
             return self.later(entry, "it is gone; its deletion is on its way")
         except Unavailable as error:
-            return self.later(entry, str(error), min(error.retry_after or 0.0, LONGEST_WISH))
+            return self.later(entry, str(error), min(error.retry_after or 0.0, MAX_RETRY_AFTER))
         except Refused as error:
             return self._refused(entry, error)
         except Exception as error:  # what went wrong for one resource must not reach the loop
@@ -214,7 +214,7 @@ class Actor:
                     run.ref, run.name, run.fire_time, Outcome.LOST, now, now, Reason.INTERNAL_ERROR, detail
                 )
             else:
-                entry.trouble = None
+                entry.refused_starts = None
             self._workers.started(run.executor, entry.ref.uid, run.name)
         return True
 
@@ -235,7 +235,7 @@ class Actor:
                 self._put_off(entry, run, error)
                 return False
             else:
-                entry.trouble = None
+                entry.refused_starts = None
                 # The cluster shows the Job by now, and counts it.
                 self._workers.started(run.executor, entry.ref.uid, run.name)
                 self._namespaces.revive(entry.ref.namespace)
@@ -245,27 +245,27 @@ class Actor:
         """Note that a start was refused and may be possible later: until then it is left out of decisions."""
         # A pool starts a run or says that it did not; of a Job, only some answers say that it was not created.
         certain = isinstance(error, StartDeferred) or not self._table.is_cluster(run.executor)
-        before, wish = entry.trouble, min(error.retry_after or 0.0, LONGEST_WISH)
+        before, wish = entry.refused_starts, min(error.retry_after or 0.0, MAX_RETRY_AFTER)
         tries = 1 if before is None else before.tries + 1
         pause = pause_after(tries, certain=certain) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads tries
         newest = run.fire_time if before is None else max(run.fire_time, before.up_to)
-        entry.trouble = trouble = StartTrouble(
+        entry.refused_starts = refused_starts = RefusedStarts(
             str(error),
             tries,
             certain=certain,
             up_to=ANY_FIRE_TIME if wish else newest,
             not_before=self._clock.monotonic() + max(pause, wish),
         )
-        self.tell(entry.ref, [StartPutOff(entry.ref, run.executor, trouble.message)])
-        if trouble.tries == TRIES_UNTIL_NOTICED:
-            self.tell(entry.ref, [Delayed(entry.ref, trouble.message)])
-        level = logging.WARNING if trouble.tries <= TRIES_UNTIL_NOTICED else logging.DEBUG
-        log.log(level, "%s: %s was not started: %s", entry.ref.key, run.name, trouble.message)
+        self.tell(entry.ref, [StartPutOff(entry.ref, run.executor, refused_starts.message)])
+        if refused_starts.tries == TRIES_UNTIL_NOTICED:
+            self.tell(entry.ref, [Delayed(entry.ref, refused_starts.message)])
+        level = logging.WARNING if refused_starts.tries <= TRIES_UNTIL_NOTICED else logging.DEBUG
+        log.log(level, "%s: %s was not started: %s", entry.ref.key, run.name, refused_starts.message)
 
     def _leave_alone(self, entry: Entry, run: Run, error: NamespaceTerminating) -> None:
         """Try no start of a resource whose namespace is being deleted, and decide nothing about it, for minutes."""
         until = self._namespaces.leave_alone(entry.ref.namespace)
-        entry.trouble = StartTrouble(str(error), 1, certain=False, up_to=ANY_FIRE_TIME, not_before=until)
+        entry.refused_starts = RefusedStarts(str(error), 1, certain=False, up_to=ANY_FIRE_TIME, not_before=until)
         log.debug("%s: %s was not started: %s", entry.ref.key, run.name, error)
 
     def _is_late(self, run: Run) -> bool:
@@ -280,7 +280,7 @@ class Actor:
 
     async def _record(self, entry: Entry, decision: Decision) -> None:
         before = entry.record
-        written = decision.state == before and (decision.aside or not entry.snapshot.incomplete)
+        written = decision.state == before and (decision.foreign or not entry.snapshot.incomplete)
         if written or decision.unrecorded:
             return
         # What stands there and cannot be read is left alone: only what the decision adds is written.
@@ -347,7 +347,7 @@ class Actor:
     def _refused(self, entry: Entry, error: Refused) -> Next:
         """The record itself is not accepted: writing it again would change nothing, so its conditions say so once."""
         if entry.fault is not None:
-            return self.later(entry, str(error), at_least=REFUSED_AGAIN)
+            return self.later(entry, str(error), at_least=REFUSED_WRITE_PAUSE)
         log.error("%s: the record is refused: %s", entry.ref.key, error)
         entry.record_refused = True
         entry.fault = Problem(Reason.INTERNAL_ERROR, f"its record is refused: {error}"[:1024])
@@ -366,7 +366,7 @@ class Actor:
         backoff = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(entry.failures - 1, 8))
         pause = max(backoff * random.uniform(0.5, 1.0), at_least or 0.0)  # noqa: S311 - spreads tries, keeps no secret
         entry.not_before = self._clock.monotonic() + pause
-        if entry.failures == FAILURES_TO_TELL:
+        if entry.failures == FAILURES_UNTIL_NOTICED:
             self.tell(entry.ref, [Delayed(entry.ref, why)])
         log.warning("%s: not done, trying again in %.1f s: %s", entry.ref.key, pause, why)
         return Next.WAIT

@@ -6,7 +6,7 @@ import heapq
 import math
 from collections.abc import Iterator
 
-A_STEP = 1.0
+CLOCK_STEP = 1.0
 """Seconds by which a clock must go back for it to count as put back."""
 
 
@@ -50,7 +50,7 @@ class Agenda:
         An instant may stand for a while to wait, and was reckoned by the clock as it was: what is to come is worked
         out anew.
         """
-        due_until = math.inf if now < self._asked_at - A_STEP else now
+        due_until = math.inf if now < self._asked_at - CLOCK_STEP else now
         self._asked_at = now
         while (at := self.next_instant()) is not None and at <= due_until:
             _, key = heapq.heappop(self._heap)

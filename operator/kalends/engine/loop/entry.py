@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from kalends.engine.core.definition import Problem
 from kalends.engine.core.policies import Refusal
-from kalends.engine.core.refused_starts import NEGLIGIBLE_PAUSE, StartTrouble
+from kalends.engine.core.refused_starts import NEGLIGIBLE_PAUSE, RefusedStarts
 from kalends.engine.core.state import Ref, State
 from kalends.engine.ports import RunReport, Snapshot
 from kalends.triggers.rules.remembered import RememberedTrigger
@@ -76,7 +76,7 @@ class Entry:
     """Whether it was deleted; what acts on it stops where it is."""
     removed: bool = False
     """Whether its deletion was requested, and reported."""
-    trouble: StartTrouble | None = None
+    refused_starts: RefusedStarts | None = None
     """Starts that were refused lately, for a reason that may pass by itself."""
     write_seconds: float = 0.0
     """How long the last write of its record took."""
@@ -164,7 +164,7 @@ class Entry:
         )
         if changed:
             # The edit may have removed the reason of a refusal; a Job whose creation got no answer may still appear.
-            self.trouble = None if self.trouble is None else self.trouble.after_edit(now)
+            self.refused_starts = None if self.refused_starts is None else self.refused_starts.after_edit(now)
         if changed or snapshot.state != self.record or self.record_refused:
             if self.fault is not None:
                 self.check.generation = None

@@ -12,7 +12,7 @@ from kalends.engine.core.holders import Holders, operator_of
 from kalends.engine.core.refused_starts import NEGLIGIBLE_PAUSE
 from kalends.engine.core.state import State
 from kalends.engine.decisions.decide import decide, decide_invalid
-from kalends.engine.decisions.decided_elsewhere import stand_aside
+from kalends.engine.decisions.foreign_resources import decide_foreign
 from kalends.engine.decisions.restored import first_record_of_invalid, waits_for_status
 from kalends.engine.loop.entry import Entry
 from kalends.engine.loop.executor_table import ExecutorTable
@@ -50,10 +50,10 @@ class Gatherer:
     def _decide(self, entry: Entry) -> Decision:
         facts = self._gather(entry)
         record, schedule = entry.record, entry.snapshot.schedule
-        if self.stands_aside(entry):
+        if self.is_foreign(entry):
             # A record that cannot be read is left as it is, too.
-            aside = record or State(armed=0, operator=entry.snapshot.operator, other_operator=facts.holders.operator)
-            return stand_aside(entry.ref, aside, facts, None if schedule is None else schedule.retry)
+            known = record or State(armed=0, operator=entry.snapshot.operator, other_operator=facts.holders.operator)
+            return decide_foreign(entry.ref, known, facts, None if schedule is None else schedule.retry)
         decision = self._decide_as_owner(entry, facts)
         return replace(decision, state=facts.holders.owned(decision.state, record))
 
@@ -74,18 +74,18 @@ class Gatherer:
             return decide_invalid(snapshot.ref, snapshot.generation, problem, entry.record or blank, facts)
         return decide(snapshot.schedule, entry.record, facts)
 
-    def stands_aside(self, entry: Entry) -> bool:
+    def is_foreign(self, entry: Entry) -> bool:
         """Return whether another operator decides on a resource."""
         return not self.holders.may_decide(entry.record or State(armed=0, operator=entry.snapshot.operator))
 
     def must_check(self, entry: Entry) -> bool:
         """Return whether the executor is to be asked if runs of a resource can start, before anything is decided."""
-        return entry.must_be_checked(self._clock.monotonic()) and not self.stands_aside(entry)
+        return entry.must_be_checked(self._clock.monotonic()) and not self.is_foreign(entry)
 
     def _gather(self, entry: Entry) -> Facts:
         schedule = entry.snapshot.schedule
-        now, trouble = self._clock.now(), entry.trouble
-        until = [0.0 if trouble is None else trouble.not_before]
+        now, refused_starts = self._clock.now(), entry.refused_starts
+        until = [0.0 if refused_starts is None else refused_starts.not_before]
         if entry.unchecked and entry.check.at is not None:
             until.append(entry.check.at)
         pause = max(until) - self._clock.monotonic()
@@ -109,7 +109,7 @@ class Gatherer:
             found_request=entry.found_request,
             record_lost=entry.record_lost,
             checked=not entry.unchecked,
-            trouble=trouble,
+            refused_starts=refused_starts,
             starts_at=now + pause if pause > NEGLIGIBLE_PAUSE else None,
             dispatch=self.is_open(entry),
         )

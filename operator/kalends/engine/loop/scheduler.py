@@ -26,7 +26,7 @@ from kalends.engine.loop.executor_table import ExecutorTable
 from kalends.engine.loop.gathering import Gatherer
 from kalends.engine.loop.inbox import Inbox
 from kalends.engine.loop.overview import Overview
-from kalends.engine.loop.rest import Rest
+from kalends.engine.loop.requeue import Requeue
 from kalends.engine.loop.worker_queue import WorkerQueue
 from kalends.engine.ports import JobStore, Listener, RunReport
 from kalends.model.reasons import Reason
@@ -68,7 +68,7 @@ class Scheduler:
         self._actor = Actor(clock, store, self._compiler, self._executors, self._workers, listeners)
         self._acting: set[asyncio.Task[None]] = set()
         self._ending: set[asyncio.Task[None]] = set()
-        self._rest = Rest(clock, self._inbox, self._workers, self._gatherer, self._actor.tell)
+        self._requeue = Requeue(clock, self._inbox, self._workers, self._gatherer, self._actor.tell)
         self.overview = Overview(self._entries, self._keys, self._inbox, self._workers, self._acting, self._compiler)
         self._running = False
         self._drains_under_way = 0
@@ -102,7 +102,7 @@ class Scheduler:
             entry.found_request = snapshot.request
         self._entries[stored.ref.key] = entry
         self._keys[stored.ref.uid] = stored.ref.key
-        self._actor.saw_new(stored.ref)
+        self._actor.resource_added(stored.ref)
 
     def await_newer(self, key: str, uid: str, generation: int) -> None:
         """Take note of a newer version that is still to be read: until then the older spec starts nothing."""
@@ -121,7 +121,7 @@ class Scheduler:
         del self._entries[key]
         self._keys.pop(entry.ref.uid, None)
         self._inbox.discard(key)
-        self._rest.forget(entry.ref)
+        self._requeue.forget(entry.ref)
         self._workers.release(entry.ref.uid)
         self._compiler.forget(entry.ref)
         self._cancel_runs(entry, Reason.OWNER_DELETED)
@@ -136,7 +136,7 @@ class Scheduler:
         for run, executor in entry.runs.here.items():
             self._spawn(self._actor.cancel(entry.ref, run, executor, reason), self._ending)
 
-    def know_gone(self, operators: frozenset[str]) -> None:
+    def operators_gone(self, operators: frozenset[str]) -> None:
         """Take note of which other operators, by their Leases, are gone, and look at what that changes."""
         before = self._gatherer.holders
         self._gatherer.holders = replace(before, gone=operators)
@@ -286,9 +286,9 @@ class Scheduler:
 
     def _settle(self, entry: Entry, decision: Decision) -> None:
         """Nothing to act on: note when to look at the resource again."""
-        if decision.aside:
+        if decision.foreign:
             self._stop_runs_that_are_lost(entry)
-        self._rest.settle(entry, decision)
+        self._requeue.settle(entry, decision)
 
     def _stop_runs_that_are_lost(self, entry: Entry) -> None:
         """Stop the runs here that another operator has recorded as lost: it took this operator for gone."""

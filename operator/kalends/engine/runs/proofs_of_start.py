@@ -54,7 +54,7 @@ def open_jobs(record: State | None, jobs: Sequence[JobView] | None) -> Sequence[
     )
 
 
-def disbelieved(schedule: Schedule, state: State, facts: Facts) -> str:
+def ignored_jobs(schedule: Schedule, state: State, facts: Facts) -> str:
     """Return which Jobs claim to be runs that were never started, and why that is not believed; empty if none does.
 
     Args:

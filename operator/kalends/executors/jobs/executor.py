@@ -15,12 +15,12 @@ from kalends.engine.ports import JobView, Run
 from kalends.errors import ApiError, StartDeferred, StartRefused, Unavailable
 from kalends.executors.jobs.identity import lost_its_controller, resource_of
 from kalends.executors.jobs.job_manifest import job_body
-from kalends.executors.jobs.name_conflicts import Namesakes, refuse_premature
+from kalends.executors.jobs.name_conflicts import NameConflicts, refuse_premature
 from kalends.executors.jobs.refusals import after_creation, after_dry_run, name_is_taken
 from kalends.executors.jobs.run_reports import SeenJob, see_job
 from kalends.executors.jobs.seen_jobs import SeenJobs
 from kalends.executors.jobs.stored_job import changed_by_admission
-from kalends.executors.jobs.unanswered_creates import Unanswered
+from kalends.executors.jobs.unanswered_creates import UnansweredCreates
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.lanes import Lane
 from kalends.kube.client.paths import JOBS
@@ -58,8 +58,8 @@ class JobsExecutor:
         self._client = client
         self._seen = seen
         self._learn = learn or partial(seen.job_changed, "ADDED")
-        self._namesakes = Namesakes(client, clock)
-        self._unanswered = Unanswered(client)
+        self._namesakes = NameConflicts(client, clock)
+        self._unanswered = UnansweredCreates(client)
         self._made: OrderedDict[str, None] = OrderedDict()
         """UIDs of Jobs that this process has created, the latest ones."""
         self._unusable: dict[tuple[Ref, str], tuple[JsonObject, str]] = {}

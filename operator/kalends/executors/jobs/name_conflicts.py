@@ -43,7 +43,7 @@ def refuse_premature(run: Run, created: Instant) -> None:
         )
 
 
-class Namesakes:
+class NameConflicts:
     """Judges existing Jobs of a wanted name."""
 
     def __init__(self, client: ApiClient, clock: Clock) -> None:

@@ -21,7 +21,7 @@ from kalends.executors.jobs.seen_pods import SeenPods
 from kalends.model.versions import is_newer, is_older
 
 Json = Mapping[str, Any]
-Grave = TypeVar("Grave")
+Key = TypeVar("Key")
 
 PODS_GRACE = 1.0
 """Seconds to wait for the pods of a finished Job to report their end: they arrive over a separate watch."""
@@ -155,7 +155,7 @@ class SeenJobs:
         if known is not None:
             self.forget(ref, known)
         self._orphans.drop_named(ref, name)
-        _bury(self._gone, (ref, name))
+        _remember_deleted(self._gone, (ref, name))
         self._changed(ref)
 
     def _is_current(self, ref: Ref, seen: SeenJob) -> bool:
@@ -190,8 +190,8 @@ class SeenJobs:
         """
         known = self.find(ref, seen.name)
         if known is None or known.uid != seen.uid:
-            _bury(self._deleted, seen.uid)
-            _bury(self._gone, (ref, seen.name))
+            _remember_deleted(self._deleted, seen.uid)
+            _remember_deleted(self._gone, (ref, seen.name))
             return
         if seen.ended is not None or known.ended is not None:
             ended = seen if seen.ended is not None else known
@@ -235,8 +235,8 @@ class SeenJobs:
         self._patience.pop(job.uid, None)
         for marked in (self._leaving, self._unsure, self._unfollowed, self._disowned):
             marked.discard(job.uid)
-        _bury(self._deleted, job.uid)
-        _bury(self._gone, (ref, job.name))
+        _remember_deleted(self._deleted, job.uid)
+        _remember_deleted(self._gone, (ref, job.name))
 
     def _free_slot(self, job: SeenJob) -> None:
         if self.slots.free(job.uid):
@@ -320,10 +320,10 @@ class SeenJobs:
         return Admission(job.suspended, job.queue, again=again)
 
 
-def _bury(graves: OrderedDict[Grave, None], gone: Grave) -> None:
-    graves[gone] = None
-    while len(graves) > TOMBSTONES:
-        graves.popitem(last=False)
+def _remember_deleted(tombstones: OrderedDict[Key, None], gone: Key) -> None:
+    tombstones[gone] = None
+    while len(tombstones) > TOMBSTONES:
+        tombstones.popitem(last=False)
 
 
 def _is_older(one: SeenJob, other: SeenJob) -> bool:

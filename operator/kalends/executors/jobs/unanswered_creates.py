@@ -15,7 +15,7 @@ from kalends.kube.wire.transport import JsonObject
 REMEMBERED = 1000
 
 
-class Unanswered:
+class UnansweredCreates:
     """Remembers them, and looks for them before another Job of the same resource is created.
 
     Otherwise a later fire time would take the place of one that is running already: it would count as coalesced.

@@ -25,7 +25,7 @@ Forked = tuple[int, asyncio.Future[int]]
 """A process, and the future of its exit code."""
 
 
-class OutOfTurn(Exception):
+class UnexpectedMessage(Exception):
     """The fork server sent what nothing had asked for."""
 
 
@@ -107,7 +107,7 @@ class ForkServer:
                     received = received[REPLY.size :]
         except OSError:
             pass  # as if it had closed its end
-        except OutOfTurn:
+        except UnexpectedMessage:
             # What it reports of its workers can no longer be trusted: they end with it.
             self._out_of_turn = True
             self.kill()
@@ -118,19 +118,19 @@ class ForkServer:
         """Act on one reply.
 
         Raises:
-            OutOfTurn: It is not the reply to a request, nor the end of a worker.
+            UnexpectedMessage: It is not the reply to a request, nor the end of a worker.
         """
         what, pid, number = REPLY.unpack(reply)
         if what == ENDED:
             ended_worker = self._workers.pop(pid, None)
             if ended_worker is None:
-                raise OutOfTurn
+                raise UnexpectedMessage
             ended_worker.set_result(number)
             return
         if what not in (FORKED, FAILED) or not self._asked:
-            raise OutOfTurn
+            raise UnexpectedMessage
         if what == FORKED and not self._may_be_a_worker(pid):
-            raise OutOfTurn
+            raise UnexpectedMessage
         asked = self._asked.popleft()
         if what == FORKED:
             ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()

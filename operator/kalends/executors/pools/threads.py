@@ -31,7 +31,7 @@ class ThreadWorkers:
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
-        self._crew = _Crew()
+        self._crew = _ThreadSet()
 
     def check(self, run: Run) -> None:
         """Check that the run's callable exists.
@@ -78,10 +78,10 @@ class ThreadWorkers:
     async def close(self) -> None:
         """Let the threads end, each after its call. Later calls get new threads, whatever becomes of these."""
         self._crew.dismiss()
-        self._crew = _Crew()
+        self._crew = _ThreadSet()
 
 
-class _Crew:
+class _ThreadSet:
     """The threads between an opening and a closing of the pool."""
 
     def __init__(self) -> None:

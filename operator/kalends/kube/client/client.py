@@ -17,9 +17,9 @@ from kalends.errors import ApiError
 from kalends.kube.client.lanes import Lane, Lanes
 from kalends.kube.client.paths import resource_label
 from kalends.kube.client.retries import Backoff, is_worth_retrying
-from kalends.kube.wire.answers import Lines, decode, error_of, error_of_status, invalid_answer, is_success
 from kalends.kube.wire.bounded_objects import LATER, read_object, unread
 from kalends.kube.wire.listing import Read, read_list
+from kalends.kube.wire.responses import Lines, decode, error_of, error_of_status, invalid_response, is_success
 from kalends.kube.wire.transport import JSON, MERGE_PATCH, NOTHING, JsonObject, Request, Response, Stream, Transport
 
 log = logging.getLogger(__name__)
@@ -239,7 +239,7 @@ class ApiClient:
                         self._count_unread(request.path, item)
                     yield part
         except ValueError as error:
-            raise invalid_answer(stream.status, str(error).encode()) from error
+            raise invalid_response(stream.status, str(error).encode()) from error
         finally:
             stream.close()
 

@@ -8,12 +8,12 @@ import os
 
 import aiohttp
 
-from kalends.kube.client.trouble import AGAIN_AFTER
+from kalends.kube.client.read_errors import LOG_AGAIN_AFTER
 
 log = logging.getLogger(__name__)
 
 
-class Reach:
+class Reachability:
     """Logs that the API server cannot be reached: at once, once a minute while that lasts, and when it is over."""
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Reach:
         time = asyncio.get_running_loop().time()
         if time < self._again_at:
             return
-        self._again_at = time + AGAIN_AFTER
+        self._again_at = time + LOG_AGAIN_AFTER
         if self._failing_since is None:
             self._failing_since = time
         log.warning("cannot reach the API server %s: %s; trying again", server, cause)

@@ -11,7 +11,7 @@ import aiohttp
 from yarl import URL
 
 from kalends.errors import ApiError
-from kalends.kube.client.reachability import Reach, why_unconnected
+from kalends.kube.client.reachability import Reachability, why_unconnected
 from kalends.kube.login.credentials import Credentials
 from kalends.kube.wire.transport import Request, Response
 
@@ -29,7 +29,7 @@ class SocketTransport:
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
         self._session: aiohttp.ClientSession | None = None
-        self._reach = Reach()
+        self._reachability = Reachability()
 
     async def send(self, request: Request) -> Response:
         """Return the answer, whatever its status."""
@@ -58,7 +58,7 @@ class SocketTransport:
         if answer.status == HTTPStatus.UNAUTHORIZED and await self._credentials.renew(login):
             answer.release()
             answer = await self._ask_once(request)
-        self._reach.answered()
+        self._reachability.answered()
         return answer
 
     def _unreachable(self, error: Exception) -> ApiError:
@@ -66,7 +66,7 @@ class SocketTransport:
         if cause is None:
             return _broken(error)
         server = self._credentials.server
-        self._reach.failed(server, cause)
+        self._reachability.failed(server, cause)
         return ApiError(0, "Unreachable", f"cannot connect to {server}: {cause}")
 
     async def _ask_once(self, request: Request) -> aiohttp.ClientResponse:

@@ -17,8 +17,8 @@ from kalends.clock import Clock
 from kalends.errors import ApiError
 from kalends.kube.client.client import SILENCE, ApiClient
 from kalends.kube.client.paths import resource_name
+from kalends.kube.client.read_errors import ReadErrors
 from kalends.kube.client.retries import Backoff
-from kalends.kube.client.trouble import Trouble
 from kalends.kube.informers.comparison import Metadata, compare, read_each
 from kalends.kube.wire.transport import JsonObject
 from kalends.model.versions import is_older
@@ -94,7 +94,7 @@ class Informer:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.path = path
-        self.trouble = Trouble(resource_name(path))
+        self.read_errors = ReadErrors(resource_name(path))
         """What keeps the collection from being followed, if anything does."""
         self.last_contact: float | None = None
         self._client = client
@@ -188,7 +188,7 @@ class Informer:
     async def _recover(self, error: ApiError) -> None:
         if error.status in STATUSES_TO_LIST_AFTER:
             self._resource_version = None
-        self.trouble.note(error)
+        self.read_errors.failed(error)
         away = error.status == 0 or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         await self._pause(at_least=error.retry_after or 0.0, at_most=LONGEST_WHILE_AWAY if away else math.inf)
 
@@ -242,7 +242,7 @@ class Informer:
     def _heard(self) -> None:
         self.last_contact = self._clock.monotonic()
         self._tried()
-        self.trouble.over()
+        self.read_errors.succeeded()
 
     def _tried(self) -> None:
         self._last_try = self._clock.monotonic()

@@ -19,9 +19,9 @@ import orjson
 from multidict import CIMultiDict, CIMultiDictProxy
 from typing_extensions import override
 
-from kalends.kube.wire.answers import seconds_to_wait
 from kalends.kube.wire.bounded_objects import is_small, read_line, read_small
 from kalends.kube.wire.listing import read_list
+from kalends.kube.wire.responses import seconds_to_wait
 from kalends.kube.wire.transport import JsonObject
 
 log = logging.getLogger(__name__)

@@ -34,7 +34,7 @@ class Difference:
         return None
 
     @property
-    def remark(self) -> str | None:
+    def warning(self) -> str | None:
         """Return what users lose with it although records are kept, or None."""
         if self.lacks:
             return f"the CRD is older than this operator: it drops {_some(self.lacks)}; {REMEDY}"

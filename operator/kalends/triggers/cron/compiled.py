@@ -34,7 +34,7 @@ _FULL_MINUTE = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class CompiledCron:
     """What a cron expression of either grammar means. Times are bit sets; ``years`` ascend, None: all."""
 
     rule: DayRule
@@ -45,7 +45,7 @@ class Meaning:
     follows_clock: bool
 
 
-def meaning_of_five(fields: FiveFields, identity: str) -> Meaning:
+def compile_five_fields(fields: FiveFields, identity: str) -> CompiledCron:
     """Work out a ``schedule``; ``identity`` is ``namespace/name``, from which H makes its values.
 
     When both day fields are restricted, a day that matches either will do. ``*`` and ``?`` are no restriction,
@@ -62,7 +62,7 @@ def meaning_of_five(fields: FiveFields, identity: str) -> Meaning:
         special_weekdays=tuple(_monday_first_special(special) for special in special_weekdays),
         either=not (_unrestricted(fields.day) or _unrestricted(fields.weekday)),
     )
-    return Meaning(
+    return CompiledCron(
         rule,
         hours=values_of(HOUR, fields.hour, identity)[0],
         minutes=values_of(MINUTE, fields.minute, identity)[0],
@@ -72,7 +72,7 @@ def meaning_of_five(fields: FiveFields, identity: str) -> Meaning:
     )
 
 
-def meaning_of_eight(fields: EightFields) -> Meaning:
+def compile_eight_fields(fields: EightFields) -> CompiledCron:
     """Work out ``trigger.cron``: all of its fields must match."""
     days, special_days = values_of(DAY_OF_MONTH, fields[DAY_OF_MONTH])
     rule = DayRule(
@@ -86,16 +86,18 @@ def meaning_of_eight(fields: EightFields) -> Meaning:
         values_of(field, fields[field])[0] for field in (HOUR_OF_DAY, MINUTE_OF_HOUR, SECOND_OF_MINUTE)
     )
     years = None if _unrestricted(fields[YEAR]) else members(values_of(YEAR, fields[YEAR])[0])
-    return Meaning(rule, hours, minutes, seconds, years, follows_clock(fields[HOUR_OF_DAY], fields[MINUTE_OF_HOUR]))
+    return CompiledCron(
+        rule, hours, minutes, seconds, years, follows_clock(fields[HOUR_OF_DAY], fields[MINUTE_OF_HOUR])
+    )
 
 
-def cron_trigger(meaning: Meaning, zone: Zone, *, literal: bool) -> WallTrigger | None:
+def cron_trigger(cron: CompiledCron, zone: Zone, *, literal: bool) -> WallTrigger | None:
     """Return the trigger; None if no year has such a day. ``literal`` is ``daylightSaving: Literal``."""
-    days = days_of(meaning.rule, meaning.years)
+    days = days_of(cron.rule, cron.years)
     if days is None:
         return None
-    times = times_of(meaning.hours, meaning.minutes, meaning.seconds)
-    return WallTrigger(zone, days, times, once=not literal and not meaning.follows_clock)
+    times = times_of(cron.hours, cron.minutes, cron.seconds)
+    return WallTrigger(zone, days, times, once=not literal and not cron.follows_clock)
 
 
 def follows_clock(hour: Items, minute: Items) -> bool:

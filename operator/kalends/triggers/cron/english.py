@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import assert_never
 
-from kalends.triggers.cron.compiled import Meaning
+from kalends.triggers.cron.compiled import CompiledCron
 from kalends.triggers.cron.days import EVERY_DAY, EVERY_MONTH, EVERY_WEEKDAY, DayRule
 from kalends.triggers.cron.items import LastDay, LastWeekday, LastWorkday, NearestWorkday, NthWeekday, SpecialDay
 from kalends.triggers.text.words import (
@@ -28,37 +28,37 @@ _MOST_TIMES = 6
 _HOURS, _SIXTY = 24, 60
 
 
-def describe(meaning: Meaning) -> str:
+def describe(cron: CompiledCron) -> str:
     """Return when an expression fires, without its zone."""
-    hours, minutes, seconds = (members(bits) for bits in (meaning.hours, meaning.minutes, meaning.seconds))
+    hours, minutes, seconds = (members(bits) for bits in (cron.hours, cron.minutes, cron.seconds))
     if len(hours) * len(minutes) * len(seconds) <= _MOST_TIMES:
         clock = [_clock(hour, minute, second) for hour in hours for minute in minutes for second in seconds]
-        return f"at {listed(clock)}{tell_days(meaning) or ' every day'}"
+        return f"at {listed(clock)}{tell_days(cron) or ' every day'}"
     lead = _seconds(hours, minutes, seconds) if seconds != (0,) else _minutes(hours, minutes)
-    return f"{lead}{tell_days(meaning)}"
+    return f"{lead}{tell_days(cron)}"
 
 
-def tell_days(meaning: Meaning) -> str:
+def tell_days(cron: CompiledCron) -> str:
     """Return on which days it fires, after a space; nothing if on all."""
-    rule = meaning.rule
+    rule = cron.rule
     parts = [_by_day(rule)]
     if rule.months != EVERY_MONTH:
         parts.append(spanned(members(rule.months), lambda month: MONTHS[month - 1], "in"))
     if rule.weeks:
         parts.append(f"in ISO {_numbered('week', members(rule.weeks))}")
-    if meaning.years is not None:
-        step = even_step(meaning.years)
-        years = f"in every {ordinal(step)} year from {meaning.years[0]}" if step else spanned(meaning.years, str, "in")
+    if cron.years is not None:
+        step = even_step(cron.years)
+        years = f"in every {ordinal(step)} year from {cron.years[0]}" if step else spanned(cron.years, str, "in")
         parts.append(years)
     return "".join(f" {part}" for part in parts if part)
 
 
-def describe_instants(meaning: Meaning) -> str:
+def describe_instants(cron: CompiledCron) -> str:
     """Return which instants the fields match, as ``exclude`` has it: whole days where no time is given."""
-    hours, minutes, seconds = (members(bits) for bits in (meaning.hours, meaning.minutes, meaning.seconds))
+    hours, minutes, seconds = (members(bits) for bits in (cron.hours, cron.minutes, cron.seconds))
     if len(minutes) < _SIXTY or len(seconds) < _SIXTY:
-        return f"{_seconds(hours, minutes, seconds)}{tell_days(meaning)}"
-    return f"{_hours_of(hours)}{tell_days(meaning)}".strip() or "ever"
+        return f"{_seconds(hours, minutes, seconds)}{tell_days(cron)}"
+    return f"{_hours_of(hours)}{tell_days(cron)}".strip() or "ever"
 
 
 def _clock(hour: int, minute: int, second: int) -> str:

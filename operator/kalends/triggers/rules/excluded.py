@@ -19,7 +19,7 @@ from kalends.triggers.zones.zone import DAY, Zone
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class InstantRange:
     """Instants with ``start`` <= instant <= ``end``."""
 
     start: Instant
@@ -28,7 +28,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class ExcludedTrigger(Combination):
-    """The fire times of ``rule`` that lie neither in ``stretches`` (ascending, apart) nor in ``clocks``.
+    """The fire times of ``rule`` that lie neither in ``ranges`` (ascending, apart) nor in ``clocks``.
 
     ``clocks`` are wall-clock rules that follow the clock: what counts is what the zone's clocks show at the fire
     time.
@@ -36,7 +36,7 @@ class ExcludedTrigger(Combination):
 
     rule: Rule
     zone: Zone
-    stretches: tuple[Stretch, ...]
+    ranges: tuple[InstantRange, ...]
     clocks: tuple[WallTrigger, ...]
 
     @property
@@ -62,16 +62,16 @@ class ExcludedTrigger(Combination):
 
     @override
     def count(self, after: Instant, until: Instant, budget: Budget) -> Tally | PartialTally:
-        """Count by subtraction where only stretches are excluded from a plain rule, else day by day."""
+        """Count by subtraction where only ranges are excluded from a plain rule, else day by day."""
         if self.clocks or not isinstance(self.rule, Leaf):
             return tally_windows(self, self.zone, after, until, budget)
         first = self.seek(after, until, budget)
         if first is None or isinstance(first, NotFound):
             return NOTHING if first is None else PartialTally(NOTHING, first.until)
         taken = sum(
-            self.rule.count(max(after, stretch.start - 1), min(until, stretch.end), budget).count
-            for stretch in self.stretches
-            if stretch.start <= until and stretch.end > after
+            self.rule.count(max(after, span.start - 1), min(until, span.end), budget).count
+            for span in self.ranges
+            if span.start <= until and span.end > after
         )
         return Tally(self.rule.count(after, until, budget).count - taken, first, self._last(self.rule, after, until))
 
@@ -83,8 +83,8 @@ class ExcludedTrigger(Combination):
             if not bits:
                 break
             bits &= ~clock.pattern(start, stop)
-        for stretch in self.stretches:
-            low, high = max(stretch.start, start), min(stretch.end + 1, stop)
+        for span in self.ranges:
+            low, high = max(span.start, start), min(span.end + 1, stop)
             if low < high:
                 bits &= ~(((1 << (high - low)) - 1) << (low - start))
         return bits
@@ -94,33 +94,33 @@ class ExcludedTrigger(Combination):
         fire_time = self.rule.seek(start - 1, until, budget)
         if fire_time is None or isinstance(fire_time, NotFound):
             return fire_time
-        stretch = self._stretch_of(fire_time)
-        if stretch is not None:
-            return stretch.end + 1, False
+        span = self._range_of(fire_time)
+        if span is not None:
+            return span.end + 1, False
         for clock in self.clocks:
             if clock.seek(fire_time - 1, fire_time, budget) is not None:
                 past = window_end(self.zone, fire_time) if clock.times.per_day == DAY else fire_time + 1
                 return past, False
         return fire_time, True
 
-    def _stretch_of(self, instant: Instant) -> Stretch | None:
-        place = bisect_right(self.stretches, instant, key=_start) - 1
-        return self.stretches[place] if place >= 0 and instant <= self.stretches[place].end else None
+    def _range_of(self, instant: Instant) -> InstantRange | None:
+        place = bisect_right(self.ranges, instant, key=_start) - 1
+        return self.ranges[place] if place >= 0 and instant <= self.ranges[place].end else None
 
     def _last(self, rule: Leaf, after: Instant, until: Instant) -> Instant | None:
-        """Return the last fire time outside the stretches, going back past one of them at a time."""
+        """Return the last fire time outside the ranges, going back past one of them at a time."""
         last = rule.tally(after, until).last
-        while last is not None and (stretch := self._stretch_of(last)) is not None:
-            last = rule.tally(after, stretch.start - 1).last
+        while last is not None and (span := self._range_of(last)) is not None:
+            last = rule.tally(after, span.start - 1).last
         return last
 
 
-def excluded(rule: Rule, zone: Zone, stretches: Iterable[Stretch], clocks: Iterable[WallTrigger]) -> ExcludedTrigger:
+def excluded(rule: Rule, zone: Zone, ranges: Iterable[InstantRange], clocks: Iterable[WallTrigger]) -> ExcludedTrigger:
     """Return a rule without what is excluded; it is without fire times where that is certain to be all of them."""
     clocks = tuple(clocks)
     if any(_takes_all(clock, rule, zone) for clock in clocks):
-        stretches, clocks = [_ALWAYS], ()
-    return ExcludedTrigger(rule, zone, apart(stretches), clocks)
+        ranges, clocks = [_ALWAYS], ()
+    return ExcludedTrigger(rule, zone, apart(ranges), clocks)
 
 
 def _takes_all(clock: WallTrigger, rule: Rule, zone: Zone) -> bool:
@@ -146,19 +146,19 @@ def _are_within(times: Times, other: Times) -> bool:
     return times.pattern() & ~other.pattern() == 0
 
 
-_ALWAYS = Stretch(-(1 << 62), 1 << 62)
+_ALWAYS = InstantRange(-(1 << 62), 1 << 62)
 
 
-def _start(stretch: Stretch) -> Instant:
-    return stretch.start
+def _start(span: InstantRange) -> Instant:
+    return span.start
 
 
-def apart(stretches: Iterable[Stretch]) -> tuple[Stretch, ...]:
-    """Return the same instants as stretches that ascend and do not touch."""
-    found: list[Stretch] = []
-    for stretch in sorted(stretches, key=_start):
-        if found and stretch.start <= found[-1].end + 1:
-            found[-1] = Stretch(found[-1].start, max(found[-1].end, stretch.end))
+def apart(ranges: Iterable[InstantRange]) -> tuple[InstantRange, ...]:
+    """Return the same instants as ranges that ascend and do not touch."""
+    found: list[InstantRange] = []
+    for span in sorted(ranges, key=_start):
+        if found and span.start <= found[-1].end + 1:
+            found[-1] = InstantRange(found[-1].start, max(found[-1].end, span.end))
         else:
-            found.append(stretch)
+            found.append(span)
     return tuple(found)

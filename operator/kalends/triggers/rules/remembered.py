@@ -14,7 +14,7 @@ from kalends.triggers.rules.rule import list_on
 from kalends.triggers.search.budget import BLOCK_BITS, Budget
 from kalends.triggers.zones.zone import FOREVER, LAST_INSTANT
 
-_MOST_STRETCHES = 4
+_MOST_RANGES = 4
 """How many answers of ``next_after`` are kept: a decision asks for what is due, for what follows, and for jitter."""
 _MOST_BLOCKS = 4_096  # 136 years
 
@@ -22,7 +22,7 @@ _Answer: TypeAlias = Instant | NotFound | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Stretch:
+class _SearchedRange:
     """There is no fire time with ``after`` < fire time <= ``until``; ``answer`` says what follows."""
 
     after: Instant
@@ -48,23 +48,23 @@ class RememberedTrigger:
     """
 
     rule: Rule
-    _stretches: list[_Stretch] = field(default_factory=list, compare=False, repr=False)
+    _searched: list[_SearchedRange] = field(default_factory=list, compare=False, repr=False)
     _blocks: dict[int, Tally] = field(default_factory=dict, compare=False, repr=False)
     _listings: list[_Listing] = field(default_factory=list, compare=False, repr=False)
 
     def next_after(self, instant: Instant) -> Instant | NotFound | None:
         """Return the earliest fire time strictly later than ``instant``; None if it is certain that there is none."""
         after = instant
-        for place, known in enumerate(self._stretches):
+        for place, known in enumerate(self._searched):
             if known.after <= instant <= known.until:
                 if not isinstance(known.answer, NotFound) or instant < known.until:
                     return known.answer
                 after = known.after
-                del self._stretches[place]
+                del self._searched[place]
                 break
         answer = self.rule.seek(instant, LAST_INSTANT, Budget())
-        self._stretches.insert(0, _Stretch(after, _end(answer), answer))
-        del self._stretches[_MOST_STRETCHES:]
+        self._searched.insert(0, _SearchedRange(after, _end(answer), answer))
+        del self._searched[_MOST_RANGES:]
         return answer
 
     def tally(self, after: Instant, until: Instant) -> Tally | PartialTally:
@@ -72,7 +72,7 @@ class RememberedTrigger:
         budget = Budget()
         total = NOTHING
         # What was searched and holds no fire time need not be counted.
-        after = max(after, *(known.until for known in self._stretches if known.after <= after <= known.until), after)
+        after = max(after, *(known.until for known in self._searched if known.after <= after <= known.until), after)
         while after < until:
             number = (after + 1) >> BLOCK_BITS
             begin, end = number << BLOCK_BITS, (number + 1) << BLOCK_BITS
@@ -120,6 +120,6 @@ def remembered(rule: Rule) -> Trigger:
 
 
 def _joined(one: Tally, other: Tally) -> Tally:
-    """Return the tally of two stretches, the second right after the first."""
+    """Return the tally of two ranges, the second right after the first."""
     first = other.first if one.first is None else one.first
     return Tally(one.count + other.count, first, one.last if other.last is None else other.last)

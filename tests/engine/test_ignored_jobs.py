@@ -16,7 +16,7 @@ from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import HOURS_AHEAD, ActiveRun, Counts, State
 from kalends.engine.decisions import unrecorded_jobs as adopting
 from kalends.engine.decisions.decide import decide
-from kalends.engine.ports import JobView, OddJob, RunReport
+from kalends.engine.ports import JobAnomaly, JobView, RunReport
 from kalends.engine.runs.proofs_of_start import CLOCK_SLACK
 from kalends.model import Outcome
 from kalends.model.instants import LAST_INSTANT
@@ -57,10 +57,10 @@ def test_a_job_that_is_ignored_is_a_condition_while_it_is_there_and_one_event() 
     condition = first.state.conditions[IGNORED]
     assert (condition.status, condition.reason) == (True, Reason.UNEXPECTED_JOB)
     assert forged.name in condition.message
-    assert [one.reason for one in first.notices if isinstance(one, OddJob)] == [Reason.UNEXPECTED_JOB]
+    assert [one.reason for one in first.notices if isinstance(one, JobAnomaly)] == [Reason.UNEXPECTED_JOB]
     again = decided_on(schedule, first.state, START + 3, forged)
     assert again.state == first.state
-    assert not any(isinstance(one, OddJob) for one in again.notices)
+    assert not any(isinstance(one, JobAnomaly) for one in again.notices)
     gone = decided_on(schedule, first.state, START + 4)
     assert IGNORED not in gone.state.conditions
 

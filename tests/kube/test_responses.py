@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from kalends.kube.wire.answers import MAX_RETRY_AFTER, error_of, error_of_status
+from kalends.kube.wire.responses import MAX_RETRY_AFTER, error_of, error_of_status
 
 
 def status(**more: object) -> bytes:

@@ -9,7 +9,7 @@ import pytest
 from kalends.errors import ApiError
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.paths import JOBS, PODS, SCHEDULED_JOBS, resource_name
-from kalends.kube.client.trouble import Trouble
+from kalends.kube.client.read_errors import ReadErrors
 from kalends.kube.informers.informer import Informer
 from kube.fake_api import FakeApi
 from kube.fake_faults import Fault, requests_to
@@ -43,22 +43,22 @@ FORBIDDEN = ApiError(
     ],
 )
 async def test_the_cause_is_told_in_few_words(error: ApiError, cause: str) -> None:
-    trouble = Trouble("jobs.batch")
-    trouble.note(error)
-    assert str(trouble) == f"jobs.batch: {cause}"
+    errors = ReadErrors("jobs.batch")
+    errors.failed(error)
+    assert str(errors) == f"jobs.batch: {cause}"
 
 
 async def test_a_missing_permission_is_a_warning_once_a_minute_and_at_each_change(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
-    trouble = Trouble("jobs.batch")
+    errors = ReadErrors("jobs.batch")
     for _ in range(100):
-        trouble.note(FORBIDDEN)
+        errors.failed(FORBIDDEN)
         await asyncio.sleep(1)
-    trouble.note(ApiError(401, "Unauthorized", "Unauthorized"))
-    trouble.over()
-    trouble.over()
+    errors.failed(ApiError(401, "Unauthorized", "Unauthorized"))
+    errors.succeeded()
+    errors.succeeded()
     told = [(record.levelname, record.message.partition(" is forbidden")[0]) for record in caplog.records]
     assert told == [
         ("WARNING", "jobs.batch cannot be read: 403 Forbidden: jobs.batch"),
@@ -71,9 +71,9 @@ async def test_a_missing_permission_is_a_warning_once_a_minute_and_at_each_chang
 @pytest.mark.parametrize("status", [0, 400, 409, 410, 429, 500, 503])
 async def test_what_the_next_request_may_not_meet_is_no_warning(status: int, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    trouble = Trouble("jobs.batch")
-    trouble.note(ApiError(status, "Reason", "message"))
-    trouble.over()
+    errors = ReadErrors("jobs.batch")
+    errors.failed(ApiError(status, "Reason", "message"))
+    errors.succeeded()
     assert [record.levelname for record in caplog.records] == ["INFO"]
 
 
@@ -97,10 +97,10 @@ async def test_an_informer_that_is_refused_says_so_until_it_is_not(
     api.faults.append(refusing)
     async with running(informer):
         await asyncio.sleep(30)
-        assert informer.trouble.lasts
-        assert str(informer.trouble).startswith("jobs.batch: 403 Forbidden")
+        assert informer.read_errors.lasts
+        assert str(informer.read_errors).startswith("jobs.batch: 403 Forbidden")
         refusing.times = 0
         await asyncio.sleep(60)
         assert informer.synced
-        assert informer.trouble.now is None
+        assert informer.read_errors.cause is None
     assert [record.levelname for record in caplog.records] == ["WARNING"]

@@ -15,7 +15,7 @@ from kalends.engine.loop.worker_queue import WorkerQueue
 from kalends.engine.ports import Contested, Notice
 
 
-class Rest:
+class Requeue:
     """Puts resources to rest after a decision that asks for nothing."""
 
     def __init__(
@@ -60,7 +60,7 @@ class Rest:
 
     def _wake_at(self, entry: Entry, decision: Decision) -> float | None:
         """Return when to look again: at the instant of the decision, or earlier to check the resource again."""
-        if entry.check.at is None or self._gatherer.stands_aside(entry):
+        if entry.check.at is None or self._gatherer.is_foreign(entry):
             return decision.wake_at
         again = self._clock.now() + max(0.0, entry.check.at - self._clock.monotonic())
         return again if decision.wake_at is None else min(decision.wake_at, again)

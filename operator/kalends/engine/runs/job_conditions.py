@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from kalends.engine.core.facts import Facts
 from kalends.engine.core.schedule import OWNER_LABEL, Schedule
 from kalends.engine.core.state import Condition, State
-from kalends.engine.ports import Notice, OddJob
-from kalends.engine.runs.proofs_of_start import MOST_NAMED, disbelieved
+from kalends.engine.ports import JobAnomaly, Notice
+from kalends.engine.runs.proofs_of_start import MOST_NAMED, ignored_jobs
 from kalends.model.reasons import Reason
 from kalends.model.values import ConditionType
 
 
-def with_odd_jobs(schedule: Schedule, state: State, facts: Facts) -> tuple[State, Sequence[Notice]]:
+def with_job_conditions(schedule: Schedule, state: State, facts: Facts) -> tuple[State, Sequence[Notice]]:
     """Return the record with conditions for Jobs that are ignored, and for Jobs that are followed by name."""
-    ignored = disbelieved(schedule, state, facts)
+    ignored = ignored_jobs(schedule, state, facts)
     odd = {
         ConditionType.JOBS_IGNORED: (Reason.UNEXPECTED_JOB, ignored and f"not created for a run: {ignored}"),
         ConditionType.JOB_RELABELLED: (Reason.IDENTITY_CHANGED, _relabelled(state, facts)),
@@ -26,7 +26,7 @@ def with_odd_jobs(schedule: Schedule, state: State, facts: Facts) -> tuple[State
             state = state.without_condition(kind)
             continue
         if kind not in state.conditions:
-            notices.append(OddJob(schedule.ref, reason, message))
+            notices.append(JobAnomaly(schedule.ref, reason, message))
         condition = Condition(kind, status=True, reason=reason, message=message)
         state = state.with_conditions(condition, now=facts.now, generation=schedule.generation)
     return state, notices

@@ -28,10 +28,10 @@ def decode(status: int, body: bytes) -> JsonObject:
     try:
         return read_object(body)
     except ValueError as error:
-        raise invalid_answer(status, body) from error
+        raise invalid_response(status, body) from error
 
 
-def invalid_answer(status: int, body: bytes) -> ApiError:
+def invalid_response(status: int, body: bytes) -> ApiError:
     """Return the error for an answer that holds no object."""
     return ApiError(status, "InvalidAnswer", f"must be a JSON object, got {_excerpt(body)!r}")
 
@@ -86,7 +86,7 @@ class Lines:
             try:
                 yield read_line(line)
             except (ValueError, KeyError) as error:
-                raise invalid_answer(0, line) from error
+                raise invalid_response(0, line) from error
 
 
 def _excerpt(body: bytes) -> str:

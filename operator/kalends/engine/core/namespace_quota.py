@@ -10,7 +10,7 @@ MOST_PER_NAMESPACE = 67_108_864
 """Bytes of templates and arguments kept for one namespace: 256 of the largest, or some 50,000 ordinary ones."""
 
 
-class Kept:
+class NamespaceQuota:
     """Counts the bytes of templates and arguments, by namespace and UID."""
 
     def __init__(self, most: int = MOST_PER_NAMESPACE) -> None:

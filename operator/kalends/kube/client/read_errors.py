@@ -11,8 +11,8 @@ from kalends.errors import ApiError
 
 log = logging.getLogger(__name__)
 
-AGAIN_AFTER = 60.0
-"""Seconds after which trouble that lasts is logged again."""
+LOG_AGAIN_AFTER = 60.0
+"""Seconds after which an error that lasts is logged again."""
 PASSING = frozenset(
     {
         HTTPStatus.BAD_REQUEST,
@@ -23,42 +23,42 @@ PASSING = frozenset(
     }
 )
 """Refusals that the next request may not meet. Other 4xx last until a permission, a login or the CRD is corrected."""
-_MISSING_RIGHT = re.compile(r"cannot \w+ (?=resource )|(?:at the cluster scope|in the namespace .*)$")
+_MISSING_PERMISSION = re.compile(r"cannot \w+ (?=resource )|(?:at the cluster scope|in the namespace .*)$")
 LONGEST = 200
 
 
-class Trouble:
+class ReadErrors:
     """What keeps one resource from being read, if anything does."""
 
     def __init__(self, what: str) -> None:
         self.what = what
         """The resource, as ``kubectl auth can-i`` takes it: ``jobs.batch``."""
-        self.now: str | None = None
+        self.cause: str | None = None
         """The cause in a few words, such as ``403 Forbidden (cannot list at the cluster scope)``."""
         self.lasts = False
         """Whether it lasts until an administrator acts."""
         self._again_at = 0.0
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.now}"
+        return f"{self.what}: {self.cause}"
 
-    def note(self, error: ApiError, hint: str = "") -> None:
+    def failed(self, error: ApiError, hint: str = "") -> None:
         """Take note of a failed request. A warning if that is new and lasting, or was last logged a minute ago."""
         self.lasts = HTTPStatus.BAD_REQUEST <= error.status < HTTPStatus.INTERNAL_SERVER_ERROR
         self.lasts = self.lasts and error.status not in PASSING
         time = asyncio.get_running_loop().time()
-        before, self.now = self.now, _cause(error)
+        before, self.cause = self.cause, _cause(error)
         if not self.lasts:
             log.info("%s: %s", self.what, error)
-        elif before != self.now or time >= self._again_at:
-            self._again_at = time + AGAIN_AFTER
+        elif before != self.cause or time >= self._again_at:
+            self._again_at = time + LOG_AGAIN_AFTER
             log.warning("%s cannot be read: %s%s", self.what, error, hint)
 
-    def over(self) -> None:
+    def succeeded(self) -> None:
         """Take note of a request that succeeded."""
-        if self.now is not None and self.lasts:
+        if self.cause is not None and self.lasts:
             log.info("%s can be read again", self.what)
-        self.now, self.lasts = None, False
+        self.cause, self.lasts = None, False
 
 
 def _cause(error: ApiError) -> str:
@@ -66,6 +66,6 @@ def _cause(error: ApiError) -> str:
         return f"{error.reason}: {error.message}"[:LONGEST]
     # Of the sentence of the API server ("… is forbidden: User … cannot list resource … at the cluster scope") the part
     # that is not known already.
-    right = "".join(_MISSING_RIGHT.findall(error.message))
-    detail = right or error.message
+    permission = "".join(_MISSING_PERMISSION.findall(error.message))
+    detail = permission or error.message
     return f"{error.status} {error.reason} ({detail[:LONGEST]})"

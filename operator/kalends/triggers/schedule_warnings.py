@@ -11,10 +11,10 @@ from kalends.triggers.when import When
 from kalends.triggers.zones.zone import LAST_INSTANT
 
 
-def remarks(when: When, *, created: Instant, zone: str, identity: str) -> Iterator[str]:
+def warnings_of(when: When, *, created: Instant, zone: str, identity: str) -> Iterator[str]:
     """Yield what a user should know of a valid schedule; arguments and errors are those of ``build_trigger``.
 
-    What is not known within the budget of a question is no remark: only what is certain is said.
+    What is not known within the budget of a question is no warning: only what is certain is said.
     """
     setting = setting_of(when, created=created, zone=zone, identity=identity)
     rule = rule_of(when, setting)

@@ -14,7 +14,7 @@ from kalends.engine.ports import Notice
 from kalends.engine.runs.ended_runs import end
 
 
-def stand_aside(ref: Ref, record: State, facts: Facts, retry: RetryPolicy | None) -> Decision:
+def decide_foreign(ref: Ref, record: State, facts: Facts, retry: RetryPolicy | None) -> Decision:
     """Return the decision about a resource whose record names another operator, which is not known to be gone."""
     reports = {**facts.reports, **claims_left_to_another(ref, record, facts)}
     state = record
@@ -29,4 +29,4 @@ def stand_aside(ref: Ref, record: State, facts: Facts, retry: RetryPolicy | None
         for run in own
         if run.cancelling and run.name in facts.here and run.name not in reports and run.name not in facts.asked_to_end
     )
-    return Decision(facts.holders.marked(state, facts.now), cancels=cancels, notices=tuple(notices), aside=True)
+    return Decision(facts.holders.marked(state, facts.now), cancels=cancels, notices=tuple(notices), foreign=True)

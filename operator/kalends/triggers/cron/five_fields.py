@@ -70,13 +70,18 @@ def parse_schedule(text: str) -> FiveFields | Every:
         InvalidSchedule: It is not one; the message names the field, what it accepts, and what was found.
     """
     try:
-        return _parse(text) if len(text) <= LONGEST_SCHEDULE else _too_long(text)
+        return read_fields(text) if len(text) <= LONGEST_SCHEDULE else _too_long(text)
     except InvalidSchedule as invalid:
         raise InvalidSchedule(invalid.message, path=SCHEDULE) from None
 
 
 @lru_cache(maxsize=1024)
-def _parse(text: str) -> FiveFields | Every:
+def read_fields(text: str) -> FiveFields | Every:
+    """Read the text of ``schedule``. The result is shared by all callers.
+
+    Raises:
+        InvalidSchedule: As in ``parse_schedule``, but without the path of the field.
+    """
     words = text.split()
     if not words:
         raise InvalidSchedule(f"{_FIVE}, got {quoted(text)}")
@@ -117,5 +122,5 @@ def _parse_macro(words: list[str], text: str) -> FiveFields | Every:
     if macro == _EVERY and len(words) == 2:  # noqa: PLR2004  the macro and its duration
         return Every(whole_seconds(words[1]))
     if macro in MACROS and len(words) == 1:
-        return _parse(MACROS[macro])
+        return read_fields(MACROS[macro])
     raise InvalidSchedule(f"schedule must be one of {', '.join(MACROS)}, or @every and a duration, got {quoted(text)}")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from kalends.clock import Clock
 from kalends.engine.core.compiler import Compiler, Surroundings
 from kalends.engine.core.definition import Definition, Stored
 from kalends.engine.core.schedule import Defaults, Schedule
@@ -102,7 +103,7 @@ class Pool:
     held_up_by = ""
     """Why no worker is free, in words."""
 
-    def __init__(self, size: int = 10, seconds: float | None = 0.0, clock: LoopClock | None = None) -> None:
+    def __init__(self, size: int = 10, seconds: float | None = 0.0, clock: Clock | None = None) -> None:
         self.size = size
         self.seconds = seconds
         self.started: list[Run] = []
@@ -178,7 +179,7 @@ class Pool:
 class Cluster:
     """Kubernetes Jobs without Kubernetes: names are unique, and what was created stays until it is deleted."""
 
-    def __init__(self, clock: LoopClock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
         self.created: list[str] = []
         self.cancelled: list[str] = []
         self.cancelling_takes = 0.0

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -137,7 +138,7 @@ def test_a_probe_is_answered_when_the_process_has_no_descriptor_left() -> None:
     assert told["log_lines"] <= 1
 
 
-def crowded(how: str) -> dict[str, object]:
+def crowded(how: str) -> dict[str, Any]:
     """Run a server with 128 descriptors in a process of its own, with 240 idle connections from here."""
     command = [sys.executable, str(CROWD), how]
     with contextlib.ExitStack() as stack:

@@ -1,6 +1,7 @@
 """Two replicas over one API server in memory: one acts, the other is ready."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -118,8 +119,7 @@ async def test_runs_go_on_while_the_api_server_is_away_and_are_reported_afterwar
         for replica in (first, second):
             replica.connection.mend()
         await asyncio.sleep(20)
-        leads = first if first.operator.leading.scheduling else second
-        assert leads.operator.leading.scheduling
+        (leads,) = [replica for replica in (first, second) if is_scheduling(replica)]
     counts = _counts(await cluster.status("task"))
     assert counts["due"] == counts["started"]
     assert counts.get("succeeded", 0) >= (1 if leads is first else 0)
@@ -196,6 +196,10 @@ async def test_a_standby_whose_watches_were_silent_makes_no_job_again(
         assert [one for one in cluster.api.requests if one[0] == "second" and one[1] == "POST"] == []
 
 
+def is_scheduling(replica: Replica) -> bool:
+    return replica.operator.leading.scheduling
+
+
 @pytest.mark.parametrize("times", [6, pytest.param(50, marks=pytest.mark.slow)])
 async def test_the_lead_changes_hands_many_times_and_each_fire_time_has_one_run(cluster: Cluster, times: int) -> None:
     await cluster.apply("task", trigger=every(7), concurrencyPolicy="Queue", maxQueued=100, coalesce="All")
@@ -204,7 +208,7 @@ async def test_the_lead_changes_hands_many_times_and_each_fire_time_has_one_run(
     leader = Replica(cluster, "0", dict(ELECTION))
     leader.start()
     for number in range(1, times + 1):
-        await until(lambda replica=leader: replica.operator.leading.scheduling)
+        await until(partial(is_scheduling, leader))
         standby = Replica(cluster, str(number), dict(ELECTION))
         standby.start()
         await asyncio.sleep(1 + number / 7)

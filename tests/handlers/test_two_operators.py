@@ -177,4 +177,4 @@ def _asked(token: str) -> Any:
 
 
 async def _events(cluster: Cluster) -> list[Any]:
-    return (await cluster.request("GET", "/apis/events.k8s.io/v1/namespaces/default/events"))["items"]
+    return list((await cluster.request("GET", "/apis/events.k8s.io/v1/namespaces/default/events"))["items"])

@@ -64,7 +64,7 @@ async def test_news_of_what_was_deleted_does_not_bring_it_back(cluster: Cluster)
 
 async def test_what_is_shown_while_the_list_is_under_way_is_not_forgotten(cluster: Cluster) -> None:
     sight = Sight(cluster)
-    cluster.api._latency = lambda _: 1.0
+    cluster.api.latency = lambda _: 1.0
     catching_up = asyncio.create_task(sight.view.catch_up())
     await asyncio.sleep(0.5)
     obj: Any = resource("late", trigger=every(10))
@@ -132,7 +132,7 @@ async def test_a_sweep_holds_up_starts_of_what_it_has_found_to_be_newer_until_it
     await sight.view.catch_up()
     entry = sight.scheduler._entries["default/edited"]
     await edit(cluster, "edited", trigger=every(30))
-    cluster.api._latency = lambda _: 1.0
+    cluster.api.latency = lambda _: 1.0
     sweeping = asyncio.create_task(sight.view.catch_up())
     await asyncio.sleep(1.5)  # the list has arrived, the object has not
     assert entry.outdated

@@ -59,7 +59,7 @@ class Cluster:
         return (await self.request("GET", SCHEDULED_JOBS.named("default", name))).get("status", {})
 
     async def jobs(self) -> list[Any]:
-        return (await self.request("GET", JOBS))["items"]
+        return list((await self.request("GET", JOBS))["items"])
 
     async def complete(self, job: Any) -> None:
         """Say of a Job that it has ended well."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kalends.clock import Clock
-from kalends.executors.pools.pool import PoolExecutor
+from kalends.engine.executor_ports import Pool
 from kalends.kube.client.client import ApiClient
 from kalends.kube.wire.transport import Transport
 from kalends.tasks import Registry
@@ -31,6 +31,20 @@ class Feed(Protocol):
         ...
 
 
+class ObservedPool(Pool, Protocol):
+    """A pool that reports what readiness and the metrics show of its workers."""
+
+    @property
+    def stuck(self) -> int:
+        """How many workers are held by a run that was reported as over and has not returned."""
+        ...
+
+    @property
+    def held_up(self) -> float:
+        """For how many seconds there has been an obstacle."""
+        ...
+
+
 MakeFeed = Callable[[ApiClient, Show, CatchUp], Feed]
 
 
@@ -47,7 +61,7 @@ class Ports:
     feed: MakeFeed
     registry: Registry
     """The tasks that ScheduledJobs may name."""
-    pools: Mapping[str, PoolExecutor]
+    pools: Mapping[str, ObservedPool]
     """Where they run, by alias. Runs as Jobs need only the transport."""
     chance: Callable[[], float] = random.random
     """Spreads tries; within [0, 1)."""

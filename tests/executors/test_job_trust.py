@@ -11,10 +11,10 @@ from executors.test_jobs import JOBS, REF, RUN, TEMPLATE, World
 from kalends.engine.runs.proofs_of_start import CLOCK_SLACK
 from kalends.errors import StartRefused, Unavailable
 from kalends.executors.jobs.job_manifest import job_body
-from kalends.model import format_instant
 from kalends.model.reasons import Reason
 from kube.fake_faults import Fault, requests_to
 from kube.fake_objects import Collection
+from narrowing import present
 
 pytestmark = pytest.mark.looptime
 LABEL = "kalends.dev/scheduled-job"
@@ -27,15 +27,11 @@ def world() -> World:
 
 def altering(world: World, **metadata: Any) -> None:
     """Have every Job's metadata changed when it is created, as an admission policy does."""
-    create = world.api.objects.create
 
-    def altered(
-        collection: Collection, namespace: str, given: dict[str, Any], *, dry_run: bool = False
-    ) -> dict[str, Any]:
-        changed = {**given, "metadata": {**given["metadata"], **metadata}}
-        return create(collection, namespace, changed, dry_run=dry_run)
+    def altered(_: Collection, given: dict[str, Any]) -> dict[str, Any]:
+        return {**given, "metadata": {**given["metadata"], **metadata}}
 
-    world.api.objects.create = altered
+    world.api.objects.admit = altered
 
 
 CHANGES = [
@@ -82,7 +78,7 @@ async def test_a_label_that_is_not_kalends_own_may_be_changed_by_admission(world
     altering(world, labels={LABEL: "nightly", "app.kubernetes.io/managed-by": "platform-team"})
     await world.jobs.check(RUN)
     await world.jobs.start(RUN)
-    assert len(world.jobs.views(REF)) == 1
+    assert len(present(world.jobs.views(REF))) == 1
 
 
 async def test_a_job_that_lost_its_label_is_found_by_name_and_goes_on(world: World) -> None:
@@ -90,7 +86,7 @@ async def test_a_job_that_lost_its_label_is_found_by_name_and_goes_on(world: Wor
     job = await world.client.merge_patch(f"{JOBS}/{RUN.name}", {"metadata": {"labels": {LABEL: None}}})
     world.seen.job_changed("DELETED", job)
     await world.jobs.look(REF, RUN.name)
-    (view,) = world.jobs.views(REF)
+    (view,) = present(world.jobs.views(REF))
     assert (view.altered, view.unsure, view.report) == (True, False, None)
     assert not world.jobs.is_gone(REF, RUN.name)
 
@@ -100,7 +96,7 @@ async def test_a_job_that_lost_its_label_is_found_after_a_restart_too(world: Wor
     await world.client.merge_patch(f"{JOBS}/{RUN.name}", {"metadata": {"labels": {LABEL: None}}})
     again = world.another_executor()
     await again.look(REF, RUN.name)
-    (view,) = again.views(REF)
+    (view,) = present(again.views(REF))
     assert view.altered
 
 
@@ -124,15 +120,10 @@ class Squatted(World):
     """A Job under a run's name and with its resource as the owner, made before the run is due."""
 
     async def squat(self, seconds: float) -> None:
-        job = await self.client.create(JOBS, job_body(RUN, TEMPLATE))
-        early = {**job, "metadata": {**job["metadata"], "creationTimestamp": format_instant(int(START - seconds))}}
-        get = self.client.get
-
-        async def read(path: str, **more: Any) -> Any:
-            return early if path.endswith(RUN.name) else await get(path, **more)
-
-        self.client.get = read
-        self.early = early
+        now = self.api.objects.now
+        self.api.objects.now = lambda: START - seconds
+        self.early = await self.client.create(JOBS, job_body(RUN, TEMPLATE))
+        self.api.objects.now = now
 
 
 async def test_a_job_that_was_there_long_before_its_fire_time_is_not_taken_for_the_run() -> None:
@@ -158,16 +149,16 @@ async def test_a_clock_that_is_a_little_ahead_of_the_api_servers_adopts_what_it_
 
 
 async def test_a_clock_that_is_far_ahead_adopts_what_this_process_has_created(world: World) -> None:
-    world.api.objects._now = lambda: START - 86_400.0
+    world.api.objects.now = lambda: START - 86_400.0
     await world.jobs.start(RUN)
     await world.jobs.start(RUN)
     assert world.api.count_of("POST", "/jobs") == 1
 
 
 async def test_so_it_does_where_the_creation_got_no_answer(world: World) -> None:
-    world.api.objects._now = lambda: START - 86_400.0
+    world.api.objects.now = lambda: START - 86_400.0
     world.api.faults.append(Fault(requests_to("POST"), lost="answer"))
     with pytest.raises(Unavailable):
         await world.jobs.start(RUN)
     await world.jobs.start(RUN)
-    assert len(world.jobs.views(REF)) == 1
+    assert len(present(world.jobs.views(REF))) == 1

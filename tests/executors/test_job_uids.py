@@ -18,6 +18,7 @@ from kalends.kube.client.client import ApiClient
 from kalends.kube.client.paths import SCHEDULED_JOBS
 from kalends.model.reasons import Reason
 from kube.fake_faults import Fault, requests_to
+from narrowing import present
 
 pytestmark = pytest.mark.looptime
 NAME = f"nightly-{START}"
@@ -37,7 +38,7 @@ class Stripped(World):
 
     async def prepare(self) -> None:
         self.later = 0.0
-        self.api.objects._now = lambda: START + self.later
+        self.api.objects.now = lambda: START + self.later
         self.ref = await self.resource()
         self.run = Run(self.ref, NAME, START, TEMPLATE, "jobs")
 
@@ -73,7 +74,7 @@ async def test_a_job_whose_owner_references_were_removed_is_found_after_a_restar
     again.seen.job_changed("ADDED", await world.client.get(f"{JOBS}/{NAME}"))
     await again.look(world.ref, NAME, uid)
     assert not again.is_gone(world.ref, NAME)
-    (view,) = again.views(world.ref)
+    (view,) = present(again.views(world.ref))
     assert (view.uid, view.altered, view.disowned, view.report) == (uid, True, True, None)
 
 
@@ -83,7 +84,7 @@ async def test_its_end_is_seen_by_the_watch(world: Stripped) -> None:
     again = world.restarted()
     await again.look(world.ref, NAME, uid)
     again.seen.job_changed("MODIFIED", world.ended(await world.client.get(f"{JOBS}/{NAME}")))
-    (view,) = again.views(world.ref)
+    (view,) = present(again.views(world.ref))
     assert view.report is not None
 
 
@@ -95,7 +96,7 @@ async def test_its_controller_reference_may_come_back(world: Stripped) -> None:
     await again.look(world.ref, NAME, uid)
     mended = await world.client.merge_patch(f"{JOBS}/{NAME}", {"metadata": {"ownerReferences": owners}})
     again.seen.job_changed("MODIFIED", mended)
-    (view,) = again.views(world.ref)
+    (view,) = present(again.views(world.ref))
     assert (view.altered, view.disowned) == (False, False)
 
 
@@ -142,7 +143,7 @@ async def test_a_job_that_was_stripped_before_it_was_on_record_is_the_run(world:
     again.seen.job_changed("ADDED", await world.client.get(f"{JOBS}/{NAME}"))
     assert again.views(world.ref) == (), "the label alone proves nothing"
     await again.start(world.run)
-    (view,) = again.views(world.ref)
+    (view,) = present(again.views(world.ref))
     assert (view.uid, view.disowned) == (uid, True)
     assert world.api.count_of("DELETE", "/jobs") == 0
 
@@ -152,7 +153,7 @@ async def test_a_job_that_lost_its_label_before_it_was_on_record_is_the_run(worl
     await world.client.merge_patch(f"{JOBS}/{NAME}", {"metadata": {"labels": None}})
     again = world.restarted()
     await again.start(world.run)
-    (view,) = again.views(world.ref)
+    (view,) = present(again.views(world.ref))
     assert view.altered
     assert world.api.count_of("DELETE", "/jobs") == 0, "it runs: no end was requested"
 
@@ -196,7 +197,7 @@ async def test_a_stripped_job_whose_creation_got_no_answer_holds_up_the_next_run
     later = Run(world.ref, f"nightly-{START + 60}", START + 60, TEMPLATE, "jobs")
     with pytest.raises(Unavailable, match="whose creation got no answer, is there"):
         await world.jobs.start(later)
-    assert [view.uid for view in world.jobs.views(world.ref)] == [uid]
+    assert [view.uid for view in present(world.jobs.views(world.ref))] == [uid]
 
 
 # -- Jobs that only their label and their name assign to a resource
@@ -214,7 +215,7 @@ async def test_a_job_without_any_controller_is_shown_apart_until_it_is_followed(
     assert (orphans(again, world.ref), again.views(world.ref)) == ([NAME], ())
     await again.look(world.ref, NAME, uid)
     assert orphans(again, world.ref) == []
-    assert [view.name for view in again.views(world.ref)] == [NAME]
+    assert [view.name for view in present(again.views(world.ref))] == [NAME]
 
 
 @pytest.mark.parametrize(

@@ -53,10 +53,10 @@ class FakeApi:
         self.faults: list[Fault] = []
         self.requests: list[tuple[str, str, str]] = []
         self.bookmark_period = 60.0
-        self._latency = latency
+        self.latency = latency
         self._snapshots: dict[str, tuple[int, list[Object]]] = {}
         self._tokens = count(1)
-        self._watches: set[Watch] = set()
+        self._watches: dict[Watch, None] = {}  # in the order in which they began
 
     def connect(self, client: str = "client") -> "FakeConnection":
         """Return a transport; ``client`` is how faults and ``requests`` name who uses it."""
@@ -86,11 +86,11 @@ class FakeApi:
         """Carry out a request that is no watch, with everything that can go wrong on the way."""
         fault = await self._arrive(client, request)
         if fault is not None and fault.status is not None:
-            return _refusal(fault.status, fault.reason, fault.reason, fault.headers)
+            return refusal_response(fault.status, fault.reason, fault.reason, fault.headers)
         try:
             response = Response(*self._carry_out(request))
         except Refused as refused:
-            response = _refusal(refused.status, refused.reason, refused.message)
+            response = refusal_response(refused.status, refused.reason, refused.message)
         if fault is not None:
             await _wait(fault.late_by)
             if fault.lost == "answer":
@@ -101,20 +101,20 @@ class FakeApi:
         """Begin a watch; a refusal comes as bytes."""
         fault = await self._arrive(client, request)
         if fault is not None and fault.status is not None:
-            return fault.status, fault.headers, _refusal(fault.status, fault.reason, fault.reason).body
+            return fault.status, fault.headers, refusal_response(fault.status, fault.reason, fault.reason).body
         try:
             watch = self._watch(request)
         except Refused as refused:
-            return refused.status, {}, _refusal(refused.status, refused.reason, refused.message).body
-        self._watches.add(watch)
+            return refused.status, {}, refusal_response(refused.status, refused.reason, refused.message).body
+        self._watches[watch] = None
         return 200, {}, watch
 
     def forget(self, watch: Watch) -> None:
-        self._watches.discard(watch)
+        self._watches.pop(watch, None)
 
     async def _arrive(self, client: str, request: Request) -> Fault | None:
         fault = next((fault for fault in self.faults if fault.concerns(client, request)), None)
-        await _wait(self._latency(request))
+        await _wait(self.latency(request))
         if fault is not None:
             fault.happen()
             await _wait(fault.delay)
@@ -268,7 +268,7 @@ def _status(code: int, reason: str, message: str) -> Object:
     }
 
 
-def _refusal(code: int, reason: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
+def refusal_response(code: int, reason: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
     return Response(code, headers or {}, orjson.dumps(_status(code, reason, message)))
 
 

@@ -77,8 +77,10 @@ class Objects:
         """Whether a strict patch that names one of them is refused."""
         self.serves_status = True
         self.on_write: Callable[[], None] = lambda: None
-        self._now = now
-        self._random = random
+        self.admit: Callable[[Collection, Object], Object] = lambda _, given: given
+        """What mutating admission makes of an object that is being created."""
+        self.now = now
+        self.random = random
         self._objects: dict[Collection, dict[Key, Object]] = {}
 
     def list(self, collection: Collection, namespace: str | None) -> list[Object]:
@@ -107,9 +109,10 @@ class Objects:
             raise Refused(422, "Invalid", message)
 
     def create(self, collection: Collection, namespace: str, given: Object, *, dry_run: bool = False) -> Object:
+        given = self.admit(collection, given)
         metadata = {**given.get("metadata", {})}
         if "name" not in metadata and "generateName" in metadata:
-            metadata["name"] = metadata["generateName"] + f"{self._random.getrandbits(20):05x}"
+            metadata["name"] = metadata["generateName"] + f"{self.random.getrandbits(20):05x}"
         name = metadata.get("name", "")
         if (namespace, name) in self._objects.get(collection, {}):
             raise Refused(409, "AlreadyExists", f'{collection.plural} "{name}" already exists')
@@ -117,7 +120,7 @@ class Objects:
             raise Refused(400, "BadRequest", "the namespace of the object does not match the namespace of the request")
         metadata |= {
             "namespace": namespace,
-            "uid": str(UUID(int=self._random.getrandbits(128), version=4)),
+            "uid": str(UUID(int=self.random.getrandbits(128), version=4)),
             "creationTimestamp": self._timestamp(),
         }
         if not namespace:
@@ -216,6 +219,12 @@ class Objects:
         self.oldest_known = self.version
         self.history.clear()
 
+    def restore(self, *, to_version: int) -> None:
+        """Start again without objects at an earlier version, as after the restore of an empty backup."""
+        self.version = to_version
+        self.history.clear()
+        self._objects.clear()
+
     def _everything(self) -> Iterator[tuple[Collection, Object]]:
         for collection, kept in self._objects.items():
             for seen in kept.values():
@@ -256,7 +265,7 @@ class Objects:
         return self._write(collection, "DELETED", before, last)
 
     def _timestamp(self) -> str:
-        return datetime.fromtimestamp(int(self._now()), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return datetime.fromtimestamp(int(self.now()), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def merge(target: Any, patch: Any) -> Any:

@@ -30,7 +30,7 @@ class Watch:
         periods: tuple[float, float],
     ) -> None:
         self._objects = objects
-        self._collection = collection
+        self.collection = collection
         self._namespace = namespace
         self._selects = selects
         self._version = version
@@ -104,7 +104,7 @@ class Watch:
 
     def _change(self, write: Write) -> Object | None:
         """Return what this watch says of a write: with a selector, leaving the selection is a deletion."""
-        if write.collection != self._collection:
+        if write.collection != self.collection:
             return None
         if self._namespace not in {None, write.after["metadata"].get("namespace", "")}:
             return None
@@ -116,7 +116,7 @@ class Watch:
 
     def _bookmark(self) -> Object:
         metadata = {"resourceVersion": str(self._objects.version)}
-        return {"type": "BOOKMARK", "object": {"kind": self._collection.kind, "metadata": metadata}}
+        return {"type": "BOOKMARK", "object": {"kind": self.collection.kind, "metadata": metadata}}
 
 
 class FakeStream:

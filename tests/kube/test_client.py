@@ -1,7 +1,6 @@
 import asyncio
 import math
 from contextlib import aclosing
-from typing import Any
 
 import orjson
 import pytest
@@ -10,7 +9,8 @@ from kalends.errors import ApiError
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.lanes import Lane, Lanes
 from kalends.kube.client.paths import JOBS
-from kube.fake_api import FakeApi
+from kalends.kube.wire.transport import Request, Response
+from kube.fake_api import FakeApi, FakeConnection
 from kube.fake_clock import LoopClock
 from kube.fake_faults import Fault, requests_to
 from kube.objects import JOBS_PATH, job, job_path, scheduled_job, scheduled_job_path
@@ -42,15 +42,14 @@ async def test_a_dry_run_creates_nothing(client: ApiClient) -> None:
 
 
 async def test_a_dry_run_is_strict_about_fields_and_a_creation_is_not(api: FakeApi) -> None:
-    transport, sent = api.connect(), []
-    send = transport.send
+    sent: list[str | None] = []
 
-    async def recorded(request: Any) -> Any:
-        sent.append(request.params.get("fieldValidation"))
-        return await send(request)
+    class Recording(FakeConnection):
+        async def send(self, request: Request) -> Response:
+            sent.append(request.params.get("fieldValidation"))
+            return await super().send(request)
 
-    transport.send = recorded
-    client = ApiClient(transport, LoopClock())
+    client = ApiClient(Recording(api, "client"), LoopClock())
     await client.create(JOBS_PATH, job("a"), dry_run=True)
     await client.create(JOBS_PATH, job("a"))
     assert sent == ["Strict", None]
@@ -254,7 +253,9 @@ async def test_a_labelled_watch_sees_an_object_leave_its_selection(client: ApiCl
     assert kind == "DELETED"
 
 
-async def test_an_answer_that_is_no_json_is_an_api_error(client: ApiClient, api: FakeApi) -> None:
-    api.objects.list = lambda *_: [orjson.Fragment(b"<html>")]  # type: ignore[method-assign]
+async def test_an_answer_that_is_no_json_is_an_api_error(
+    client: ApiClient, api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.objects, "list", lambda *_: [orjson.Fragment(b"<html>")])
     with pytest.raises(ApiError, match="must be a JSON object"):
         await client.get(JOBS.collection())

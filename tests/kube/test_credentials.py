@@ -3,6 +3,7 @@ import os
 import ssl
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -230,17 +231,19 @@ async def test_a_connection_with_a_new_authority_is_another_for_kopf(pod: Path, 
     assert Connection(**credentials.connection_info()) != before
 
 
+def noting_thread(original: Callable[..., object], threads: set[int]) -> Callable[..., object]:
+    def noting(*arguments: object, **named: object) -> object:
+        threads.add(threading.get_ident())
+        return original(*arguments, **named)
+
+    return noting
+
+
 async def test_files_are_read_off_the_event_loop(pod: Path, hand: HandClock, monkeypatch: pytest.MonkeyPatch) -> None:
     credentials = Credentials(login_finder(None, None, pod), hand)
     opened_in: set[int] = set()
     for owner, name in ((Path, "stat"), (Path, "read_text"), (ssl.SSLContext, "load_verify_locations")):
-        original = getattr(owner, name)
-
-        def noting(*arguments: object, call: object = original, **named: object) -> object:
-            opened_in.add(threading.get_ident())
-            return call(*arguments, **named)  # type: ignore[operator]
-
-        monkeypatch.setattr(owner, name, noting)
+        monkeypatch.setattr(owner, name, noting_thread(getattr(owner, name), opened_in))
     os.utime(pod / "ca.crt", (1, 1))
     hand.passed = 61
     before = credentials.tls

@@ -152,9 +152,7 @@ def _name(number: int) -> str:
 
 def _restore(api: FakeApi, *, to_version: int) -> None:
     """Begin again with nothing, at a version of long ago."""
-    api.objects.version = to_version
-    api.objects.history.clear()
-    api.objects._objects.clear()
+    api.objects.restore(to_version=to_version)
     api.end_watches(broken=True)
 
 

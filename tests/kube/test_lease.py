@@ -67,7 +67,7 @@ async def test_of_many_that_reach_for_a_lease_at_once_one_gets_it(
 ) -> None:
     if exists:
         await client.create(LEASES.collection("kalends"), {"metadata": {"name": "kalends"}, "spec": {}})
-    api._latency = lambda _: 0.5
+    api.latency = lambda _: 0.5
     replicas = [Replica(api.connect(f"replica-{number}")) for number in range(5)]
     for replica in replicas:
         replica.start()

@@ -200,7 +200,7 @@ async def test_no_mixture_of_trouble_makes_two_leaders(api: FakeApi, times: int)
 
 
 def _trouble(api: FakeApi, replicas: list[Replica]) -> Iterator[None]:
-    random = api.objects._random
+    random = api.objects.random
     while True:
         replica = random.choice(replicas)
         faults: list[dict[str, Any]] = [{"status": 500}, {"lost": "answer"}, {"lost": "request"}, {"late_by": 6.0}]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kalends.kube.wire.transport import Request, Response
-from kube.fake_api import _refusal
+from kube.fake_api import refusal_response
 from simulation.chance import Chance
 from simulation.loop import Process
 from simulation.network import FAIR, Weather
@@ -145,8 +145,8 @@ class Faults:
             if not creates or (for_good and self._chance.happens(0.5)):
                 return None
             if for_good:
-                return _refusal(422, "Invalid", "spec: Invalid value: not today")
-            return _refusal(403, "Forbidden", "exceeded quota: few-jobs")
+                return refusal_response(422, "Invalid", "spec: Invalid value: not today")
+            return refusal_response(403, "Forbidden", "exceeded quota: few-jobs")
 
         self._world.story.tell("server", "refuses some Jobs for good" if for_good else "refuses Jobs: quota")
         self._world.server.admission = refuse

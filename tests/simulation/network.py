@@ -18,7 +18,7 @@ import orjson
 
 from kalends.errors import ApiError
 from kalends.kube.wire.transport import Request, Response
-from kube.fake_api import _refusal
+from kube.fake_api import refusal_response
 from kube.fake_watch import Watch
 from simulation.chance import Chance
 from simulation.loop import Process, SimulatedLoop
@@ -124,7 +124,7 @@ class Connection:
     # -- the world's side
 
     async def _travel(self, request: Request, answer: asyncio.Future[Response]) -> None:
-        response = await self._refusal_on_the_way(answer)
+        response = await self.refusal_response_on_the_way(answer)
         if response is None:
             self._network.on_arrival(self._process, request)
             self._network.stale = answer.done() or not self._process.alive
@@ -134,13 +134,13 @@ class Connection:
             answer.set_result(response)
 
     async def _travel_to_watch(self, request: Request, opened: asyncio.Future[Any]) -> None:
-        content: Watch | Response | None = await self._refusal_on_the_way(opened)
+        content: Watch | Response | None = await self.refusal_response_on_the_way(opened)
         if content is None:
             content = self._network.server.begin_watch(self._process.name, request)
         if await self._comes_back(opened) and not opened.done():
             opened.set_result(content)
 
-    async def _refusal_on_the_way(self, answer: asyncio.Future[Any]) -> Response | None:
+    async def refusal_response_on_the_way(self, answer: asyncio.Future[Any]) -> Response | None:
         """Go there; return the answer of a server that does nothing, or None where it does what it is asked."""
         network, chance = self._network, self._network.chance
         await asyncio.sleep(network.leg())
@@ -155,7 +155,7 @@ class Connection:
             await _for_ever()  # it was still in the buffers of whoever sent it
         if chance.happens(network.weather.refused):
             status, headers = chance.pick(REFUSALS)
-            return _refusal(status, "InjectedFault", "injected", headers)
+            return refusal_response(status, "InjectedFault", "injected", headers)
         return None
 
     async def _comes_back(self, answer: asyncio.Future[Any]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kalends.kube.wire.transport import Request, Response
-from kube.fake_api import FakeApi, _refusal
+from kube.fake_api import FakeApi, refusal_response
 from kube.fake_objects import Collection, Object, Refused, Write
 from kube.fake_watch import Watch
 
@@ -23,14 +23,11 @@ Admission = Callable[[Request], Response | None]
 OnWrite = Callable[[str, Write], None]
 
 
-class InOrder(dict[Any, None]):
-    """A set that is walked in the order in which things were added."""
-
-    def add(self, item: Any) -> None:
-        self[item] = None
-
-    def discard(self, item: Any) -> None:
-        self.pop(item, None)
+def suspend_queued(collection: Collection, given: Object) -> Object:
+    """Suspend a new Job that asks for admission."""
+    if collection == JOBS and QUEUE in (given["metadata"].get("labels") or {}):
+        return {**given, "spec": {**given["spec"], "suspend": True}}
+    return given
 
 
 class Server(FakeApi):
@@ -38,40 +35,31 @@ class Server(FakeApi):
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
-        self._watches = InOrder()  # type: ignore[assignment]
         self.listeners: list[OnWrite] = []
         self.admission: Admission = lambda _: None
         self._writer = "world"
         self.objects.on_write = self._written
-        self._create = self.objects.create
-        self.objects.create = self._create_mutated  # type: ignore[method-assign]
-
-    def _create_mutated(
-        self, collection: Collection, namespace: str, given: Object, *, dry_run: bool = False
-    ) -> Object:
-        if collection == JOBS and QUEUE in (given["metadata"].get("labels") or {}):
-            given = {**given, "spec": {**given["spec"], "suspend": True}}
-        return self._create(collection, namespace, given, dry_run=dry_run)
+        self.objects.admit = suspend_queued
 
     def _written(self) -> None:
         write = self.objects.history[-1]
         for listener in self.listeners:
             listener(self._writer, write)
         for watch in self._watches:
-            if watch._collection == write.collection:
+            if watch.collection == write.collection:
                 watch.wake()
 
     def carry_out(self, client: str, request: Request) -> Response:
         """Do what a client asks, and answer."""
         self.requests.append((client, request.method, request.path))
-        refused = self.admission(request)
-        if refused is not None:
-            return refused
+        denied = self.admission(request)
+        if denied is not None:
+            return denied
         before, self._writer = self._writer, client
         try:
             return Response(*self._carry_out(request))
         except Refused as refused:
-            return _refusal(refused.status, refused.reason, refused.message)
+            return refusal_response(refused.status, refused.reason, refused.message)
         finally:
             self._writer = before
 
@@ -80,8 +68,8 @@ class Server(FakeApi):
         try:
             watch = self._watch(request)
         except Refused as refused:
-            return _refusal(refused.status, refused.reason, refused.message)
-        self._watches.add(watch)
+            return refusal_response(refused.status, refused.reason, refused.message)
+        self._watches[watch] = None
         return watch
 
     # -- for the world, which needs no network

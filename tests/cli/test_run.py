@@ -86,13 +86,14 @@ def test_a_run_that_was_killed_is_lost_not_repeated(local: Local, kalends: Comma
 
 def see_soon(kalends: Command, write: Write, **resources: dict[str, Any]) -> Path:
     """Have the store know of a date that is near: one that is over when it is first seen never fires."""
+    shown = ""
     for ahead in (1, 4, 16):
         trigger = {"date": {"at": in_seconds(ahead)}}
         file = write("a.yaml", **{**resources, "dated": {**resources.get("dated", {}), "trigger": trigger}})
-        told = kalends("run", file, "--for", "0s", "--store", file.parent / "kalends.db")
-        if "default/dated Armed" in told.stdout:
+        shown = kalends("run", file, "--for", "0s", "--store", file.parent / "kalends.db").stdout
+        if "default/dated Armed" in shown:
             return file
-    raise AssertionError(told.stdout)
+    raise AssertionError(shown)
 
 
 def test_containers_run_only_where_asked_for(kalends: Command, write: Write, tmp_path: Path) -> None:

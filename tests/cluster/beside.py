@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from devcluster.api import Api
@@ -157,7 +159,10 @@ class Stage:
         for pair in self.sides.values():
             for side in pair:
                 account = f"/api/v1/namespaces/{side.namespace}/serviceaccounts/default"
-                eventually(lambda path=account: self._api.request("GET", path)[0] == 200)
+                eventually(partial(self._exists, account))
+
+    def _exists(self, path: str) -> bool:
+        return self._api.request("GET", path)[0] == HTTPStatus.OK
 
     def play(self) -> None:
         """Create all resources at once, act on them, and watch their Jobs."""
@@ -185,10 +190,9 @@ class Stage:
         for side in by_namespace.values():
             side.left = 0
         for job in self._api.items("/apis/batch/v1/jobs"):
-            side = by_namespace.get(job["metadata"]["namespace"])
-            if side is not None:
-                side.jobs[job["metadata"]["uid"]] = job
-                side.left += 1
+            if (owner := by_namespace.get(job["metadata"]["namespace"])) is not None:
+                owner.jobs[job["metadata"]["uid"]] = job
+                owner.left += 1
 
     def clear(self) -> None:
         """Delete the namespaces, and do not wait for that."""

@@ -52,6 +52,9 @@ class Replicas:
         """Return those that say that they lead; one that does not answer says nothing."""
         return [one for one in self.all if one.process.is_running and LEADS.search(one.page("/metrics")[1])]
 
+    def is_led_by(self, leader: OperatorProcess) -> bool:
+        return self.leaders() == [leader]
+
     def leader(self, within: float = 30.0) -> OperatorProcess:
         """Return the one that leads, once there is one."""
         return eventually(self.leaders, within=within)[0]

@@ -138,7 +138,10 @@ def test_a_finished_job_that_is_deleted_is_no_failed_or_lost_run(
     collection = f"/apis/kalends.dev/v1alpha1/namespaces/{namespace}/scheduledjobs"
     api.create(collection, scheduled_job("once", namespace, jobTemplate=job_template()))
     jobs = f"/apis/batch/v1/namespaces/{namespace}/jobs"
-    status = lambda: api.get(f"{collection}/once").get("status", {})  # noqa: E731
+
+    def status() -> dict[str, Any]:
+        return dict(api.get(f"{collection}/once").get("status", {}))
+
     eventually(lambda: status().get("counts", {}).get("succeeded") == 1)
     (job,) = api.items(jobs)
     assert api.delete(f"{jobs}/{job['metadata']['name']}") == 200

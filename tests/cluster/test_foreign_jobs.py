@@ -292,7 +292,7 @@ def relabelling(installed: Cluster, namespace: str, request: pytest.FixtureReque
     def in_force() -> bool:
         dry = ["create", "--dry-run=server", "-o", "json", "-n", namespace, "-f", "-"]
         made = installed.kubectl(*dry, input=json.dumps(probe)).stdout
-        return json.loads(made)["metadata"]["labels"][label] == "platform-team"
+        return bool(json.loads(made)["metadata"]["labels"][label] == "platform-team")
 
     eventually(in_force)
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ def test_tasks_run_in_threads_and_processes_succeed_fail_and_return_values(
         scheduled_job("now", namespace, task=echo),
     )
     for name in ("thread", "process", "now"):
-        found = eventually(lambda name=name: succeeded(api, namespace, name))
+        found = eventually(partial(succeeded, api, namespace, name))
         # On a crowded machine a fire time may have been skipped since.
         run = next(one for one in found["history"] if one["outcome"] == "Succeeded")
         assert json.loads(run["result"]) == {"args": [1, "two"], "kwargs": {"three": 3}}

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -137,7 +138,7 @@ def told_to_end_between_short_runs(stage: Stage, leader: OperatorProcess) -> Tak
 
 End = Callable[[Stage, OperatorProcess], Takeover]
 ENDS: tuple[End, ...] = (killed, told_to_end, told_to_end_between_short_runs, stopped_and_continued, cut_off)
-LONGEST = {told_to_end_between_short_runs: 0.2}
+LONGEST: dict[End, float] = {told_to_end_between_short_runs: 0.2}
 """Seconds that a task may take; elsewhere some take 1.6."""
 
 
@@ -185,7 +186,7 @@ def test_while_no_replica_can_renew_runs_go_on_and_the_same_one_leads_again(
             local_control_plane.api_server.start()
             until_it_answers(local_control_plane, CROWDED)
             back = time.time()
-            eventually(lambda leader=leader: stage.replicas.leaders() == [leader], within=15, every=0.05)
+            eventually(partial(stage.replicas.is_led_by, leader), within=15, every=0.05)
             print(f"the same replica acted {time.time() - back:.1f} s after the API server had come back")
             stage.rig.hindered("API server ended", at)
             time.sleep(3)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -40,6 +42,10 @@ def started(api: Api, namespace: str, name: str) -> int:
     return int(status(api, namespace, name)["counts"]["started"])
 
 
+def is_gone(api: Api, namespace: str, name: str) -> bool:
+    return api.request("GET", path(namespace, name))[0] == HTTPStatus.NOT_FOUND
+
+
 def is_seen(api: Api, namespace: str, name: str) -> bool:
     return bool(status(api, namespace, name).get("counts"))
 
@@ -74,7 +80,7 @@ def test_what_is_restored_while_the_operator_runs_does_not_run_again(
     backup = {name: status(api, namespace, name) for name in specs}
     for name in specs:
         api.request("DELETE", path(namespace, name))
-        eventually(lambda name=name: api.request("GET", path(namespace, name))[0] == 404)
+        eventually(partial(is_gone, api, namespace, name))
     for name, spec in specs.items():
         api.create(path(namespace), made(namespace, name, restored=True, **spec))
         api.create(path(namespace), made(namespace, f"{name}-bare", restored=True, **spec))

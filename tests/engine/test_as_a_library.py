@@ -8,7 +8,7 @@ from doubles import Ledger, LoopClock
 from kalends.engine.core.definition import Definition
 from kalends.engine.core.schedule import TaskCall
 from kalends.engine.loop.scheduler import Scheduler
-from kalends.engine.ports import Ended
+from kalends.engine.ports import Ended, RunReport
 from kalends.executors.pools.pool import PoolExecutor
 from kalends.executors.pools.resolvers import GivenCallables
 from kalends.executors.pools.threads import ThreadWorkers
@@ -31,6 +31,7 @@ async def test_a_lambda_runs_from_a_memory_store_and_again_after_a_stop_and_a_st
     when = When(trigger=TriggerSpec(interval=IntervalSpec(minutes=1)))
     scheduler.observe(await store.put("default", "nightly", Definition(when=when, target=TaskCall("append", ["x"]))))
     due = int(clock.now()) + 60
+    ends: list[RunReport] = []
     for number in (1, 2):
         clock.step += 60  # to the next fire time: threads run in real time
         running = asyncio.create_task(scheduler.run())

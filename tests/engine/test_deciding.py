@@ -8,9 +8,10 @@ import pytest
 
 from doubles import JOB, START, every, resource, schedule_of
 from engine.world import armed, decided, facts
+from kalends.engine.core.definition import Problem
 from kalends.engine.core.state import ActiveRun, Counts
 from kalends.engine.decisions.decide import decide, decide_invalid
-from kalends.engine.ports import Problem, ReadinessChanged, RunReport
+from kalends.engine.ports import ReadinessChanged, RunReport
 from kalends.model import Outcome, format_instant
 from kalends.model.reasons import Reason
 from narrowing import present

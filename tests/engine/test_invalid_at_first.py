@@ -13,14 +13,14 @@ from kalends.model import format_instant
 
 pytestmark = pytest.mark.looptime
 REQUEST = "kalends.dev/run-requested"
-BAD = {"schedule": "61 * * * *"}
-GOOD = {"schedule": "0 0 1 1 *"}
+BAD: dict[str, Any] = {"schedule": "61 * * * *"}
+GOOD: dict[str, Any] = {"schedule": "0 0 1 1 *"}
 
 
 def with_request(obj: dict[str, Any], at: int | None = None) -> dict[str, Any]:
     obj["metadata"]["annotations"] = {REQUEST: "ticket"}
     if at is not None:
-        fields = {"f:metadata": {"f:annotations": {f"f:{REQUEST}": {}}}}
+        fields: dict[str, Any] = {"f:metadata": {"f:annotations": {f"f:{REQUEST}": {}}}}
         obj["metadata"]["managedFields"] = [{"manager": "kubectl", "time": format_instant(at), "fieldsV1": fields}]
     return obj
 
@@ -30,7 +30,9 @@ def without_status(obj: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("at", "runs"), [(None, 0), (START + 60, 1)])
-async def test_a_request_that_came_with_an_invalid_resource_does_not_run_once_that_is_mended(at: Any, runs: int):
+async def test_a_request_that_came_with_an_invalid_resource_does_not_run_once_that_is_mended(
+    at: Any, runs: int
+) -> None:
     world = World()
     world.clock.step = 120
     key = world.apply(with_request(resource(**BAD), at=at))
@@ -42,7 +44,7 @@ async def test_a_request_that_came_with_an_invalid_resource_does_not_run_once_th
     assert len(world.pool.started) == runs
 
 
-async def test_a_request_made_while_a_resource_is_invalid_runs_once_that_is_mended():
+async def test_a_request_made_while_a_resource_is_invalid_runs_once_that_is_mended() -> None:
     world = World()
     world.apply(resource(**BAD))
     async with world.running():
@@ -54,7 +56,7 @@ async def test_a_request_made_while_a_resource_is_invalid_runs_once_that_is_mend
     assert [run.request for run in world.pool.started] == ["ticket"]
 
 
-async def test_a_request_does_not_run_again_where_the_record_was_removed_while_the_spec_was_invalid():
+async def test_a_request_does_not_run_again_where_the_record_was_removed_while_the_spec_was_invalid() -> None:
     world = World()
     world.apply(resource(**GOOD))
     async with world.running():
@@ -70,9 +72,9 @@ async def test_a_request_does_not_run_again_where_the_record_was_removed_while_t
     assert [run.request for run in world.pool.started] == ["ticket"]
 
 
-async def test_jobs_that_run_count_where_the_record_was_removed_while_the_spec_was_invalid():
+async def test_jobs_that_run_count_where_the_record_was_removed_while_the_spec_was_invalid() -> None:
     world = World()
-    good = {"jobTemplate": JOB, "trigger": every(60), "concurrencyPolicy": "Forbid"}
+    good: dict[str, Any] = {"jobTemplate": JOB, "trigger": every(60), "concurrencyPolicy": "Forbid"}
     key = world.apply(resource(**good))
     async with world.running():
         await asyncio.sleep(70)

@@ -10,11 +10,12 @@ import pytest
 
 from doubles import JOB, START, Cluster, every, resource, schedule_of
 from engine.world import World, armed, facts
+from kalends.engine.core.definition import Problem
 from kalends.engine.core.facts import Decision
 from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import ActiveRun, Counts, Ref, State
 from kalends.engine.decisions.decide import decide, decide_invalid
-from kalends.engine.ports import JobView, Problem, RunReport
+from kalends.engine.ports import JobView, RunReport
 from kalends.engine.runs.job_uids import with_job_uids
 from kalends.model import Outcome
 from kalends.model.reasons import Reason

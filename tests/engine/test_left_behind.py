@@ -10,10 +10,11 @@ import pytest
 
 from doubles import JOB, START, LoopClock, Pool, every, resource, schedule_of
 from engine.world import World, facts
+from kalends.engine.core.definition import Problem
 from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import ActiveRun, Counts, Ref, State
 from kalends.engine.decisions.decide import decide, decide_invalid
-from kalends.engine.ports import JobView, Problem, Removed, RunReport
+from kalends.engine.ports import JobView, Removed, RunReport
 from kalends.errors import StartRefused, Unavailable
 from kalends.model import Outcome, format_instant
 from kalends.model.reasons import Reason

@@ -10,7 +10,7 @@ import pytest
 
 from doubles import JOB, START, every, resource
 from engine.world import World
-from kalends.engine.ports import Problem
+from kalends.engine.core.definition import Problem
 from kalends.errors import StartRefused
 from kalends.model import format_instant
 from kalends.model.reasons import Reason

@@ -8,7 +8,8 @@ import pytest
 
 from doubles import START, LoopClock, ObjectStore, Pool, every, resource, snapshot_of
 from kalends.engine.core.compiler import Compiler, Surroundings
-from kalends.engine.core.schedule import Defaults, Target
+from kalends.engine.core.schedule import Defaults
+from kalends.engine.core.target import Target
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.errors import InvalidSpec
 

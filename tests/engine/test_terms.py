@@ -53,7 +53,7 @@ class World:
 
     @property
     def status(self) -> dict[str, Any]:
-        return self.store.status(KEY)
+        return dict(self.store.status(KEY))
 
 
 async def test_a_run_goes_on_between_two_terms_and_is_recorded_in_the_second() -> None:

@@ -25,6 +25,7 @@ from kalends.settings import ExecutorKind, Settings
 from kalends.stores.objects import read_object
 from kalends.tasks import CurrentRun, Registry
 from kalends.tasks.context import enter
+from narrowing import known, present
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 OWN = EXAMPLES.parent / "own-image"
@@ -172,8 +173,7 @@ def test_the_process_example_runs_in_a_pool_of_processes() -> None:
 def test_the_date_is_armed_and_fires_once() -> None:
     (manifest,) = manifests_of("04-once-on-a-date")
     trigger = read_as_the_operator_would(manifest).trigger
-    at = trigger.next_after(START)
-    assert at is not None
+    at = present(known(trigger.next_after(START)))
     assert format_instant(at) == "2039-12-31T23:00:00Z"
     assert trigger.next_after(at) is None
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from doubles import JOB, START, Cluster, Pool
 from executors.local import REF, Listening, processes, threads
 from kalends.clock import SystemClock
 from kalends.engine.core.schedule import JobTemplate, TaskCall
 from kalends.engine.core.state import Ref
+from kalends.engine.core.target import Target
 from kalends.engine.executor_ports import Executor
-from kalends.engine.ports import Run, RunReport
+from kalends.engine.ports import JobView, Run, RunReport
 from kalends.executors.jobs.executor import JobsExecutor
 from kalends.executors.jobs.seen_jobs import SeenJobs
 from kalends.executors.local_jobs.pool import CommandsExecutor
@@ -24,6 +25,7 @@ from kalends.model import format_instant
 from kube.fake_api import FakeApi
 from kube.fake_clock import LoopClock as ApiClock
 from kube.fake_objects import Collection
+from narrowing import present
 
 SIZE = 2
 
@@ -31,8 +33,10 @@ SIZE = 2
 class Harness(Protocol):
     """One executor, and what a test needs around it."""
 
-    executor: Executor
     heard: Listening
+
+    @property
+    def executor(self) -> Executor: ...
 
     def brief(self, number: int) -> Run:
         """Return a run that ends well by itself, or by ``let_end``."""
@@ -58,7 +62,7 @@ class Harness(Protocol):
 class Local:
     """Workers of this machine."""
 
-    def __init__(self, executor: Executor, brief: object, lasting: object) -> None:
+    def __init__(self, executor: Executor, brief: Target, lasting: Target) -> None:
         self.executor = executor
         self.heard = Listening()
         self._brief, self._lasting = brief, lasting
@@ -122,8 +126,8 @@ class InCluster:
     def _report(self, run: Run) -> RunReport | None:
         return next((view.report for view in self._views(run) if view.name == run.name), None)
 
-    def _views(self, run: Run) -> tuple[Any, ...]:
-        return self.executor.views(run.ref) or ()
+    def _views(self, run: Run) -> Sequence[JobView]:
+        return present(self.executor.views(run.ref))
 
     def goes_on(self, run: Run) -> bool:
         return any(view.name == run.name and view.report is None for view in self._views(run))

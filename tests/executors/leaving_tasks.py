@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import signal
@@ -32,7 +33,7 @@ def _state() -> dict[str, Any]:
         "path": sys.path[0] == "evil",
         "recursion": sys.getrecursionlimit(),
         "signal": signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL,
-        "patched": calling.result_text.__name__,
+        "patched": vars(calling)["result_text"].__name__,
         "pid": os.getpid(),
     }
 
@@ -56,12 +57,12 @@ def leave_behind() -> dict[str, Any]:
     def forged(value: object) -> tuple[str | None, str]:
         return json.dumps(state if value is state else "forged"), ""
 
-    calling.result_text = forged
+    vars(calling)["result_text"] = forged
     return state
 
 
 def _of_the_worker() -> tuple[socket.socket, bytes]:
-    frame: FrameType | None = sys._getframe()
+    frame: FrameType | None = inspect.currentframe()
     while frame is not None:
         if "token" in frame.f_locals and "connection" in frame.f_locals:
             return frame.f_locals["connection"], frame.f_locals["token"]

@@ -80,7 +80,7 @@ def lock() -> list[Any]:
 
 @task(name="test.nested")
 def nested() -> list[Any]:
-    value: list = []
+    value: list[Any] = []
     for _ in range(100_000):
         value = [value]
     return value

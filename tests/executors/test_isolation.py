@@ -22,6 +22,7 @@ from kalends.executors.pools.resolvers import RegisteredTasks
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
 from kalends.tasks import Registry
+from narrowing import present
 
 OTHER = Ref("default", "other", "uid of the other")
 OUT_OF_TURN = "its worker process sent what it was not asked for, and was killed"
@@ -71,7 +72,7 @@ async def test_idle_workers_of_other_resources_are_ended_where_there_are_more_th
             await pool.start(run_of("test.process", number=number, ref=ref))
             await listening.wait(number)
         for report in listening.reports[:-1]:
-            await until_gone(int(report.result))
+            await until_gone(int(present(report.result)))
         await pool.start(run_of("test.process", number=9, ref=refs[-1]))
         *_, last, again = await listening.wait(5)
         assert again.result == last.result
@@ -117,7 +118,7 @@ async def test_a_program_that_outlives_its_parent_is_reaped() -> None:
         await pool.start(run_of("leave.orphan"))
         (report,) = await listening.wait(1)
         async with asyncio.timeout(60):
-            while _is_there(report.result):
+            while _is_there(present(report.result)):
                 await asyncio.sleep(0.01)
 
 

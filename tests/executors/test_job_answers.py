@@ -51,10 +51,10 @@ def test_what_speaks_of_this_very_job_is_for_good(status: int, message: str) -> 
     refused = after_creation(error, RUN)
     assert isinstance(refused, StartRefused)
     assert refused.reason == "JobRefused"
-    refused = after_dry_run(error, RUN)
-    assert isinstance(refused, StartRefused)
-    assert refused.reason == "InvalidJobTemplate"
-    assert refused.message.startswith("spec.jobTemplate: ")
+    invalid = after_dry_run(error, RUN)
+    assert isinstance(invalid, StartRefused)
+    assert invalid.reason == "InvalidJobTemplate"
+    assert invalid.message.startswith("spec.jobTemplate: ")
 
 
 @pytest.mark.parametrize(("status", "message"), MAY_PASS)
@@ -99,6 +99,7 @@ def test_a_field_that_the_api_server_does_not_know_makes_a_template_invalid_in_i
 @pytest.mark.parametrize(("status", "message"), FOR_GOOD)
 def test_what_an_admission_policy_denies_may_pass_without_an_edit(status: int, message: str) -> None:
     refused = after_dry_run(ApiError(status, "Reason", message), RUN)
+    assert isinstance(refused, StartRefused)
     assert refused.may_pass == (message in {DENIED, POLICY})
 
 
@@ -109,5 +110,6 @@ def test_only_a_name_that_exists_is_taken() -> None:
 
 def test_a_message_is_cut_and_names_no_job_that_nobody_knows() -> None:
     refused = after_creation(ApiError(422, "Invalid", f'Job.batch "nightly-{START}" is invalid: ' + "x" * 5000), RUN)
+    assert isinstance(refused, StartRefused)
     assert refused.message.startswith("Job.batch is invalid: ")
     assert len(refused.message) <= 900

@@ -9,6 +9,7 @@ from kalends.engine.core.state import Ref
 from kalends.errors import Unavailable
 from kalends.model.reasons import Reason
 from kube.fake_faults import Fault, requests_to
+from narrowing import present
 
 pytestmark = pytest.mark.looptime
 
@@ -24,7 +25,7 @@ async def test_a_job_whose_end_is_wanted_goes_after_its_pods_and_is_there_until_
     job = await world.client.get(f"{JOBS}/{RUN.name}")
     assert "foregroundDeletion" in job["metadata"]["finalizers"]
     world.seen.job_changed("MODIFIED", job)
-    (view,) = world.jobs.views(REF)
+    (view,) = present(world.jobs.views(REF))
     assert view.report is None
 
     world.changed.clear()
@@ -117,7 +118,7 @@ async def test_a_job_that_did_not_start_in_time_is_let_be_where_it_has_started_a
     world.changed.clear()
     with pytest.raises(Unavailable):
         await world.jobs.cancel(RUN.name, REF, Reason.PENDING_TIMEOUT)
-    (view,) = world.jobs.views(REF)
+    (view,) = present(world.jobs.views(REF))
     assert view.pending_since is None, "it was read anew, and has started"
     assert world.changed == [REF], "whoever decides is told, whatever the watch does"
     await world.jobs.cancel(RUN.name, REF, Reason.PENDING_TIMEOUT)
@@ -151,6 +152,6 @@ async def test_a_job_that_is_admitted_at_the_last_moment_is_not_deleted_where_th
     await suspend(world, suspended=False)
     with pytest.raises(Unavailable):
         await world.jobs.cancel(RUN.name, REF, Reason.ADMISSION_TIMEOUT)
-    assert world.jobs.views(REF)[0].admission is None, "it was read anew, and is admitted"
+    assert present(world.jobs.views(REF))[0].admission is None, "it was read anew, and is admitted"
     await world.jobs.cancel(RUN.name, REF, Reason.ADMISSION_TIMEOUT)
     assert "deletionTimestamp" not in (await world.client.get(f"{JOBS}/{RUN.name}"))["metadata"]

@@ -12,6 +12,7 @@ from doubles import START
 from kalends.engine.core.run_names import run_name
 from kalends.executors.jobs.identity import Identity, JobKey, identity_of, job_of
 from kalends.model import format_instant
+from narrowing import present
 
 names = st.from_regex(r"[a-z]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
 fire_times = st.integers(1_000_000_000, 9_999_999_999)
@@ -35,7 +36,7 @@ def test_a_run_by_hand_is_told_by_its_annotations(owner: str, token: str, attemp
 
 
 def test_a_run_by_hand_whose_token_was_removed_is_still_none_of_the_schedule() -> None:
-    seen = identity(run_name("nightly", START, 1, "now"))
+    seen = present(identity(run_name("nightly", START, 1, "now")))
     assert seen.request != ""
     assert (seen.fire_time, seen.attempt) == (START, 1)
 
@@ -49,7 +50,7 @@ def test_annotations_that_were_edited_change_nothing_that_a_name_says() -> None:
 @pytest.mark.parametrize("attempt", ["", "x", "-1", "0", "1.5", "99999999999", "\u0663"])
 def test_an_attempt_that_is_no_number_is_the_first(attempt: str) -> None:
     name = run_name("nightly", START, 1, "now")
-    assert identity(name, **{"run-requested": "now", "attempt": attempt}).attempt == 1
+    assert present(identity(name, **{"run-requested": "now", "attempt": attempt})).attempt == 1
 
 
 @pytest.mark.parametrize("name", ["nightly", "nightly-", "nightly-by-hand", "other-1795000000", "nightlyx-1795000000"])

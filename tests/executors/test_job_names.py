@@ -16,6 +16,7 @@ from kalends.executors.jobs.job_manifest import job_body
 from kalends.executors.jobs.name_conflicts import PATIENCE
 from kalends.kube.client.paths import SCHEDULED_JOBS
 from kalends.model.reasons import Reason
+from narrowing import present
 
 pytestmark = pytest.mark.looptime
 
@@ -60,7 +61,7 @@ async def test_a_job_that_a_deleted_resource_of_the_same_name_left_behind_is_wai
         await world.jobs.start(world.run(world.ref))
     world.api.objects.collect_garbage()
     await world.jobs.start(world.run(world.ref))
-    (view,) = world.jobs.views(world.ref)
+    (view,) = present(world.jobs.views(world.ref))
     assert view.name == f"nightly-{START}"
 
 
@@ -106,7 +107,7 @@ async def test_a_job_of_ours_that_is_being_deleted_is_the_run_all_the_same(world
     await world.job_of(world.ref, finalizers=["example.com/held"])
     await world.client.delete(f"{JOBS}/nightly-{START}")
     await world.jobs.start(world.run(world.ref))
-    (view,) = world.jobs.views(world.ref)
+    (view,) = present(world.jobs.views(world.ref))
     assert view.report is None
 
 

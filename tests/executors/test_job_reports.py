@@ -8,6 +8,7 @@ from kalends.engine.ports import RunReport
 from kalends.executors.jobs.pod_reports import terminations
 from kalends.executors.jobs.run_reports import report_of, see_job, slim
 from kalends.model import Outcome, format_instant
+from narrowing import present
 
 REF = Ref("blue", "nightly", "the-uid")
 AT = format_instant(START)
@@ -57,6 +58,10 @@ def report(seen_job: dict[str, Any], *pods: Any) -> RunReport | None:
     return report_of(REF, seen, [one for found in pods for one in terminations(found)])
 
 
+def report_of_ended(seen_job: dict[str, Any], *pods: Any) -> RunReport:
+    return present(report(seen_job, *pods))
+
+
 def test_a_job_that_goes_on_has_no_report() -> None:
     assert report(job(active=1, startTime=AT)) is None
 
@@ -66,7 +71,7 @@ def test_a_job_that_is_only_about_to_fail_has_no_report_yet() -> None:
 
 
 def test_the_result_is_the_termination_message() -> None:
-    ended = report(job(startTime=AT, conditions=[condition("Complete")]), pod(message="result-42\n"))
+    ended = report_of_ended(job(startTime=AT, conditions=[condition("Complete")]), pod(message="result-42\n"))
     assert (ended.outcome, ended.result, ended.started, ended.completed) == (
         Outcome.SUCCEEDED,
         "result-42",
@@ -77,23 +82,26 @@ def test_the_result_is_the_termination_message() -> None:
 
 def test_a_failure_tells_exit_code_and_reason_and_why_the_job_gave_up() -> None:
     failed = job(startTime=AT, conditions=[condition("Failed", "BackoffLimitExceeded", "Job has reached its limit")])
-    ended = report(failed, pod(code=137, reason="OOMKilled", message="out of memory"))
+    ended = report_of_ended(failed, pod(code=137, reason="OOMKilled", message="out of memory"))
     assert (ended.outcome, ended.reason) == (Outcome.FAILED, "BackoffLimitExceeded")
     assert ended.message == "container main ended with exit code 137 (OOMKilled): out of memory"
 
 
 def test_a_failure_whose_pods_are_gone_tells_what_the_job_says() -> None:
     failed = job(startTime=AT, conditions=[condition("Failed", "BackoffLimitExceeded", "Job has reached its limit")])
-    assert report(failed).message == "Job has reached its limit"
+    assert report_of_ended(failed).message == "Job has reached its limit"
 
 
 def test_a_job_beyond_its_active_deadline_has_timed_out() -> None:
-    assert report(job(conditions=[condition("Failed", "DeadlineExceeded", "too long")])).outcome is Outcome.TIMED_OUT
+    assert (
+        report_of_ended(job(conditions=[condition("Failed", "DeadlineExceeded", "too long")])).outcome
+        is Outcome.TIMED_OUT
+    )
 
 
 def test_a_sidecar_that_ended_well_does_not_speak_for_a_job_that_failed() -> None:
     both = {"status": {"containerStatuses": [*pod(0, "fine", name="side")["status"]["containerStatuses"]]}}
-    ended = report(job(conditions=[condition("Failed")]), both, pod(2, "broken", "Error"))
+    ended = report_of_ended(job(conditions=[condition("Failed")]), both, pod(2, "broken", "Error"))
     assert "exit code 2" in ended.message
 
 

@@ -22,6 +22,7 @@ from kalends.model.reasons import Reason
 from kube.fake_api import FakeApi
 from kube.fake_clock import LoopClock
 from kube.fake_faults import Fault
+from narrowing import present
 
 pytestmark = pytest.mark.looptime
 
@@ -63,7 +64,7 @@ def world() -> World:
 
 async def test_a_job_that_was_created_is_known_before_any_watch_tells_of_it(world: World) -> None:
     await world.jobs.start(RUN)
-    (view,) = world.jobs.views(REF)
+    (view,) = present(world.jobs.views(REF))
     assert (view.name, view.fire_time, view.report) == (RUN.name, START, None)
     assert (await world.client.get(f"{JOBS}/{RUN.name}"))["metadata"]["ownerReferences"][0]["uid"] == REF.uid
 
@@ -74,7 +75,7 @@ async def test_nothing_is_said_of_jobs_before_all_have_been_listed(world: World)
     await jobs.start(RUN)
     assert jobs.views(REF) is None
     seen.all_are_listed()
-    assert len(jobs.views(REF)) == 1
+    assert len(present(jobs.views(REF))) == 1
 
 
 async def test_creating_twice_is_creating_once(world: World) -> None:
@@ -82,7 +83,7 @@ async def test_creating_twice_is_creating_once(world: World) -> None:
     await world.jobs.start(RUN)
     again = world.another_executor()
     await again.start(RUN)
-    assert len(again.views(REF)) == 1
+    assert len(present(again.views(REF))) == 1
     assert world.api.count_of("POST", "/jobs") == 2
 
 
@@ -134,7 +135,7 @@ async def test_older_news_of_a_job_changes_nothing(world: World) -> None:
     job = await world.client.create(JOBS, job_body(RUN, TEMPLATE))
     world.seen.job_changed("MODIFIED", world.ended(job))
     world.seen.job_changed("ADDED", job)
-    (view,) = world.jobs.views(REF)
+    (view,) = present(world.jobs.views(REF))
     assert view.report is not None
     assert view.report.outcome is Outcome.SUCCEEDED
 
@@ -144,7 +145,7 @@ async def test_a_job_that_was_deleted_does_not_come_back_with_the_answer_to_its_
     world.seen.job_changed("ADDED", job)
     world.seen.job_changed("DELETED", job)
     world.seen.job_changed("ADDED", job)
-    assert world.jobs.views(REF)[0].unsure
+    assert present(world.jobs.views(REF))[0].unsure
     await world.client.delete(f"{JOBS}/{RUN.name}")
     await world.jobs.look(REF, RUN.name)
     world.seen.job_changed("ADDED", job)
@@ -166,14 +167,14 @@ async def test_a_job_of_ours_is_adopted_whatever_became_of_its_annotations(world
     edited["metadata"]["annotations"] = {"kalends.dev/scheduled-time": format_instant(START + 3600)}
     await world.client.create(JOBS, edited)
     await world.jobs.start(RUN)
-    (view,) = world.jobs.views(REF)
+    (view,) = present(world.jobs.views(REF))
     assert (view.name, view.fire_time) == (RUN.name, START)
 
 
 async def test_whoever_is_to_notice_the_end_of_a_job_learns_of_it_when_it_is_made_and_when_it_is_adopted(
     world: World,
 ) -> None:
-    learned = []
+    learned: list[dict[str, Any]] = []
     await world.another_executor(learn=learned.append).start(RUN)
     await world.another_executor(learn=learned.append).start(RUN)
     assert [job["metadata"]["name"] for job in learned] == [RUN.name, RUN.name]

@@ -15,7 +15,8 @@ from kalends.model.reasons import Reason
 
 @pytest.fixture(params=[threads, processes], ids=["threads", "processes"])
 def workers(request: pytest.FixtureRequest) -> ProcessWorkers | ThreadWorkers:
-    return request.param()
+    workers: ProcessWorkers | ThreadWorkers = request.param()
+    return workers
 
 
 @pytest.mark.parametrize(

@@ -19,17 +19,19 @@ from kalends.executors.pools.processes import ProcessWorkers
 from kalends.executors.pools.threads import ThreadWorkers
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
+from narrowing import present
 
 
 @pytest.fixture(params=[threads, processes], ids=["threads", "processes"])
 def workers(request: pytest.FixtureRequest) -> ProcessWorkers | ThreadWorkers:
-    return request.param()
+    workers: ProcessWorkers | ThreadWorkers = request.param()
+    return workers
 
 
 async def test_a_task_runs_and_its_value_is_the_result(workers: ProcessWorkers | ThreadWorkers) -> None:
     report = await result_of(workers, "kalends.echo", 1, "two")
     assert report.outcome is Outcome.SUCCEEDED
-    assert json.loads(report.result) == {"args": [1, "two"], "kwargs": {}}
+    assert json.loads(present(report.result)) == {"args": [1, "two"], "kwargs": {}}
 
 
 async def test_workers_that_are_taken_are_not_free_and_nothing_is_queued_behind_them(
@@ -232,13 +234,13 @@ async def test_a_value_that_is_no_json_does_not_fail_the_run_and_is_said_not_to_
 async def test_a_long_result_is_cut_to_one_kibibyte(workers: ProcessWorkers | ThreadWorkers, task: str) -> None:
     report = await result_of(workers, task)
     assert report.outcome is Outcome.SUCCEEDED
-    assert len(report.result.encode()) <= 1024
-    assert report.result.endswith("…")
+    assert len(present(report.result).encode()) <= 1024
+    assert present(report.result).endswith("…")
 
 
 async def test_a_record_of_results_is_told_as_an_object(workers: ProcessWorkers | ThreadWorkers) -> None:
     report = await result_of(workers, "test.totals")
-    assert json.loads(report.result) == {"rows": 2, "names": ["a", "b"]}
+    assert json.loads(present(report.result)) == {"rows": 2, "names": ["a", "b"]}
 
 
 async def test_arguments_of_megabytes_arrive(workers: ProcessWorkers | ThreadWorkers) -> None:

@@ -16,6 +16,7 @@ from executors.local import REF, is_running, pool_of, processes, result_of, run_
 from kalends.errors import StartRefused, Unavailable
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
+from narrowing import present
 
 TESTS = Path(__file__).parents[1]
 
@@ -82,7 +83,7 @@ async def test_a_worker_that_dies_between_two_runs_costs_neither() -> None:
     async with pool_of(processes(), 1) as (pool, listening):
         await pool.start(run_of("test.process", number=1))
         (first,) = await listening.wait(1)
-        os.kill(int(first.result), signal.SIGKILL)
+        os.kill(int(present(first.result)), signal.SIGKILL)
         await pool.start(run_of("test.process", number=2))
         _, second = await listening.wait(2)
         assert second.outcome is Outcome.SUCCEEDED

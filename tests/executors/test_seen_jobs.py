@@ -13,7 +13,9 @@ from kalends.engine.core.state import Ref
 from kalends.engine.ports import Admission
 from kalends.executors.jobs import run_reports as job_reports
 from kalends.executors.jobs.seen_jobs import LOOK_AGAIN, SeenJobs
+from kalends.executors.results import clean
 from kalends.model import format_instant
+from narrowing import present
 
 pytestmark = pytest.mark.looptime
 
@@ -67,9 +69,8 @@ class Seen(SeenJobs):
         seen["metadata"] |= {"namespace": namespace, "ownerReferences": [owner]}
         self.pod_changed(event, seen)
 
-    @property
-    def pending(self) -> tuple[Any, ...]:
-        (view,) = self.views(REF)
+    def pending(self) -> tuple[int | None, str]:
+        (view,) = present(self.views(REF))
         return view.pending_since, view.pending_message
 
     def news(self) -> bool:
@@ -87,15 +88,15 @@ async def seen() -> Any:
 
 
 async def test_a_job_waits_from_its_creation_and_then_from_when_it_was_taken_up(seen: Seen) -> None:
-    assert seen.pending == (START, "")
+    assert seen.pending() == (START, "")
     seen.job(startTime=format_instant(START + 3), active=1)
-    assert seen.pending == (START + 3, "")
+    assert seen.pending() == (START + 3, "")
     assert seen.news()
 
 
 async def test_what_its_pods_wait_for_is_told(seen: Seen) -> None:
     seen.pod(waiting("ImagePullBackOff", "no such image"))
-    assert seen.pending == (START, "ImagePullBackOff: no such image")
+    assert seen.pending() == (START, "ImagePullBackOff: no such image")
     assert seen.news()
     seen.pod(waiting("ImagePullBackOff", "no such image"))
     assert not seen.news()
@@ -104,7 +105,7 @@ async def test_what_its_pods_wait_for_is_told(seen: Seen) -> None:
 @pytest.mark.parametrize("state", [RUNNING, TERMINATED])
 async def test_a_job_waits_no_more_once_a_container_has_run(seen: Seen, state: dict[str, Any]) -> None:
     seen.pod(state)
-    assert seen.pending == (None, "")
+    assert seen.pending() == (None, "")
     assert seen.news()
 
 
@@ -114,7 +115,7 @@ async def test_a_job_waits_no_more_once_a_container_has_run(seen: Seen, state: d
 )
 async def test_a_job_waits_no_more_once_it_says_so_itself(seen: Seen, status: dict[str, Any]) -> None:
     seen.job(**status)
-    assert seen.pending == (None, "")
+    assert seen.pending() == (None, "")
     assert seen.news()
 
 
@@ -122,21 +123,21 @@ async def test_a_job_that_has_run_once_does_not_wait_again_when_its_pod_is_gone(
     seen.pod(RUNNING)
     seen.pod(RUNNING, event="DELETED")
     seen.pod(waiting("ImagePullBackOff"), name="pod-b")
-    assert seen.pending == (None, "")
+    assert seen.pending() == (None, "")
 
 
 async def test_a_suspended_job_waits_for_somebody_and_not_for_its_pods(seen: Seen) -> None:
     seen.job(spec={"suspend": True})
-    assert seen.pending == (None, "")
+    assert seen.pending() == (None, "")
     assert seen.news()
     seen.job(spec={"suspend": False}, startTime=format_instant(START + 60))
-    assert seen.pending == (START + 60, "")
+    assert seen.pending() == (START + 60, "")
     assert seen.news()
 
 
 async def test_a_job_that_has_ended_waits_for_nothing(seen: Seen) -> None:
     seen.job(conditions=[{"type": "Failed", "status": "True", "lastTransitionTime": AT}])
-    assert seen.pending == (None, "")
+    assert seen.pending() == (None, "")
 
 
 async def test_news_that_decide_nothing_are_kept_to_oneself(seen: Seen) -> None:
@@ -150,7 +151,7 @@ async def test_pods_that_are_seen_before_their_job_count(seen: Seen) -> None:
     assert not seen.news()
     seen.job_missing(REF, NAME)
     seen.job(event="ADDED", uid="later")
-    assert seen.pending == (None, "")
+    assert seen.pending() == (None, "")
 
 
 async def test_how_a_pod_ended_is_kept_until_its_job_goes(seen: Seen) -> None:
@@ -158,30 +159,30 @@ async def test_how_a_pod_ended_is_kept_until_its_job_goes(seen: Seen) -> None:
     seen.pod(TERMINATED, event="DELETED")
     end = {"type": "Complete", "status": "True", "lastTransitionTime": AT}
     seen.job(succeeded=1, conditions=[end])
-    (view,) = seen.views(REF)
+    (view,) = present(seen.views(REF))
     assert view.report is not None, "there is no need to wait for what its pods have to tell"
 
 
 async def test_a_pod_that_ends_after_its_job_is_waited_for(seen: Seen) -> None:
     end = {"type": "Complete", "status": "True", "lastTransitionTime": AT}
     seen.job(succeeded=1, conditions=[end])
-    (view,) = seen.views(REF)
+    (view,) = present(seen.views(REF))
     assert view.report is None
     seen.news()
     seen.pod(TERMINATED)
     assert seen.news()
-    (view,) = seen.views(REF)
+    (view,) = present(seen.views(REF))
     assert view.report is not None
 
 
 async def test_pods_that_never_tell_are_not_waited_for_long(seen: Seen) -> None:
     seen.job(succeeded=1, conditions=[{"type": "Complete", "status": "True", "lastTransitionTime": AT}])
-    (view,) = seen.views(REF)
+    (view,) = present(seen.views(REF))
     assert view.report is None
     seen.news()
     await asyncio.sleep(1.1)
     assert seen.news()
-    (view,) = seen.views(REF)
+    (view,) = present(seen.views(REF))
     assert view.report is not None
 
 
@@ -189,7 +190,7 @@ async def test_a_job_that_cleans_up_after_itself_is_shown_until_its_end_is_on_re
     end = [{"type": "Complete", "status": "True", "lastTransitionTime": AT}]
     seen.job(conditions=end)
     seen.job(conditions=end, event="DELETED")
-    (view,) = seen.views(REF)
+    (view,) = present(seen.views(REF))
     assert view.report is not None
     seen.news()
     await asyncio.sleep(61)
@@ -199,14 +200,14 @@ async def test_a_job_that_cleans_up_after_itself_is_shown_until_its_end_is_on_re
 
 async def test_a_job_whose_last_state_tells_its_end_has_ended(seen: Seen) -> None:
     seen.job(conditions=[{"type": "Complete", "status": "True", "lastTransitionTime": AT}], event="DELETED")
-    (view,) = seen.views(REF)
+    (view,) = present(seen.views(REF))
     assert view.report is not None
 
 
 async def test_a_job_that_we_have_deleted_ourselves_is_not_shown_again_when_its_deletion_is_seen(seen: Seen) -> None:
     end = [{"type": "Complete", "status": "True", "lastTransitionTime": AT}]
     seen.job(conditions=end)
-    seen.forget(REF, seen.find(REF, NAME))
+    seen.forget(REF, present(seen.find(REF, NAME)))
     seen.job(conditions=end, event="DELETED")
     assert seen.views(REF) == ()
 
@@ -214,7 +215,7 @@ async def test_a_job_that_we_have_deleted_ourselves_is_not_shown_again_when_its_
 async def test_another_job_of_the_same_name_starts_afresh(seen: Seen) -> None:
     seen.pod(RUNNING)
     seen.job(event="ADDED", uid="another")
-    assert seen.pending == (START, "")
+    assert seen.pending() == (START, "")
 
 
 async def test_nothing_is_kept_of_pods_whose_jobs_are_not_there() -> None:
@@ -240,7 +241,7 @@ async def test_a_job_that_names_a_resource_of_another_namespace_as_its_owner_is_
     reported: list[Ref] = []
     seen.report_to(reported.append)
     seen.job(event="ADDED", uid="forged-uid", metadata={"namespace": "evil", "name": f"nightly-{START + 60}"})
-    (view,) = seen.views(REF)
+    (view,) = present(seen.views(REF))
     assert view.name == NAME
     assert REF not in reported, "the resource is not looked at because of it"
 
@@ -266,20 +267,20 @@ async def test_a_job_is_a_resources_only_if_its_controller_reference_agrees_in_e
 
 async def test_a_pod_of_another_namespace_tells_nothing_of_a_job(seen: Seen) -> None:
     seen.pod(RUNNING, namespace="evil")
-    assert seen.pending == (START, ""), "it did not begin"
+    assert seen.pending() == (START, ""), "it did not begin"
     end = {"type": "Failed", "status": "True", "lastTransitionTime": AT}
     seen.job(failed=1, conditions=[end])
     seen.news()
     seen.pod(TERMINATED, namespace="evil")
     assert not seen.news()
     await asyncio.sleep(1.1)
-    (view,) = seen.views(REF)
-    assert "container" not in view.report.message
+    (view,) = present(seen.views(REF))
+    assert "container" not in present(view.report).message
 
 
 async def test_a_job_that_leaves_its_watch_without_an_end_is_to_be_read(seen: Seen) -> None:
     seen.job(event="DELETED")
-    (view,) = seen.views(REF)
+    (view,) = present(seen.views(REF))
     assert view.unsure
     assert not seen.is_gone(REF, NAME)
     assert seen.news()
@@ -288,11 +289,11 @@ async def test_a_job_that_leaves_its_watch_without_an_end_is_to_be_read(seen: Se
 async def test_a_job_that_is_read_without_its_label_goes_on_and_is_read_again_in_a_while(seen: Seen) -> None:
     job = seen.job(event="DELETED")
     seen.job_read(REF, job)
-    (view,) = seen.views(REF)
+    (view,) = present(seen.views(REF))
     assert (view.unsure, view.altered) == (False, True)
     seen.news()
     await asyncio.sleep(LOOK_AGAIN + 1)
-    (view,) = seen.views(REF)
+    (view,) = present(seen.views(REF))
     assert view.unsure
     assert seen.news()
 
@@ -300,20 +301,20 @@ async def test_a_job_that_is_read_without_its_label_goes_on_and_is_read_again_in
 async def test_a_job_whose_label_is_put_back_is_followed_by_its_watch_again(seen: Seen) -> None:
     seen.job_read(REF, seen.job(event="DELETED"))
     seen.job(event="ADDED")
-    (view,) = seen.views(REF)
+    (view,) = present(seen.views(REF))
     assert (view.unsure, view.altered) == (False, False)
     await asyncio.sleep(LOOK_AGAIN + 1)
-    assert not seen.views(REF)[0].unsure
+    assert not present(seen.views(REF))[0].unsure
 
 
 async def test_a_job_that_loses_its_controller_reference_stays_the_one_that_was_created(seen: Seen) -> None:
     seen.job(metadata={"ownerReferences": []})
-    (view,) = seen.views(REF)
+    (view,) = present(seen.views(REF))
     assert view.altered
     seen.job(
         metadata={"ownerReferences": []}, conditions=[{"type": "Complete", "status": "True", "lastTransitionTime": AT}]
     )
-    assert seen.views(REF)[0].report is not None
+    assert present(seen.views(REF))[0].report is not None
 
 
 async def test_a_job_that_was_looked_for_and_is_not_there_is_gone(seen: Seen) -> None:
@@ -327,26 +328,32 @@ async def test_a_history_of_two_thousand_jobs_is_rendered_once_and_not_at_each_l
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen = Seen()
-    rendered = []
-    clean = job_reports.clean
-    monkeypatch.setattr(job_reports, "clean", lambda text: rendered.append(text) or clean(text))
+    rendered: list[str] = []
+
+    def counted(text: str) -> str:
+        rendered.append(text)
+        return clean(text)
+
+    monkeypatch.setattr(job_reports, "clean", counted)
     end = {"type": "Failed", "status": "True", "lastTransitionTime": AT, "message": "password=hunter22 " * 20}
     for number in range(2000):
         name = f"nightly-{START - number}"
         seen.job(event="ADDED", uid=f"uid-{number}", metadata={"name": name}, conditions=[end])
     assert len(rendered) == 2000
     for _ in range(100):
-        assert len(seen.views(REF)) == 2000
+        assert len(present(seen.views(REF))) == 2000
     assert len(rendered) == 2000
 
 
-async def test_asking_for_views_changes_nothing(seen: Seen) -> None:
+async def test_asking_for_views_changes_nothing(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
     seen.job(succeeded=1, conditions=[{"type": "Complete", "status": "True", "lastTransitionTime": AT}])
     seen.news()
-    handles = len(asyncio.get_running_loop()._scheduled)
-    assert seen.views(REF) == seen.views(REF)
+    timers: list[float] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncio.get_running_loop(), "call_at", lambda when, *_, **__: timers.append(when))
+        assert seen.views(REF) == seen.views(REF)
     assert not seen.news()
-    assert len(asyncio.get_running_loop()._scheduled) == handles
+    assert timers == []
 
 
 def suspended_at(instant: int) -> Any:
@@ -357,29 +364,29 @@ def suspended_at(instant: int) -> Any:
 async def test_a_job_that_is_created_suspended_waits_for_its_first_admission(seen: Seen) -> None:
     labels = {"kueue.x-k8s.io/queue-name": "user-queue"}
     seen.job(spec={"suspend": True}, metadata={"labels": labels}, conditions=suspended_at(START + 1))
-    (view,) = seen.views(REF)
+    (view,) = present(seen.views(REF))
     assert view.admission == Admission(START + 1, "user-queue", again=False)
     seen.job(spec={"suspend": False}, metadata={"labels": labels}, startTime=format_instant(START + 9))
-    assert seen.views(REF)[0].admission is None
+    assert present(seen.views(REF))[0].admission is None
 
 
 @pytest.mark.parametrize("status", [{"conditions": suspended_at(START + 600)}, {"failed": 1}])
 async def test_a_job_that_had_been_let_start_before_waits_again(seen: Seen, status: dict[str, Any]) -> None:
     seen.job(spec={"suspend": True}, **status)
-    assert seen.views(REF)[0].admission.again
+    assert present(present(seen.views(REF))[0].admission).again
 
 
 async def test_a_job_of_which_a_pod_was_seen_to_run_waits_again(seen: Seen) -> None:
     seen.pod(RUNNING)
     seen.job(spec={"suspend": True})
-    assert seen.views(REF)[0].admission.again
+    assert present(present(seen.views(REF))[0].admission).again
 
 
 async def test_a_job_that_another_controller_carries_out_has_begun_when_that_says_so(seen: Seen) -> None:
     seen.job(spec={"managedBy": "kueue.x-k8s.io/multikueue"}, active=1)
-    assert seen.pending == (None, "")
+    assert seen.pending() == (None, "")
     seen.job(spec={"managedBy": "kubernetes.io/job-controller"}, uid="another", active=1)
-    assert seen.pending == (START, "")
+    assert seen.pending() == (START, "")
 
 
 @pytest.mark.parametrize(("deleted", "leaving"), [(5, False), (2, True), (1, True)])
@@ -387,6 +394,6 @@ async def test_a_job_that_had_failed_before_its_deletion_began_has_its_own_end(d
     seen = Seen()
     failed = {"type": "Failed", "status": "True", "lastTransitionTime": format_instant(START + 2)}
     seen.job(metadata={"deletionTimestamp": format_instant(START + deleted)}, conditions=[failed])
-    (view,) = seen.views(REF)
+    (view,) = present(seen.views(REF))
     assert view.leaving is leaving
     assert view.report is not None

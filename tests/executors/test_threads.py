@@ -19,6 +19,7 @@ from kalends.errors import Unavailable
 from kalends.executors.pools.pool import PoolExecutor
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
+from kalends.tasks.context import CurrentRun
 
 TESTS = Path(__file__).parents[1]
 
@@ -139,6 +140,7 @@ async def test_a_task_knows_which_run_it_is() -> None:
         await pool.start(run_of("test.who", number=1_795_000_000))
         await listening.wait(1)
     run = sample_tasks.SEEN.pop()
+    assert isinstance(run, CurrentRun)
     assert run.scheduled_time.timestamp() == 1_795_000_000
     assert (run.scheduled_job, run.attempt, run.request) == ("nightly", 1, "")
 
@@ -156,7 +158,7 @@ async def test_where_no_thread_can_be_started_the_run_is_put_off_and_its_worker_
 ) -> None:
     async with pool_of(threads(), 1) as (pool, listening):
 
-        def refuse(self) -> None:
+        def refuse(_: threading.Thread) -> None:
             raise RuntimeError("can't start new thread")
 
         with monkeypatch.context() as patch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -18,12 +19,16 @@ def workers(request: Any) -> Any:
     return request.param()
 
 
+def traceback_of(record: logging.LogRecord) -> str:
+    return str(vars(record)["task_traceback"])
+
+
 async def test_a_failed_task_logs_where_it_and_its_cause_raised_without_secrets(
     workers: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     report = await result_of(workers, "odd.leaks")
     (record,) = [record for record in caplog.records if "raised an exception" in record.getMessage()]
-    text = record.task_traceback
+    text = traceback_of(record)
     assert (record.levelname, record.name) == ("ERROR", "kalends.executors.pools.pool")
     assert record.getMessage() == "default/nightly: nightly-1 raised an exception"
     assert text.startswith("Traceback (most recent call last):\n")
@@ -52,7 +57,7 @@ async def test_the_traceback_of_a_deep_recursion_shows_its_innermost_frames(
     workers: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     await result_of(workers, "odd.recursive", "x")
-    (text,) = [record.task_traceback for record in caplog.records if "raised an exception" in record.getMessage()]
+    (text,) = [traceback_of(record) for record in caplog.records if "raised an exception" in record.getMessage()]
     assert 1 < text.count(", in recurse\n") <= MOST_FRAMES
     assert "RecursionError" in text
 

@@ -17,6 +17,7 @@ from kalends.kube.client.client import ApiClient
 from kube.fake_api import FakeApi
 from kube.fake_clock import LoopClock
 from kube.fake_faults import Fault, requests_to
+from narrowing import present
 
 pytestmark = pytest.mark.looptime
 
@@ -33,7 +34,7 @@ class World:
         self.jobs = JobsExecutor(ApiClient(self.api.connect(), clock), clock, all_listed())
 
     def names(self) -> list[str]:
-        return [view.name for view in self.jobs.views(REF)]
+        return [view.name for view in present(self.jobs.views(REF))]
 
 
 @pytest.fixture

@@ -186,7 +186,7 @@ def test_an_object_without_a_spec_is_refused() -> None:
 def test_a_resource_that_was_read_does_not_change() -> None:
     spec = read(TASK).spec
     with pytest.raises(ValueError, match="frozen"):
-        spec.suspend = True  # type: ignore[misc]
+        spec.suspend = True  # type: ignore[misc]  # the assignment is what must fail
 
 
 def test_ten_thousand_typical_objects_are_read_within_a_second() -> None:

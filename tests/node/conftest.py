@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -27,9 +28,10 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         return
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     say = reporter.write_line if reporter is not None else print
-    folder = session.config._tmp_path_factory.mktemp("node", numbered=False)  # type: ignore[attr-defined]
+    folder = TemporaryDirectory(prefix="kalends-node-")
+    session.config.add_cleanup(folder.cleanup)
     try:
-        session.config.stash[MEANS] = prepare(Way.chosen(), folder, say)
+        session.config.stash[MEANS] = prepare(Way.chosen(), Path(folder.name), say)
     except ControlPlaneUnavailable as reason:
         say(f"TESTS ON A REAL NODE ARE LEFT OUT: {reason}")
         session.config.stash[MEANS] = reason

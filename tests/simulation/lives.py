@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from simulation.oracle.books import Life
@@ -95,7 +95,7 @@ async def _use(world: World, names: tuple[str, ...]) -> None:
 
 
 def _act(users: Users, name: str, upcoming: int | None, draw: float) -> None:
-    acts = (
+    acts: tuple[tuple[float, Callable[[], None]], ...] = (
         (0.10, lambda: users.edit_when(name)),
         (0.10, lambda: users.edit_what(name)),
         (0.08, lambda: users.edit_how(name)),

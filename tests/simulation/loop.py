@@ -19,7 +19,7 @@ from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar
 from itertools import count
 from random import Random
-from typing import Any
+from typing import Any, TypeVarTuple
 
 MOST_STEPS_AT_ONCE = 200_000
 """Callbacks without any time passing: beyond it somebody turns in circles."""
@@ -64,6 +64,7 @@ class Process:
         self.ready.clear()
 
 
+Arguments = TypeVarTuple("Arguments")
 CURRENT: ContextVar[Process | None] = ContextVar("process", default=None)
 
 
@@ -134,7 +135,7 @@ class SimulatedLoop(base_events.BaseEventLoop):
         return task
 
     def call_at(
-        self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
+        self, when: float, callback: Callable[[*Arguments], object], *args: *Arguments, context: Context | None = None
     ) -> asyncio.TimerHandle:
         timer = asyncio.TimerHandle(when, callback, args, self, context)
         heapq.heappush(self._timers, (when + self._random.random() * LATEST_TIMER, next(self._numbers), timer))
@@ -160,7 +161,7 @@ class SimulatedLoop(base_events.BaseEventLoop):
         self._steps_at_once += 1
         if self._steps_at_once > MOST_STEPS_AT_ONCE:
             raise BusyLoop(f"{process.name} at {self._time:.3f} s: {handle!r}")
-        if not handle._cancelled:  # type: ignore[attr-defined]
+        if not handle.cancelled():
             handle._run()
         process.stepped()
 
@@ -213,7 +214,7 @@ class SimulatedLoop(base_events.BaseEventLoop):
             coro = task.get_coro()
             for _ in range(20):  # each close ends at most one ``await`` of a ``finally``
                 try:
-                    coro.close()  # type: ignore[union-attr]
+                    coro.close()
                     break
                 except BaseException:  # noqa: BLE001, S112 - whatever a corpse says
                     continue

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from kalends.engine.core.holders import Holders
+from kalends.engine.core.run_names import run_name
 from kalends.engine.decisions import decide as deciding
 from kalends.engine.decisions import draft_view
+from kalends.engine.decisions.claims import claims_to_start
 from kalends.engine.decisions.draft import Draft
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.engine.runs import ended_runs as settling
@@ -42,7 +44,7 @@ def test_an_edit_that_fires_for_the_past_is_found_out(monkeypatch: pytest.Monkey
 def test_a_write_over_what_somebody_else_wrote_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     write = CrdJobStore.write
 
-    async def forced(self, ref: Any, version: Any, before: Any, after: Any) -> Any:
+    async def forced(self: CrdJobStore, ref: Any, version: Any, before: Any, after: Any) -> Any:
         fresh = await self.read(ref)
         return await write(self, ref, fresh.version, before, after)
 
@@ -65,7 +67,7 @@ def test_a_lost_run_that_is_never_reported_is_found_out(monkeypatch: pytest.Monk
 
 
 def test_a_name_that_is_not_the_same_twice_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    name, turn = draft_view.run_name, [0]
+    name, turn = run_name, [0]
 
     def unsteady(resource: Any, fire_time: Any, attempt: Any = 1, request: Any = "") -> Any:
         turn[0] += 1
@@ -87,10 +89,10 @@ def test_a_deletion_that_stops_nothing_is_found_out(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_deadline_that_nobody_looks_at_again_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    claims = deciding.claims_to_start
+    original = claims_to_start
 
     def careless(schedule: Any, state: Any, facts: Any) -> Any:
-        return claims(replace(schedule, grace_time=None), state, facts)
+        return original(replace(schedule, grace_time=None), state, facts)
 
     monkeypatch.setattr(deciding, "claims_to_start", careless)
     assert found_out() != "nothing"

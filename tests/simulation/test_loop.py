@@ -12,7 +12,7 @@ import pytest
 from simulation.loop import BusyLoop, Process, SimulatedLoop, Stalled
 
 
-def lived(script: Callable[..., Any], seed: int = 1) -> list[Any] | None:
+def lived(script: Callable[..., Any], seed: int = 1) -> list[Any]:
     """Run ``script(loop, seen)`` to its end, and return what was seen."""
     loop = SimulatedLoop(Random(seed))  # noqa: S311 - repeatable is what it is for
     seen: list[object] = []

@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 
 from kalends.settings import JobSettings
+from narrowing import present
 from simulation import feed
 from simulation import world as surroundings
 from simulation.behaviour import Manner
+from simulation.loop import Process
 from simulation.network import FAIR, Weather
+from simulation.replicas import Replica
 from simulation.server import JOBS, SCHEDULED_JOBS
 from simulation.users import Manifest
 from simulation.world import History, World, run
@@ -64,8 +67,14 @@ def conditions(job: Any) -> list[dict[str, str]]:
     return job.get("status", {}).get("conditions") or []
 
 
+def leader_of(world: World) -> tuple[Replica, Process]:
+    processes = [(replica, present(replica.process)) for replica in world.replicas if replica.process is not None]
+    return next(pair for pair in processes if pair[1].name == world.audit.leader)
+
+
 def counts(world: World) -> dict[str, int]:
-    return world.server.find(SCHEDULED_JOBS, "alpha")["status"]["counts"]
+    found = present(world.server.find(SCHEDULED_JOBS, "alpha"))
+    return dict(found["status"]["counts"])
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -81,7 +90,7 @@ def test_an_edit_to_no_schedule_at_all_does_not_run_for_the_creation(seed: str) 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_more_jobs_are_unfinished_than_may_be_through_crashes_of_the_operator(
-    seed: int, monkeypatch: pytest.MonkeyPatch
+    seed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("ALONE", "WITH_A_LEASE"):
         limited = getattr(surroundings, name).model_copy(update={"jobs": JobSettings(max_running=2)})
@@ -113,7 +122,7 @@ def test_a_job_of_the_old_schedule_takes_no_fire_time_from_the_new_one(seed: str
         # The feed hears nothing of the edit, and the operator dies between creating a Job and recording it.
         await until(lambda: world.server.count_of("POST", "/jobs") > 2)
         replica = world.replicas[0]
-        replica.connection.break_watches(world.chance)
+        present(replica.connection).break_watches(world.chance)
         made = world.server.count_of("POST", "/jobs")
         world.users.edit("alpha", {"trigger": {"interval": {"seconds": 3}}}, "edits the schedule of")
         await until(lambda: world.server.count_of("POST", "/jobs") > made)
@@ -160,7 +169,7 @@ def test_no_job_is_made_of_a_spec_when_metadata_of_a_newer_version_was_seen(
 def test_a_job_that_went_while_the_watches_were_away_does_not_stay_active(seed: str) -> None:
     async def script(world: World) -> None:
         await started(world, trigger={"interval": {"seconds": 5}})
-        world.replicas[0].connection.break_watches(world.chance)
+        present(world.replicas[0].connection).break_watches(world.chance)
         world.server.objects.compact()
         before = len(world.server.all(JOBS))
         await until(lambda: len(world.server.all(JOBS)) > before)
@@ -195,10 +204,10 @@ def test_a_leader_that_was_paused_for_forty_seconds_does_no_harm(seed: str) -> N
         await started(world, where="default", trigger={"interval": {"seconds": 3}}, manner=Manner(usual=(0.5, 5.0)))
         await until(lambda: world.audit.leader)
         await asyncio.sleep(6)
-        leader = next(one for one in world.replicas if one.process.name == world.audit.leader)
-        leader.process.after_steps(world.chance.whole(0, 30), lambda: leader.pause(40))
+        leader, process = leader_of(world)
+        process.after_steps(world.chance.whole(0, 30), lambda: leader.pause(40))
         await asyncio.sleep(18)
-        assert world.audit.leader not in {"", leader.process.name}, "nobody took over"
+        assert world.audit.leader not in {"", process.name}, "no replica took over"
         await asyncio.sleep(30)
 
     lived(seed, script, replicas=2)
@@ -213,11 +222,10 @@ def test_the_lead_passes_within_the_duration_of_a_lease_and_at_once_where_it_is_
         await started(world, where="default", trigger={"interval": {"seconds": 3}})
         await until(lambda: world.audit.leader)
         await asyncio.sleep(world.chance.between(0, 6))
-        leader = next(one for one in world.replicas if one.process.name == world.audit.leader)
+        leader, process = leader_of(world)
         leader.restarts = False
-        name = leader.process.name
         getattr(leader, end)()
-        await until(lambda: world.audit.leader not in {"", name}, at_most=seconds)
+        await until(lambda: world.audit.leader not in {"", process.name}, at_most=seconds)
 
     lived(seed, script, replicas=2)
 

@@ -136,7 +136,7 @@ class Users:
         if found is None:
             return
         known = _entries(found, of_spec=True)
-        owned = {"f:metadata": {"f:annotations": {"f:kalends.dev/run-requested": {}}}}
+        owned: dict[str, Any] = {"f:metadata": {"f:annotations": {"f:kalends.dev/run-requested": {}}}}
         managed = {"managedFields": [*known, self._wrote(owned)]}
         self._server.patch(SCHEDULED_JOBS, name, {"metadata": {**annotation, **managed}})
 

@@ -12,7 +12,7 @@ from kalends.executors.pools.resolvers import RegisteredTasks, current_of
 from kalends.model.reasons import Reason
 from kalends.tasks import CurrentRun, Registry
 from kalends.tasks.registry import task
-from simulation.behaviour import Behaviour
+from simulation.behaviour import Act, Behaviour
 from simulation.bodies import Bodies, Body, End, Kind
 from simulation.chance import Chance
 from simulation.loop import Process
@@ -78,7 +78,10 @@ class Work:
         self._current = current
         self._bodies = bodies
         self._chance = chance
-        self._act = lambda: behaviour.act(body.life, body.name)
+        self._behaviour = behaviour
+
+    def _act(self) -> Act:
+        return self._behaviour.act(self._body.life, self._body.name)
 
     def begin(self) -> None:
         if not self.ended.done():

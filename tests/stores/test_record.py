@@ -14,6 +14,7 @@ from kalends.errors import InvalidStatus
 from kalends.model import Status, format_instant
 from kalends.model.crd.definition import crd_manifest
 from kalends.stores.status_record import decode, encode, every_field, is_cut, merge_patch, status_patch
+from narrowing import present
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=3),
@@ -98,7 +99,7 @@ def test_a_record_from_before_there_was_a_cursor_of_its_own_goes_on_where_it_was
     assert instant(OLDER | COUNTED, "cursor") == "2026-01-01T00:03:00Z"
     assert instant(OLDER | COUNTED, "last_scheduled") == "2026-01-01T00:01:00Z"
     assert instant(OLDER, "last_scheduled") is None
-    written = encode(decode(OLDER | COUNTED, created=START))
+    written = encode(present(decode(OLDER | COUNTED, created=START)))
     assert written["decidedUntilTime"] == "2026-01-01T00:03:00Z"
     assert written["lastScheduleTime"] == "2026-01-01T00:01:00Z"
 
@@ -109,7 +110,7 @@ COALESCED = {"counts": {"due": 3, "started": 1, "succeeded": 1, "queued": 1, "co
 
 def test_the_first_write_to_a_record_from_before_there_was_a_cursor_writes_the_cursor() -> None:
     status = OLDER | COALESCED | {"queued": [QUEUED]}
-    record = decode(status, created=START)
+    record = present(decode(status, created=START))
     started = replace(record.counts, started=2, succeeded=2, queued=0)
     after = replace(record, queued=(), counts=started).with_run_of(record.queued[0].fire_time)
     written = applied(status, status_patch(record, after))
@@ -119,8 +120,8 @@ def test_the_first_write_to_a_record_from_before_there_was_a_cursor_writes_the_c
 
 def test_a_fire_time_without_a_run_is_no_last_schedule_time_once_the_cursor_has_a_field_of_its_own() -> None:
     status = OLDER | COUNTED
-    record = decode(status, created=START)
-    after = replace(record, cursor=record.cursor + 60, counts=replace(record.counts, due=4, missed=1))
+    record = present(decode(status, created=START))
+    after = replace(record, cursor=present(record.cursor) + 60, counts=replace(record.counts, due=4, missed=1))
     written = applied(status, status_patch(record, after))
     assert decode(written, created=START) == after
 

@@ -37,7 +37,7 @@ def _run(run: Json) -> str:
     notes = [f"attempt {run['attempt']}"] if run.get("attempt", 1) > 1 else []
     notes += [f"retry at {run['retryTime'][11:19]}"] if run.get("retryTime") else []
     notes += [f"cancelling: {run['cancelling']}"] if run.get("cancelling") else []
-    return run["name"] + (f" ({', '.join(notes)})" if notes else "")
+    return str(run["name"]) + (f" ({', '.join(notes)})" if notes else "")
 
 
 def _because(run: Json) -> str:

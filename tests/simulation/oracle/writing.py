@@ -17,7 +17,7 @@ NEVER_STARTED = frozenset({"Missed", "Skipped"})
 
 def key_of(run: Json) -> str:
     """Return what a run is for: its request, or its fire time. Attempts share it."""
-    return run.get("request") or run["scheduledTime"]
+    return str(run.get("request") or run["scheduledTime"])
 
 
 def process_of(run: Json) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,9 +12,9 @@ from kalends.engine.core.compiler import Compiler, Surroundings
 from kalends.engine.core.definition import Definition, Stored
 from kalends.engine.core.schedule import Defaults, Schedule
 from kalends.engine.core.state import Ref, State
-from kalends.engine.executor_ports import ExecutorEvents
+from kalends.engine.executor_ports import ExecutorEvents, always
 from kalends.engine.ports import JobView, Notice, Run, RunReport, Snapshot
-from kalends.errors import Conflict, Gone, StartDeferred, StartRefused, Unavailable
+from kalends.errors import Conflict, Gone, NoLongerWanted, StartDeferred, StartRefused, Unavailable
 from kalends.model import Outcome, format_instant
 from kalends.model.reasons import Reason
 from kalends.stores.objects import read_object
@@ -233,7 +233,9 @@ class Cluster:
         if self.refuses_check is not None:
             raise self.refuses_check
 
-    async def start(self, run: Run) -> None:
+    async def start(self, run: Run, is_wanted: Callable[[], bool] = always) -> None:
+        if not is_wanted():
+            raise NoLongerWanted("it was withdrawn before it was sent")
         jobs = self.jobs.setdefault(run.ref.uid, {})
         if run.name in jobs:
             return

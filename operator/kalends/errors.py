@@ -19,6 +19,7 @@ KalendsError
 ├── Unavailable              a store or an executor cannot do it now; whether it happened is unknown
 │   └── StartDeferred        ... it is known that the run was not started
 │       └── NamespaceTerminating   ... because its namespace is being deleted
+├── NoLongerWanted           what was to be sent or started was withdrawn before it was sent
 ├── SearchUnfinished         the search of a trigger ended before the answer was known
 └── ApiError                 the API server answered with an error, or not at all
 """
@@ -150,6 +151,10 @@ class StartDeferred(Unavailable):
 
 class NamespaceTerminating(StartDeferred):
     """No run can be started in a namespace that is being deleted."""
+
+
+class NoLongerWanted(KalendsError):
+    """A request waited for its turn, and its sender did not want it any more when the turn came: it was not sent."""
 
 
 class SearchUnfinished(KalendsError):

@@ -39,9 +39,9 @@ async def test_the_limit_holds_while_jobs_are_being_created_and_recorded(monkeyp
     world.store.latency = 0.3
     create = world.cluster.start
 
-    async def slowly(run: Any) -> None:
+    async def slowly(run: Any, is_wanted: Any) -> None:
         await asyncio.sleep(0.2)
-        await create(run)
+        await create(run, is_wanted)
 
     monkeypatch.setattr(world.cluster, "start", slowly)
     keys = [world.apply(resource(f"job-{n}", schedule="* * * * *", jobTemplate=JOB)) for n in range(6)]

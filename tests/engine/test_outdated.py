@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from doubles import JOB, START, Cluster, LoopClock, ObjectStore, Pool, every, resource
 from kalends.engine.core.definition import Stored
 from kalends.engine.core.state import Ref
+from kalends.engine.executor_ports import always
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.engine.ports import JobView, Run
 from kalends.errors import Unavailable
@@ -20,9 +22,9 @@ MISSED: dict[str, Any] = {"trigger": every(10), "jobTemplate": JOB, "coalesce": 
 
 
 class SlowCluster(Cluster):
-    """A cluster that takes a second for each Job."""
+    """A cluster that takes a second for each Job, after its creation was sent."""
 
-    async def start(self, run: Run) -> None:
+    async def start(self, run: Run, is_wanted: Callable[[], bool] = always) -> None:
         await asyncio.sleep(1)
         await super().start(run)
 
@@ -65,11 +67,11 @@ async def test_a_server_that_asks_for_an_hour_of_peace_gets_a_minute() -> None:
     class Wishing(Cluster):
         tries = 0
 
-        async def start(self, run: Run) -> None:
+        async def start(self, run: Run, is_wanted: Callable[[], bool] = always) -> None:
             self.tries += 1
             if self.tries == 1:
                 raise Unavailable("later", retry_after=3600)
-            await super().start(run)
+            await super().start(run, is_wanted)
 
     clock = LoopClock()
     cluster = Wishing(clock)
@@ -137,8 +139,8 @@ async def test_a_resource_whose_name_is_known_to_be_taken_by_another_starts_noth
 class SilentCluster(Cluster):
     """A cluster that creates the first Job without an answer, and shows it two seconds later."""
 
-    async def start(self, run: Run) -> None:
-        await super().start(run)
+    async def start(self, run: Run, is_wanted: Callable[[], bool] = always) -> None:
+        await super().start(run, is_wanted)
         if len(self.created) == 1 and run.name in self.jobs[run.ref.uid]:
             job = self.jobs[run.ref.uid].pop(run.name)
             asyncio.get_running_loop().call_later(2, self._show, run.ref, job)

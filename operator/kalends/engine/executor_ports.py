@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import JobView, Run, RunReport
 from kalends.model.reasons import Reason
+
+
+def always() -> bool:
+    """Return that a start is wanted."""
+    return True
 
 
 class ExecutorEvents(Protocol):
@@ -93,6 +98,17 @@ class Cluster(Executor, Protocol):
     Each run is started first and recorded then: starting it twice starts it once, and an existing run
     that is not recorded is found by its name.
     """
+
+    async def start(self, run: Run, is_wanted: Callable[[], bool] = always) -> None:
+        """Start a run, as every executor does.
+
+        ``is_wanted`` is asked immediately before the run is sent to the cluster. A start can wait for its turn, and the
+        resource may be edited, suspended or deleted before that, or the deadline of the run may pass.
+
+        Raises:
+            NoLongerWanted: It is not wanted any more, and was not sent.
+        """
+        ...
 
     def views(self, ref: Ref) -> Sequence[JobView] | None:
         """Return the Jobs whose controller is this resource, or None until all Jobs have been listed.

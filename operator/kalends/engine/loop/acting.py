@@ -14,6 +14,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum, auto
+from functools import partial
 
 from kalends.clock import Clock
 from kalends.engine.core.compiler import Compiler
@@ -31,7 +32,16 @@ from kalends.engine.loop.executor_table import ExecutorTable
 from kalends.engine.loop.worker_queue import WorkerQueue
 from kalends.engine.ports import Delayed, JobStore, Listener, Notice, Removed, Run, RunReport, StartPutOff
 from kalends.engine.runs.job_uids import with_job_uids
-from kalends.errors import Conflict, Gone, NamespaceTerminating, Refused, StartDeferred, StartRefused, Unavailable
+from kalends.errors import (
+    Conflict,
+    Gone,
+    NamespaceTerminating,
+    NoLongerWanted,
+    Refused,
+    StartDeferred,
+    StartRefused,
+    Unavailable,
+)
 from kalends.model.reasons import Reason
 from kalends.model.values import Outcome
 
@@ -191,7 +201,7 @@ class Actor:
     async def _start_claimed(self, entry: Entry, runs: Sequence[Run]) -> bool:
         """Start runs whose claim is recorded; return False where they are to be decided on anew."""
         for run in runs:
-            if entry.outdated or self._is_late(run):
+            if not self._is_wanted(entry, run):
                 return False
             entry.runs.here[run.name] = run.executor
             entry.runs.began[run.name] = self._clock.now()
@@ -220,12 +230,17 @@ class Actor:
 
     async def _start_before(self, entry: Entry, runs: Sequence[Run]) -> bool:
         """Create the Jobs of runs; return False where they are to be decided on anew."""
+        cluster = self._table.cluster
+        if cluster is None:
+            return True  # only runs of a cluster start before they are recorded
         for run in runs:
-            if entry.outdated or self._is_late(run):
+            if not self._is_wanted(entry, run):
                 return False
             try:
                 self._namespaces.insist_on(entry.ref.namespace)
-                await self._executors[run.executor].start(run)
+                await cluster.start(run, partial(self._is_wanted, entry, run))
+            except NoLongerWanted:
+                return False
             except StartRefused as refusal:
                 entry.runs.refused[run.name] = Refusal(refusal.reason, refusal.message)
             except NamespaceTerminating as error:
@@ -268,9 +283,10 @@ class Actor:
         entry.refused_starts = RefusedStarts(str(error), 1, certain=False, up_to=ANY_FIRE_TIME, not_before=until)
         log.debug("%s: %s was not started: %s", entry.ref.key, run.name, error)
 
-    def _is_late(self, run: Run) -> bool:
-        """Return whether it is too late by now: starting those before it takes its time."""
-        return run.start_by is not None and self._clock.now() > run.start_by
+    def _is_wanted(self, entry: Entry, run: Run) -> bool:
+        """Return whether a run is still to start, by what is known of its resource and by its deadline."""
+        is_late = run.start_by is not None and self._clock.now() > run.start_by
+        return not (entry.outdated or is_late)
 
     def _with_uids_of_new_jobs(self, entry: Entry, decision: Decision) -> Decision:
         """Return the decision with the UIDs of the Jobs that it has created: the same write records them."""

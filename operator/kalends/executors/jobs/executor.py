@@ -10,7 +10,7 @@ from http import HTTPStatus
 from kalends.clock import Clock
 from kalends.engine.core.schedule import OWNER_LABEL, JobTemplate
 from kalends.engine.core.state import Ref
-from kalends.engine.executor_ports import ExecutorEvents
+from kalends.engine.executor_ports import ExecutorEvents, always
 from kalends.engine.ports import JobView, Run
 from kalends.errors import ApiError, StartDeferred, StartRefused, Unavailable
 from kalends.executors.jobs.identity import lost_its_controller, resource_of
@@ -92,7 +92,7 @@ class JobsExecutor:
         if changed:
             raise StartRefused(Reason.INVALID_JOB_TEMPLATE, f"spec.jobTemplate: {NOT_TO_FOLLOW.format(changed)}")
 
-    async def start(self, run: Run) -> None:
+    async def start(self, run: Run, is_wanted: Callable[[], bool] = always) -> None:
         """Create the Job of a run, or adopt the existing Job if it is the run's.
 
         A Job that was seen to be there, and is gone, is not created again: its run has started once.
@@ -101,6 +101,7 @@ class JobsExecutor:
             StartRefused: The API server refuses the Job itself, its name is taken, or admission changes what it is.
             StartDeferred: It cannot be created now, and does not exist.
             Unavailable: It cannot be created now; whether it exists is unknown.
+            NoLongerWanted: It was not wanted any more when its creation could be sent.
         """
         body = job_body(run, _template(run))
         await self._delete_unusable(run)
@@ -112,7 +113,7 @@ class JobsExecutor:
         await self._insist_on_no_other(run)
         try:
             # Not repeated by the client: what is wanted may be another Job by then, or none.
-            job = await self._client.create(_path(run.ref), body, repeat=False, lane=Lane.CREATE)
+            job = await self._client.create(_path(run.ref), body, repeat=False, lane=Lane.CREATE, is_wanted=is_wanted)
         except ApiError as error:
             self._unanswered.note(run, error)
             if not name_is_taken(error):

@@ -13,7 +13,7 @@ from typing import Any, Literal, Self, TypeVar
 import orjson
 
 from kalends.clock import Clock
-from kalends.errors import ApiError
+from kalends.errors import ApiError, NoLongerWanted
 from kalends.kube.client.lanes import Lane, Lanes
 from kalends.kube.client.paths import resource_label
 from kalends.kube.client.retries import Backoff, is_worth_retrying
@@ -36,6 +36,11 @@ PATIENCE = 60.0
 SILENCE = 70.0
 # How long the server is asked to keep a watch open.
 WATCH_TIMEOUT = 300.0
+
+
+def always() -> bool:
+    """Return that a request is wanted."""
+    return True
 
 
 def ignore_request(_verb: str, _resource: str, _code: int, _seconds: float) -> None:
@@ -101,14 +106,17 @@ class ApiClient:
         patience: float = PATIENCE,
         repeat: bool = True,
         lane: Lane | None = None,
+        is_wanted: Callable[[], bool] = always,
     ) -> JsonObject:
         """Return the object that the server answers with.
 
         With ``repeat=False`` nothing is sent again: the caller decides anew, as the request may no longer be wanted.
+        ``is_wanted`` is asked when the request has a slot of its lane, immediately before it is sent.
 
         Raises:
             ApiError: The server refused, or did not answer in time (status 0); for POST and PATCH the latter means
                 that it is unknown whether the write happened.
+            NoLongerWanted: Nothing was sent.
         """
         encoded = None if body is None else orjson.dumps(body)
         request = Request(method, path, params, encoded, content_type, accept)
@@ -116,6 +124,9 @@ class ApiClient:
             return await self._persist(request, timeout, patience, repeat=repeat)
         await self._lanes.acquire(lane)
         try:
+            # The wait for a slot can be long, and what was decided before it may be outdated.
+            if not is_wanted():
+                raise NoLongerWanted(f"{method} {path} was withdrawn before it was sent")
             return await self._persist(request, timeout, patience, repeat=repeat)
         finally:
             self._lanes.release(lane)
@@ -132,13 +143,14 @@ class ApiClient:
         dry_run: bool = False,
         repeat: bool = True,
         lane: Lane | None = None,
+        is_wanted: Callable[[], bool] = always,
     ) -> JsonObject:
         """Create an object in the collection at ``path``, or only let the server check it; return it as created.
 
         A check is strict: fields that the server does not know are errors in it. The creation itself ignores them.
         """
         params = {"dryRun": "All", "fieldValidation": "Strict"} if dry_run else NOTHING
-        return await self.request("POST", path, body=body, params=params, repeat=repeat, lane=lane)
+        return await self.request("POST", path, body=body, params=params, repeat=repeat, lane=lane, is_wanted=is_wanted)
 
     async def merge_patch(
         self,

@@ -50,6 +50,24 @@ def test_a_job_that_names_a_fire_time_to_come_moves_no_cursor(ahead: int) -> Non
     assert decision.starts_before == ()
 
 
+@pytest.mark.parametrize("ahead", [CLOCK_SLACK + 1, 3600])
+def test_a_job_that_was_created_before_its_fire_time_does_not_count_after_it_either(ahead: int) -> None:
+    schedule = of_jobs(startingDeadlineSeconds=10)
+    fire_time = START + 60 * (ahead // 60 + 1)
+    forged = job(fire_time, fire_time - ahead)
+    decision = decided_on(schedule, armed(schedule), fire_time + 30, forged)
+    assert (decision.state.counts.started, decision.state.active) == (0, ())
+    assert decision.state.counts.missed == decision.state.counts.due == fire_time // 60 - START // 60
+
+
+def test_a_job_without_a_controller_that_was_created_before_its_fire_time_is_not_taken_up_after_it() -> None:
+    schedule = of_jobs()
+    forged = job(START + 120, START + 120 - CLOCK_SLACK - 1, uid="its-uid")
+    in_time = job(START + 120, START + 120 - CLOCK_SLACK, uid="its-uid")
+    assert decided_on(schedule, armed(schedule), START + 125, orphans=(forged,)).takes_up == ()
+    assert decided_on(schedule, armed(schedule), START + 125, orphans=(in_time,)).takes_up == (in_time,)
+
+
 def test_a_job_that_is_ignored_is_a_condition_while_it_is_there_and_one_event() -> None:
     schedule = of_jobs()
     forged = job(START + 3600, START + 1)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from doubles import JOB, START, every, resource, schedule_of
 from engine.world import facts, jobs_of
 from kalends.engine.core.facts import Decision, Facts
+from kalends.engine.core.run_names import run_name
 from kalends.engine.core.schedule import REQUEST_ANNOTATION, Schedule
 from kalends.engine.core.state import ActiveRun, Condition, Counts, QueuedRun, Ref, State
 from kalends.engine.decisions import decide as deciding
@@ -123,6 +124,7 @@ FINISHED = tuple(
     for at in range(START - 300, START, 60)
     for name in [f"nightly-{at}"]
 )
+OF_A_REQUEST = JobView(run_name("nightly", START, request="now"), START, START, request="now", uid="its-uid")
 CHANGES_OF_THE_RECORD = {
     "an active run": with_active,
     "a queued run": with_queued,
@@ -143,6 +145,7 @@ CHANGES_OF_THE_SCHEDULE = {
 CHANGES_OF_THE_FACTS = {
     "a fire time that has come": {"now": START + 60.5},
     "jobs beyond their limit": {"jobs": FINISHED, "durable": True},
+    "a Job of a request without its controller": {"orphans": (OF_A_REQUEST,), "durable": True},
 }
 
 

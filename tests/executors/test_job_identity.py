@@ -58,6 +58,20 @@ def test_other_names_are_not_ours(name: str) -> None:
     assert identity(name) is None
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(f"nightly-0{START}", id="zeros before the fire time"),
+        pytest.param(f"nightly-{run_name('', START, 2)[1:].replace('-2', '-02')}", id="zeros before the attempt"),
+        pytest.param(f"nightly-0{run_name('', START, 2)[1:]}", id="zeros before the fire time of a retry"),
+        pytest.param(run_name("nightly", START, 2).removesuffix("2") + "1", id="a first attempt as a retry"),
+        pytest.param(run_name("nightly", START, 2).removesuffix("2") + "0", id="attempt 0"),
+    ],
+)
+def test_a_run_has_one_name_and_another_spelling_of_its_numbers_is_no_run(name: str) -> None:
+    assert identity(name) is None
+
+
 CONTROLLER = {"apiVersion": "batch/v1", "kind": "Job", "name": "nightly-1", "uid": "job-uid", "controller": True}
 
 

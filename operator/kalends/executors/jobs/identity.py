@@ -101,7 +101,7 @@ def identity_of(meta: Json, owner: str, created: Instant) -> Identity | None:
         found = Identity(int(suffix["first"]))
     else:
         found = Identity(int(suffix["time"], 36), int(suffix["attempt"], 36))
-    possible = found.fire_time <= LAST_INSTANT and found.attempt <= MOST_ATTEMPTS
+    possible = found.fire_time <= LAST_INSTANT and 1 <= found.attempt <= MOST_ATTEMPTS
     # Of all spellings of a number one is a run's name: `-007` is no run of the second 7.
     return found if possible and run_name(owner, found.fire_time, found.attempt) == name else None
 

@@ -27,6 +27,8 @@ START = 1_795_000_000 - 1_795_000_000 % 60
 class LoopClock:
     """The event loop's time, as looptime has it, counted from START. A test may step the wall clock."""
 
+    second = 1
+
     def __init__(self) -> None:
         self.step = 0.0
 

@@ -12,8 +12,13 @@ from typing import Protocol
 class Clock(Protocol):
     """Two readings: what the world's clocks say, and how much time has passed."""
 
+    @property
+    def second(self) -> int:
+        """How many units of ``now`` are a second: the unit of every instant of an engine with this clock."""
+        ...
+
     def now(self) -> float:
-        """Return the instant: seconds since 1970-01-01T00:00:00Z. It may step in either direction."""
+        """Return the instant: units since 1970-01-01T00:00:00Z. It may step in either direction."""
         ...
 
     def monotonic(self) -> float:
@@ -22,7 +27,9 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The clocks of this machine."""
+    """The clocks of this machine. Its instants are seconds, as those of ScheduledJobs are."""
+
+    second = 1
 
     def now(self) -> float:
         """Return the wall clock's instant in seconds."""
@@ -31,3 +38,13 @@ class SystemClock:
     def monotonic(self) -> float:
         """Return the monotonic clock's reading in seconds."""
         return time.monotonic()
+
+
+class MicrosecondClock(SystemClock):
+    """The clocks of this machine. Its instants are microseconds, as those of ``datetime`` are."""
+
+    second = 1_000_000
+
+    def now(self) -> float:
+        """Return the wall clock's instant in microseconds, a whole number."""
+        return time.time_ns() // 1000

@@ -8,6 +8,8 @@ EPOCH = 1_800_000_000.0
 class LoopClock:
     """Both readings start with the loop; ``pause`` is a process that was stopped, ``step`` a wall clock put right."""
 
+    second = 1
+
     def __init__(self) -> None:
         self._paused = 0.0
         self._stepped = 0.0

@@ -33,6 +33,8 @@ POOLS = {"default": (4, Kind.THREAD), "heavy": (2, Kind.PROCESS)}
 class NodeClock:
     """The clocks of one machine. The wall clock may be wrong by ``offset`` seconds."""
 
+    second = 1
+
     def __init__(self, loop: SimulatedLoop, epoch: float) -> None:
         self._loop = loop
         self._epoch = epoch

@@ -24,6 +24,8 @@ WANTED = Definition(when=HOURLY, target=TaskCall("kalends.echo", ("a",)))
 
 
 class SteppedClock:
+    second = 1
+
     def __init__(self) -> None:
         self.time = float(START)
 

@@ -17,6 +17,8 @@ from kalends.stores.sqlite import APPLICATION_ID, SqliteJobStore
 
 
 class FixedClock:
+    second = 1
+
     def now(self) -> float:
         return float(START)
 

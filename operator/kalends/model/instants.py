@@ -31,14 +31,18 @@ def parse_instant(text: str) -> int:
     return instant
 
 
-def format_instant(instant: int) -> str:
+def format_instant(instant: int, second: int = 1) -> str:
     """Return the instant as Kubernetes writes its times: ``2027-01-01T00:00:00Z``.
+
+    If a ``second`` has more units than one, a fraction is written to the microsecond where there is one.
 
     An instant outside the years 1 to 9999 is written as the nearest one within: RFC 3339 has no other.
     """
     # strftime's %Y does not pad the years before 1000 on every platform.
-    instant = min(max(instant, FIRST_INSTANT), LAST_INSTANT)
-    return datetime.fromtimestamp(instant, UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+    whole, rest = divmod(instant, second)
+    whole = min(max(whole, FIRST_INSTANT), LAST_INSTANT)
+    text = datetime.fromtimestamp(whole, UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+    return f"{text}.{rest * 1_000_000 // second:06d}Z" if rest else f"{text}Z"
 
 
 def _read(value: Any) -> int:

@@ -7,6 +7,7 @@ from kalends.triggers.cache import TriggerCache
 from kalends.triggers.explain import explain
 from kalends.triggers.jitter import delay_of
 from kalends.triggers.protocol import Instant, NotFound, PartialTally, Tally, Trigger
+from kalends.triggers.scaled import Scaled
 from kalends.triggers.schedule_warnings import over_before, warnings_of
 from kalends.triggers.summary import summary, summary_of_unread
 from kalends.triggers.when import When
@@ -18,6 +19,7 @@ __all__ = [
     "Instant",
     "NotFound",
     "PartialTally",
+    "Scaled",
     "Tally",
     "Trigger",
     "TriggerCache",

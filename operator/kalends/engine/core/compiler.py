@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 import orjson
 
 from kalends.engine.core.definition import Definition, Problem, Stored
 from kalends.engine.core.namespace_quota import NamespaceQuota
-from kalends.engine.core.schedule import Check, Defaults, Schedule
+from kalends.engine.core.schedule import Check, Defaults, RetryPolicy, Schedule
 from kalends.engine.core.state import Ref
 from kalends.engine.core.target import Target
 from kalends.engine.ports import Snapshot
 from kalends.errors import InvalidSpec
 from kalends.model.reasons import Reason
 from kalends.model.values import LONGEST_TOKEN, MOST_QUEUED
-from kalends.triggers import Trigger, TriggerCache, When, build_trigger, reads_wall_time, summary
+from kalends.triggers import Scaled, Trigger, TriggerCache, When, build_trigger, reads_wall_time, summary
 
 DEFAULT_CATCH_UP_RUNS = 100
 """How many missed fire times ``coalesce: All`` runs when the resource does not say."""
@@ -37,6 +37,8 @@ class Surroundings:
     defaults: Defaults = field(default_factory=Defaults)
     check: Check = accept_all
     """Refuses tasks, arguments, executors and templates that cannot run here."""
+    second: int = 1
+    """How many units of the engine's instants a second has. Definitions are in seconds, schedules in units."""
 
 
 class Compiler:
@@ -114,10 +116,12 @@ def compile_schedule(
         zone = when.time_zone
     hash_of_when = schedule_hash(definition, zone)
     target = definition.target
-    trigger = _trigger(stored, when, zone, hash_of_when, TriggerCache() if triggers is None else triggers)
+    triggers = TriggerCache() if triggers is None else triggers
+    trigger = _trigger(stored, when, zone, hash_of_when, triggers, surroundings.second)
     target = target.in_zone(zone)
     executor = target.executor or definition.executor or defaults.executor
     surroundings.check(target, executor)
+    second = surroundings.second
     once_at_creation = isinstance(when, When) and when.schedule is None and when.trigger is None
     return Schedule(
         ref=stored.ref,
@@ -129,22 +133,22 @@ def compile_schedule(
         target=target,
         executor=executor,
         suspended=definition.suspended,
-        grace_time=_or_default(definition.grace_time, defaults.starting_deadline_seconds),
+        grace_time=_units(_or_default(definition.grace_time, defaults.starting_deadline_seconds), second),
         coalesce=definition.coalesce or defaults.coalesce,
         catch_up_runs=definition.catch_up_runs or DEFAULT_CATCH_UP_RUNS,
         concurrency=definition.concurrency,
         max_instances=definition.max_instances or defaults.max_instances,
-        jitter=definition.jitter,
+        jitter=definition.jitter * second,
         keep_succeeded=definition.keep_succeeded,
         keep_failed=definition.keep_failed,
         summary=summary_of(definition),
         max_queued=definition.max_queued or MOST_QUEUED,
         max_runs=definition.max_runs,
-        retry=definition.retry,
+        retry=_in_units(definition.retry, second),
         time_limit=definition.time_limit,
-        pending_timeout=definition.pending_timeout,
-        admission_timeout=definition.admission_timeout,
-        ttl=definition.ttl,
+        pending_timeout=_units(definition.pending_timeout, second),
+        admission_timeout=_units(definition.admission_timeout, second),
+        ttl=_units(definition.ttl, second),
         request=_token(definition.request),
         requested_later=bool(definition.request) and stored.requested_later,
         restored=stored.restored,
@@ -180,18 +184,33 @@ def schedule_hash(definition: Definition, zone: str) -> str:
     return hashlib.blake2b(orjson.dumps(what, default=_jsonable, option=options), digest_size=8).hexdigest()
 
 
-def _trigger(stored: Stored, when: When | Trigger, zone: str, hash_of_when: str, triggers: TriggerCache) -> Trigger:
+def _trigger(
+    stored: Stored, when: When | Trigger, zone: str, hash_of_when: str, triggers: TriggerCache, second: int
+) -> Trigger:
     if not isinstance(when, When):
         return when
     key = stored.ref.key
-    return triggers.get(
-        (key, stored.created, zone, hash_of_when),
-        lambda: build_trigger(when, created=stored.created, zone=zone, identity=key),
+    created = stored.created // second
+    rule = triggers.get(
+        (key, created, zone, hash_of_when),
+        lambda: build_trigger(when, created=created, zone=zone, identity=key),
     )
+    return rule if second == 1 else Scaled(rule, second)
 
 
 def _or_default(given: int | None, default: int | None) -> int | None:
     return default if given is None else given
+
+
+def _units(seconds: int | None, second: int) -> int | None:
+    return None if seconds is None else seconds * second
+
+
+def _in_units(retry: RetryPolicy | None, second: int) -> RetryPolicy | None:
+    if retry is None or second == 1:
+        return retry
+    first, longest = retry.backoff_seconds * second, retry.max_backoff_seconds * second
+    return replace(retry, backoff_seconds=first, max_backoff_seconds=longest)
 
 
 def _token(text: str) -> str:

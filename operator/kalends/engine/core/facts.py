@@ -17,8 +17,11 @@ class Facts:
     """All that a decision may know beyond the schedule and its record."""
 
     now: float
+    """In units of instants, like all of its instants."""
     me: str
     """This operator's identity: the holder of the runs that it claims."""
+    second: int = 1
+    """How many units of an instant a second has."""
     holders: Holders = field(default_factory=Holders)
     """Which other operators there are, and which are known to be gone."""
     durable: bool = False

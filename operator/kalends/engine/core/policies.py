@@ -17,6 +17,8 @@ class Situation:
     due: Instant
     """The fire time and its jitter."""
     now: float
+    second: int
+    """How many units of an instant a second has."""
     grace_time: int | None
     concurrency: ConcurrencyPolicy
     max_instances: int
@@ -56,17 +58,25 @@ def not_missed(it: Situation) -> Refusal | None:
     if it.grace_time is None or lateness <= it.grace_time:
         return None
     reason = Reason.WAITED_TOO_LONG if it.waits_already else Reason.DEADLINE_EXCEEDED
-    return Refusal(reason, how_late(lateness, it.grace_time, refusal=it.refused_start, obstacle=it.obstacle))
+    return Refusal(reason, how_late(lateness, it.grace_time, it.second, refusal=it.refused_start, obstacle=it.obstacle))
 
 
 LONGEST_CAUSE = 800
 """Characters of a server's message that fit into the message of a misfire."""
 
 
-def how_late(lateness: float, grace_time: int | None, when: str = "", refusal: str = "", obstacle: str = "") -> str:
-    """Say by how many seconds a fire time missed its deadline, and why, where its start was refused until then."""
+def how_late(
+    lateness: float, grace_time: int | None, second: int, *, when: str = "", refusal: str = "", obstacle: str = ""
+) -> str:
+    """Say by how many seconds a fire time missed its deadline, and why, where its start was refused until then.
+
+    Lateness and grace time are in units of an instant, of which a ``second`` has so many.
+    """
+    allowed = None if grace_time is None else grace_time // second
     cause = f"; its start was refused: {refusal[:LONGEST_CAUSE]}" if refusal else ""
-    return f"{lateness:.1f} s late{when}; `startingDeadlineSeconds` allows {grace_time} s{cause}{because(obstacle)}"
+    return (
+        f"{lateness / second:.1f} s late{when}; `startingDeadlineSeconds` allows {allowed} s{cause}{because(obstacle)}"
+    )
 
 
 def because(obstacle: str) -> str:

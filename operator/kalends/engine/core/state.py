@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from kalends.model.values import Outcome
 
 Instant = int
-"""Seconds since 1970-01-01T00:00:00Z. Fire times are whole seconds, so equality and names are exact."""
+"""Units since 1970-01-01T00:00:00Z: seconds for ScheduledJobs, microseconds for the jobs of a program
+(``Clock.second``). Fire times are whole units, so equality and names are exact."""
 
 
 @dataclass(frozen=True, slots=True)

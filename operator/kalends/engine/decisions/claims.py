@@ -59,7 +59,7 @@ def _why_not(schedule: Schedule, claim: ActiveRun, facts: Facts) -> tuple[Outcom
     if latest is None or facts.now <= latest:
         return None
     grace = schedule.grace_time or 0
-    message = how_late(facts.now - latest + grace, grace, " when it could start")
+    message = how_late(facts.now - latest + grace, grace, facts.second, when=" when it could start")
     return Outcome.MISSED, Refusal(Reason.DEADLINE_EXCEEDED, message)
 
 

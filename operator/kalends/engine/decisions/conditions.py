@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kalends.engine.core.definition import Problem
+from kalends.engine.core.facts import Facts
 from kalends.engine.core.history import last_run_condition
 from kalends.engine.core.policies import LONGEST_CAUSE
 from kalends.engine.core.refused_starts import RefusedStarts
@@ -23,17 +24,18 @@ RESTORED = (
 
 
 def with_conditions(
-    schedule: Schedule, state: State, now: float, refused_start: str = "", searched: Instant | None = None
+    schedule: Schedule, state: State, facts: Facts, refused_start: str = "", searched: Instant | None = None
 ) -> tuple[State, Sequence[Notice]]:
     """Return the record of a resource that is carried out, with its conditions.
 
     Args:
         schedule: The resource, compiled.
         state: Its record.
-        now: The instant of deciding.
+        facts: What was gathered.
         refused_start: Why its runs have not started for a while, where it is so.
         searched: Up to where its next fire time was searched for, where it was not found.
     """
+    now = facts.now
     if refused_start:
         return with_problem(schedule.ref, schedule.generation, _refused(refused_start), state, now)
     warns = False
@@ -42,7 +44,7 @@ def with_conditions(
     elif schedule.suspended:
         reason, message = Reason.SUSPENDED, "`suspend` is true: no fire times until it is false again"
     elif searched is not None:
-        reason, message = Reason.SEARCH_LIMIT, f"{schedule.summary}: {_how_far(state, searched, now)}"
+        reason, message = Reason.SEARCH_LIMIT, f"{schedule.summary}: {_how_far(state, searched, facts)}"
     elif state.next_run is None:
         # A run that was never due must not look like a schedule that has done its work.
         warns = schedule.trigger.next_after(state.armed) is None
@@ -66,13 +68,14 @@ def _why_over(schedule: Schedule, state: State, *, was_due: bool) -> str:
     return f"no further fire times{why}"
 
 
-def _how_far(state: State, searched: Instant, now: float) -> str:
+def _how_far(state: State, searched: Instant, facts: Facts) -> str:
     """Say what is known where the next fire time is not. The same words hold until more is known for certain."""
-    if searched < now:
-        since = format_instant(state.decided_until)
+    if searched < facts.now:
+        since = format_instant(state.decided_until, facts.second)
         return f"its fire times after {since} are still being searched for, and none is decided until all are known"
+    until = format_instant(searched, facts.second)
     return (
-        f"no fire time until {format_instant(searched)}, and none is known after that: one look searches no further, "
+        f"no fire time until {until}, and none is known after that: one look searches no further, "
         "and the search continues then"
     )
 

@@ -45,7 +45,7 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
         record: Its record; None if it has never been seen.
         facts: What was gathered.
     """
-    if record is not None and far_ahead(record) > facts.now + HOURS_AHEAD * 3600:
+    if record is not None and far_ahead(record) > facts.now + HOURS_AHEAD * 3600 * facts.second:
         return _decide_far_ahead(schedule, record, facts)
     status_until = waits_for_status(schedule.created, record, facts) if schedule.restored else None
     if status_until is not None:
@@ -94,7 +94,7 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
     starts_before = tuple(draft.starts) if facts.durable else ()
     # What is recorded now is recorded once these have started.
     refused = "" if starts_claimed or starts_before else lasting_refusal(schedule, state, facts.refused_starts)
-    state, readiness = with_conditions(schedule, state, facts.now, refused, draft.searched)
+    state, readiness = with_conditions(schedule, state, facts, refused, draft.searched)
     state, odd = with_job_conditions(schedule, state, facts)
     removed_at = _removed_at(schedule, state)
     return Decision(
@@ -249,8 +249,8 @@ def _wake_at(draft: Draft, state: State, next_run: Instant | None, removed_at: I
     ]
     if draft.undecided is not None:
         next_run = None  # its time has come
-        to_come.append(draft.undecided_until + A_MOMENT)
-    given_up_at = gives_up_at(schedule, state)
+        to_come.append(draft.undecided_until + A_MOMENT * facts.second)
+    given_up_at = gives_up_at(schedule, state, facts.second)
     if facts.starts_at is not None:
         to_come.append(facts.starts_at)
         if draft.decides_nothing_new:
@@ -262,7 +262,7 @@ def _wake_at(draft: Draft, state: State, next_run: Instant | None, removed_at: I
             next_run = due_instant(schedule, later) if isinstance(later, int) else None
     if draft.searched is not None and facts.dispatch:
         # A fire time may be due from the first unknown instant on. Before that nothing is due, so nothing is asked.
-        to_come.append(max(draft.searched + 1, facts.now + SEARCH_PAUSE))
+        to_come.append(max(draft.searched + 1, facts.now + SEARCH_PAUSE * facts.second))
     wakes = [next_run, removed_at, given_up_at, pending_until(schedule, state, facts), *to_come]
     wakes.append(admission_until(schedule, state, facts))
     return min((at for at in wakes if at is not None), default=None)
@@ -311,9 +311,9 @@ def _decide_far_ahead(schedule: Schedule, record: State, facts: Facts) -> Decisi
     what = "requests" if name == "lastRequestTime" else "fire times"
     message = (
         f"status.{name} must be at most {HOURS_AHEAD} hours ahead of the operator's clock, "
-        f"got '{format_instant(until)}'; {what} up to it count as decided: set it to an instant that has passed "
-        "with `kubectl edit --subresource=status`"
+        f"got '{format_instant(until, facts.second)}'; {what} up to it count as decided: set it to an instant that has "
+        "passed with `kubectl edit --subresource=status`"
     )
     problem = Problem(Reason.INVALID_STATUS, message)
     decision = decide_invalid(schedule.ref, schedule.generation, problem, record, facts)
-    return replace(decision, wake_at=until - HOURS_AHEAD * 3600)
+    return replace(decision, wake_at=until - HOURS_AHEAD * 3600 * facts.second)

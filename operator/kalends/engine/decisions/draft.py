@@ -113,7 +113,7 @@ class Draft(DraftView):
         self.state = replace(self.state, active=(*self.state.active, run))
         if not candidate.request:
             self.state = self.state.with_run_of(candidate.fire_time)
-        self.tell(Verdict.STARTED, candidate, delay=max(0.0, facts.now - self.due_at(candidate)))
+        self.tell(Verdict.STARTED, candidate, delay=max(0.0, facts.now - self.due_at(candidate)) / facts.second)
         # What is there already is found to be there, however late that is.
         self.launch(run, None if candidate.adopted else start_by(self.schedule, run))
 

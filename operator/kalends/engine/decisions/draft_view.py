@@ -118,6 +118,7 @@ class DraftView:
         return Situation(
             due=self.due_at(candidate),
             now=self.facts.now,
+            second=self.facts.second,
             grace_time=schedule.grace_time,
             concurrency=schedule.concurrency,
             max_instances=schedule.max_instances,

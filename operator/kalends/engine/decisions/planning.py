@@ -76,7 +76,7 @@ def _requested(draft: Draft) -> list[Candidate]:
     token = "" if draft.starts_are_put_off else draft.schedule.request
     if token and token not in draft.state.handled_requests and token not in {one.request for one in found}:
         latest = max([draft.state.last_requested or 0, *(one.fire_time for one in found)])
-        found.append(Candidate(min(max(int(draft.facts.now), latest + 1), LAST_INSTANT), token))
+        found.append(Candidate(min(max(int(draft.facts.now), latest + 1), LAST_INSTANT * draft.facts.second), token))
     return found
 
 
@@ -126,7 +126,7 @@ def _put_off(draft: Draft, candidate: Candidate) -> bool:
     if first == due.chosen[0]:  # others may give way to it, and have been due for longer
         since = max(draft.state.decided_until, due.missed.last or 0)
         first = counted(schedule.trigger, since, first).first or first
-    until = due_instant(schedule, first) + UNRECORDED_WAIT
+    until = due_instant(schedule, first) + UNRECORDED_WAIT * facts.second
     if (draft.free > 0 and not late) or facts.now > until:
         return False
     if first_refusal(draft.situation(candidate, ended=late)) is not None:
@@ -249,7 +249,13 @@ def count_missed(draft: Draft) -> None:
         return
     schedule = draft.schedule
     lateness = draft.facts.now - due_instant(schedule, last)
-    message = how_late(lateness, schedule.grace_time, refusal=draft.refused_start(last), obstacle=draft.facts.obstacle)
+    message = how_late(
+        lateness,
+        schedule.grace_time,
+        draft.facts.second,
+        refusal=draft.refused_start(last),
+        obstacle=draft.facts.obstacle,
+    )
     draft.count_missed(count, last, Refusal(Reason.DEADLINE_EXCEEDED, message))
 
 

@@ -25,7 +25,7 @@ second request would be refused once another one is there."""
 
 def waits_for_status(created: Instant, record: State | None, facts: Facts) -> float | None:
     """Return until when nothing is decided, as the status of a resource that is marked may follow, or None."""
-    until = created + STATUS_FOLLOWS
+    until = created + STATUS_FOLLOWS * facts.second
     first_seen = record is None and not facts.record_lost
     return until if first_seen and created <= facts.now < until else None
 

@@ -38,13 +38,14 @@ def newest_alone(draft: Draft) -> None:
     room = max(0, schedule.max_instances - draft.state.counts.active)
     waiting = [one for one in draft.queue()[room:] if not one.request]
     for candidate in waiting[:-1]:
-        newest = format_instant(waiting[-1].fire_time)
+        newest = format_instant(waiting[-1].fire_time, draft.facts.second)
         message = f"there was no room before the fire time of {newest}, which waits in its place"
         draft.refuse(candidate, Refusal(Reason.TOO_MANY_INSTANCES, message))
 
 
-def gives_up_at(schedule: Schedule, state: State) -> float | None:
+def gives_up_at(schedule: Schedule, state: State, second: int) -> float | None:
     """Return when the deadline of one that waits has passed, or None where none has a deadline."""
     if schedule.grace_time is None or not state.queued:
         return None
-    return min(due_of(schedule, one.fire_time, one.request) for one in state.queued) + schedule.grace_time + A_MOMENT
+    first = min(due_of(schedule, one.fire_time, one.request) for one in state.queued)
+    return first + schedule.grace_time + A_MOMENT * second

@@ -6,14 +6,13 @@ import heapq
 import math
 from collections.abc import Iterator
 
-CLOCK_STEP = 1.0
-"""Seconds by which a clock must go back for it to count as put back."""
-
 
 class Agenda:
     """A heap with one live entry per key. Entries that were replaced are passed over when they surface."""
 
-    def __init__(self) -> None:
+    def __init__(self, step: float = 1.0) -> None:
+        """Return an empty agenda. A clock that goes back by more than ``step`` counts as put back."""
+        self._step = step
         self._heap: list[tuple[float, str]] = []
         self._at: dict[str, float] = {}
         self._asked_at = -math.inf
@@ -50,7 +49,7 @@ class Agenda:
         An instant may stand for a while to wait, and was reckoned by the clock as it was: what is to come is worked
         out anew.
         """
-        due_until = math.inf if now < self._asked_at - CLOCK_STEP else now
+        due_until = math.inf if now < self._asked_at - self._step else now
         self._asked_at = now
         while (at := self.next_instant()) is not None and at <= due_until:
             _, key = heapq.heappop(self._heap)

@@ -14,12 +14,12 @@ LONGEST_HOLD = 1.0
 """Seconds. A known end is recorded after so long at the latest; a crash before that makes its run ``Lost``."""
 
 
-def can_wait_for_the_next(entry: Entry, decision: Decision, now: float) -> bool:
+def can_wait_for_the_next(entry: Entry, decision: Decision, now: float, second: int = 1) -> bool:
     """Return whether a decision records nothing but ends, and the next fire time comes before that could be written."""
     record, state = entry.record, decision.state
     if record is None or not entry.runs.reports or state.next_run is None:
         return False
-    left = state.next_run - now
+    left = (state.next_run - now) / second
     if not 0 < left <= min(LONGEST_HOLD, entry.write_seconds):
         return False
     if decision.wake_at is None or decision.wake_at > state.next_run:

@@ -94,6 +94,7 @@ class Gatherer:
         return Facts(
             now=now,
             me=self._identity,
+            second=self._clock.second,
             holders=self.holders,
             durable=schedule is not None and self._executors.is_cluster(schedule.executor),
             obstacle="" if schedule is None else self._executors.obstacle(schedule.executor),
@@ -110,6 +111,6 @@ class Gatherer:
             record_lost=entry.record_lost,
             checked=not entry.unchecked,
             refused_starts=refused_starts,
-            starts_at=now + pause if pause > NEGLIGIBLE_PAUSE else None,
+            starts_at=now + pause * self._clock.second if pause > NEGLIGIBLE_PAUSE else None,
             dispatch=self.is_open(entry),
         )

@@ -12,6 +12,8 @@ from kalends.engine.loop.agenda import Agenda
 LONGEST_SLEEP = 10.0
 """Seconds. A stepped clock or a machine that was suspended is noticed after so long at the latest."""
 
+CLOCK_STEP = 1.0
+"""Seconds by which a clock must go back for it to count as put back."""
 DEFERRED_TURN = 50
 """Every so many looks, a deferred resource is looked at, however many others are due."""
 
@@ -21,7 +23,7 @@ class Inbox:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._agenda = Agenda()
+        self._agenda = Agenda(CLOCK_STEP * clock.second)
         self._todo: OrderedDict[str, None] = OrderedDict()
         self._deferred: OrderedDict[str, None] = OrderedDict()
         """Those to look at when there is nothing else to look at."""
@@ -91,11 +93,11 @@ class Inbox:
             return
         now = self._clock.now()
         upcoming = self._agenda.next_instant()
-        rest = LONGEST_SLEEP if upcoming is None else min(LONGEST_SLEEP, upcoming - now)
+        rest = LONGEST_SLEEP if upcoming is None else min(LONGEST_SLEEP, (upcoming - now) / self._clock.second)
         if rest <= 0:
             await asyncio.sleep(0)  # whatever is wrong with the agenda, others get their turn
             return
-        self._sleeps_until = now + rest
+        self._sleeps_until = now + rest * self._clock.second
         try:
             async with asyncio.timeout(rest):
                 await self._changed.wait()

@@ -49,7 +49,7 @@ class Requeue:
         elif decision.searching:
             # They take turns, so that the searches of many take no more of the loop than those of a few.
             self._searching.add(key)
-            self._inbox.put_at(key, self._clock.now() + SEARCH_PAUSE * len(self._searching))
+            self._inbox.put_at(key, self._clock.now() + SEARCH_PAUSE * self._clock.second * len(self._searching))
         else:
             self._inbox.put_at(key, wake_at)
 
@@ -62,7 +62,8 @@ class Requeue:
         """Return when to look again: at the instant of the decision, or earlier to check the resource again."""
         if entry.check.at is None or self._gatherer.is_foreign(entry):
             return decision.wake_at
-        again = self._clock.now() + max(0.0, entry.check.at - self._clock.monotonic())
+        pause = max(0.0, entry.check.at - self._clock.monotonic())
+        again = self._clock.now() + pause * self._clock.second
         return again if decision.wake_at is None else min(decision.wake_at, again)
 
     def _tell_of_other_operators(self, entry: Entry) -> None:

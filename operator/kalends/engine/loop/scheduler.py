@@ -245,7 +245,7 @@ class Scheduler:
             return
         pause = entry.not_before - self.clock.monotonic()
         if pause > SHORTEST_PAUSE:
-            self._inbox.put_at(key, self.clock.now() + pause)
+            self._inbox.put_at(key, self.clock.now() + pause * self.clock.second)
             self._workers.pass_on(entry.ref.uid)
             return
         decision = None
@@ -268,7 +268,9 @@ class Scheduler:
         """Return whether a decision asks for nothing now; ends may wait to be recorded with the next fire time."""
         if self._actor.nothing_to_do(entry, decision):
             return True
-        return self._gatherer.is_open(entry) and can_wait_for_the_next(entry, decision, self.clock.now())
+        return self._gatherer.is_open(entry) and can_wait_for_the_next(
+            entry, decision, self.clock.now(), self.clock.second
+        )
 
     def _promise(self, entry: Entry, decision: Decision) -> None:
         """Keep a slot for each start of a decision until it happens: no other resource must get the slot before."""
@@ -311,7 +313,7 @@ class Scheduler:
     def _failed(self, entry: Entry, error: Exception) -> None:
         self._actor.later(entry, f"{type(error).__name__}: {error}")
         if self._entries.get(entry.ref.key) is entry:
-            self._inbox.put_at(entry.ref.key, self.clock.now() + TRY_AGAIN)
+            self._inbox.put_at(entry.ref.key, self.clock.now() + TRY_AGAIN * self.clock.second)
         self._workers.pass_on(entry.ref.uid)
 
     async def _step(self, entry: Entry, decision: Decision | None) -> Next:
@@ -331,7 +333,7 @@ class Scheduler:
         if self._entries.get(key) is not entry:
             return Next.WAIT
         if then is Next.WAIT:
-            self._inbox.put_at(key, self.clock.now() + entry.not_before - self.clock.monotonic())
+            self._inbox.put_at(key, self.clock.now() + (entry.not_before - self.clock.monotonic()) * self.clock.second)
         return then
 
     def _adopt_newer(self, entry: Entry) -> None:

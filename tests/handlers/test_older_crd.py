@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from handlers.whole import Cluster, Replica, running
+from kalends.kube.client.paths import SCHEDULED_JOBS
+from kalends.kube.wire.transport import METADATA_ONLY, Request
 from kalends.model.crd.definition import crd_manifest
+from kube.fake_faults import Fault, requests_to
 from kube.fake_objects import Collection
 
 pytestmark = pytest.mark.looptime
@@ -74,3 +77,81 @@ async def test_a_status_that_is_not_served_is_not_taken_for_a_deletion(caplog: p
     told = [one.message for one in caplog.records if "good: not done" in one.message]
     assert all("the CRD has no status subresource" in one for one in told), told
     assert told
+
+
+LACKING = frozenset({"handledRequests", "counts.queued"})
+GET_CRD = requests_to("GET", "customresourcedefinitions")
+ASK_FOR_FIELDS = requests_to("PATCH", "/status")
+
+
+def list_scheduled_jobs(request: Request) -> bool:
+    is_whole = METADATA_ONLY not in (request.accept or "")
+    return request.method == "GET" and request.path.endswith("/scheduledjobs") and is_whole
+
+
+async def cluster_with_handled_request() -> Cluster:
+    """Return a cluster whose CRD fits, with a request that the record of its ScheduledJob names as handled."""
+    cluster = Cluster()
+    install(cluster, crd_manifest())
+    await cluster.apply("asked", trigger={"interval": {"seconds": 3600}})
+    path = SCHEDULED_JOBS.named("default", "asked")
+    await cluster.request("PATCH", path, {"metadata": {"annotations": {"kalends.dev/run-requested": "ticket-4711"}}})
+    async with running(Replica(cluster, "first")):
+        await asyncio.sleep(5)
+    assert (await cluster.status("asked"))["handledRequests"] == ["ticket-4711"]
+    return cluster
+
+
+async def assert_not_run_again(cluster: Cluster, successor: Replica) -> None:
+    assert page(successor)["crd"] is None
+    assert not successor.pool.started
+    status = await cluster.status("asked")
+    assert status["handledRequests"] == ["ticket-4711"]
+    (ready,) = [one for one in status["conditions"] if one["type"] == "Ready"]
+    assert ready["reason"] == "Armed"
+
+
+@pytest.mark.parametrize("readable", [True, False], ids=["the CRD may be read", "the CRD may not be read"])
+async def test_records_that_an_older_crd_cut_are_read_again_if_it_is_replaced_during_the_start(
+    *, readable: bool
+) -> None:
+    cluster = await cluster_with_handled_request()
+    install(cluster, older_crd("queued"))
+    cluster.api.objects.drops = LACKING
+
+    def replace_crd_before(request: Request) -> bool:
+        if cluster.api.objects.drops and (GET_CRD if readable else ASK_FOR_FIELDS)(request):
+            install(cluster, crd_manifest())
+            cluster.api.objects.drops = frozenset()
+        return False
+
+    cluster.api.faults.append(Fault(replace_crd_before, client="second"))
+    if not readable:
+        cluster.api.faults.append(Fault(GET_CRD, times=None, client="second", status=403, reason="Forbidden"))
+    successor = Replica(cluster, "second")
+    async with running(successor):
+        await asyncio.sleep(30)
+        await assert_not_run_again(cluster, successor)
+
+
+async def test_records_are_read_again_if_the_crd_was_older_between_two_looks() -> None:
+    cluster = await cluster_with_handled_request()
+    looks: list[Request] = []
+
+    def make_older_between_two_looks(request: Request) -> bool:
+        if GET_CRD(request):
+            looks.append(request)
+        if len(looks) == 1 and list_scheduled_jobs(request):
+            install(cluster, older_crd("queued"))
+            cluster.api.objects.drops = LACKING
+        elif len(looks) > 1 and cluster.api.objects.drops:
+            install(cluster, crd_manifest())
+            cluster.api.objects.drops = frozenset()
+        return False
+
+    cluster.api.faults.append(Fault(make_older_between_two_looks, client="second"))
+    successor = Replica(cluster, "second")
+    async with running(successor):
+        await asyncio.sleep(30)
+        await assert_not_run_again(cluster, successor)
+    assert len(looks) > 1

@@ -2,6 +2,9 @@
 
 An API server drops the fields that its CRD does not have, from what is written and from what it shows. A record that
 was cut like that looks like an edit by a user. While the CRD does not fit, nothing is decided and nothing is written.
+A CRD that fits now does not prove that earlier reads were whole: the resourceVersion of a record does not change when
+the API server shows it whole again. Therefore the CRD is examined before ScheduledJobs are read, and they are read
+again if its generation has changed since.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from kalends.errors import ApiError
@@ -29,6 +33,16 @@ AGAIN_AFTER = 5.0
 MENTIONED_EVERY = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The result of a look at the CRD."""
+
+    problem: str | None
+    """Why records cannot be kept with it, or None as far as is known."""
+    generation: int | None = None
+    """Its generation if it fits; None if it does not, or was not read."""
+
+
 class CrdCheck:
     """Compares the installed CRD with that of this release."""
 
@@ -40,8 +54,8 @@ class CrdCheck:
     ) -> None:
         """Take how to stop deciding, and how to find a ScheduledJob, as ``namespace/name``, to ask about.
 
-        ``on_problem`` is called when the CRD is found not to fit. Where the CRD may not be read, a dry run on a
-        ScheduledJob shows what it lacks.
+        ``on_problem`` is called when the CRD does not fit, or did not fit for a time since the last look. Where the CRD
+        may not be read, a dry run on a ScheduledJob shows what it lacks.
         """
         self.problem: str | None = None
         """Why records cannot be kept with the installed CRD, or None as far as is known."""
@@ -49,7 +63,7 @@ class CrdCheck:
         self._on_problem = on_problem
         self._any_resource = any_resource
         self._suspected = asyncio.Event()
-        self._fitting: object = None
+        self._fitting: int | None = None
         """The generation that was found to fit."""
         self._may_read = True
         self._mentioned_at = float("-inf")
@@ -59,21 +73,35 @@ class CrdCheck:
         while not await self.fits():
             await asyncio.sleep(AGAIN_AFTER)
 
+    async def examine_before_reading(self) -> None:
+        """Take the first look, before any ScheduledJob is read."""
+        found = await self._look()
+        self._fitting = found.generation
+        self._note(found.problem)
+
     async def fits(self) -> bool:
         """Return whether nothing is known to be lost now; where something is, say so."""
         before, found = self.problem, await self._look()
-        if found is None and before is not None:
+        was_changed = found.generation not in {None, self._fitting}
+        if found.problem is None and (before is not None or was_changed):
             # The definition is right. API servers serve the previous definition for another moment.
             await asyncio.sleep(AGAIN_AFTER)
             found = await self._look()
-        self.problem = found
-        if found is not None:
-            self._mention(f"nothing is decided: {found}")
+        if found.problem is None and before is None and was_changed:
+            log.info("the CRD was changed, so all ScheduledJobs are read again")
+            self._on_problem()
+        self._fitting = found.generation or self._fitting
+        self._note(found.problem)
+        return found.problem is None
+
+    def _note(self, problem: str | None) -> None:
+        before, self.problem = self.problem, problem
+        if problem is not None:
+            self._mention(f"nothing is decided: {problem}")
             if before is None:
                 self._on_problem()
         elif before is not None:
             log.info("the CRD fits this operator again")
-        return found is None
 
     def suspect(self, lost: Sequence[str]) -> None:
         """Look at the CRD soon: a write was refused, or cut, for these fields."""
@@ -108,7 +136,7 @@ class CrdCheck:
             return True
         return bool(found["metadata"].get("generation") == self._fitting)
 
-    async def _look(self) -> str | None:
+    async def _look(self) -> _Found:
         try:
             crd = await self._client.get(CRD_PATH)
         except ApiError as error:
@@ -116,16 +144,16 @@ class CrdCheck:
                 if self._may_read:
                     log.info("the CRD cannot be read, so it is not compared with this release: %s", error)
                 self._may_read = False
-                return await self._ask() if error.status == HTTPStatus.FORBIDDEN else None
+                return _Found(await self._ask() if error.status == HTTPStatus.FORBIDDEN else None)
             log.warning("the CRD could not be read, so it is not compared with this release: %s", error)
-            return self.problem
+            return _Found(self.problem)
         self._may_read = True
-        found = compare_crd(crd)
-        if found.problem is None:
-            if found.warning is not None and self._fitting != crd["metadata"].get("generation"):
-                log.warning("%s", found.warning)
-            self._fitting = crd["metadata"].get("generation")
-        return found.problem
+        found, generation = compare_crd(crd), crd["metadata"].get("generation")
+        if found.problem is not None:
+            return _Found(found.problem)
+        if found.warning is not None and self._fitting != generation:
+            log.warning("%s", found.warning)
+        return _Found(None, generation)
 
     async def _ask(self) -> str | None:
         """Return what the API server says of a record with all fields, without writing it."""

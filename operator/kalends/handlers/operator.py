@@ -136,6 +136,9 @@ class Operator:
                 tasks.start(f"informer {informer.path}", informer.run())
             if await tasks.first_of(stop, self._view.wait_for_the_crd()):
                 return
+            # Before the first list: a list under an older CRD is cut, and its resourceVersions do not show that.
+            if await tasks.first_of(stop, self._crd.examine_before_reading()):
+                return
             self._watching = True
             tasks.start("large objects", self._view.read_apart())
             tasks.start("feed", self._feed.run())
@@ -175,7 +178,7 @@ class Operator:
         self.leading.begin_again()
 
     def _any_resource(self) -> str | None:
-        return next(iter(self.scheduler.overview.uids().values()), None)
+        return next(iter(self.scheduler.overview.uids().values()), self._view.first_key)
 
     async def _wait_until_listed(self) -> None:
         """Wait until every Job of this operator and every ScheduledJob has been seen, before anything is decided."""

@@ -55,6 +55,8 @@ class View:
         self._apart: dict[str, Metadata] = {}
         """Objects that a list or a watch left out as too large, by key: they are read one after the other."""
         self._any_apart = asyncio.Event()
+        self.first_key: str | None = None
+        """A ScheduledJob that was there at the start, before any was read."""
         self._crd_fits = crd_fits
         self._cut: set[str] = set()
         """Those of them whose status is what was known, with fields left out: by a user, or by an older CRD."""
@@ -133,7 +135,8 @@ class View:
     async def _list_a_first_page(self) -> None:
         pages = self._client.list_pages(self._paths[0], limit=1, accept=METADATA_ONLY, read=read_small)
         async with aclosing(pages):
-            await anext(pages)
+            for item in (await anext(pages))["items"]:
+                self.first_key = f"{item['metadata']['namespace']}/{item['metadata']['name']}"
 
     async def repair(self) -> None:
         """Catch up after a time without a watch, once ScheduledJobs can be listed again."""

@@ -170,13 +170,15 @@ class FakeApi:
             if version < self.objects.oldest_known:
                 raise Refused(410, "Expired", "The provided continue parameter is too old")
         limit = int(request.params.get("limit") or len(found) or 1)
+        items: list[Object] | None
         items, rest = found[:limit], found[limit:]
         metadata: dict[str, Any] = {"resourceVersion": str(version)}
         if rest:
             metadata |= {"continue": f"token-{next(self._tokens)}", "remainingItemCount": len(rest)}
             self._snapshots[metadata["continue"]] = (version, rest)
         if request.accept == METADATA_ONLY:
-            items = [{"metadata": seen["metadata"]} for seen in items]
+            # As the real server does: an empty list of metadata is null.
+            items = [{"metadata": seen["metadata"]} for seen in items] or None
         kind = f"{target.collection.kind}List"
         return {"apiVersion": target.collection.api_version, "kind": kind, "metadata": metadata, "items": items}
 

@@ -135,7 +135,7 @@ class View:
     async def _list_a_first_page(self) -> None:
         pages = self._client.list_pages(self._paths[0], limit=1, accept=METADATA_ONLY, read=read_small)
         async with aclosing(pages):
-            for item in (await anext(pages))["items"]:
+            for item in (await anext(pages))["items"] or ():
                 self.first_key = f"{item['metadata']['namespace']}/{item['metadata']['name']}"
 
     async def repair(self) -> None:

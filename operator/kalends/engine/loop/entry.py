@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 
 from kalends.engine.core.definition import Problem
 from kalends.engine.core.policies import Refusal
@@ -200,3 +201,12 @@ class Entry:
 def _written(snapshot: Snapshot, version: str, record: State) -> Snapshot:
     """Return a snapshot with the record that was written to it."""
     return replace(snapshot, state=record, version=version, operator=record.operator, incomplete=False)
+
+
+class Next(Enum):
+    """What to do about a resource after a step."""
+
+    DECIDE_AGAIN = auto()
+    """Decide at once: there may be more to do."""
+    WAIT = auto()
+    """Decide at ``Entry.not_before``, or when the resource changes."""

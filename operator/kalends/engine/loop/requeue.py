@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 from kalends.clock import Clock
 from kalends.engine.core.facts import Decision
 from kalends.engine.core.state import Ref
@@ -11,8 +9,9 @@ from kalends.engine.decisions.decide import SEARCH_PAUSE
 from kalends.engine.loop.entry import Entry
 from kalends.engine.loop.gathering import Gatherer
 from kalends.engine.loop.inbox import Inbox
+from kalends.engine.loop.listeners import Tell
 from kalends.engine.loop.worker_queue import WorkerQueue
-from kalends.engine.ports import Contested, Notice
+from kalends.engine.ports import Contested
 
 
 class Requeue:
@@ -24,7 +23,7 @@ class Requeue:
         inbox: Inbox,
         workers: WorkerQueue,
         gatherer: Gatherer,
-        tell: Callable[[Ref, Sequence[Notice]], None],
+        tell: Tell,
     ) -> None:
         self._clock = clock
         self._inbox = inbox

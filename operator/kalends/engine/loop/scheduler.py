@@ -18,15 +18,20 @@ from kalends.engine.core.facts import Decision
 from kalends.engine.core.holders import named_by
 from kalends.engine.core.state import Ref
 from kalends.engine.executor_ports import Cluster, Pool
-from kalends.engine.loop.acting import Actor, Next
+from kalends.engine.loop.acting import Actor
+from kalends.engine.loop.backoff import Backoff
+from kalends.engine.loop.checking import Checker
 from kalends.engine.loop.deferred_ends import can_wait_for_the_next
 from kalends.engine.loop.draining import FINISHING, RECORDING, wait_while
-from kalends.engine.loop.entry import Entry
+from kalends.engine.loop.entry import Entry, Next
 from kalends.engine.loop.executor_table import ExecutorTable
 from kalends.engine.loop.gathering import Gatherer
 from kalends.engine.loop.inbox import Inbox
+from kalends.engine.loop.listeners import Listeners
 from kalends.engine.loop.overview import Overview
+from kalends.engine.loop.recording import Recorder
 from kalends.engine.loop.requeue import Requeue
+from kalends.engine.loop.starting import Starter
 from kalends.engine.loop.worker_queue import WorkerQueue
 from kalends.engine.ports import JobStore, Listener, RunReport
 from kalends.model.reasons import Reason
@@ -65,10 +70,15 @@ class Scheduler:
         self._inbox = Inbox(clock)
         self._workers = WorkerQueue(self._executors.by_alias, self._look_at)
         self._gatherer = Gatherer(clock, identity, self._executors, self._workers)
-        self._actor = Actor(clock, store, self._compiler, self._executors, self._workers, listeners)
+        tell = Listeners(listeners).tell
+        self._backoff = Backoff(clock, tell)
+        self._checker = Checker(clock, self._executors, self._backoff, tell)
+        self._starter = Starter(clock, self._executors, self._workers, tell)
+        recorder = Recorder(clock, store, self._compiler, self._backoff, tell)
+        self._actor = Actor(self._executors, self._starter, recorder, self._backoff)
         self._acting: set[asyncio.Task[None]] = set()
         self._ending: set[asyncio.Task[None]] = set()
-        self._requeue = Requeue(clock, self._inbox, self._workers, self._gatherer, self._actor.tell)
+        self._requeue = Requeue(clock, self._inbox, self._workers, self._gatherer, tell)
         self.overview = Overview(self._entries, self._keys, self._inbox, self._workers, self._acting, self._compiler)
         self._running = False
         self._drains_under_way = 0
@@ -102,7 +112,7 @@ class Scheduler:
             entry.found_request = snapshot.request
         self._entries[stored.ref.key] = entry
         self._keys[stored.ref.uid] = stored.ref.key
-        self._actor.resource_added(stored.ref)
+        self._starter.resource_added(stored.ref)
 
     def await_newer(self, key: str, uid: str, generation: int) -> None:
         """Take note of a newer version that is still to be read: until then the older spec starts nothing."""
@@ -311,7 +321,7 @@ class Scheduler:
             self._after_acting(entry)
 
     def _failed(self, entry: Entry, error: Exception) -> None:
-        self._actor.later(entry, f"{type(error).__name__}: {error}")
+        self._backoff.later(entry, f"{type(error).__name__}: {error}")
         if self._entries.get(entry.ref.key) is entry:
             self._inbox.put_at(entry.ref.key, self.clock.now() + TRY_AGAIN * self.clock.second)
         self._workers.pass_on(entry.ref.uid)
@@ -319,7 +329,7 @@ class Scheduler:
     async def _step(self, entry: Entry, decision: Decision | None) -> Next:
         """Decide, unless that was done, and act once."""
         if decision is None and self._gatherer.must_check(entry):
-            then = await self._actor.check(entry)
+            then = await self._checker.check(entry)
         else:
             decision = decision or self._gatherer.decide(entry)
             if self._has_nothing_to_do(entry, decision):

@@ -195,13 +195,13 @@ async def test_resources_that_are_due_come_before_those_that_may_search(monkeypa
         world.apply(resource(f"hostile-{number}", **APART))
     world.apply(resource("good", trigger=every(1), concurrencyPolicy="Allow"))
     looked_at = []
-    review = world.scheduler._review
+    review = world.scheduler._reviewer.review
 
     def reviewing(key: str) -> None:
         looked_at.append(key)
         review(key)
 
-    monkeypatch.setattr(world.scheduler, "_review", reviewing)
+    monkeypatch.setattr(world.scheduler._reviewer, "review", reviewing)
     async with world.running():
         await asyncio.sleep(3.5)
     assert looked_at[0] == "default/good"

@@ -26,10 +26,11 @@ class Gatherer:
     """Decides on entries, from what it gathers about each."""
 
     def __init__(self, clock: Clock, identity: str, executors: ExecutorTable, workers: WorkerQueue) -> None:
+        self.identity = identity
+        """Of this operator: the holder of the runs that it claims."""
         self.holders = Holders(operator_of(identity))
         """Which other operators there are."""
         self._clock = clock
-        self._identity = identity
         self._executors = executors
         self._workers = workers
 
@@ -93,7 +94,7 @@ class Gatherer:
         runs_in_jobs = () if record is None else (run.name for run in record.active if not run.holder)
         return Facts(
             now=now,
-            me=self._identity,
+            me=self.identity,
             second=self._clock.second,
             holders=self.holders,
             durable=schedule is not None and self._executors.is_cluster(schedule.executor),

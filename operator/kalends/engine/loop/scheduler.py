@@ -1,29 +1,27 @@
 """The one loop: wait for a fire time or a change, gather, decide, act.
 
-Deciding is synchronous and pure (``deciding``). Acting is one task per resource at a time, so what is decided about a
-resource is recorded before the next decision about it. A resource that fails harms only itself.
+This module receives resources and runs the loop, from ``run`` to ``drain``. ``reviewing`` decides on one resource and
+acts on it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from kalends.clock import Clock
 from kalends.engine.core.compiler import Compiler
 from kalends.engine.core.definition import Stored
-from kalends.engine.core.facts import Decision
 from kalends.engine.core.holders import named_by
 from kalends.engine.core.state import Ref
 from kalends.engine.executor_ports import Cluster, Pool
 from kalends.engine.loop.acting import Actor
 from kalends.engine.loop.backoff import Backoff
 from kalends.engine.loop.checking import Checker
-from kalends.engine.loop.deferred_ends import can_wait_for_the_next
 from kalends.engine.loop.draining import FINISHING, RECORDING, wait_while
-from kalends.engine.loop.entry import Entry, Next
+from kalends.engine.loop.entry import Entry
 from kalends.engine.loop.executor_table import ExecutorTable
 from kalends.engine.loop.gathering import Gatherer
 from kalends.engine.loop.inbox import Inbox
@@ -31,6 +29,7 @@ from kalends.engine.loop.listeners import Listeners
 from kalends.engine.loop.overview import Overview
 from kalends.engine.loop.recording import Recorder
 from kalends.engine.loop.requeue import Requeue
+from kalends.engine.loop.reviewing import Reviewer
 from kalends.engine.loop.starting import Starter
 from kalends.engine.loop.worker_queue import WorkerQueue
 from kalends.engine.ports import JobStore, Listener, RunReport
@@ -38,10 +37,6 @@ from kalends.model.reasons import Reason
 
 log = logging.getLogger(__name__)
 
-SHORTEST_PAUSE = 0.001
-"""Seconds. Less is not waited for: today's instants have a resolution of a quarter of a microsecond."""
-TRY_AGAIN = 10.0
-"""Seconds between two tries at a resource after an unexpected error."""
 REVIEWS_IN_A_ROW = 50
 """How many resources are looked at before tasks that act get their turn."""
 
@@ -71,15 +66,24 @@ class Scheduler:
         self._workers = WorkerQueue(self._executors.by_alias, self._look_at)
         self._gatherer = Gatherer(clock, identity, self._executors, self._workers)
         tell = Listeners(listeners).tell
-        self._backoff = Backoff(clock, tell)
-        self._checker = Checker(clock, self._executors, self._backoff, tell)
+        backoff = Backoff(clock, tell)
         self._starter = Starter(clock, self._executors, self._workers, tell)
-        recorder = Recorder(clock, store, self._compiler, self._backoff, tell)
-        self._actor = Actor(self._executors, self._starter, recorder, self._backoff)
-        self._acting: set[asyncio.Task[None]] = set()
-        self._ending: set[asyncio.Task[None]] = set()
         self._requeue = Requeue(clock, self._inbox, self._workers, self._gatherer, tell)
-        self.overview = Overview(self._entries, self._keys, self._inbox, self._workers, self._acting, self._compiler)
+        recorder = Recorder(clock, store, self._compiler, backoff, tell)
+        self._reviewer = Reviewer(
+            clock=clock,
+            entries=self._entries,
+            inbox=self._inbox,
+            workers=self._workers,
+            gatherer=self._gatherer,
+            checker=Checker(clock, self._executors, backoff, tell),
+            actor=Actor(self._executors, self._starter, recorder, backoff),
+            backoff=backoff,
+            requeue=self._requeue,
+        )
+        self.overview = Overview(
+            self._entries, self._keys, self._inbox, self._workers, self._reviewer.acting, self._compiler
+        )
         self._running = False
         self._drains_under_way = 0
 
@@ -134,17 +138,13 @@ class Scheduler:
         self._requeue.forget(entry.ref)
         self._workers.release(entry.ref.uid)
         self._compiler.forget(entry.ref)
-        self._cancel_runs(entry, Reason.OWNER_DELETED)
+        self._reviewer.cancel_runs(entry, Reason.OWNER_DELETED)
         log.info("%s: forgotten, it was deleted", key)
 
     def give_up_runs(self) -> None:
         """Stop the runs in this process: another operator decides now, and has recorded them as lost."""
         for entry in self._entries.values():
-            self._cancel_runs(entry, Reason.HOLDER_GONE)
-
-    def _cancel_runs(self, entry: Entry, reason: Reason) -> None:
-        for run, executor in entry.runs.here.items():
-            self._spawn(self._actor.cancel(entry.ref, run, executor, reason), self._ending)
+            self._reviewer.cancel_runs(entry, Reason.HOLDER_GONE)
 
     def operators_gone(self, operators: frozenset[str]) -> None:
         """Take note of which other operators, by their Leases, are gone, and look at what that changes."""
@@ -189,7 +189,7 @@ class Scheduler:
                 await self._inbox.wait()
         finally:
             self._running = False
-            await self._let_acting_end()
+            await self._reviewer.let_acting_end()
 
     async def drain(self, grace: float) -> None:
         """Close the executors: let runs end for up to ``grace`` seconds, and record how they ended.
@@ -206,8 +206,8 @@ class Scheduler:
             await asyncio.sleep(0)  # reports of the runs that have just ended arrive
             if not await wait_while(self.clock, self._has_unrecorded_end, RECORDING):
                 log.warning("not every end could be recorded")
-            if self._running and self._acting:
-                await asyncio.wait(set(self._acting), timeout=FINISHING)
+            if self._running and self._reviewer.acting:
+                await asyncio.wait(set(self._reviewer.acting), timeout=FINISHING)
         finally:
             self._drains_under_way -= 1
 
@@ -225,7 +225,7 @@ class Scheduler:
             may_search = entry is not None and entry.may_search
             if may_search and self._inbox.defer(key):
                 continue
-            self._review(key)
+            self._reviewer.review(key)
             count += 1
             if count % REVIEWS_IN_A_ROW == 0 or may_search:
                 await asyncio.sleep(0)
@@ -233,132 +233,3 @@ class Scheduler:
             if may_search:
                 # A search takes as long as hundreds of other reviews: what has become due since comes before the next.
                 self._inbox.fill()
-
-    async def _let_acting_end(self) -> None:
-        tasks = list(self._acting)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for entry in self._entries.values():
-            if entry.acting:  # its task ended before its first step
-                entry.acting = False
-                self._after_acting(entry)
-
-    # -- one resource
-
-    def _review(self, key: str) -> None:
-        entry = self._entries.get(key)
-        if entry is None:
-            return
-        if entry.acting:
-            entry.again = True
-            return
-        pause = entry.not_before - self.clock.monotonic()
-        if pause > SHORTEST_PAUSE:
-            self._inbox.put_at(key, self.clock.now() + pause * self.clock.second)
-            self._workers.pass_on(entry.ref.uid)
-            return
-        decision = None
-        if not self._gatherer.must_check(entry):
-            try:
-                decision = self._gatherer.decide(entry)
-            except Exception as error:  # as in acting: the loop continues with the others
-                log.exception("%s: deciding failed twice", key)
-                self._failed(entry, error)
-                return
-            if self._has_nothing_to_do(entry, decision):
-                self._settle(entry, decision)
-                return
-            self._promise(entry, decision)
-        self._workers.pass_on(entry.ref.uid)
-        entry.acting = True
-        self._spawn(self._act(entry, decision), self._acting)
-
-    def _has_nothing_to_do(self, entry: Entry, decision: Decision) -> bool:
-        """Return whether a decision asks for nothing now; ends may wait to be recorded with the next fire time."""
-        if self._actor.nothing_to_do(entry, decision):
-            return True
-        return self._gatherer.is_open(entry) and can_wait_for_the_next(
-            entry, decision, self.clock.now(), self.clock.second
-        )
-
-    def _promise(self, entry: Entry, decision: Decision) -> None:
-        """Keep a slot for each start of a decision until it happens: no other resource must get the slot before."""
-        for run in decision.state.active:
-            if run.holder == self.identity and run.name not in entry.runs.here:
-                self._workers.promise(run.executor, entry.ref.uid, [run.name])
-        for start in decision.starts_before:
-            self._workers.promise(start.executor, entry.ref.uid, [start.name])
-
-    @staticmethod
-    def _spawn(work: Coroutine[object, object, None], among: set[asyncio.Task[None]]) -> None:
-        task = asyncio.create_task(work)
-        among.add(task)
-        task.add_done_callback(among.discard)
-
-    def _settle(self, entry: Entry, decision: Decision) -> None:
-        """Nothing to act on: note when to look at the resource again."""
-        if decision.foreign:
-            self._stop_runs_that_are_lost(entry)
-        self._requeue.settle(entry, decision)
-
-    def _stop_runs_that_are_lost(self, entry: Entry) -> None:
-        """Stop the runs here that another operator has recorded as lost: it took this operator for gone."""
-        active = set() if entry.record is None else {run.name for run in entry.record.active}
-        for run in [name for name in entry.runs.here if name not in active]:
-            self._spawn(self._actor.cancel(entry.ref, run, entry.runs.here.pop(run), Reason.HOLDER_GONE), self._ending)
-
-    async def _act(self, entry: Entry, decision: Decision | None) -> None:
-        """Act on decisions about one resource, this one first, until there is nothing left to do."""
-        try:
-            while await self._step(entry, decision) is Next.DECIDE_AGAIN:
-                entry.again, decision = False, None
-        except Exception as error:  # as in deciding: it harms only itself, and is tried again
-            log.exception("%s: acting failed", entry.ref.key)
-            self._failed(entry, error)
-        finally:
-            entry.acting = False
-            self._after_acting(entry)
-
-    def _failed(self, entry: Entry, error: Exception) -> None:
-        self._backoff.later(entry, f"{type(error).__name__}: {error}")
-        if self._entries.get(entry.ref.key) is entry:
-            self._inbox.put_at(entry.ref.key, self.clock.now() + TRY_AGAIN * self.clock.second)
-        self._workers.pass_on(entry.ref.uid)
-
-    async def _step(self, entry: Entry, decision: Decision | None) -> Next:
-        """Decide, unless that was done, and act once."""
-        if decision is None and self._gatherer.must_check(entry):
-            then = await self._checker.check(entry)
-        else:
-            decision = decision or self._gatherer.decide(entry)
-            if self._has_nothing_to_do(entry, decision):
-                self._settle(entry, decision)
-                return Next.WAIT
-            self._promise(entry, decision)
-            self._workers.pass_on(entry.ref.uid)
-            then = await self._actor.act(entry, decision)
-        self._adopt_newer(entry)
-        key = entry.ref.key
-        if self._entries.get(key) is not entry:
-            return Next.WAIT
-        if then is Next.WAIT:
-            self._inbox.put_at(key, self.clock.now() + (entry.not_before - self.clock.monotonic()) * self.clock.second)
-        return then
-
-    def _adopt_newer(self, entry: Entry) -> None:
-        newer, entry.newer = entry.newer, None
-        if newer is not None and entry.snapshot.precedes(newer.version, newer.compiled_with):
-            entry.adopt(newer, self.clock.monotonic())
-            entry.again = True
-
-    def _after_acting(self, entry: Entry) -> None:
-        key, uid = entry.ref.key, entry.ref.uid
-        self._workers.release(uid)
-        self._workers.pass_on(uid)
-        if self._entries.get(key) is not entry:
-            return
-        self._adopt_newer(entry)
-        if entry.again:
-            entry.again = False
-            self._inbox.put(key)

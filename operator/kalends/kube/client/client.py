@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self
 
 import orjson
 
@@ -16,22 +16,18 @@ from kalends.clock import Clock
 from kalends.errors import ApiError, NoLongerWanted
 from kalends.kube.client.lanes import Lane, Lanes
 from kalends.kube.client.paths import resource_label
-from kalends.kube.client.retries import Backoff, is_worth_retrying
+from kalends.kube.client.retries import Backoff
+from kalends.kube.client.sender import PATIENCE, REQUEST_TIMEOUT, OnRequest, Sender, ignore_request, in_time
 from kalends.kube.wire.bounded_objects import LATER, read_object, unread
 from kalends.kube.wire.listing import Read, read_list
-from kalends.kube.wire.responses import Lines, decode, error_of, error_of_status, invalid_response, is_success
-from kalends.kube.wire.transport import JSON, MERGE_PATCH, NOTHING, JsonObject, Request, Response, Stream, Transport
+from kalends.kube.wire.responses import Lines, error_of_status, invalid_response
+from kalends.kube.wire.transport import JSON, MERGE_PATCH, NOTHING, JsonObject, Request, Stream, Transport
 
 log = logging.getLogger(__name__)
 
-OnRequest = Callable[[str, str, int, float], None]
 OnUnreadable = Callable[[str], None]
-Answer = TypeVar("Answer")
 Propagation = Literal["Background", "Foreground", "Orphan"]
 
-# The API server gives up on a request after 60 s; admission webhooks may take 30 of them.
-REQUEST_TIMEOUT = 30.0
-PATIENCE = 60.0
 # With bookmarks a healthy watch says something about once a minute.
 SILENCE = 70.0
 # How long the server is asked to keep a watch open.
@@ -41,10 +37,6 @@ WATCH_TIMEOUT = 300.0
 def always() -> bool:
     """Return that a request is wanted."""
     return True
-
-
-def ignore_request(_verb: str, _resource: str, _code: int, _seconds: float) -> None:
-    """Count nothing."""
 
 
 def ignore_unreadable(_resource: str) -> None:
@@ -76,10 +68,8 @@ class ApiClient:
         self._transport = transport
         self._clock = clock
         self._lanes = lanes or Lanes()
-        self._backoff = backoff or Backoff()
-        self._on_request = on_request
+        self._sender = Sender(transport, clock, backoff or Backoff(), on_request, chance)
         self._on_unreadable = on_unreadable
-        self._chance = chance
 
     async def __aenter__(self) -> Self:
         return self
@@ -121,15 +111,20 @@ class ApiClient:
         encoded = None if body is None else orjson.dumps(body)
         request = Request(method, path, params, encoded, content_type, accept)
         if lane is None:
-            return await self._persist(request, timeout, patience, repeat=repeat)
+            return await self._send(request, timeout, patience, repeat=repeat)
         await self._lanes.acquire(lane)
         try:
             # The wait for a slot can be long, and what was decided before it may be outdated.
             if not is_wanted():
                 raise NoLongerWanted(f"{method} {path} was withdrawn before it was sent")
-            return await self._persist(request, timeout, patience, repeat=repeat)
+            return await self._send(request, timeout, patience, repeat=repeat)
         finally:
             self._lanes.release(lane)
+
+    async def _send(self, request: Request, seconds: float, patience: float, *, repeat: bool) -> JsonObject:
+        found = await self._sender.send(request, seconds, patience, repeat=repeat)
+        self._count_unread(request.path, found)
+        return found
 
     async def get(self, path: str, *, accept: str = JSON, lane: Lane | None = None) -> JsonObject:
         """Return the object at ``path``."""
@@ -233,7 +228,7 @@ class ApiClient:
                         yield part
             except ApiError as error:
                 failures += 1
-                pause = self._pause_before_retry(request, error, failures, give_up)
+                pause = self._sender.pause_before_retry(request, error, failures, give_up)
             else:
                 return
             await asyncio.sleep(pause)
@@ -243,7 +238,7 @@ class ApiClient:
             log.error("an object of %s cannot be read, and is left out: %s: %r", request.path, error, text[:200])
             self.count_unreadable(request.path)
 
-        stream = await self._open(request, "GET")
+        stream = await self._sender.open(request, "GET")
         try:
             async with aclosing(read_list(_chunks(stream), read, skipped)) as parts:
                 async for part in parts:
@@ -279,10 +274,10 @@ class ApiClient:
             "resourceVersion": resource_version,
             "timeoutSeconds": str(int(timeout)),
         }
-        stream = await self._open(Request("GET", path, query))
+        stream = await self._sender.open(Request("GET", path, query))
         lines = Lines()
         try:
-            while chunk := await _in_time(stream.read(), silence):
+            while chunk := await in_time(stream.read(), silence):
                 for kind, changed in lines.feed(chunk):
                     self._count_unread(path, changed)
                     if kind == "ERROR":
@@ -299,72 +294,7 @@ class ApiClient:
         if LATER not in unread(obj).values() and unread(obj):
             self.count_unreadable(path)
 
-    async def _open(self, request: Request, verb: str = "WATCH") -> Stream:
-        begun = self._clock.monotonic()
-        code = 0
-        try:
-            stream = await _in_time(self._transport.open(request), REQUEST_TIMEOUT)
-            code = stream.status
-        finally:
-            self._tell(verb, request.path, code, begun)
-        if is_success(stream.status):
-            return stream
-        try:
-            body = await _in_time(stream.read(), REQUEST_TIMEOUT)
-        finally:
-            stream.close()
-        raise error_of(stream.status, stream.headers, body)
-
-    async def _persist(self, request: Request, seconds: float, patience: float, *, repeat: bool) -> JsonObject:
-        give_up = self._clock.monotonic() + patience
-        failures = 0
-        while True:
-            left = give_up - self._clock.monotonic()
-            try:
-                response = await self._attempt(request, min(seconds, left))
-                if is_success(response.status):
-                    found = decode(response.status, response.body)
-                    self._count_unread(request.path, found)
-                    return found
-                raise error_of(response.status, response.headers, response.body)
-            except ApiError as error:
-                if not repeat:
-                    raise
-                failures += 1
-                pause = self._pause_before_retry(request, error, failures, give_up)
-            await asyncio.sleep(pause)
-
-    def _pause_before_retry(self, request: Request, error: ApiError, failures: int, give_up: float) -> float:
-        """Return the seconds after which a failed request is sent again; raise its error where it is not."""
-        if not is_worth_retrying(request.method, error):
-            raise error
-        pause = max(error.retry_after or 0.0, self._backoff.pause(failures, self._chance()))
-        if self._clock.monotonic() + pause >= give_up:
-            raise error
-        return pause
-
-    async def _attempt(self, request: Request, seconds: float) -> Response:
-        begun = self._clock.monotonic()
-        code = 0
-        try:
-            response = await _in_time(self._transport.send(request), seconds)
-            code = response.status
-        finally:
-            self._tell(request.method, request.path, code, begun)
-        return response
-
-    def _tell(self, verb: str, path: str, code: int, begun: float) -> None:
-        self._on_request(verb, resource_label(path), code, self._clock.monotonic() - begun)
-
 
 async def _chunks(stream: Stream) -> AsyncGenerator[bytes, None]:
-    while chunk := await _in_time(stream.read(), REQUEST_TIMEOUT):
+    while chunk := await in_time(stream.read(), REQUEST_TIMEOUT):
         yield chunk
-
-
-async def _in_time(awaitable: Awaitable[Answer], seconds: float) -> Answer:
-    try:
-        async with asyncio.timeout(seconds):
-            return await awaitable
-    except TimeoutError as error:
-        raise ApiError(0, "Timeout", f"nothing was heard for {seconds:.1f} s") from error

@@ -1,0 +1,134 @@
+"""Sends single requests: each within its time, counted, and repeated while that may help."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from kalends.clock import Clock
+from kalends.errors import ApiError
+from kalends.kube.client.paths import resource_label
+from kalends.kube.client.retries import Backoff, is_worth_retrying
+from kalends.kube.wire.responses import decode, error_of, is_success
+from kalends.kube.wire.transport import JsonObject, Request, Response, Stream, Transport
+
+OnRequest = Callable[[str, str, int, float], None]
+Answer = TypeVar("Answer")
+
+# The API server gives up on a request after 60 s; admission webhooks may take 30 of them.
+REQUEST_TIMEOUT = 30.0
+PATIENCE = 60.0
+
+
+def ignore_request(_verb: str, _resource: str, _code: int, _seconds: float) -> None:
+    """Count nothing."""
+
+
+class Sender:
+    """Sends requests over one transport. ``retries.is_worth_retrying`` decides which are repeated.
+
+    ``on_request(verb, resource, code, seconds)`` is called after every attempt; code 0 means that there was no answer.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        clock: Clock,
+        backoff: Backoff,
+        on_request: OnRequest,
+        chance: Callable[[], float],
+    ) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._backoff = backoff
+        self._on_request = on_request
+        self._chance = chance
+
+    async def send(self, request: Request, seconds: float, patience: float, *, repeat: bool) -> JsonObject:
+        """Return the object that the server answers with.
+
+        Args:
+            request: What is sent.
+            seconds: How long one attempt may take.
+            patience: How long all attempts may take together, in seconds.
+            repeat: Whether a request that failed is sent again where that may help.
+
+        Raises:
+            ApiError: The server refused, or did not answer in time (status 0).
+        """
+        give_up = self._clock.monotonic() + patience
+        failures = 0
+        while True:
+            left = give_up - self._clock.monotonic()
+            try:
+                response = await self._attempt(request, min(seconds, left))
+                if is_success(response.status):
+                    return decode(response.status, response.body)
+                raise error_of(response.status, response.headers, response.body)
+            except ApiError as error:
+                if not repeat:
+                    raise
+                failures += 1
+                pause = self.pause_before_retry(request, error, failures, give_up)
+            await asyncio.sleep(pause)
+
+    async def open(self, request: Request, verb: str = "WATCH") -> Stream:
+        """Return the body of an answer as it comes; ``verb`` is what the request is counted as.
+
+        Raises:
+            ApiError: The server refused, or did not answer in time (status 0).
+        """
+        begun = self._clock.monotonic()
+        code = 0
+        try:
+            stream = await in_time(self._transport.open(request), REQUEST_TIMEOUT)
+            code = stream.status
+        finally:
+            self._tell(verb, request.path, code, begun)
+        if is_success(stream.status):
+            return stream
+        try:
+            body = await in_time(stream.read(), REQUEST_TIMEOUT)
+        finally:
+            stream.close()
+        raise error_of(stream.status, stream.headers, body)
+
+    def pause_before_retry(self, request: Request, error: ApiError, failures: int, give_up: float) -> float:
+        """Return the seconds after which a failed request is sent again, as long as that is before ``give_up``.
+
+        Raises:
+            ApiError: The error of the request, if it is not sent again.
+        """
+        if not is_worth_retrying(request.method, error):
+            raise error
+        pause = max(error.retry_after or 0.0, self._backoff.pause(failures, self._chance()))
+        if self._clock.monotonic() + pause >= give_up:
+            raise error
+        return pause
+
+    async def _attempt(self, request: Request, seconds: float) -> Response:
+        begun = self._clock.monotonic()
+        code = 0
+        try:
+            response = await in_time(self._transport.send(request), seconds)
+            code = response.status
+        finally:
+            self._tell(request.method, request.path, code, begun)
+        return response
+
+    def _tell(self, verb: str, path: str, code: int, begun: float) -> None:
+        self._on_request(verb, resource_label(path), code, self._clock.monotonic() - begun)
+
+
+async def in_time(awaitable: Awaitable[Answer], seconds: float) -> Answer:
+    """Return what is awaited.
+
+    Raises:
+        ApiError: It took longer (status 0).
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return await awaitable
+    except TimeoutError as error:
+        raise ApiError(0, "Timeout", f"nothing was heard for {seconds:.1f} s") from error

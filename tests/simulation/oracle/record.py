@@ -37,7 +37,7 @@ def _sums(it: Writing) -> Iterator[str]:
 
 
 def _never_back(it: Writing) -> Iterator[str]:
-    for field in ("decidedUntilTime", "lastScheduleTime", "armedTime", "lastSuccessfulTime"):
+    for field in ("decidedUntilTime", "armedTime", "lastSuccessfulTime"):
         old, new = it.instant(it.before, field), it.instant(it.after, field)
         if old is not None and (new is None or new < old):
             yield f"{field} went back from {it.before[field]} to {it.after.get(field)}"
@@ -55,7 +55,11 @@ def _last_run(it: Writing) -> Iterator[str]:
     """``lastScheduleTime`` is the last fire time that got a run, and no other."""
     runs = [run for field in ("active", "history") for run in it.after.get(field, ()) if not run.get("request")]
     started = [run["scheduledTime"] for run in runs if run.get("outcome") not in NEVER_STARTED]
-    last = max([it.before.get("lastScheduleTime", ""), *started])
+    known = it.before.get("lastScheduleTime", "")
+    claimed = {run["scheduledTime"] for run in it.before.get("active", ()) if not run.get("request")}
+    if known in claimed and known not in started and (started or len(it.after.get("history", ())) < MOST_HISTORY):
+        known = ""  # it was claimed, and missed its deadline before it could start
+    last = max([known, *started])
     if it.after.get("lastScheduleTime", "") != last:
         yield f"lastScheduleTime is {it.after.get('lastScheduleTime')}, and the last run was that of {last}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from kalends.engine.core.state import Condition, FinishedRun, State
+from kalends.engine.core.state import Condition, FinishedRun, Instant, State
 from kalends.model.values import MOST_HISTORY_LISTED, Outcome
 
 MISFIRES_KEPT = 5
@@ -54,6 +54,13 @@ def _alike(one: FinishedRun, other: FinishedRun) -> bool:
 def last_run(state: State) -> FinishedRun | None:
     """Return the newest run that has ended, by fire time."""
     return next((one for one in state.history if was_run(one)), None)
+
+
+def last_fire_time_with_run(state: State) -> Instant | None:
+    """Return the newest fire time that got a run, of those that the record lists; requested runs do not count."""
+    active = [run.fire_time for run in state.active if not run.request]
+    ended = [one.fire_time for one in state.history if was_run(one) and not one.request]
+    return max((*active, *ended), default=None)
 
 
 def last_run_condition(state: State) -> Condition | None:

@@ -7,13 +7,13 @@ from dataclasses import replace
 from functools import partial
 
 from kalends.engine.core.facts import Facts
-from kalends.engine.core.history import with_entry
+from kalends.engine.core.history import last_fire_time_with_run, with_entry
 from kalends.engine.core.schedule import RetryPolicy, Schedule
 from kalends.engine.core.state import ActiveRun, FinishedRun, Instant, Misfire, Ref, State
 from kalends.engine.ports import Decided, Ended, JobView, Notice, Retried, RunReport, Verdict
 from kalends.engine.runs.retry_policy import next_attempt
 from kalends.model.reasons import Reason
-from kalends.model.values import Outcome, Waiting
+from kalends.model.values import MOST_HISTORY_LISTED, Outcome, Waiting
 
 _NOT_STARTED = frozenset({Reason.PENDING_TIMEOUT, Reason.ADMISSION_TIMEOUT})
 """Why Jobs are given up that have not started."""
@@ -105,7 +105,8 @@ def end(state: State, run: ActiveRun, report: RunReport, retry: RetryPolicy | No
         misfire = Misfire(run.fire_time, report.reason, report.message)
         missed = Decided(report.ref, Verdict.MISSED, 1, run.fire_time, report.reason, report.message)
         history = with_entry(state.history, replace(_entry(run, report), started=None, attempts=0))
-        return replace(state, counts=counts, last_misfire=misfire, history=history), missed
+        state = replace(state, counts=counts, last_misfire=misfire, history=history)
+        return _without_run_of(state, run), missed
     field = _COUNTED_AS[report.outcome]
     counts = replace(counts, **{field: getattr(counts, field) + 1})
     succeeded = report.outcome is Outcome.SUCCEEDED
@@ -116,6 +117,19 @@ def end(state: State, run: ActiveRun, report: RunReport, retry: RetryPolicy | No
         last_successful=max(state.last_successful or 0, report.completed) if succeeded else state.last_successful,
     )
     return state, Ended(report, run.executor)
+
+
+def _without_run_of(state: State, run: ActiveRun) -> State:
+    """Return the record after the fire time of a run has got no run after all.
+
+    The history keeps runs longer than fire times without a run. Only requested runs can push out all others: then the
+    time stays as it is.
+    """
+    if run.request or run.fire_time != state.last_scheduled:
+        return state
+    last = last_fire_time_with_run(state)
+    pushed_out = last is None and len(state.history) >= MOST_HISTORY_LISTED
+    return state if pushed_out else replace(state, last_scheduled=last)
 
 
 def _entry(run: ActiveRun, report: RunReport) -> FinishedRun:

@@ -26,7 +26,7 @@ CROWD = Path(__file__).with_name("crowded_health.py")
 
 
 def pages(path: str) -> Page | None:
-    match path:
+    match path.partition("?")[0]:
         case "/livez":
             return Page(b"ok\n")
         case "/readyz":

@@ -73,6 +73,67 @@ async def test_what_may_not_be_listed_is_named_by_readyz(cluster: Cluster, path:
         assert replica.operator.health.page("/readyz") == Page(b"[+] listed ok\n[+] crd ok\n")
 
 
+def readyz(replica: Replica, query: str = "") -> tuple[int, list[str]]:
+    page = replica.operator.health.page(f"/readyz{query}")
+    assert page is not None
+    return page.status, page.body.decode().splitlines()
+
+
+async def test_readyz_names_why_the_api_server_cannot_be_reached_from_the_first_attempt_on(cluster: Cluster) -> None:
+    unreachable = Fault(lambda _: True, client="a", lost="request", times=None)
+    cluster.api.faults.append(unreachable)
+    replica = Replica(cluster, "a")
+    async with running(replica):
+        await asyncio.sleep(2)
+        status, lines = readyz(replica)
+        assert status == 503
+        assert lines[0].startswith("[-] listed: the API server does not answer: Unreachable: ")
+        await asyncio.sleep(120)
+        status, lines = readyz(replica)
+        assert status == 503
+        assert lines[0].startswith("[-] listed: scheduledjobs.kalends.dev: Unreachable: ")
+        unreachable.times = 0
+        await asyncio.sleep(60)
+        assert readyz(replica) == (200, ["[+] listed ok", "[+] crd ok"])
+        assert readyz(replica, "?verbose")[1] == [
+            "[+] listed ok",
+            "[+] crd ok",
+            "[+] api-server ok",
+            "[+] reads ok",
+        ]
+
+
+@pytest.mark.parametrize("query", ["", "?verbose", "?verbose=true&x"])
+async def test_a_replica_that_loses_the_api_server_stays_ready_and_says_why_it_does_nothing(
+    cluster: Cluster, query: str
+) -> None:
+    replica = Replica(cluster, "a")
+    async with running(replica):
+        await asyncio.sleep(5)
+        cluster.api.faults.append(Fault(lambda _: True, client="a", lost="request", times=None))
+        cluster.api.end_watches()
+        await asyncio.sleep(30)
+        status, lines = readyz(replica, query)
+        assert status == 200
+        assert [line for line in lines if line.startswith("[!] api-server: Unreachable: ")]
+
+
+async def test_readyz_shows_a_list_that_fails_for_a_moment_and_does_not_fail_for_it(cluster: Cluster) -> None:
+    replica = Replica(cluster, "a")
+    async with running(replica):
+        await asyncio.sleep(5)
+        cluster.api.faults.append(
+            Fault(requests_to("GET", "/pods"), client="a", status=400, reason="BadRequest", times=None)
+        )
+        cluster.api.end_watches()
+        await asyncio.sleep(5)
+        status, lines = readyz(replica)
+        assert status == 200
+        assert [line.partition(" (")[0] for line in lines if line.startswith("[!]")] == [
+            "[!] reads: pods: 400 BadRequest"
+        ]
+
+
 async def test_a_permission_that_is_taken_away_later_is_named_too(cluster: Cluster) -> None:
     replica = Replica(cluster, "a")
     async with running(replica):

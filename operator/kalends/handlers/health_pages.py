@@ -30,6 +30,7 @@ FRESH = 1.0
 
 Claim = Callable[[], str | None]
 """Returns what is wrong, or None."""
+NO_REMARKS: Mapping[str, Claim] = {}
 
 
 class HealthMonitor:
@@ -91,10 +92,27 @@ class HealthMonitor:
 class HealthServer:
     """Answers probes and Prometheus."""
 
-    def __init__(self, metrics: Metrics, live: Mapping[str, Claim], ready: Mapping[str, Claim], clock: Clock) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        live: Mapping[str, Claim],
+        ready: Mapping[str, Claim],
+        clock: Clock,
+        remarks: Mapping[str, Claim] | None = None,
+    ) -> None:
+        """Return a server.
+
+        Args:
+            metrics: The page at /metrics.
+            live: What makes /livez fail.
+            ready: What makes /readyz fail.
+            clock: Says how old the page of metrics is.
+            remarks: What /readyz shows besides, and does not fail for.
+        """
         self._metrics = metrics
         self._live = live
         self._ready = ready
+        self._remarks = remarks or {}
         self._clock = clock
         self._server = PageServer(self.page)
         self._made_at = -math.inf
@@ -117,13 +135,15 @@ class HealthServer:
         """Return what would make /livez fail."""
         return _wrong(self._live)
 
-    def page(self, path: str) -> Page | None:
-        """Return the page at a path."""
+    def page(self, target: str) -> Page | None:
+        """Return the page for a path with its query. With ``verbose``, /readyz also shows remarks that are empty."""
+        path, _, query = target.partition("?")
         match path:
             case "/livez":
                 return _report(self._live)
             case "/readyz":
-                return _report(self._ready)
+                verbose = "verbose" in {part.partition("=")[0] for part in query.split("&")}
+                return _report(self._ready, self._remarks, verbose=verbose)
             case "/metrics":
                 return Page(self._measured())
             case _:
@@ -137,9 +157,11 @@ class HealthServer:
         return self._made
 
 
-def _report(claims: Mapping[str, Claim]) -> Page:
-    wrong = _wrong(claims)
+def _report(claims: Mapping[str, Claim], remarks: Mapping[str, Claim] = NO_REMARKS, *, verbose: bool = False) -> Page:
+    wrong, remarkable = _wrong(claims), _wrong(remarks)
     lines = [f"[-] {name}: {wrong[name]}" if name in wrong else f"[+] {name} ok" for name in claims]
+    lines += [f"[!] {name}: {text}" for name, text in remarkable.items()]
+    lines += [f"[+] {name} ok" for name in remarks if verbose and name not in remarkable]
     status = HTTPStatus.SERVICE_UNAVAILABLE if wrong else HTTPStatus.OK
     return Page(("\n".join(lines) + "\n").encode(), status)
 

@@ -53,7 +53,7 @@ class Page:
 
 
 Pages = Callable[[str], Page | None]
-"""Returns the page at a path, or None. It is called on the event loop."""
+"""Returns the page for a target, a path with its query, or None. It is called on the event loop."""
 
 
 class PageServer:
@@ -178,7 +178,7 @@ class PageServer:
         if method not in {"GET", "HEAD"}:
             return _message(Page(b"", HTTPStatus.METHOD_NOT_ALLOWED), ["Allow: GET, HEAD"])
         try:
-            page = self._pages(target.partition("?")[0])
+            page = self._pages(target)
         except Exception:  # a page that cannot be made harms only itself
             log.exception("%s could not be answered", target[:100])
             page = Page(b"", HTTPStatus.INTERNAL_SERVER_ERROR)

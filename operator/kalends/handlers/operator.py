@@ -24,6 +24,7 @@ from kalends.handlers.resources import View
 from kalends.handlers.task_group import Tasks
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.lanes import Lanes
+from kalends.kube.client.read_errors import ReadErrors
 from kalends.kube.events.poster import EventPoster, EventType, Regarding
 from kalends.metrics import Metrics, Readings
 from kalends.model.values import API_VERSION, KIND
@@ -101,6 +102,7 @@ class Operator:
             },
             ready={"listed": self.ready, "crd": lambda: self._crd.problem},
             clock=clock,
+            remarks={"api-server": self._api_server_is_silent, "reads": self._a_read_fails},
         )
         self.metrics.read_from(
             Readings(
@@ -226,11 +228,25 @@ class Operator:
         permission.
         """
         listed = self._listed.is_set()
-        failing = [self._view.read_errors, *(informer.read_errors for informer in self._informers.all)]
+        failing = self._read_errors()
         causes = dict.fromkeys(str(found) for found in failing if found.lasts or (found.cause and not listed))
+        if not listed and not causes and self._client.silence is not None:
+            # Before the first list fails, it is repeated for a minute. The first attempt already shows the cause.
+            return f"the API server does not answer: {self._client.silence}"
         if causes:
             return "; ".join(causes)
         return None if listed else "ScheduledJobs and Jobs have not been listed yet"
+
+    def _read_errors(self) -> list[ReadErrors]:
+        return [self._view.read_errors, *(informer.read_errors for informer in self._informers.all)]
+
+    def _api_server_is_silent(self) -> str | None:
+        """Return why the API server does not answer. This replica stays ready: no other one would be reached better."""
+        return self._client.silence
+
+    def _a_read_fails(self) -> str | None:
+        """Return what cannot be listed or watched at the moment, and is tried again."""
+        return "; ".join(dict.fromkeys(str(found) for found in self._read_errors() if found.cause)) or None
 
 
 async def _forever(task: asyncio.Task[None]) -> None:

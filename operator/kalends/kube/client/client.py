@@ -79,6 +79,11 @@ class ApiClient:
     ) -> None:
         await self.close()
 
+    @property
+    def silence(self) -> str | None:
+        """Why the newest attempt got no answer from the API server; None if it was answered, whatever it says."""
+        return self._sender.silence
+
     async def close(self) -> None:
         """Close all connections."""
         await self._transport.close()

@@ -15,6 +15,7 @@ from kalends.kube.wire.transport import JsonObject, Request, Response, Stream, T
 
 OnRequest = Callable[[str, str, int, float], None]
 Answer = TypeVar("Answer")
+Answered = TypeVar("Answered", Response, Stream)
 
 # The API server gives up on a request after 60 s; admission webhooks may take 30 of them.
 REQUEST_TIMEOUT = 30.0
@@ -39,6 +40,8 @@ class Sender:
         on_request: OnRequest,
         chance: Callable[[], float],
     ) -> None:
+        self.silence: str | None = None
+        """Why the newest attempt got no answer; None if it was answered, whatever the answer says."""
         self._transport = transport
         self._clock = clock
         self._backoff = backoff
@@ -61,8 +64,9 @@ class Sender:
         failures = 0
         while True:
             left = give_up - self._clock.monotonic()
+            sending = self._transport.send(request)
             try:
-                response = await self._attempt(request, min(seconds, left))
+                response = await self._answered(request.method, request, sending, min(seconds, left))
                 if is_success(response.status):
                     return decode(response.status, response.body)
                 raise error_of(response.status, response.headers, response.body)
@@ -79,13 +83,7 @@ class Sender:
         Raises:
             ApiError: The server refused, or did not answer in time (status 0).
         """
-        begun = self._clock.monotonic()
-        code = 0
-        try:
-            stream = await in_time(self._transport.open(request), REQUEST_TIMEOUT)
-            code = stream.status
-        finally:
-            self._tell(verb, request.path, code, begun)
+        stream = await self._answered(verb, request, self._transport.open(request), REQUEST_TIMEOUT)
         if is_success(stream.status):
             return stream
         try:
@@ -107,15 +105,20 @@ class Sender:
             raise error
         return pause
 
-    async def _attempt(self, request: Request, seconds: float) -> Response:
+    async def _answered(self, verb: str, request: Request, asking: Awaitable[Answered], seconds: float) -> Answered:
+        """Return the answer to one attempt, count the attempt, and note whether the API server answers at all."""
         begun = self._clock.monotonic()
         code = 0
         try:
-            response = await in_time(self._transport.send(request), seconds)
-            code = response.status
+            answer = await in_time(asking, seconds)
+            code = answer.status
+        except ApiError as error:
+            self.silence = str(error)
+            raise
         finally:
-            self._tell(request.method, request.path, code, begun)
-        return response
+            self._tell(verb, request.path, code, begun)
+        self.silence = None
+        return answer
 
     def _tell(self, verb: str, path: str, code: int, begun: float) -> None:
         self._on_request(verb, resource_label(path), code, self._clock.monotonic() - begun)

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import pytest
+
 from doubles import START
+from kalends.engine.core.run_names import run_name
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import RunReport
 from kalends.executors.jobs.pod_reports import terminations
@@ -12,6 +16,13 @@ from narrowing import present
 
 REF = Ref("blue", "nightly", "the-uid")
 AT = format_instant(START)
+OWNER = {
+    "apiVersion": "kalends.dev/v1alpha1",
+    "kind": "ScheduledJob",
+    "name": "nightly",
+    "uid": "the-uid",
+    "controller": True,
+}
 
 
 def job(**status: Any) -> dict[str, Any]:
@@ -23,15 +34,7 @@ def job(**status: Any) -> dict[str, Any]:
             "creationTimestamp": AT,
             "annotations": {"kalends.dev/scheduled-time": AT},
             "namespace": "blue",
-            "ownerReferences": [
-                {
-                    "apiVersion": "kalends.dev/v1alpha1",
-                    "kind": "ScheduledJob",
-                    "name": "nightly",
-                    "uid": "the-uid",
-                    "controller": True,
-                }
-            ],
+            "ownerReferences": [dict(OWNER)],
         },
         "status": status,
     }
@@ -131,3 +134,34 @@ def test_what_is_kept_of_a_job_tells_the_same_as_the_whole() -> None:
     assert slim(slim(whole)) == slim(whole)
     assert "mine" not in str(slim(whole))
     assert "template" not in str(slim(whole))
+
+
+LONG = "x" * 100_000
+HOSTILE: dict[str, dict[str, Any]] = {
+    "an annotation": {"annotations": {"kalends.dev/anything": LONG}},
+    "a token": {"annotations": {"kalends.dev/run-requested": LONG}},
+    "an instant": {"annotations": {"kalends.dev/scheduled-time": LONG}},
+    "an owner's name": {"ownerReferences": [OWNER | {"name": LONG}]},
+    "an owner's UID": {"ownerReferences": [OWNER | {"uid": LONG}]},
+    "an owner's version": {"ownerReferences": [OWNER | {"apiVersion": LONG}]},
+    "many owners": {"ownerReferences": [OWNER | {"controller": False, "uid": str(n)} for n in range(1000)]},
+}
+
+
+@pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE.keys())
+def test_what_is_kept_of_a_job_is_bounded(hostile: dict[str, Any]) -> None:
+    whole = job()
+    whole["metadata"] |= hostile
+    kept = slim(whole)
+    assert len(json.dumps(kept)) < 2_000
+    assert slim(kept) == kept
+    assert see_job(kept) == see_job(whole)
+
+
+def test_a_token_that_no_operator_writes_is_not_remembered() -> None:
+    hostile = job()
+    hostile["metadata"]["name"] = run_name("nightly", 0, 1, LONG)
+    hostile["metadata"]["annotations"] = {"kalends.dev/run-requested": LONG}
+    seen = see_job(hostile)
+    assert seen is not None
+    assert seen.request == hostile["metadata"]["name"].removeprefix("nightly-")

@@ -16,7 +16,7 @@ from kalends.engine.core.state import Instant, Ref
 from kalends.executors.jobs.job_manifest import ATTEMPT, SCHEDULED_TIME
 from kalends.kube.client.paths import JOBS, SCHEDULED_JOBS
 from kalends.model.instants import LAST_INSTANT, parse_instant
-from kalends.model.values import KIND
+from kalends.model.values import KIND, LONGEST_TOKEN
 
 Json = Mapping[str, Any]
 
@@ -112,7 +112,7 @@ def _by_hand(meta: Json, owner: str, created: Instant) -> Identity:
     asked = _instant(annotations.get(SCHEDULED_TIME))
     attempt, token = _attempt(annotations.get(ATTEMPT)), annotations.get(REQUEST_ANNOTATION) or ""
     fire_time = created if asked is None else asked
-    if token and run_name(owner, fire_time, attempt, token) == meta["name"]:
+    if 0 < len(token) <= LONGEST_TOKEN and run_name(owner, fire_time, attempt, token) == meta["name"]:
         return Identity(fire_time, attempt, token)
     # The annotations were edited or removed. It is still no run of the schedule.
     return Identity(created, request=meta["name"].removeprefix(f"{owner}-"))

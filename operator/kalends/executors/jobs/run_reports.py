@@ -6,15 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kalends.engine.core.schedule import OWNER_LABEL, QUEUE_LABEL
+from kalends.engine.core.schedule import OWNER_LABEL, QUEUE_LABEL, REQUEST_ANNOTATION
 from kalends.engine.core.state import Instant, Ref
 from kalends.engine.ports import RunReport
 from kalends.executors.jobs.identity import JobKey, controller_of, identity_of, resource_of
+from kalends.executors.jobs.job_manifest import ATTEMPT, SCHEDULED_TIME
 from kalends.executors.jobs.pod_reports import Termination
 from kalends.executors.results import clean
 from kalends.model.instants import parse_instant
 from kalends.model.reasons import Reason
-from kalends.model.values import Outcome
+from kalends.model.values import LONGEST_TOKEN, Outcome
 
 Json = Mapping[str, Any]
 
@@ -29,26 +30,39 @@ _STATUS = (
 _SUSPENDED = "Suspended"
 _SPEC = ("suspend", "managedBy")
 _CONDITIONS = frozenset({*_ENDS, _SUSPENDED, "PodScheduled"})
-_OUR_ANNOTATIONS = "kalends.dev/"
+_ANNOTATIONS = (SCHEDULED_TIME, ATTEMPT, REQUEST_ANNOTATION)
+_OWNER = ("apiVersion", "kind", "name", "uid", "controller")
+_LONGEST_NAME = 253
+"""Characters. The API server bounds neither the name nor the UID in an owner reference."""
 _LABELS = (OWNER_LABEL, QUEUE_LABEL)
 _JOB_CONTROLLER = "kubernetes.io/job-controller"
 
 
 def slim(obj: Json) -> dict[str, Any]:
-    """Return of a Job or a pod what is read from it here: there may be tens of thousands, and all are kept."""
+    """Return of a Job or a pod what is read from it here: there may be tens of thousands, and all are kept.
+
+    Every user who may create Jobs chooses their annotations and owner references, of up to a megabyte. An annotation
+    that is longer than any of Kalends is left out. A name that is cut is that of no object.
+    """
     meta, status = obj["metadata"], obj.get("status") or {}
     kept = {name: meta[name] for name in _META if name in meta}
     controller = controller_of(obj)
-    kept["ownerReferences"] = [] if controller is None else [controller]
+    kept["ownerReferences"] = [] if controller is None else [_slim_owner(controller)]
     labels = meta.get("labels") or {}
     kept["labels"] = {name: labels[name] for name in _LABELS if name in labels}
     annotations = meta.get("annotations") or {}
-    kept["annotations"] = {name: text for name, text in annotations.items() if name.startswith(_OUR_ANNOTATIONS)}
+    found = {name: annotations[name] for name in _ANNOTATIONS if name in annotations}
+    kept["annotations"] = {name: text for name, text in found.items() if len(text) <= LONGEST_TOKEN}
     reported = {name: status[name] for name in _STATUS if status.get(name)}
     reported["conditions"] = [one for one in status.get("conditions") or () if one.get("type") in _CONDITIONS]
     spec = obj.get("spec") or {}
     spec_fields = {name: spec[name] for name in _SPEC if spec.get(name)}
     return {"metadata": kept, "spec": spec_fields, "status": reported}
+
+
+def _slim_owner(owner: Json) -> dict[str, Any]:
+    kept = {name: owner[name] for name in _OWNER if name in owner}
+    return {name: value[:_LONGEST_NAME] if isinstance(value, str) else value for name, value in kept.items()}
 
 
 @dataclass(frozen=True, slots=True)

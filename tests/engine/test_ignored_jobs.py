@@ -17,9 +17,10 @@ from kalends.engine.core.state import HOURS_AHEAD, ActiveRun, Counts, State
 from kalends.engine.decisions import unrecorded_jobs as adopting
 from kalends.engine.decisions.decide import decide
 from kalends.engine.ports import JobAnomaly, JobView, RunReport
+from kalends.engine.runs import proofs_of_start
 from kalends.engine.runs.proofs_of_start import CLOCK_SLACK
 from kalends.model import Outcome
-from kalends.model.instants import LAST_INSTANT
+from kalends.model.instants import LAST_INSTANT, format_instant
 from kalends.model.reasons import Reason
 from kalends.stores.status_record import decode, encode
 
@@ -48,6 +49,23 @@ def test_a_job_that_names_a_fire_time_to_come_moves_no_cursor(ahead: int) -> Non
     assert decision.state.counts == Counts()
     assert decision.state.next_run == START + 60
     assert decision.starts_before == ()
+
+
+def test_of_many_ignored_jobs_only_the_jobs_that_are_named_are_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    schedule = of_jobs()
+    forged = [job(START + 3600 + 60 * number, START + 1) for number in range(2_000)]
+    described: list[int] = []
+
+    def format_and_count(instant: int) -> str:
+        described.append(instant)
+        return format_instant(instant)
+
+    monkeypatch.setattr(proofs_of_start, "format_instant", format_and_count)
+    decision = decided_on(schedule, armed(schedule), START + 2, *forged)
+    message = decision.state.conditions[IGNORED].message
+    assert f"{forged[-1].name} is named after {format_instant(forged[-1].fire_time)}, and was created at" in message
+    assert message.endswith("; and 1997 more")
+    assert len(described) <= 2 * proofs_of_start.MOST_NAMED
 
 
 @pytest.mark.parametrize("ahead", [CLOCK_SLACK + 1, 3600])

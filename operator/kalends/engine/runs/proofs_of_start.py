@@ -7,6 +7,7 @@ creation: a Job proves at most that its fire time had come by then.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 
 from kalends.engine.core.facts import Facts
@@ -65,25 +66,33 @@ def ignored_jobs(schedule: Schedule, state: State, facts: Facts) -> str:
     if not facts.dispatch or not facts.jobs:
         return ""
     known = {run.name for run in state.active} | {run.name for run in state.history}
-    found = [(job, _why(schedule, state, job, facts)) for job in facts.jobs if job.name not in known]
-    descriptions = sorted((f"{job.name} {why}" for job, why in found if why), reverse=True)
-    more = f"; and {len(descriptions) - MOST_NAMED} more" if len(descriptions) > MOST_NAMED else ""
-    return "; ".join(descriptions[:MOST_NAMED]) + more
+    judged = ((job, _why(schedule, state, job, facts)) for job in facts.jobs if job.name not in known)
+    found = [(job, why) for job, why in judged if why]
+    # There may be thousands of them, at each decision: only those that are named are described.
+    named = heapq.nlargest(MOST_NAMED, found, key=lambda each: each[0].name)
+    more = f"; and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+    return "; ".join(_description(job, why) for job, why in named) + more
 
 
 MOST_NAMED = 3
 """Jobs that a message names."""
 
 
+def _description(job: JobView, why: str) -> str:
+    instants = {"fire_time": format_instant(job.fire_time), "created": format_instant(job.created)}
+    return f"{job.name} {why.format_map(instants)}"
+
+
 def _why(schedule: Schedule, state: State, job: JobView, facts: Facts) -> str:
+    """Return why a Job is ignored, with its instants in braces, or an empty string."""
     if job.request:
         return "" if job.fire_time <= (state.last_requested or 0) or job.attempt > 1 else "was not asked for"
     if job.fire_time <= state.decided_until:
         return ""  # its run is over, or was decided otherwise
     if is_premature(job.fire_time, job.created):
-        return f"is named after {format_instant(job.fire_time)}, and was created at {format_instant(job.created)}"
+        return "is named after {fire_time}, and was created at {created}"
     if not facts.durable:
         return "is a Job, and this resource runs a task"
     if job.fire_time <= max(facts.now, job.created) and not schedule.trigger.fires_at(job.fire_time):
-        return f"is named after {format_instant(job.fire_time)}, which is no fire time"
+        return "is named after {fire_time}, which is no fire time"
     return ""

@@ -13,7 +13,7 @@ from kalends.engine.core.schedule import JobTemplate, RetryPolicy, TaskCall
 from kalends.errors import InvalidSpec
 from kalends.model.resource import read_spec
 from kalends.triggers import When
-from kalends.triggers.rules.interval import IntervalTrigger
+from kalends.triggers.rules.interval import IntervalRule
 from model.manifests import GOOD, JOB, TASK
 
 WANTED = Definition(when=When(schedule="0 2 * * *"), target=TaskCall("reports.nightly"))
@@ -55,8 +55,8 @@ def test_a_request_and_a_mark_come_from_the_metadata_and_are_no_part_of_the_spec
 
 
 def test_a_trigger_that_is_built_already_cannot_be_written() -> None:
-    with pytest.raises(InvalidSpec, match="IntervalTrigger"):
-        from_definition(replace(WANTED, when=IntervalTrigger(0, 60)))
+    with pytest.raises(InvalidSpec, match="IntervalRule"):
+        from_definition(replace(WANTED, when=IntervalRule(0, 60)))
 
 
 @pytest.mark.parametrize(

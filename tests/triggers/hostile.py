@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from kalends.triggers.rules.date import DateTrigger
-from kalends.triggers.rules.interval import IntervalTrigger
-from kalends.triggers.rules.wall_clock import WallTrigger
+from kalends.triggers.rules.date import DateRule
+from kalends.triggers.rules.interval import IntervalRule
+from kalends.triggers.rules.wall_clock import WallRule
 from kalends.triggers.search.budget import MOST_WORK, PATTERN, QUESTION
 
-LEAF_KINDS = (WallTrigger, IntervalTrigger, DateTrigger)
+LEAF_KINDS = (WallRule, IntervalRule, DateRule)
 MOST_ASKED = MOST_WORK * 1.1
 """The last step of a search, and what a count does beside its windows, may exceed the budget a little."""
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kalends.errors import InvalidSchedule
 from kalends.triggers import Trigger
-from kalends.triggers.rules.wall_clock import WallTrigger
+from kalends.triggers.rules.wall_clock import WallRule
 from narrowing import known
 from triggers.building import CREATED, at, build, coming
 
@@ -122,9 +122,9 @@ def test_equal_schedules_share_their_parts() -> None:
     assert wall("0 9 13 * *").days is wall("30 * 13 * *").days
 
 
-def wall(text: str) -> WallTrigger:
+def wall(text: str) -> WallRule:
     trigger = build("Europe/Berlin", schedule=text)
-    assert isinstance(trigger, WallTrigger)
+    assert isinstance(trigger, WallRule)
     return trigger
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from kalends.errors import InvalidSchedule
 from kalends.triggers import Tally, Trigger
 from kalends.triggers.build import DEEPEST, Setting, _structured
-from kalends.triggers.rules.interval import IntervalTrigger, meeting
+from kalends.triggers.rules.interval import IntervalRule, meeting
 from kalends.triggers.when import TriggerSpec
 from kalends.triggers.zones.zone import find_zone
 from narrowing import known
@@ -141,7 +141,7 @@ def take_away(rules: Rules, leaf: Any, exclusion: Any, begin: int, length: int) 
 
 
 def rfc3339(instant: int) -> str:
-    return coming(IntervalTrigger(instant, DAY), instant - 1, 1)[0].replace(" ", "T")[:19] + "Z"
+    return coming(IntervalRule(instant, DAY), instant - 1, 1)[0].replace(" ", "T")[:19] + "Z"
 
 
 def clock_of(cron: dict[str, str], zone: str) -> Callable[[int], bool]:
@@ -154,7 +154,7 @@ def clock_of(cron: dict[str, str], zone: str) -> Callable[[int], bool]:
 @given(st.integers(0, 5000), st.integers(1, 120), st.integers(0, 5000), st.integers(1, 120))
 @settings(max_examples=25, deadline=None)
 def test_two_grids_meet_as_often_as_they_do(first: int, period: int, other_first: int, other_period: int) -> None:
-    one, other = IntervalTrigger(first, period), IntervalTrigger(other_first, other_period)
+    one, other = IntervalRule(first, period), IntervalRule(other_first, other_period)
     common = sorted(set(range(first, 20_000, period)) & set(range(other_first, 20_000, other_period)))
     found = meeting(one, other)
     assert (fire_times(found, 0, 20_000) if found is not None else []) == common

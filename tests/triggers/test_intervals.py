@@ -14,7 +14,7 @@ from kalends.errors import InvalidSchedule
 from kalends.triggers import Tally, When, build_trigger
 from kalends.triggers.build import period_of
 from kalends.triggers.rules.calendar_interval import days_apart
-from kalends.triggers.rules.interval import IntervalTrigger
+from kalends.triggers.rules.interval import IntervalRule
 from kalends.triggers.wall_clock.days import LAST_DAY
 from kalends.triggers.when import CalendarIntervalSpec, IntervalSpec, TriggerSpec
 from triggers.building import CREATED, at, build, coming
@@ -62,7 +62,7 @@ def test_an_interval_out_of_bounds_is_refused(interval: dict[str, Any]) -> None:
 @given(st.integers(0, 10**6), st.integers(1, 10**5), st.integers(-10, 10**6), st.integers(0, 10**5))
 @settings(max_examples=60)
 def test_an_interval_is_a_grid(first: int, period: int, start: int, length: int) -> None:
-    trigger = IntervalTrigger(first, period)
+    trigger = IntervalRule(first, period)
     expected = [instant for instant in range(first, start + length, period) if instant >= start]
     assert fire_times(trigger, start, start + length) == expected
     assert trigger.tally(start - 1, start + length - 1) == Tally(
@@ -75,7 +75,7 @@ def test_an_interval_is_a_grid(first: int, period: int, start: int, length: int)
 
 
 def test_an_interval_ends_with_the_calendar() -> None:
-    trigger = IntervalTrigger(0, 36_525 * DAY)
+    trigger = IntervalRule(0, 36_525 * DAY)
     assert trigger.next_after(10**12) is None
     assert trigger.tally(-1, 10**15).count == 81
 

@@ -12,15 +12,15 @@ from kalends.triggers.cron.eight_fields import Written, parse_eight_fields
 from kalends.triggers.cron.fields import MONDAY_FIRST
 from kalends.triggers.cron.five_fields import SCHEDULE, Every, parse_schedule
 from kalends.triggers.protocol import Instant, Rule, Trigger
-from kalends.triggers.rules.bounds import BoundedTrigger
+from kalends.triggers.rules.bounds import BoundedRule
 from kalends.triggers.rules.calendar_interval import DaysOfNthWeek, days_apart, time_of_day
 from kalends.triggers.rules.combined import any_of
-from kalends.triggers.rules.date import DateTrigger
+from kalends.triggers.rules.date import DateRule
 from kalends.triggers.rules.excluded import InstantRange, excluded
 from kalends.triggers.rules.intersections import all_of
-from kalends.triggers.rules.interval import IntervalTrigger
+from kalends.triggers.rules.interval import IntervalRule
 from kalends.triggers.rules.remembered import remembered
-from kalends.triggers.rules.wall_clock import WallTrigger
+from kalends.triggers.rules.wall_clock import WallRule
 from kalends.triggers.search.budget import MOST_WORK_OF_BUILDING, Budget
 from kalends.triggers.text.instants import read_moment
 from kalends.triggers.text.quoting import quoted
@@ -130,7 +130,7 @@ def _bounds(source: When | MemberSpec, zone: Zone, path: str) -> tuple[Instant |
 
 
 def _bounded(rule: Rule, start: Instant | None, end: Instant | None) -> Rule:
-    return rule if start is None and end is None else BoundedTrigger(rule, start, end)
+    return rule if start is None and end is None else BoundedRule(rule, start, end)
 
 
 def _base(when: When, setting: Setting) -> Rule:
@@ -144,7 +144,7 @@ def _base(when: When, setting: Setting) -> Rule:
         return found
     if when.trigger is not None:
         return _structured(when.trigger, setting, "spec.trigger", DEEPEST)
-    return DateTrigger(setting.created if setting.start is None else max(setting.created, setting.start))
+    return DateRule(setting.created if setting.start is None else max(setting.created, setting.start))
 
 
 def _structured(trigger: TriggerSpec, setting: Setting, path: str, depth: int) -> Rule:
@@ -155,7 +155,7 @@ def _structured(trigger: TriggerSpec, setting: Setting, path: str, depth: int) -
     if trigger.calendar_interval is not None:
         return _calendar(trigger.calendar_interval, setting, f"{path}.calendarInterval")
     if trigger.date is not None:
-        return DateTrigger(read_moment(trigger.date.at, setting.zone, f"{path}.date.at"))
+        return DateRule(read_moment(trigger.date.at, setting.zone, f"{path}.date.at"))
     word, members = ("anyOf", trigger.any_of) if trigger.any_of is not None else ("allOf", trigger.all_of)
     if not members:
         raise InvalidSchedule(
@@ -200,7 +200,7 @@ def _agreement(built: Sequence[_Built], setting: Setting, path: str) -> Rule:
     return bounded
 
 
-def _cron(fields: CronSpec, zone: Zone, path: str, *, literal: bool, finer: bool = True) -> WallTrigger:
+def _cron(fields: CronSpec, zone: Zone, path: str, *, literal: bool, finer: bool = True) -> WallRule:
     found = cron_trigger(
         compile_eight_fields(parse_eight_fields(written(fields), path, finer=finer)), zone, literal=literal
     )
@@ -226,8 +226,8 @@ def written(fields: CronSpec) -> Written:
     }
 
 
-def _every(period: int, setting: Setting) -> IntervalTrigger:
-    return IntervalTrigger(setting.created + period if setting.start is None else setting.start, period)
+def _every(period: int, setting: Setting) -> IntervalRule:
+    return IntervalRule(setting.created + period if setting.start is None else setting.start, period)
 
 
 def period_of(interval: IntervalSpec, path: str) -> int:
@@ -243,7 +243,7 @@ def period_of(interval: IntervalSpec, path: str) -> int:
     return period
 
 
-def _calendar(interval: CalendarIntervalSpec, setting: Setting, path: str) -> WallTrigger:
+def _calendar(interval: CalendarIntervalSpec, setting: Setting, path: str) -> WallRule:
     months, days = interval.years * 12 + interval.months, interval.weeks * 7 + interval.days
     if min(interval.years, interval.months, interval.weeks, interval.days) < 0 or not months + days:
         raise InvalidSchedule("must have at least one of years, months, weeks, days above 0, and none below", path=path)
@@ -255,7 +255,7 @@ def _calendar(interval: CalendarIntervalSpec, setting: Setting, path: str) -> Wa
                 f"{name} must be from 0 to {highest}, got '{getattr(interval, name)}'", path=f"{path}.{name}"
             )
     times = time_of_day(interval.hour, interval.minute, interval.second)
-    return WallTrigger(setting.zone, _days(interval, setting, path), times, once=not setting.literal)
+    return WallRule(setting.zone, _days(interval, setting, path), times, once=not setting.literal)
 
 
 def _days(interval: CalendarIntervalSpec, setting: Setting, path: str) -> Days:

@@ -25,7 +25,7 @@ from kalends.triggers.cron.fields import (
 )
 from kalends.triggers.cron.five_fields import FiveFields
 from kalends.triggers.cron.items import Hashed, Items, LastWeekday, NthWeekday, SpecialDay, Values
-from kalends.triggers.rules.wall_clock import WallTrigger
+from kalends.triggers.rules.wall_clock import WallRule
 from kalends.triggers.wall_clock.times_of_day import members, times_of
 from kalends.triggers.zones.zone import Zone
 
@@ -91,13 +91,13 @@ def compile_eight_fields(fields: EightFields) -> CompiledCron:
     )
 
 
-def cron_trigger(cron: CompiledCron, zone: Zone, *, literal: bool) -> WallTrigger | None:
+def cron_trigger(cron: CompiledCron, zone: Zone, *, literal: bool) -> WallRule | None:
     """Return the trigger; None if no year has such a day. ``literal`` is ``daylightSaving: Literal``."""
     days = days_of(cron.rule, cron.years)
     if days is None:
         return None
     times = times_of(cron.hours, cron.minutes, cron.seconds)
-    return WallTrigger(zone, days, times, once=not literal and not cron.follows_clock)
+    return WallRule(zone, days, times, once=not literal and not cron.follows_clock)
 
 
 def follows_clock(hour: Items, minute: Items) -> bool:

@@ -12,7 +12,7 @@ from kalends.triggers.search.budget import Budget
 
 
 @dataclass(frozen=True, slots=True)
-class BoundedTrigger(Combination):
+class BoundedRule(Combination):
     """The fire times of ``rule`` with ``start`` <= fire time <= ``end``; None is no bound."""
 
     rule: Rule

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from kalends.triggers.protocol import Instant, NotFound, PartialTally, Rule, Tally
 from kalends.triggers.rules.rule import Combination, Leaf
-from kalends.triggers.rules.wall_clock import WallTrigger
+from kalends.triggers.rules.wall_clock import WallRule
 from kalends.triggers.search.budget import Budget
 from kalends.triggers.search.windows import first_by_leaps, tally_windows
 from kalends.triggers.zones.zone import LAST_INSTANT, Zone
@@ -135,7 +135,7 @@ class Lead:
     """
 
     zone: Zone
-    guide: WallTrigger | None
+    guide: WallRule | None
     gaps: bool
 
     def seek(self, instant: Instant, until: Instant, budget: Budget) -> Instant | NotFound | None:

@@ -11,7 +11,7 @@ from kalends.triggers.rules.rule import Leaf
 
 
 @dataclass(frozen=True, slots=True)
-class DateTrigger(Leaf):
+class DateRule(Leaf):
     """Fires once, ``at`` an instant."""
 
     at: Instant

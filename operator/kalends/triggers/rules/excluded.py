@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from kalends.triggers.protocol import NOTHING, Instant, NotFound, PartialTally, Rule, Tally
 from kalends.triggers.rules.rule import Combination, Leaf
-from kalends.triggers.rules.wall_clock import WallTrigger
+from kalends.triggers.rules.wall_clock import WallRule
 from kalends.triggers.search.budget import Budget
 from kalends.triggers.search.windows import first_by_leaps, tally_windows, window_end
 from kalends.triggers.wall_clock.days import EveryDay, Weekdays, YearlyDays, is_within
@@ -27,7 +27,7 @@ class InstantRange:
 
 
 @dataclass(frozen=True, slots=True)
-class ExcludedTrigger(Combination):
+class ExcludedRule(Combination):
     """The fire times of ``rule`` that lie neither in ``ranges`` (ascending, apart) nor in ``clocks``.
 
     ``clocks`` are wall-clock rules that follow the clock: what counts is what the zone's clocks show at the fire
@@ -37,7 +37,7 @@ class ExcludedTrigger(Combination):
     rule: Rule
     zone: Zone
     ranges: tuple[InstantRange, ...]
-    clocks: tuple[WallTrigger, ...]
+    clocks: tuple[WallRule, ...]
 
     @property
     @override
@@ -115,19 +115,19 @@ class ExcludedTrigger(Combination):
         return last
 
 
-def excluded(rule: Rule, zone: Zone, ranges: Iterable[InstantRange], clocks: Iterable[WallTrigger]) -> ExcludedTrigger:
+def excluded(rule: Rule, zone: Zone, ranges: Iterable[InstantRange], clocks: Iterable[WallRule]) -> ExcludedRule:
     """Return a rule without what is excluded; it is without fire times where that is certain to be all of them."""
     clocks = tuple(clocks)
     if any(_takes_all(clock, rule, zone) for clock in clocks):
         ranges, clocks = [_ALWAYS], ()
-    return ExcludedTrigger(rule, zone, apart(ranges), clocks)
+    return ExcludedRule(rule, zone, apart(ranges), clocks)
 
 
-def _takes_all(clock: WallTrigger, rule: Rule, zone: Zone) -> bool:
+def _takes_all(clock: WallRule, rule: Rule, zone: Zone) -> bool:
     """Return whether a wall clock trigger excludes every fire time of a rule, judged by days and times of day alone."""
     if isinstance(clock.days, EveryDay) and clock.times.per_day == DAY:
         return True
-    if not isinstance(rule, WallTrigger) or rule.zone is not zone:
+    if not isinstance(rule, WallRule) or rule.zone is not zone:
         return False
     # A rule that fires right after a gap does so at a time that it does not name, on the same day or the next.
     moved = rule.once and bool(zone.gaps())

@@ -12,8 +12,8 @@ from math import gcd
 from kalends.triggers.protocol import Rule
 from kalends.triggers.rules.calendar_interval import DaysOfNthWeek, EveryNthDay
 from kalends.triggers.rules.combined import AllOf, AnyOf, Lead
-from kalends.triggers.rules.interval import IntervalTrigger, meeting
-from kalends.triggers.rules.wall_clock import WallTrigger
+from kalends.triggers.rules.interval import IntervalRule, meeting
+from kalends.triggers.rules.wall_clock import WallRule
 from kalends.triggers.wall_clock.days import THURSDAY, WEEK, Calendar, Days, EveryDay, Weekdays, YearlyDays, common_days
 from kalends.triggers.wall_clock.times_of_day import Times, common_times
 from kalends.triggers.zones.zone import DAY, Gap, Zone
@@ -24,9 +24,9 @@ _YEAR = 366
 def all_of(members: Sequence[Rule], zone: Zone) -> Rule:
     """Return the intersection of ``members``; an empty ``AnyOf`` where it is certain that they never agree."""
     members = [one for member in members for one in (member.members if isinstance(member, AllOf) else (member,))]
-    walls = [member for member in members if isinstance(member, WallTrigger)]
-    grids = [member for member in members if isinstance(member, IntervalTrigger)]
-    others = [member for member in members if not isinstance(member, (WallTrigger, IntervalTrigger))]
+    walls = [member for member in members if isinstance(member, WallRule)]
+    grids = [member for member in members if isinstance(member, IntervalRule)]
+    others = [member for member in members if not isinstance(member, (WallRule, IntervalRule))]
     never = AnyOf((), zone)
     together: list[Rule] = [*walls]
     if grids:
@@ -42,14 +42,14 @@ def all_of(members: Sequence[Rule], zone: Zone) -> Rule:
     return AllOf((*together, *others), zone, lead)
 
 
-def _common_grid(grids: Sequence[IntervalTrigger]) -> IntervalTrigger | None:
-    common: IntervalTrigger | None = grids[0]
+def _common_grid(grids: Sequence[IntervalRule]) -> IntervalRule | None:
+    common: IntervalRule | None = grids[0]
     for other in grids[1:]:
         common = None if common is None else meeting(common, other)
     return common
 
 
-def _can_meet(grid: IntervalTrigger, wall: WallTrigger) -> bool:
+def _can_meet(grid: IntervalRule, wall: WallRule) -> bool:
     """Return whether both can fire at once at some offset of the zone, judged by the time of day alone."""
     step = gcd(grid.period, DAY)
     if any(
@@ -64,14 +64,14 @@ def _can_meet(grid: IntervalTrigger, wall: WallTrigger) -> bool:
     )
 
 
-def _lead(walls: Sequence[WallTrigger]) -> Lead:
+def _lead(walls: Sequence[WallRule]) -> Lead:
     """Return where rules on one clock can agree."""
     zone = walls[0].zone
     days = _common_calendar([wall.days for wall in walls])
     times: Times | None = walls[0].times
     for wall in walls[1:]:
         times = None if times is None else common_times(times, wall.times)
-    guide = None if days is None or times is None else WallTrigger(zone, days, times, once=False)
+    guide = None if days is None or times is None else WallRule(zone, days, times, once=False)
     # Right after a gap, times that differ become one instant: on one day, or on two where the gap holds a midnight.
     gaps = any(
         all(_names_after(wall, gap) for wall in walls) and (days is not None or gap.end > DAY) for gap in zone.gaps()
@@ -79,7 +79,7 @@ def _lead(walls: Sequence[WallTrigger]) -> Lead:
     return Lead(zone, guide, gaps)
 
 
-def _names_after(wall: WallTrigger, gap: Gap) -> bool:
+def _names_after(wall: WallRule, gap: Gap) -> bool:
     """Return whether a rule can fire at the first instant after a gap."""
     ends = gap.end % DAY
     return wall.times.before(ends + 1) > wall.times.before(ends) or (wall.once and _names_within(wall.times, gap))
@@ -97,7 +97,7 @@ def _common_calendar(rules: Sequence[Days]) -> Days | None:
     """Return days among which are all that the rules share; None if they share none."""
     steps = [rule for rule in rules if isinstance(rule, EveryNthDay)]
     calendars: list[Calendar] = [rule for rule in rules if isinstance(rule, (Weekdays, YearlyDays))]
-    grid = _common_grid([IntervalTrigger(rule.anchor, rule.step) for rule in steps]) if steps else None
+    grid = _common_grid([IntervalRule(rule.anchor, rule.step) for rule in steps]) if steps else None
     if steps and grid is None:
         return None
     calendars += [Weekdays(rule.weekdays) for rule in rules if isinstance(rule, DaysOfNthWeek)]

@@ -13,7 +13,7 @@ from kalends.triggers.zones.zone import DAY, LAST_INSTANT
 
 
 @dataclass(frozen=True, slots=True)
-class IntervalTrigger(Leaf):
+class IntervalRule(Leaf):
     """Fires at ``first`` and every ``period`` seconds from then on."""
 
     first: Instant
@@ -55,7 +55,7 @@ def _comb(period: int) -> int:
     return bits
 
 
-def meeting(one: IntervalTrigger, other: IntervalTrigger) -> IntervalTrigger | None:
+def meeting(one: IntervalRule, other: IntervalRule) -> IntervalRule | None:
     """Return the grid of the instants that two grids share (the Chinese remainder theorem); None if they share none."""
     step, inverse = _greatest_divisor(one.period, other.period)
     distance = other.first - one.first
@@ -65,7 +65,7 @@ def meeting(one: IntervalTrigger, other: IntervalTrigger) -> IntervalTrigger | N
     first = one.first + distance // step * inverse % (other.period // step) * one.period
     latest = max(one.first, other.first)
     first += -((first - latest) // period) * period
-    return IntervalTrigger(first, period)
+    return IntervalRule(first, period)
 
 
 def _greatest_divisor(one: int, other: int) -> tuple[int, int]:

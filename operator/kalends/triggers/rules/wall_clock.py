@@ -26,7 +26,7 @@ from kalends.triggers.zones.zone import DAY, FOREVER, Span, Zone
 
 
 @dataclass(frozen=True, slots=True)
-class WallTrigger(Leaf):
+class WallRule(Leaf):
     """Fires on ``days`` at ``times`` as the clocks of ``zone`` show them."""
 
     zone: Zone

@@ -15,10 +15,11 @@ from kalends.engine.core.schedule import TaskCall
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import Run, RunReport
 from kalends.executors.jobs.seen_jobs import SeenJobs
-from kalends.executors.pools.pool import PoolExecutor, Workers
+from kalends.executors.pools.pool import PoolExecutor
 from kalends.executors.pools.processes import ProcessWorkers
 from kalends.executors.pools.resolvers import RegisteredTasks
 from kalends.executors.pools.threads import ThreadWorkers
+from kalends.executors.pools.worker_ports import Workers
 from kalends.tasks import Registry, builtin
 
 REF = Ref("default", "nightly", "uid")

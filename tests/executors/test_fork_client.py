@@ -14,7 +14,7 @@ import pytest
 
 from executors.local import pool_of, processes, run_of, until_gone
 from kalends.errors import StartRefused, Unavailable, WorkerDied
-from kalends.executors.pools import fork_client, pool
+from kalends.executors.pools import fork_client, pool_run
 from kalends.executors.pools.fork_client import ForkServer
 from kalends.executors.pools.fork_server import ENDED, FAILED, FORKED, REPLY
 from kalends.model.reasons import Reason
@@ -156,7 +156,7 @@ async def test_a_fork_server_that_never_answers_holds_up_no_check_for_ever(
     pid_file = tmp_path / "pid"
     program = f"import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
     monkeypatch.setattr(fork_client, "BOOT", program)
-    monkeypatch.setattr(pool, "LONGEST_START", 1.0)
+    monkeypatch.setattr(pool_run, "LONGEST_START", 1.0)
     async with asyncio.timeout(PATIENCE), pool_of(processes(), 1) as (pool_, _):
         with pytest.raises(Unavailable, match="its worker did not start within 1 s"):
             await pool_.check(run_of("kalends.echo"))

@@ -143,13 +143,13 @@ async def test_an_interpreter_that_cannot_start_fails_the_run_and_leaves_its_wor
 
 
 async def test_a_worker_that_never_gets_ready_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from kalends.executors.pools import pool as pools
+    from kalends.executors.pools import pool_run
 
     sleeper = tmp_path / "interpreter"
     sleeper.write_text("#!/bin/sh\nexec sleep 60\n")
     sleeper.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(sleeper))
-    monkeypatch.setattr(pools, "LONGEST_START", 0.5)
+    monkeypatch.setattr(pool_run, "LONGEST_START", 0.5)
     async with pool_of(processes(), 1) as (pool, listening):
         with pytest.raises(StartRefused, match="did not start within") as refused:
             await pool.start(run_of("test.size", "x" * 5_000_000, limit=1))

@@ -29,7 +29,7 @@ async def test_a_failed_task_logs_where_it_and_its_cause_raised_without_secrets(
     report = await result_of(workers, "odd.leaks")
     (record,) = [record for record in caplog.records if "raised an exception" in record.getMessage()]
     text = traceback_of(record)
-    assert (record.levelname, record.name) == ("ERROR", "kalends.executors.pools.pool")
+    assert (record.levelname, record.name) == ("ERROR", "kalends.executors.pools.pool_run")
     assert record.getMessage() == "default/nightly: nightly-1 raised an exception"
     assert text.startswith("Traceback (most recent call last):\n")
     first, second = text.split("Traceback (most recent call last):\n")[1:]

@@ -7,8 +7,8 @@ import asyncio
 from kalends.engine.ports import Run
 from kalends.errors import WorkerDied
 from kalends.executors.pools.calling import Returned
-from kalends.executors.pools.pool import Call
 from kalends.executors.pools.resolvers import RegisteredTasks, current_of
+from kalends.executors.pools.worker_ports import Call
 from kalends.model.reasons import Reason
 from kalends.tasks import CurrentRun, Registry
 from kalends.tasks.registry import task

@@ -22,7 +22,8 @@ from kalends.errors import InvalidSpec, StartRefused, Unavailable
 from kalends.executors.jobs.job_manifest import environment
 from kalends.executors.local_jobs.command import Command, local_command
 from kalends.executors.pools.calling import STOPPED, Returned
-from kalends.executors.pools.pool import Call, PoolExecutor
+from kalends.executors.pools.pool import PoolExecutor
+from kalends.executors.pools.worker_ports import Call
 from kalends.executors.results import LOOKED_AT, clean
 from kalends.model.reasons import Reason
 

@@ -10,109 +10,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import partial
-from typing import Any, Protocol
 
 from kalends.clock import Clock
 from kalends.engine.core.state import Instant, Ref
 from kalends.engine.executor_ports import ExecutorEvents
 from kalends.engine.ports import Run, RunReport
 from kalends.errors import StartRefused, Unavailable
-from kalends.executors.pools.calling import STOPPED, Returned
+from kalends.executors.pools.calling import Returned
+from kalends.executors.pools.pool_run import PoolRun, first_of, run_key
+from kalends.executors.pools.worker_ports import Call, Workers
 from kalends.model.reasons import Reason
 from kalends.model.values import Outcome
 
 log = logging.getLogger(__name__)
-
-End = tuple[Outcome, str, Returned]
-
-LONGEST_START = 60.0
-"""Seconds that a worker may take to take up a run: a fresh interpreter on a busy machine needs a few."""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A run in a worker."""
-
-    started: asyncio.Future[None]
-    """Done once the worker has taken it up."""
-    ended: asyncio.Future[Returned]
-    """Done once the worker is free of it; ``WorkerDied`` where the worker ended instead."""
-    stop: Callable[[], None]
-    """Asks for its end: a process is killed. Asking again changes nothing."""
-    time_limit: float | None = None
-    """Seconds that it may take, by its own rule."""
-
-
-class Workers(Protocol):
-    """How a pool gives a run to a worker: what differs between pools."""
-
-    patience: float
-    """Seconds after a request to stop until a worker counts as stuck."""
-    failure: Reason
-    """Why a run failed that came to its own end."""
-
-    def check(self, run: Run) -> None:
-        """Check whether a run can be given to a worker at all.
-
-        Raises:
-            StartRefused: It cannot, now or ever.
-        """
-        ...
-
-    async def look(self, run: Run) -> None:
-        """Check what only a worker can check, for a new or changed resource.
-
-        Raises:
-            StartRefused: No worker can carry it out.
-            Unavailable: It cannot be checked now.
-        """
-        ...
-
-    async def launch(self, run: Run) -> Call:
-        """Give a run to a worker. Never more are asked for than there are workers.
-
-        Raises:
-            StartRefused: It can never be started.
-            Unavailable: No worker can be started now.
-        """
-        ...
-
-    async def close(self) -> None:
-        """Release the workers. A later launch starts new workers."""
-        ...
-
-
-@dataclass(slots=True, eq=False)
-class _Going:
-    """A run that has a worker."""
-
-    run: Run
-    started: Instant
-    launched: asyncio.Future[None]
-    given_up: asyncio.Future[None]
-    call: Call | None = None
-    asked: Reason | None = None
-    """Why its end was asked for."""
-    unattended: bool = False
-    """Whether the caller was cancelled before the start was confirmed."""
-    following: asyncio.Task[None] | None = None
-
-    @property
-    def key(self) -> str:
-        return _key(self.run.ref, self.run.name)
-
-    def ask(self, reason: Reason) -> None:
-        if self.asked is None:
-            self.asked = reason
-            if self.call is not None:
-                self.call.stop()
-
-    def give_up(self) -> None:
-        if not self.given_up.done():
-            self.given_up.set_result(None)
 
 
 class PoolExecutor:
@@ -132,8 +44,8 @@ class PoolExecutor:
         self._held_up_since: float | None = None
         self._workers = workers
         self._clock = clock
-        self._runs: dict[str, _Going] = {}
-        self._stuck: set[_Going] = set()
+        self._runs: dict[str, PoolRun] = {}
+        self._stuck: set[PoolRun] = set()
         self._events: ExecutorEvents
         """Set by ``open``, before which no run starts."""
         self._open = False
@@ -195,14 +107,14 @@ class PoolExecutor:
             Unavailable: No worker is free, or can be started now.
         """
         self._workers.check(run)
-        if _key(run.ref, run.name) in self._runs:
+        if run_key(run.ref, run.name) in self._runs:
             return
         if not self._open:
             raise Unavailable("this operator is shutting down")
         if self.free_slots() <= 0:
             raise Unavailable(self.obstacle() or f"all {self.size} workers are taken, {self._lost} of them stuck")
         loop = asyncio.get_running_loop()
-        going = _Going(run, self._now(), loop.create_future(), loop.create_future())
+        going = PoolRun(run, self._now(), loop.create_future(), loop.create_future())
         self._runs[going.key] = going
         going.following = asyncio.create_task(self._carry_out(going), name=f"run {run.name}")
         try:
@@ -213,9 +125,9 @@ class PoolExecutor:
             )
             raise
 
-    async def _carry_out(self, going: _Going) -> None:
+    async def _carry_out(self, going: PoolRun) -> None:
         try:
-            going.call = await self._launched(going)
+            going.call = await going.launch(self._workers)
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing has started, and the worker is not taken
             self._not_launched(going, error)
             return
@@ -224,19 +136,7 @@ class PoolExecutor:
             going.call.stop()
         await self._follow(going, going.call)
 
-    async def _launched(self, going: _Going) -> Call:
-        """Return the call of a run once its worker is there, unless the run is given up before."""
-        launching = asyncio.create_task(self._workers.launch(going.run), name=f"launch {going.run.name}")
-        both: list[asyncio.Future[Any]] = [launching, going.given_up]
-        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        if not launching.done():
-            launching.cancel()
-            await asyncio.wait([launching])
-        if launching.cancelled():
-            raise Unavailable("this operator is shutting down")
-        return launching.result()
-
-    def _not_launched(self, going: _Going, error: Exception) -> None:
+    def _not_launched(self, going: PoolRun, error: Exception) -> None:
         if not isinstance(error, Unavailable | StartRefused):
             # Trying again would fail again: a run that fails is better than a run that never ends.
             log.error("%s: %s could not be started", going.run.ref.key, going.run.name, exc_info=error)
@@ -249,59 +149,28 @@ class PoolExecutor:
         del self._runs[going.key]
         self._events.freed()
 
-    async def _follow(self, going: _Going, call: Call) -> None:
+    async def _follow(self, going: PoolRun, call: Call) -> None:
         """See a run through until its worker is free of it."""
-        late = await self._until_late(going, call)
+        late = await going.until_late(call, self._now)
         given_up, in_time = going.given_up.done(), call.ended.done()
         if not in_time:
             call.stop()
-            await _first(call.ended, seconds=self._workers.patience)
+            await first_of(call.ended, seconds=self._workers.patience)
         if in_time or (given_up and call.ended.done()):
-            self._end(going, *self._outcome(going, call.ended))
+            self._end(going, *going.outcome(call.ended, self._workers.failure))
         elif call.ended.done():
             call.ended.exception()  # that it was killed is no news
             self._end(going, *late)
         else:
             self._give_up(going, call, *late)
 
-    async def _until_late(self, going: _Going, call: Call) -> End:
-        """Wait for the end of a run, but not for longer than it may take; return what it is if it has not ended."""
-        if not call.started.done():
-            await _first(call.started, call.ended, going.given_up, seconds=LONGEST_START)
-        if call.started.done():
-            going.started = self._now()
-            limit = min((one for one in (going.run.time_limit, call.time_limit) if one is not None), default=None)
-            await _first(call.ended, going.given_up, seconds=limit)
-            late = (Outcome.TIMED_OUT, Reason.TIMED_OUT, f"stopped, as it took longer than {limit} s")
-        else:
-            late = (Outcome.FAILED, Reason.WORKER_DIED, f"its worker did not start within {LONGEST_START:.0f} s")
-        if going.given_up.done():
-            late = (Outcome.CANCELLED, going.asked or Reason.SHUTTING_DOWN, STOPPED)
-        outcome, reason, message = late
-        return outcome, reason, Returned(message=message)
-
-    def _outcome(self, going: _Going, ended: asyncio.Future[Returned]) -> End:
-        died = ended.exception()
-        returned = ended.result() if died is None else Returned(error=str(died))
-        if going.asked is not None:
-            said = STOPPED if died is not None else returned.error or returned.message or STOPPED
-            return Outcome.CANCELLED, going.asked, Returned(returned.result, said)
-        if died is not None:
-            return Outcome.FAILED, Reason.WORKER_DIED, returned
-        if returned.error is not None:
-            if returned.traceback:
-                extra = {"task_traceback": returned.traceback}
-                log.error("%s: %s raised an exception", going.run.ref.key, going.run.name, extra=extra)
-            return Outcome.FAILED, self._workers.failure, returned
-        return Outcome.SUCCEEDED, "", returned
-
-    def _end(self, going: _Going, outcome: Outcome, reason: str, returned: Returned) -> None:
+    def _end(self, going: PoolRun, outcome: Outcome, reason: str, returned: Returned) -> None:
         del self._runs[going.key]  # before the report: a run that waits for a worker is tried at once
         self._tell(going, outcome, reason, returned)
         if reason == Reason.OWNER_DELETED:
             self._events.freed()  # no resource needs the report any more
 
-    def _give_up(self, going: _Going, call: Call, outcome: Outcome, reason: str, returned: Returned) -> None:
+    def _give_up(self, going: PoolRun, call: Call, outcome: Outcome, reason: str, returned: Returned) -> None:
         """Report a run as ended while its worker hangs, and count the worker as taken until it returns."""
         self._stuck.add(going)
         del self._runs[going.key]
@@ -317,7 +186,7 @@ class PoolExecutor:
         self._tell(going, outcome, reason, returned)
         call.ended.add_done_callback(partial(self._returned, going))
 
-    def _returned(self, going: _Going, ended: asyncio.Future[Returned]) -> None:
+    def _returned(self, going: PoolRun, ended: asyncio.Future[Returned]) -> None:
         """Count the worker of a run that was reported long ago as free, also if the pool was closed since."""
         if not ended.cancelled():
             ended.exception()
@@ -326,7 +195,7 @@ class PoolExecutor:
         self._count_stuck()
         self._events.freed()
 
-    def _tell(self, going: _Going, outcome: Outcome, reason: str, returned: Returned) -> None:
+    def _tell(self, going: PoolRun, outcome: Outcome, reason: str, returned: Returned) -> None:
         run = going.run
         ended = max(going.started, self._now())
         message = returned.message if returned.error is None else returned.error
@@ -351,7 +220,7 @@ class PoolExecutor:
     async def cancel(self, run_name: str, ref: Ref, reason: Reason, *, job_uid: str = "") -> None:
         """Ask for the end of a run: it is reported once its worker is free of it, or its time limit is over."""
         del job_uid  # a run in a pool has no Job
-        going = self._runs.get(_key(ref, run_name))
+        going = self._runs.get(run_key(ref, run_name))
         if going is not None:
             going.ask(reason)
 
@@ -372,13 +241,5 @@ class PoolExecutor:
         return int(self._clock.now())
 
 
-def _following(runs: Iterable[_Going]) -> list[asyncio.Task[None]]:
+def _following(runs: Iterable[PoolRun]) -> list[asyncio.Task[None]]:
     return [going.following for going in runs if going.following is not None]
-
-
-async def _first(*futures: asyncio.Future[None] | asyncio.Future[Returned], seconds: float | None = None) -> None:
-    await asyncio.wait(futures, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-
-
-def _key(ref: Ref, run_name: str) -> str:
-    return f"{ref.uid}/{run_name}"

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 
 from kalends.engine.ports import Run
 from kalends.errors import StartRefused, StartTookTooLong, Unavailable, WorkerDied
-from kalends.executors.pools import pool
+from kalends.executors.pools import pool_run
 from kalends.executors.pools.calling import Address, Returned
 from kalends.executors.pools.fork_client import ForkServer
-from kalends.executors.pools.pool import Call
 from kalends.executors.pools.resolvers import Resolver, address_of, current_of
 from kalends.executors.pools.worker import CALL, LOOK_FOR
+from kalends.executors.pools.worker_ports import Call
 from kalends.executors.pools.worker_process import WorkerProcess
 from kalends.model.reasons import Reason
 
@@ -76,7 +76,7 @@ class ProcessWorkers:
         except WorkerDied as error:
             raise Unavailable(str(error)) from error
         try:
-            async with asyncio.timeout(pool.LONGEST_START):
+            async with asyncio.timeout(pool_run.LONGEST_START):
                 return (await worker.ask(pickle.dumps((LOOK_FOR, address)), started)).error
         except TimeoutError as error:
             raise Unavailable(f"a worker process has not imported {address.module} yet") from error
@@ -130,7 +130,7 @@ class ProcessWorkers:
             WorkerDied: The fork server ended, or did not answer in time.
         """
         try:
-            async with asyncio.timeout(pool.LONGEST_START):
+            async with asyncio.timeout(pool_run.LONGEST_START):
                 async with self._starting:
                     if self._server is None or not self._server.is_alive:
                         self._server = await ForkServer.start()
@@ -138,7 +138,7 @@ class ProcessWorkers:
         except TimeoutError as error:
             if self._server is not None:
                 self._server.kill()
-            raise StartTookTooLong(f"its worker did not start within {pool.LONGEST_START:.0f} s") from error
+            raise StartTookTooLong(f"its worker did not start within {pool_run.LONGEST_START:.0f} s") from error
         self._all.add(worker)
         return worker
 

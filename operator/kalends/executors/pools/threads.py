@@ -16,8 +16,8 @@ from collections.abc import Callable
 from kalends.engine.ports import Run
 from kalends.errors import Unavailable
 from kalends.executors.pools.calling import Returned, call
-from kalends.executors.pools.pool import Call
 from kalends.executors.pools.resolvers import Resolver, current_of
+from kalends.executors.pools.worker_ports import Call
 from kalends.model.reasons import Reason
 
 Work = Callable[[], None]

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from kalends.conversion.targets import read_target, write_target
+from kalends.conversion.targets import TARGETS, Targets
 from kalends.engine.core.definition import Definition
 from kalends.engine.core.schedule import REQUEST_ANNOTATION, RetryPolicy
 from kalends.errors import InvalidSpec
@@ -36,7 +36,11 @@ _NOTHING: Mapping[str, str] = {}
 
 
 def to_definition(
-    spec: ScheduledJobSpec, *, labels: Mapping[str, str] = _NOTHING, annotations: Mapping[str, str] = _NOTHING
+    spec: ScheduledJobSpec,
+    *,
+    labels: Mapping[str, str] = _NOTHING,
+    annotations: Mapping[str, str] = _NOTHING,
+    targets: Targets = TARGETS,
 ) -> Definition:
     """Return what a resource asks for.
 
@@ -45,13 +49,14 @@ def to_definition(
         labels: Of the resource. Those that are addressed to Kueue are passed on to its Jobs, as Kueue's own
             integrations do.
         annotations: Of the resource. They may ask for a run, or mark the resource as restored.
+        targets: The kinds of targets that the spec can contain.
 
     Raises:
         InvalidSpec: It asks for nothing that can run, or for two things. The schema refuses that.
     """
     return Definition(
         when=when_of(spec),
-        target=read_target(spec, labels),
+        target=targets.read(spec, labels),
         executor=spec.executor or "",
         suspended=spec.suspend,
         grace_time=spec.starting_deadline_seconds,
@@ -79,7 +84,7 @@ def is_restored(labels: Mapping[str, str], annotations: Mapping[str, str]) -> bo
     return annotations.get(RESTORED_ANNOTATION) == "true" or VELERO_LABEL in labels
 
 
-def from_definition(definition: Definition) -> dict[str, Any]:
+def from_definition(definition: Definition, targets: Targets = TARGETS) -> dict[str, Any]:
     """Return a definition as a spec in JSON, without what is left to defaults.
 
     What is no part of a spec (the request, the mark of a restored resource) is left out.
@@ -94,7 +99,7 @@ def from_definition(definition: Definition) -> dict[str, Any]:
         )
     given = {
         **asdict(definition.when),
-        **write_target(definition.target),
+        **targets.write(definition.target),
         "executor": definition.executor or None,
         "suspend": definition.suspended,
         "starting_deadline_seconds": definition.grace_time,
@@ -114,7 +119,7 @@ def from_definition(definition: Definition) -> dict[str, Any]:
         "ttl_seconds_after_finished": definition.ttl,
     }
     try:
-        spec = ScheduledJobSpec.model_validate(given)
+        spec = targets.spec.model_validate(given)
     except ValidationError as error:
         raise _refusal(error) from error
     return spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)

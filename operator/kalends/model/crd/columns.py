@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from kalends.model.v1alpha1.target_kinds import TARGET_KINDS, TargetKind
+from kalends.model.v1alpha1.base import Wire
+from kalends.model.v1alpha1.spec import ScheduledJobSpec
+from kalends.model.v1alpha1.target_fields import TargetField, target_fields
 
 WIDE = 1
 """The priority of columns that only ``-o wide`` shows."""
@@ -16,8 +18,8 @@ READY = '.status.conditions[?(@.type=="Ready")]'
 WAITING = ".status.active[?(@.waiting)].waiting"
 
 
-def printer_columns() -> list[dict[str, Any]]:
-    """Return the columns from left to right."""
+def printer_columns(spec: type[Wire] = ScheduledJobSpec) -> list[dict[str, Any]]:
+    """Return the columns from left to right, with one for each kind of target that a class of specs can contain."""
     return [
         _column("Schedule", ".status.scheduleSummary", "The schedule in short form"),
         _column("Suspend", ".spec.suspend", "Whether the schedule is suspended", kind="boolean"),
@@ -29,7 +31,7 @@ def printer_columns() -> list[dict[str, Any]]:
         _column("Reason", f"{READY}.reason", "Reason of the condition Ready"),
         _column("Age", ".metadata.creationTimestamp", "Time since the creation", kind="date"),
         _column("Zone", ".spec.timeZone", "Time zone; empty: that of the operator", priority=WIDE),
-        *(_column_of_target(kind) for kind in TARGET_KINDS),
+        *(_column_of_target(field) for field in target_fields(spec)),
         _column("Skipped", ".status.counts.skipped", "Number of skipped fire times", kind="integer", priority=WIDE),
         _column("Waiting", WAITING, "What the Job of an active run waits for", priority=WIDE),
         _column("Succeeded", ".status.counts.succeeded", "Number of successful runs", kind="integer", priority=WIDE),
@@ -38,9 +40,9 @@ def printer_columns() -> list[dict[str, Any]]:
     ]
 
 
-def _column_of_target(kind: TargetKind) -> dict[str, Any]:
-    name, path, description = kind.column
-    return _column(name, f".spec.{kind.field}.{path}", description, priority=WIDE)
+def _column_of_target(field: TargetField) -> dict[str, Any]:
+    name, path, description = field.kind.column
+    return _column(name, f".spec.{field.name}.{path}", description, priority=WIDE)
 
 
 def _column(name: str, path: str, description: str, *, kind: str = "string", priority: int = 0) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from kalends.model.v1alpha1.base import (
 )
 from kalends.model.v1alpha1.leaves import few_leaves
 from kalends.model.v1alpha1.target import JobTemplate, Task
-from kalends.model.v1alpha1.target_kinds import exactly_one_target, fields_of_one_target
+from kalends.model.v1alpha1.target_fields import target_rules
 from kalends.model.v1alpha1.trigger import Exclusion, Trigger
 from kalends.model.values import LONGEST_SCHEDULE, MOST_QUEUED, Coalesce, ConcurrencyPolicy, DaylightSaving
 
@@ -151,12 +151,13 @@ class ScheduledJobSpec(Wire):
     def rules(cls, members: Collection[str]) -> tuple[Rule, ...]:
         """Exclude fields that contradict each other, and fields without effect."""
         del members
+        one_target, *own_fields = target_rules(cls)
         return (
-            exactly_one_target(),
+            one_target,
             at_most_one_of("schedule", "trigger"),
             in_order("startTime", "endTime"),
             few_leaves(),
-            *fields_of_one_target(),
+            *own_fields,
             Rule(
                 cel="!has(self.maxInstances) || self.concurrencyPolicy != 'Allow'",
                 holds=lambda raw: raw.get("maxInstances") is None or raw.get("concurrencyPolicy") != "Allow",

@@ -1,8 +1,12 @@
-"""The target of a schedule: a task in the operator's pod, or a Kubernetes Job."""
+"""The target of a schedule: a task in the operator's pod, or a Kubernetes Job.
+
+A further kind is a subclass of ``WireTarget``, the type of a field in ``spec.py``, and a conversion in
+``kalends.conversion.targets``. The rules of the spec and the columns of kubectl follow from the class.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, StringConstraints
 
@@ -12,8 +16,23 @@ LabelValue = Annotated[str, StringConstraints(max_length=63)]
 AnnotationValue = Annotated[str, StringConstraints(max_length=65_536)]
 
 
-class Task(Wire):  # type: ignore[no-redef]  # pydantic's plugin adds **kwargs to every __init__
+class WireTarget(Wire):
+    """A kind of target. Each is the type of one field of a spec, and exactly one of these fields is set."""
+
+    own_fields: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """JSON names of the fields of the spec that only this kind uses, each with what to use instead, or ``""``."""
+    column: ClassVar[tuple[str, str, str]]
+    """A column of ``kubectl get -o wide``: its name, the path below the field of the target, and a description."""
+
+
+class Task(WireTarget):  # type: ignore[no-redef]  # pydantic's plugin adds **kwargs to every __init__
     """A registered Python callable and its arguments."""
+
+    own_fields = (
+        ("executor", ""),
+        ("activeDeadlineSeconds", "a Job has `jobTemplate.spec.activeDeadlineSeconds`"),
+    )
+    column = ("Task", "name", "Task; empty: the runs are Jobs")
 
     name: Name
     """name of the task, as registered with the operator, as in `reports.nightly`."""
@@ -68,8 +87,11 @@ class TemplateMeta(Wire):
     """uid is accepted and ignored, as CronJob does."""
 
 
-class JobTemplate(Wire):
+class JobTemplate(WireTarget):
     """A Kubernetes Job, as in CronJob."""
+
+    own_fields = (("pendingTimeoutSeconds", ""), ("admissionTimeoutSeconds", ""))
+    column = ("Image", "spec.template.spec.containers[0].image", "Image of the first container of the Job")
 
     metadata: TemplateMeta = TemplateMeta()
     """metadata of each Job. Only labels and annotations are used. Unset: only those that Kalends sets."""

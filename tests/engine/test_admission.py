@@ -14,6 +14,7 @@ from kalends.engine.core.schedule import JobTemplate, Schedule
 from kalends.engine.core.state import Counts, State
 from kalends.engine.decisions.decide import decide
 from kalends.engine.ports import Admission, Decided, JobView, RunReport, Verdict
+from kalends.engine.runs import admission
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
 from kalends.stores.status_record import decode, encode
@@ -52,6 +53,21 @@ def test_a_job_that_something_else_suspends_waits_for_admission_until_it_is_let_
     admitted = decided(schedule, waiting.state, START + 62, RUNNING)
     assert [run.waiting for run in admitted.state.active] == [""]
     assert "waiting" not in encode(admitted.state)["active"][0]
+
+
+def test_active_runs_whose_waiting_did_not_change_are_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB, concurrencyPolicy="Allow", coalesce="All"))
+    state = decided(schedule, None, START + 60 * 100).state
+    jobs = tuple(JobView(run.name, run.fire_time, run.started) for run in state.active)
+    copied: list[Any] = []
+
+    def replace_and_count(record: Any, **changes: Any) -> Any:
+        copied.append(changes)
+        return replace(record, **changes)
+
+    monkeypatch.setattr(admission, "replace", replace_and_count)
+    assert decided(schedule, state, START + 60 * 100 + 1, *jobs).state.counts.active == 100
+    assert copied == []
 
 
 def test_a_job_that_its_template_suspends_waits_for_its_user_unless_it_names_a_queue() -> None:

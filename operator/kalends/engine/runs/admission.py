@@ -28,13 +28,18 @@ def with_waiting(schedule: Schedule, state: State, facts: Facts) -> State:
 
 def _as_it_waits(schedule: Schedule, run: ActiveRun, job: JobView | None) -> ActiveRun:
     if run.retry_at is not None or run.holder:
-        return replace(run, waiting="")
+        return _with_waiting(run, "")
     if job is None or job.leaving or job.unsure:
         return run
     admission = awaited(schedule, job)
     if admission is None:
-        return replace(run, waiting="", cancelling="", message="") if _was_given_up(run) else replace(run, waiting="")
-    return replace(run, waiting=Waiting.READMISSION if admission.again else Waiting.ADMISSION)
+        return replace(run, waiting="", cancelling="", message="") if _was_given_up(run) else _with_waiting(run, "")
+    return _with_waiting(run, Waiting.READMISSION if admission.again else Waiting.ADMISSION)
+
+
+def _with_waiting(run: ActiveRun, waiting: str) -> ActiveRun:
+    # Most runs do not wait, and there may be thousands: a copy of each would be half the cost of a decision.
+    return run if run.waiting == waiting else replace(run, waiting=waiting)
 
 
 def _was_given_up(run: ActiveRun) -> bool:

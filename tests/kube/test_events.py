@@ -116,6 +116,41 @@ async def test_a_full_queue_drops_the_oldest(client: ApiClient, clock: LoopClock
     assert poster.counts["dropped"] == 2
 
 
+def of_tenant(number: int) -> Regarding:
+    return replace(NIGHTLY, namespace="evil", name=f"job-{number}", uid=f"uid-{number}")
+
+
+async def test_the_events_of_a_namespace_are_neither_dropped_nor_delayed_by_those_of_another(
+    client: ApiClient, clock: LoopClock
+) -> None:
+    poster = _poster(client, clock, EventLimits(queue=100))
+    async with running(poster):
+        for number in range(500):
+            _fail(poster, of_tenant(number))
+        for number in range(3):
+            _fail(poster, replace(NIGHTLY, uid=f"uid-of-nightly-{number}"))
+        for number in range(500, 1000):
+            _fail(poster, of_tenant(number))
+        await asyncio.sleep(1)
+        assert len(await _events(client, "default")) == 3
+        assert poster.counts["dropped"] >= 800
+
+
+async def test_repeats_are_reported_while_another_namespace_keeps_the_queue_full(
+    client: ApiClient, poster: EventPoster
+) -> None:
+    async with running(poster):
+        _fail(poster)
+        await asyncio.sleep(1)
+        for number in range(0, 3_600, 30):
+            _fail(poster)
+            for of_second in range(number, number + 30):
+                _fail(poster, of_tenant(of_second))
+            await asyncio.sleep(1)
+        (event,) = await _events(client, "default")
+        assert event["series"]["count"] >= 60
+
+
 async def test_what_was_dropped_is_new_when_it_repeats(client: ApiClient, clock: LoopClock) -> None:
     poster = _poster(client, clock, EventLimits(queue=1))
     _fail(poster)
@@ -212,6 +247,6 @@ def _fail(
     poster.post(regarding, kind=EventType.WARNING, reason=reason, note=note)
 
 
-async def _events(client: ApiClient) -> list[dict[str, Any]]:
-    listed = await client.get(EVENTS.collection())
+async def _events(client: ApiClient, namespace: str | None = None) -> list[dict[str, Any]]:
+    listed = await client.get(EVENTS.collection(namespace))
     return list(listed["items"])

@@ -1,6 +1,7 @@
 """Kubernetes Events (``events.k8s.io/v1``) about what needs attention, without ever standing in the way.
 
-Posting never blocks and never raises: Events wait in a bounded queue, which drops the oldest when it is full.
+Posting never blocks and never raises: Events wait in a bounded queue. A full queue drops the oldest Event of the
+namespace that has the most. All namespaces share a rate, so they are served in turn.
 Repeats (same object, same reason) become the series of a single Event, so that a schedule that fails every second costs
 one small write a minute.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -23,6 +24,7 @@ from kalends.errors import NAMESPACE_TERMINATING, ApiError
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.lanes import Lane
 from kalends.kube.client.paths import EVENTS
+from kalends.kube.events.fair_queue import FairQueue
 from kalends.kube.events.series import EventType, Regarding, Series, shortened
 from kalends.kube.events.token_buckets import Rate, TokenBucket
 from kalends.kube.wire.transport import JSON, MERGE_PATCH
@@ -69,7 +71,7 @@ class EventPoster:
         self._clock = clock
         self._instance = instance[:LONGEST_INSTANCE]
         self._limits = limits or EventLimits()
-        self._queue: deque[Series] = deque()
+        self._queue = FairQueue(self._limits.queue)
         self._due: list[tuple[float, int, Series]] = []
         self._series: OrderedDict[tuple[str, str], Series] = OrderedDict()
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
@@ -140,10 +142,10 @@ class EventPoster:
             self._woken.set()
 
     def _enqueue(self, series: Series) -> None:
-        self._queue.append(series)
-        if len(self._queue) > self._limits.queue:
+        dropped = self._queue.put(series)
+        if dropped is not None:
             self.counts["dropped"] += 1
-            self._forget(self._queue.popleft())
+            self._forget(dropped)
         self._woken.set()
 
     def _forget(self, series: Series) -> None:
@@ -160,16 +162,23 @@ class EventPoster:
     async def _post_next(self) -> None:
         now = self._clock.monotonic()
         self._woken.clear()
-        if self._queue or self._due:
-            pause = 0.0 if self._queue else self._due[0][0] - now
-            pause = 0.0 if self._closing else max(pause, self._overall.wait(now))
+        self._enqueue_due(now)
+        if self._queue:
+            pause = 0.0 if self._closing else self._overall.wait(now)
             if pause > SHORTEST_WAIT:
                 await self._sleep(pause)
                 return
             self._overall.take(now)
-            await self._send(self._queue.popleft() if self._queue else heapq.heappop(self._due)[2])
+            await self._send(self._queue.take())
+        elif self._due:
+            await self._sleep(self._due[0][0] - now)
         else:
             await self._woken.wait()
+
+    def _enqueue_due(self, now: float) -> None:
+        """Enqueue the series whose repeats are to be reported now; at the end, all of them."""
+        while self._due and (self._closing or self._due[0][0] - now <= SHORTEST_WAIT):
+            self._enqueue(heapq.heappop(self._due)[2])
 
     async def _sleep(self, seconds: float) -> None:
         try:

@@ -115,7 +115,7 @@ class Pool:
         self.outcome = Outcome.SUCCEEDED
         self.fails_with: Exception | None = None
         self._clock = clock or LoopClock()
-        self._running: dict[str, Run] = {}
+        self.running: dict[str, Run] = {}
         self._open = False
         self._events: ExecutorEvents
 
@@ -127,7 +127,7 @@ class Pool:
         return self.held_up_by
 
     def free_slots(self) -> int:
-        return 0 if self.held_up_by else self.size - len(self._running)
+        return 0 if self.held_up_by else self.size - len(self.running)
 
     async def check(self, run: Run) -> None:
         return
@@ -135,13 +135,13 @@ class Pool:
     async def start(self, run: Run) -> None:
         if self.fails_with is not None:
             raise self.fails_with
-        if run.name in self._running:
+        if run.name in self.running:
             return
         if not self._open or self.free_slots() <= 0:
             raise Unavailable("no worker is free")
         self.started.append(run)
         self.started_at.append(self._clock.now())
-        self._running[run.name] = run
+        self.running[run.name] = run
         loop = asyncio.get_running_loop()
         if self.seconds is not None:
             loop.call_later(self.seconds, self.end, run.name)
@@ -149,7 +149,7 @@ class Pool:
             loop.call_later(run.time_limit, self.end, run.name, Outcome.TIMED_OUT, Reason.TIMED_OUT)
 
     def end(self, name: str, outcome: Outcome | None = None, reason: str = "") -> None:
-        run = self._running.pop(name, None)
+        run = self.running.pop(name, None)
         if run is None:
             return
         now = int(self._clock.now())
@@ -161,16 +161,16 @@ class Pool:
     async def cancel(self, run_name: str, ref: Ref, reason: Reason, *, job_uid: str = "") -> None:
         """It is gone after ``cancelling_takes`` seconds, and not before."""
         self.cancelled.append(run_name)
-        run = self._running.get(run_name)
+        run = self.running.get(run_name)
         if run is not None and run.ref.uid == ref.uid:
             asyncio.get_running_loop().call_later(self.cancelling_takes, self.end, run_name, Outcome.CANCELLED, reason)
 
     async def close(self, grace: float) -> None:
         self._open = False
         ends_at = self._clock.monotonic() + grace
-        while self._running and self._clock.monotonic() < ends_at:
+        while self.running and self._clock.monotonic() < ends_at:
             await asyncio.sleep(0.1)
-        for name in list(self._running):
+        for name in list(self.running):
             self.end(name, Outcome.CANCELLED, Reason.SHUTTING_DOWN)
 
     @property
@@ -218,7 +218,7 @@ class Cluster:
         if self._events is not None:
             self._events.freed()
 
-    def _changed(self, ref: Ref) -> None:
+    def report_changed(self, ref: Ref) -> None:
         if self._events is not None:
             self._events.changed(ref)
 
@@ -269,7 +269,7 @@ class Cluster:
         now = int(self._clock.now())
         report = RunReport(ref, name, job.fire_time, outcome, job.created, now)
         self.jobs[ref.uid][name] = replace(job, report=report)
-        self._changed(ref)
+        self.report_changed(ref)
         self._freed()
 
     def views(self, ref: Ref) -> Sequence[JobView] | None:
@@ -291,12 +291,12 @@ class Cluster:
         else:
             self.stripped.get(ref.uid, {}).pop(job, None)
             self.jobs[ref.uid][job] = replace(hidden, altered=True)
-        self._changed(ref)
+        self.report_changed(ref)
 
     def hide(self, ref: Ref, name: str) -> None:
         """Take a Job out of sight, as a watch does with one that has lost its label."""
         self.hidden[name] = self.jobs[ref.uid].pop(name)
-        self._changed(ref)
+        self.report_changed(ref)
 
     async def delete(self, ref: Ref, job: str) -> None:
         del self.jobs[ref.uid][job]
@@ -314,7 +314,7 @@ class Cluster:
         """Let a Job be gone, as by somebody's hand."""
         if self.jobs.get(ref.uid, {}).pop(name, None) is not None:
             self._gone.add((ref.uid, name))
-            self._changed(ref)
+            self.report_changed(ref)
             self._freed()
 
     async def close(self, grace: float) -> None:
@@ -338,6 +338,10 @@ class ObjectStore:
         status = known.get("status", {}) if known and known["metadata"]["uid"] == meta["uid"] else {}
         self._objects[key] = self._stamped({"status": status, **obj})
         return self._objects[key]
+
+    def replace_status(self, key: str, status: dict[str, Any]) -> None:
+        """Replace the status, as a user does with ``kubectl edit --subresource=status``."""
+        self._objects[key] = self._stamped({**self._objects[key], "status": status})
 
     def remove(self, key: str) -> None:
         """Delete an object."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from kalends.cli.entry import _EXTRA_OF
+from kalends.cli.entry import EXTRA_OF
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -68,7 +68,7 @@ def test_the_library_imports_no_package_of_an_extra(module: str) -> None:
 
 
 def test_the_message_about_a_missing_package_knows_each_package_of_the_extras() -> None:
-    assert {name: extra for extra in ("cli", "operator") for name in packages_of(extra)} == _EXTRA_OF
+    assert {name: extra for extra in ("cli", "operator") for name in packages_of(extra)} == EXTRA_OF
 
 
 @pytest.mark.parametrize(

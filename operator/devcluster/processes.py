@@ -27,12 +27,17 @@ class SupervisedProcess:
         return self._supervisor is not None and self._supervisor.poll() is None
 
     @property
-    def pid(self) -> int:
-        """Return the process ID of the command, which is the only child of its supervisor."""
+    def supervisor_pid(self) -> int:
+        """The process ID of the supervisor: if it is killed, the command is killed too."""
         if self._supervisor is None:
             raise ComponentFailed(f"{self.name} was never started")
-        children = Path(f"/proc/{self._supervisor.pid}/task/{self._supervisor.pid}/children").read_text().split()
-        return int(children[0])
+        return self._supervisor.pid
+
+    @property
+    def pid(self) -> int:
+        """The process ID of the command, which is the only child of its supervisor."""
+        supervisor = self.supervisor_pid
+        return int(Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()[0])
 
     def start(self, *, folder: Path | None = None, environ: Mapping[str, str] | None = None) -> None:
         """Start it, adding to its log; a session of its own keeps a terminal's Ctrl-C for us alone."""

@@ -56,10 +56,7 @@ def manifest(number: int) -> dict[str, Any]:
 
 def child_of(supervisor: SupervisedProcess) -> Path:
     """Return the folder in /proc of the command itself, the child of its supervisor."""
-    assert supervisor._supervisor is not None
-    pid = supervisor._supervisor.pid
-    child = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0]
-    return Path("/proc") / child
+    return Path("/proc") / str(supervisor.pid)
 
 
 def resident(command: Path) -> float:

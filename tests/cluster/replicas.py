@@ -114,15 +114,8 @@ class Happening:
         self.at = time.time()
         self._faults = rig.faults
         self._place = len(rig.faults)
-        self._faults.append(Fault(what, self.at, float("inf"), pid_of(operator)))
+        self._faults.append(Fault(what, self.at, float("inf"), operator.process.pid))
 
     def over(self) -> None:
         """Note that it is over: somebody leads again, and whoever led has gone or knows it."""
         self._faults[self._place] = replace(self._faults[self._place], until=time.time())
-
-
-def pid_of(operator: OperatorProcess) -> int:
-    """Return the process id of an operator that runs: the only child of its supervisor."""
-    supervisor = operator.process._supervisor
-    assert supervisor is not None
-    return int(Path(f"/proc/{supervisor.pid}/task/{supervisor.pid}/children").read_text().split()[0])

@@ -23,13 +23,13 @@ class Releases:
         self.helm = helm
         self.cluster = cluster
         self._prefix = namespace
-        self._there: list[str] = []
+        self.installed: list[str] = []
 
     def space(self, name: str) -> str:
         return f"{self._prefix}-{name}"
 
     def install(self, name: str, **sets: str) -> None:
-        self._there.append(name)
+        self.installed.append(name)
         self.helm(*self.command("install", name, **sets))
 
     def command(self, verb: str, name: str, *more: str, **sets: str) -> list[str]:
@@ -38,11 +38,11 @@ class Releases:
         return [verb, name, str(CHART), f"--namespace={self.space(name)}", *said, *more]
 
     def uninstall(self, name: str) -> None:
-        self._there.remove(name)
+        self.installed.remove(name)
         self.helm("uninstall", name, f"--namespace={self.space(name)}")
 
     def close(self) -> None:
-        for name in list(self._there):
+        for name in list(self.installed):
             self.uninstall(name)
 
 
@@ -101,7 +101,7 @@ def test_an_upgrade_never_deletes_the_crd_that_is_not_kept(releases: Releases, a
     cluster = releases.cluster
     cluster.kubectl("create", "--namespace", namespace, "-f", "-", input=SCHEDULED_JOB)
     adopted = {"crds.enabled": "true", "crds.keep": "false"}
-    releases._there.append("one")
+    releases.installed.append("one")
     try:
         releases.helm(*releases.command("install", "one", "--take-ownership", "--force-conflicts", **adopted))
         told = releases.helm.refusal(*releases.command("upgrade", "one"))

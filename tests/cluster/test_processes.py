@@ -76,8 +76,7 @@ def test_a_killed_command_is_reported_as_a_shell_would(polite: SupervisedProcess
 
 def test_killing_the_supervisor_kills_the_command(polite: SupervisedProcess) -> None:
     pid = pid_written_to(polite.log)
-    assert polite._supervisor is not None
-    polite._supervisor.kill()
+    os.kill(polite.supervisor_pid, signal.SIGKILL)
     assert is_gone(pid)
 
 

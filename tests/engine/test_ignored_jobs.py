@@ -358,13 +358,13 @@ def test_a_look_at_two_thousand_jobs_of_the_history_judges_none_of_them(monkeypa
     state = running(schedule)
     history = [ended(schedule, job(START - 60 * number, START - 60 * number), Outcome.FAILED) for number in range(2000)]
     judged = []
-    has_come = adopting._has_come
+    has_come = adopting.has_come
 
     def judging(view: JobView, known: Facts) -> bool:
         judged.append(view.name)
         return has_come(view, known)
 
-    monkeypatch.setattr(adopting, "_has_come", judging)
+    monkeypatch.setattr(adopting, "has_come", judging)
     decision = decided_on(schedule, state, START + 61, *history, job(START + 60, START + 60))
     assert decision.state.active == state.active
     assert set(judged) <= {f"nightly-{START + 60}"}

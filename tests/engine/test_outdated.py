@@ -148,7 +148,7 @@ class SilentCluster(Cluster):
 
     def _show(self, ref: Ref, job: JobView) -> None:
         self.jobs[ref.uid][job.name] = job
-        self._changed(ref)
+        self.report_changed(ref)
 
 
 async def test_a_job_that_was_created_without_an_answer_runs_beside_no_task_of_a_later_spec() -> None:

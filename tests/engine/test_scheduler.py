@@ -155,7 +155,8 @@ async def test_conditions_that_were_removed_by_hand_come_back() -> None:
     key = world.apply(resource(schedule="0 0 1 1 *"))
     async with world.running():
         await asyncio.sleep(1)
-        del world.store._objects[key]["status"]["conditions"]
+        status = {field: value for field, value in world.store.status(key).items() if field != "conditions"}
+        world.store.replace_status(key, status)
         world.apply(resource(schedule="0 0 1 1 *"))
         await asyncio.sleep(1)
     assert world.store.status(key)["conditions"][0]["reason"] == "Armed"
@@ -166,7 +167,7 @@ async def test_a_record_that_was_removed_by_hand_starts_from_now() -> None:
     key = world.apply(resource(trigger=every(60)))
     async with world.running():
         await asyncio.sleep(150)
-        world.store._objects[key]["status"] = {}
+        world.store.replace_status(key, {})
         world.apply(resource(trigger=every(60)))
         await asyncio.sleep(10)
         assert world.pool.fire_times == [START + 60, START + 120]
@@ -180,7 +181,7 @@ async def test_a_removed_record_starts_from_now_also_where_the_resource_changes_
     async with world.running():
         await asyncio.sleep(150)
     for generation in (2, 3):
-        world.store._objects[key]["status"] = {}
+        world.store.replace_status(key, {})
         world.apply(resource(trigger=every(60), generation=generation))
     async with world.running():
         await asyncio.sleep(10)
@@ -192,7 +193,7 @@ async def test_a_record_that_was_removed_while_the_resource_is_invalid_fires_for
     key = world.apply(resource(trigger=every(60)))
     async with world.running():
         await asyncio.sleep(150)
-        world.store._objects[key]["status"] = {}
+        world.store.replace_status(key, {})
         world.apply(resource(schedule="nonsense", generation=2))
         await asyncio.sleep(5)
         world.apply(resource(trigger=every(60), generation=2))

@@ -10,9 +10,11 @@ import pytest
 
 from doubles import JOB, START, compiler, every, resource, schedule_of
 from engine.world import World, facts
+from kalends.engine.core.facts import Decision, Facts
 from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import Condition, Counts, State
 from kalends.engine.decisions.decide import SEARCH_PAUSE, decide
+from kalends.engine.loop import gathering
 from kalends.model.reasons import Reason
 from kalends.stores.objects import read_object
 from kalends.triggers.protocol import Tally
@@ -195,16 +197,15 @@ async def test_resources_that_are_due_come_before_those_that_may_search(monkeypa
         world.apply(resource(f"hostile-{number}", **APART))
     world.apply(resource("good", trigger=every(1), concurrencyPolicy="Allow"))
     looked_at = []
-    review = world.scheduler._reviewer.review
 
-    def reviewing(key: str) -> None:
-        looked_at.append(key)
-        review(key)
+    def deciding(schedule: Schedule, record: State | None, known: Facts) -> Decision:
+        looked_at.append(schedule.ref.name)
+        return decide(schedule, record, known)
 
-    monkeypatch.setattr(world.scheduler._reviewer, "review", reviewing)
+    monkeypatch.setattr(gathering, "decide", deciding)
     async with world.running():
         await asyncio.sleep(3.5)
-    assert looked_at[0] == "default/good"
+    assert looked_at[0] == "good"
     assert len({key for key in looked_at if "hostile" in key}) == 30
     assert [run.fire_time - START for run in world.pool.started][:3] == [1, 2, 3]
 

@@ -14,8 +14,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from doubles import START, LoopClock, Pool, every, resource
 from engine.world import World
-from kalends.engine.core.facts import Facts
-from kalends.engine.loop.entry import Entry
+from kalends.engine.core.facts import Decision, Facts
+from kalends.engine.core.schedule import Schedule
+from kalends.engine.core.state import State
+from kalends.engine.decisions.decide import decide
+from kalends.engine.loop import gathering
 from kalends.engine.loop.inbox import Inbox
 from kalends.engine.loop.worker_queue import WorkerQueue
 from kalends.model import format_instant
@@ -47,8 +50,7 @@ class Queueing(RuleBasedStateMachine):
 
     def look(self, uid: str) -> None:
         """Decide as a resource with one run to start does: it claims a worker, or waits."""
-        self.woken = [one for one in self.woken if one != uid]
-        self.queue._wake = self.woken.append
+        self.woken[:] = [other for other in self.woken if other != uid]
         self.waiting.discard(uid)
         if self.queue.free("default", uid) > len(self.claims.get(uid, ())):
             self.claims.setdefault(uid, []).append(next(self.names))
@@ -90,8 +92,7 @@ class Queueing(RuleBasedStateMachine):
     def it_is_deleted(self, uid: str) -> None:
         self.claims.pop(uid, None)
         self.waiting.discard(uid)
-        self.woken = [one for one in self.woken if one != uid]
-        self.queue._wake = self.woken.append
+        self.woken[:] = [other for other in self.woken if other != uid]
         self.queue.leave(uid)
         self.queue.release(uid)
 
@@ -201,13 +202,12 @@ async def test_one_free_worker_makes_one_of_many_waiting_resources_look(monkeypa
     async with world.running():
         await asyncio.sleep(70)
         looked = []
-        gather = world.scheduler._gatherer._gather
 
-        def gathering(entry: Entry) -> Facts:
-            looked.append(entry.ref.name)
-            return gather(entry)
+        def deciding(schedule: Schedule, record: State | None, known: Facts) -> Decision:
+            looked.append(schedule.ref.name)
+            return decide(schedule, record, known)
 
-        monkeypatch.setattr(world.scheduler._gatherer, "_gather", gathering)
+        monkeypatch.setattr(gathering, "decide", deciding)
         world.pool.end(world.pool.started[0].name)
         await asyncio.sleep(1)
     assert len(world.pool.started) == 2
@@ -224,9 +224,9 @@ async def test_a_resource_that_is_made_again_keeps_its_promise_while_the_old_one
         await asyncio.sleep(61)  # the claim of the old one is being written
         world.scheduler.forget("default/again", "old")
         world.apply(resource("again", uid="new", created=START + 60))
-        await asyncio.sleep(4.5)  # the old write has failed by now, the new claim is being written
-        assert world.scheduler._workers.free("default", "uid-of-other") == 0
-        assert world.scheduler._workers.free("default", "new") == 1
+        await asyncio.sleep(20)  # the old write fails while the new claim is being written
+    assert [run.ref.uid for run in world.pool.started] == ["new"]
+    assert world.counts("default/other")["started"] == 0
 
 
 def test_the_inbox_hands_out_in_order_without_walking_over_what_was_taken() -> None:

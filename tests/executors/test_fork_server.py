@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kalends.executors.pools import fork_server
-from kalends.executors.pools.fork_server import FAILED, REPLY, REQUEST, _fork, _report_ended
+from kalends.executors.pools.fork_server import FAILED, REPLY, REQUEST, fork_worker, report_ended
 
 FIRST, SECOND = 1001, 1002
 
@@ -34,10 +34,10 @@ def test_a_worker_that_ends_while_another_is_reaped_has_its_group_ended_too(monk
 
     monkeypatch.setattr(os, "waitid", waitid)
     monkeypatch.setattr(os, "waitpid", waitpid)
-    monkeypatch.setattr(fork_server, "_end_group", groups.append)
+    monkeypatch.setattr(fork_server, "end_group", groups.append)
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        _report_ended(ours, {FIRST, SECOND})
+        report_ended(ours, {FIRST, SECOND})
     assert sorted(pid for pid, _ in reaped) == [FIRST, SECOND]
     assert all(pid in groups_then for pid, groups_then in reaped)
 
@@ -47,7 +47,7 @@ def test_a_request_whose_descriptor_was_lost_is_answered_as_failed() -> None:
     with server, client:
         client.sendall(b"x" * len(REQUEST))
         own: Any = ()
-        _fork(server, set(), own)
+        fork_worker(server, set(), own)
         kind, pid, code = REPLY.unpack(client.recv(REPLY.size))
     assert (kind, pid) == (FAILED, 0)
     assert code

@@ -145,14 +145,14 @@ def test_an_innocent_text_stays_as_it_is(text: str) -> None:
 @pytest.mark.parametrize("encoded", ["dXNlcjpjb3JyZWN0IGhvcnNl", "eHg6Y29ycmVjdCBob3JzZQ=="])
 def test_a_secret_variable_is_found_in_base_64_among_other_text(monkeypatch: pytest.MonkeyPatch, encoded: str) -> None:
     monkeypatch.setenv("ACME_PASSWORD", "correct horse")
-    redaction._own_secrets.cache_clear()
+    redaction.own_secrets.cache_clear()
     try:
         cleaned = clean(f"header {encoded} refused")
         assert cleaned.endswith("[redacted] refused")
         assert "b3Jz" not in cleaned
         assert clean("it was correct\u200b ho\x00rse") == "it was [redacted]"
     finally:
-        redaction._own_secrets.cache_clear()
+        redaction.own_secrets.cache_clear()
 
 
 @pytest.mark.parametrize("piece", HOSTILE)

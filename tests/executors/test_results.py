@@ -25,11 +25,11 @@ def variables(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     def set_them(values: dict[str, str]) -> None:
         for name, value in values.items():
             monkeypatch.setenv(name, value)
-        redaction._own_secrets.cache_clear()
+        redaction.own_secrets.cache_clear()
 
     yield set_them
     monkeypatch.undo()
-    redaction._own_secrets.cache_clear()
+    redaction.own_secrets.cache_clear()
 
 
 @given(st.text(max_size=3000))

@@ -224,7 +224,7 @@ async def test_nothing_is_kept_of_pods_whose_jobs_are_not_there() -> None:
         seen.pod(RUNNING, uid=f"unseen-{number}")
         seen.pod(TERMINATED, uid=f"unseen-{number}")
         seen.pod(TERMINATED, uid=f"unseen-{number}", event="DELETED")
-    assert len(seen._pods) == 0
+    assert seen.records_kept == 0
 
 
 async def test_nothing_is_kept_of_a_job_that_is_gone_but_that_it_is(seen: Seen) -> None:
@@ -233,8 +233,7 @@ async def test_nothing_is_kept_of_a_job_that_is_gone_but_that_it_is(seen: Seen) 
     seen.job_missing(REF, NAME)
     seen.pod(TERMINATED)
     seen.pod(TERMINATED, event="DELETED")
-    kept = (seen._jobs, seen._views, seen._resources, seen._patience, seen._unsure, seen._unfollowed)
-    assert [len(one) for one in (seen._pods, *kept)] == [0] * 7
+    assert seen.records_kept == 0
 
 
 async def test_a_job_that_names_a_resource_of_another_namespace_as_its_owner_is_none_of_its_jobs(seen: Seen) -> None:

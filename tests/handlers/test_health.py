@@ -105,7 +105,7 @@ async def test_a_standby_is_alive_and_counts_nothing_that_is_the_leaders() -> No
         await asyncio.sleep(1)
         standby.start()
         await asyncio.sleep(102)
-        for name in list(leader.pool._running):
+        for name in list(leader.pool.running):
             if name.startswith("over"):
                 leader.pool.end(name)
         await asyncio.sleep(100)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -107,18 +108,19 @@ async def test_a_connection_that_does_not_read_ends(monkeypatch: pytest.MonkeyPa
     async with serving() as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1)
         writer.write(b"GET /large HTTP/1.1\r\n\r\n")
-        while not server._connections:
+        while not server.open_connections:
             await asyncio.sleep(0)
-        await asyncio.wait(server._connections)
+        while server.open_connections:
+            await asyncio.sleep(0.001)
         assert len(await reader.read(-1)) < 20_000_000
         writer.close()
 
 
 async def test_new_connections_end_the_oldest_ones() -> None:
     async with serving() as server:
-        idle = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(server._most + 5)]
+        idle = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(server.most_connections + 5)]
         assert b" 200 " in await asked(server.port, b"GET /livez HTTP/1.1\r\n\r\n")
-        assert len(server._connections) <= server._most
+        assert server.open_connections <= server.most_connections
         for reader, _ in idle[:5]:
             assert await reader.read() == b""
         for _, writer in idle:
@@ -179,14 +181,14 @@ def has_ipv6() -> bool:
 
 
 async def test_without_ipv6_it_listens_on_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = health_server._listen
+    real = health_server.listening_socket
 
     def no_ipv6(family: int, address: object) -> socket.socket:
         if family == socket.AF_INET6:
             raise OSError(97, os.strerror(97))
         return real(family, address)
 
-    monkeypatch.setattr(health_server, "_listen", no_ipv6)
+    monkeypatch.setattr(health_server, "listening_socket", no_ipv6)
     async with serving(host=None) as server:
         assert b" 200 " in await asked(server.port, b"GET /livez HTTP/1.1\r\n\r\n")
 
@@ -212,8 +214,16 @@ async def test_trouble_with_accepting_is_logged_once_a_minute(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(health_server, "PAUSE", 0.0)
-    server = PageServer(pages)
+    accept, failures = socket.socket.accept, iter(range(100))
+
+    def failing(listening: socket.socket) -> tuple[socket.socket, Any]:
+        if next(failures, None) is not None:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return accept(listening)
+
+    monkeypatch.setattr(socket.socket, "accept", failing)
     with caplog.at_level(logging.WARNING):
-        for _ in range(100):
-            await server._make_room(OSError(24, os.strerror(24)))
+        async with serving() as server:
+            assert b" 200 " in await asked(server.port, b"GET /livez HTTP/1.1\r\n\r\n")
+    assert next(failures, None) is None
     assert caplog.text.count("cannot be accepted") == 1

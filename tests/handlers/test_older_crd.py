@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import re
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from kalends.kube.wire.transport import METADATA_ONLY, Request
 from kalends.model.crd.definition import crd_manifest
 from kube.fake_faults import Fault, requests_to
 from kube.fake_objects import Collection
+from narrowing import present
 
 pytestmark = pytest.mark.looptime
 CRDS = Collection("apiextensions.k8s.io/v1", "customresourcedefinitions")
@@ -39,7 +41,10 @@ def install(cluster: Cluster, crd: dict[str, Any]) -> None:
 
 
 def page(replica: Replica) -> dict[str, str | None]:
-    return {name: claim() for name, claim in replica.operator.health._ready.items()}
+    """Return what /readyz shows of each claim: None, or why it fails."""
+    shown = present(replica.operator.health.page("/readyz")).body.decode().splitlines()
+    claims = [re.fullmatch(r"\[[+-]\] (\S+)(?: ok|: (.*))", line) for line in shown]
+    return {present(claim)[1]: present(claim)[2] for claim in claims}
 
 
 async def test_nothing_is_decided_with_an_older_crd_until_it_is_replaced(caplog: pytest.LogCaptureFixture) -> None:

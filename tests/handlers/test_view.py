@@ -102,14 +102,14 @@ async def test_a_large_object_holds_up_starts_from_when_its_metadata_was_seen_un
     sight = Sight(cluster)
     await cluster.apply("large", trigger=every(10))
     await sight.view.catch_up()
-    entry = sight.scheduler._entries["default/large"]
     await edit(cluster, "large", trigger=every(30))
     sight.view.show("MODIFIED", seen_in_part(cluster.api.objects.get(*cluster.place("large"))))
-    assert entry.outdated
+    assert sight.scheduler.overview.is_outdated("default/large")
     reading = asyncio.create_task(sight.view.read_apart())
     await asyncio.sleep(1)
-    assert not entry.outdated
-    assert entry.snapshot.generation == 2
+    assert not sight.scheduler.overview.is_outdated("default/large")
+    newest = cluster.api.objects.get(*cluster.place("large"))["metadata"]
+    assert sight.scheduler.overview.knows("default/large", newest["uid"], newest["resourceVersion"])
     reading.cancel()
 
 
@@ -123,21 +123,20 @@ async def test_late_news_of_a_large_object_holds_up_nothing_of_the_object_that_t
     await sight.view.catch_up()
     sight.view.show("MODIFIED", seen_in_part(first))
     assert sight.names == ["default/large"]
-    assert not sight.scheduler._entries["default/large"].outdated
+    assert not sight.scheduler.overview.is_outdated("default/large")
 
 
 async def test_a_sweep_holds_up_starts_of_what_it_has_found_to_be_newer_until_it_is_read(cluster: Cluster) -> None:
     sight = Sight(cluster)
     await cluster.apply("edited", trigger=every(10))
     await sight.view.catch_up()
-    entry = sight.scheduler._entries["default/edited"]
     await edit(cluster, "edited", trigger=every(30))
     cluster.api.latency = lambda _: 1.0
     sweeping = asyncio.create_task(sight.view.catch_up())
     await asyncio.sleep(1.5)  # the list has arrived, the object has not
-    assert entry.outdated
+    assert sight.scheduler.overview.is_outdated("default/edited")
     await sweeping
-    assert not entry.outdated
+    assert not sight.scheduler.overview.is_outdated("default/edited")
 
 
 async def test_a_large_object_that_cannot_be_read_holds_up_no_other(cluster: Cluster) -> None:

@@ -224,8 +224,8 @@ async def test_memory_stays_bounded(client: ApiClient, clock: LoopClock) -> None
     poster = _poster(client, clock, EventLimits(queue=10, series=20))
     for number in range(1000):
         _fail(poster, replace(NIGHTLY, uid=f"uid-{number}"))
-    assert len(poster._series) <= 20
-    assert len(poster._buckets) <= 20
+    assert poster.series_kept <= 20
+    assert poster.buckets_kept <= 20
 
 
 @asynccontextmanager

@@ -8,6 +8,8 @@ process is drawn. A process can be killed there: none of its callbacks ever runs
 stopped: its callbacks and timers pile up until it goes on.
 """
 
+# ruff: noqa: SLF001 - an event loop runs the handles and tasks of asyncio, whose names are private
+
 from __future__ import annotations
 
 import asyncio
@@ -68,7 +70,7 @@ Arguments = TypeVarTuple("Arguments")
 CURRENT: ContextVar[Process | None] = ContextVar("process", default=None)
 
 
-class NumberedTask(asyncio.Task):  # type: ignore[type-arg]
+class NumberedTask(asyncio.Task[Any]):
     """A task whose place in a set does not depend on where it lies in memory."""
 
     def __init__(self, number: int, coro: Coroutine[Any, Any, Any], **named: Any) -> None:
@@ -79,7 +81,7 @@ class NumberedTask(asyncio.Task):  # type: ignore[type-arg]
         return self.number
 
 
-class NumberedFuture(asyncio.Future):  # type: ignore[type-arg]
+class NumberedFuture(asyncio.Future[Any]):
     """The same for a future."""
 
     def __init__(self, number: int, **named: Any) -> None:
@@ -147,7 +149,7 @@ class SimulatedLoop(base_events.BaseEventLoop):
         return handle
 
     def _enqueue(self, handle: asyncio.Handle) -> None:
-        process = handle._context.get(CURRENT) or self.world  # type: ignore[attr-defined]
+        process = handle._context.get(CURRENT) or self.world  # type: ignore[attr-defined]  # not in its stubs
         if process.alive:
             process.ready.append(handle)
 
@@ -206,7 +208,7 @@ class SimulatedLoop(base_events.BaseEventLoop):
             process.kill()
         self.world.kill()
         for task in self._tasks:
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # not in its stubs
             if task.done():
                 with contextlib.suppress(asyncio.CancelledError):
                     task.exception()

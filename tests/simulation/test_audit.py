@@ -17,7 +17,6 @@ from kalends.engine.decisions import draft_view
 from kalends.engine.decisions.claims import claims_to_start
 from kalends.engine.decisions.draft import Draft
 from kalends.engine.loop.scheduler import Scheduler
-from kalends.engine.runs import ended_runs as settling
 from kalends.executors.jobs.executor import JobsExecutor
 from kalends.handlers.leading import Leading
 from kalends.stores.crd import CrdJobStore
@@ -55,15 +54,12 @@ def test_a_write_over_what_somebody_else_wrote_is_found_out(monkeypatch: pytest.
 
 def test_two_that_lead_at_once_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Leading, "may_act", lambda self: True)
-    monkeypatch.setattr(Leading, "_stop", lambda self: None)
+    monkeypatch.setattr(Leading, "end_term", lambda self: None)
     assert found_out() != "nothing"
 
 
 def test_a_lost_run_that_is_never_reported_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    report = settling._report_of
-    monkeypatch.setattr(
-        settling, "_report_of", lambda ref, run, facts, jobs: None if run.holder else report(ref, run, facts, jobs)
-    )
+    monkeypatch.setattr(Holders, "is_gone", lambda self, holder: False)
     assert found_out() != "nothing"
 
 

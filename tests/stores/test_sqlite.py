@@ -186,10 +186,20 @@ async def test_a_damaged_row_is_named_and_harms_only_itself(file: Path, column: 
         "CREATE TRIGGER no BEFORE UPDATE ON scheduled_jobs BEGIN SELECT raise(ABORT, 'no'); END",
     ],
 )
-async def test_errors_while_it_is_open_name_file_and_row(file: Path, statement: str) -> None:
+async def test_errors_while_it_is_open_name_file_and_row(
+    file: Path, statement: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connections: list[sqlite3.Connection] = []
+    real = sqlite3.connect
+
+    def connect(*arguments: Any, **named: Any) -> sqlite3.Connection:
+        connections.append(real(*arguments, **named))
+        return connections[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
     store = opened(file)
     found = await put(store, "sound")
-    store._db.execute(statement)
+    connections[-1].execute(statement)
     asked: list[Callable[[], Any]] = [lambda: store.write(found.ref, found.version, None, State(armed=START))]
     if statement.startswith("DROP"):
         asked += [

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from kalends.errors import InvalidSchedule
 from kalends.triggers import Tally, Trigger
-from kalends.triggers.build import DEEPEST, Setting, _structured
+from kalends.triggers.build import build_trigger
 from kalends.triggers.rules.interval import IntervalRule, meeting
-from kalends.triggers.when import TriggerSpec
-from kalends.triggers.zones.zone import find_zone
+from kalends.triggers.when import TriggerSpec, When
 from narrowing import known
 from triggers.building import CREATED, at, build, coming
 from triggers.strategies import near_changes
@@ -252,9 +251,8 @@ def test_a_rule_with_a_last_fire_time_ends_there() -> None:
 @pytest.mark.parametrize("members", [[], None])
 def test_a_combination_of_nothing_is_refused(members: Any) -> None:
     spec = TriggerSpec(any_of=members, all_of=members)
-    setting = Setting(find_zone("UTC"), "a/b", literal=False, created=0, start=None, end=None)
     with pytest.raises(InvalidSchedule, match="exactly one of cron"):
-        _structured(spec, setting, "spec.trigger", DEEPEST)
+        build_trigger(When(trigger=spec), created=0, zone="UTC", identity="a/b")
 
 
 def test_what_is_nested_three_deep_is_refused() -> None:

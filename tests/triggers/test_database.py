@@ -12,7 +12,7 @@ import tzdata
 
 from kalends.triggers import database_version
 from kalends.triggers.zones.database import database, zone_info
-from kalends.triggers.zones.zone import _zone, find_zone
+from kalends.triggers.zones.zone import find_zone, shared_zone
 from triggers.building import at
 
 Lay = Callable[[str | None], Path]
@@ -24,7 +24,7 @@ def system(tmp_path: Path, tzpath_restored: None) -> Iterator[Lay]:
     """Makes a system's database of a version, in which the clocks of Vancouver are those of Kathmandu."""
 
     def forget() -> None:
-        for cache in (database, zone_info, _zone):
+        for cache in (database, zone_info, shared_zone):
             cache.cache_clear()
 
     def lay(version: str | None) -> Path:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
-from typing import Any
-from zoneinfo import _zoneinfo  # type: ignore[attr-defined]
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +13,7 @@ from hypothesis import strategies as st
 
 from kalends.errors import InvalidSchedule
 from kalends.triggers.zones.zone import FOREVER, LAST_INSTANT, Zone, database_version, find_zone
+from triggers.database_changes import YEAR_2038, database_changes
 from triggers.strategies import ALL_ZONES, zones
 from triggers.walking import DAY, offset_at
 
@@ -64,7 +63,7 @@ def test_what_a_zone_remembers_is_bounded() -> None:
     zone = Zone("Europe/Berlin", zoneinfo.ZoneInfo("Europe/Berlin"))
     for century in range(0, LAST_INSTANT, 6 * 366 * DAY):
         assert zone.span_at(century).offset in {3600, 7200}
-    assert len(zone._chunks) <= 512
+    assert zone.chunks_kept <= 512
 
 
 @pytest.mark.parametrize(
@@ -126,25 +125,3 @@ def test_all_zones_are_right_for_decades_to_come() -> None:
             said = datetime.fromtimestamp(instant, info).utcoffset()
             assert said is not None
             assert zone.span_at(instant).offset == said.total_seconds(), (name, instant)
-
-
-YEAR_2038 = int(datetime(2038, 1, 1, tzinfo=UTC).timestamp())
-
-
-def database_changes(name: str) -> list[tuple[int, int]]:
-    """Return (instant, new offset) from 1970 until 2038, straight from the transitions that the file lists."""
-    info: Any = _zoneinfo.ZoneInfo.no_cache(name)
-    changes = []
-    before = info._tti_before.utcoff if info._trans_utc else None
-    for instant, kind in zip(info._trans_utc, info._ttinfos, strict=True):
-        if kind.utcoff != before and 0 < instant < YEAR_2038:
-            changes.append((instant, int(kind.utcoff.total_seconds())))
-        before = kind.utcoff
-    if isinstance(info._tz_after, _zoneinfo._TZStr):
-        listed_until = datetime.fromtimestamp(info._trans_utc[-1] if info._trans_utc else 0, UTC).year
-        for year in range(listed_until + 1, 2038):
-            starts, ends = info._tz_after.transitions(year)
-            standard, summer = info._tz_after.std.utcoff, info._tz_after.dst.utcoff
-            changes.append((starts - int(standard.total_seconds()), int(summer.total_seconds())))
-            changes.append((ends - int(summer.total_seconds()), int(standard.total_seconds())))
-    return sorted(changes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-_EXTRA_OF = {
+EXTRA_OF = {
     "click": "cli",
     "pydantic_settings": "cli",
     "rich": "cli",
@@ -24,7 +24,7 @@ def main() -> None:
 
         run()
     except ModuleNotFoundError as error:
-        extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
+        extra = EXTRA_OF.get((error.name or "").partition(".")[0])
         if extra is None:
             raise
         sys.exit(f"kalends: the package {error.name!r} is not installed: pip install 'kalends[{extra}]'")

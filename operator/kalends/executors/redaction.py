@@ -100,7 +100,7 @@ _WHOLE = (_COOKIE, _SIGNATURE, _ELEMENT)
 
 def redacted(text: str) -> str:
     """Return text without what looks like a secret."""
-    own = _own_secrets()
+    own = own_secrets()
     if own is not None:
         text = own.sub(REDACTED, text)
         text = _ENCODED.sub(_without_own, text)
@@ -116,7 +116,7 @@ def redacted(text: str) -> str:
 
 def prepare() -> None:
     """Read the environment now, for every process that is forked from this one."""
-    _own_secrets()
+    own_secrets()
 
 
 def _without_value(found: re.Match[str]) -> str:
@@ -130,7 +130,7 @@ def _without_value(found: re.Match[str]) -> str:
 
 def _without_own(found: re.Match[str]) -> str:
     """Take out base 64 that holds a secret of this process among other text, as ``user:password`` does."""
-    own, text = _own_secrets(), found.group().rstrip("=")
+    own, text = own_secrets(), found.group().rstrip("=")
     decoded = base64.b64decode(text[: len(text) - (len(text) % 4 == 1)] + "=" * (-len(text) % 4)).decode(
         errors="replace"
     )
@@ -138,7 +138,7 @@ def _without_own(found: re.Match[str]) -> str:
 
 
 @functools.cache
-def _own_secrets() -> re.Pattern[str] | None:
+def own_secrets() -> re.Pattern[str] | None:
     """Return what finds the secrets in this process' environment, which stays as it was when first asked for."""
     forms: set[str] = set()
     for name, value in os.environ.items():

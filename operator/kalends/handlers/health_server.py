@@ -66,9 +66,14 @@ class PageServer:
         self._connections: dict[asyncio.Task[None], None] = {}
         """In the order in which they were accepted."""
         descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self._most = max(1, min(MOST_CONNECTIONS, descriptors // SHARE_OF_DESCRIPTORS))
+        self.most_connections = max(1, min(MOST_CONNECTIONS, descriptors // SHARE_OF_DESCRIPTORS))
         self._spare: int | None = None
         self._quiet_until = 0.0
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open."""
+        return len(self._connections)
 
     async def listen(self, host: str | None, port: int) -> None:
         """Listen on a host's addresses; None stands for all addresses of this machine, IPv4 and IPv6.
@@ -125,7 +130,7 @@ class PageServer:
             task = asyncio.create_task(self._serve(connection), name="health connection")
             self._connections[task] = None
             task.add_done_callback(self._ended)
-            if len(self._connections) > self._most:
+            if len(self._connections) > self.most_connections:
                 await self._end_the_oldest()
 
     async def _make_room(self, error: OSError) -> None:
@@ -232,7 +237,7 @@ def _bound(addresses: Iterable[tuple[int, Any]], port: int) -> list[socket.socke
         for family, (host, _, *scope) in addresses:
             free = listening[0].getsockname()[1] if listening else port
             try:
-                listening.append(_listen(family, (host, free, *scope)))
+                listening.append(listening_socket(family, (host, free, *scope)))
             except OSError as error:
                 if error.errno not in NOT_SUPPORTED:
                     raise
@@ -246,7 +251,12 @@ def _bound(addresses: Iterable[tuple[int, Any]], port: int) -> list[socket.socke
     return listening
 
 
-def _listen(family: int, address: Any) -> socket.socket:
+def listening_socket(family: int, address: Any) -> socket.socket:
+    """Return a socket that listens on an address.
+
+    Raises:
+        OSError: The system has no such family or address, or the port is taken.
+    """
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         # Without it a restarted container would have to wait for the connections of its predecessor.

@@ -67,7 +67,7 @@ class Leading:
                 clock=clock,
                 timing=Timing(settings.lease_duration, settings.renew_deadline, settings.retry_period),
                 on_started=lambda _: self._turn.set(),
-                on_stopped=self._stop,
+                on_stopped=self.end_term,
                 on_superseded=self._give_up_runs,
                 chance=chance,
             )
@@ -122,7 +122,7 @@ class Leading:
             log.error("a term ended by itself", exc_info=self._term.exception())
             await asyncio.sleep(PAUSE)
 
-    def _stop(self) -> None:
+    def end_term(self) -> None:
         """End the term: nothing is decided any more, and active work is cancelled."""
         self._turn.clear()
         if self._term is not None:

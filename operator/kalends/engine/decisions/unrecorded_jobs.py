@@ -29,7 +29,7 @@ def record_of_jobs(schedule: Schedule | None, facts: Facts) -> State:
     pod, nor how those have ended whose Jobs are gone.
     """
     known = facts.jobs or () if may_have_created_jobs(schedule, None, facts) else ()
-    jobs = sorted((job for job in known if _has_come(job, facts)), key=lambda one: one.fire_time)
+    jobs = sorted((job for job in known if has_come(job, facts)), key=lambda one: one.fire_time)
     running = [job for job in jobs if job.report is None]
     reports = [job.report for job in jobs if job.report is not None]
     requested = sum(1 for job in running if job.request)
@@ -77,7 +77,7 @@ def jobs_to_take_up(schedule: Schedule, record: State, facts: Facts) -> tuple[Jo
     return tuple(
         job
         for job in facts.orphans
-        if job.created >= schedule.created and is_unrecorded(job) and (job.request or _has_come(job, facts))
+        if job.created >= schedule.created and is_unrecorded(job) and (job.request or has_come(job, facts))
     )
 
 
@@ -91,7 +91,7 @@ def _recover_unlisted(state: State, facts: Facts) -> State:
     if unlisted <= 0 or facts.jobs is None:
         return state
     known = {run.name for run in state.active} | {run.name for run in state.history}
-    old = [job for job in facts.jobs if job.name not in known and is_recorded(state, job) and _has_come(job, facts)]
+    old = [job for job in facts.jobs if job.name not in known and is_recorded(state, job) and has_come(job, facts)]
     found = sorted(old, key=lambda job: (job.report is None, job.fire_time), reverse=True)[:unlisted]
     active = tuple(
         ActiveRun(job.name, job.fire_time, job.created, JOBS_EXECUTOR, job.attempt, request=job.request)
@@ -129,7 +129,7 @@ def _at_attempt_of(run: ActiveRun, jobs: Mapping[tuple[Instant, str, int], JobVi
 
 def adopt_queued(draft: Draft) -> None:
     """Count as started those that are recorded as waiting and have their Job already."""
-    jobs = {job.name for job in draft.facts.jobs or () if draft.adopts and _has_come(job, draft.facts)}
+    jobs = {job.name for job in draft.facts.jobs or () if draft.adopts and has_come(job, draft.facts)}
     for candidate in draft.queue():
         if draft.name(candidate) in jobs:
             draft.start(replace(candidate, adopted=True))
@@ -175,11 +175,11 @@ def leaves_out_jobs(draft: Draft) -> bool:
 def _first_attempts(draft: Draft, after: Instant) -> Iterator[JobView]:
     """Yield the Jobs of fire times after an instant that have come."""
     for job in (draft.facts.jobs or ()) if draft.adopts else ():
-        if job.attempt == 1 and not job.request and after < job.fire_time and _has_come(job, draft.facts):
+        if job.attempt == 1 and not job.request and after < job.fire_time and has_come(job, draft.facts):
             yield job
 
 
-def _has_come(job: JobView, facts: Facts) -> bool:
+def has_come(job: JobView, facts: Facts) -> bool:
     """Return whether a Job's fire time has come: by the clock now, or by the API server's when the Job was created."""
     return not is_premature(job.fire_time, job.created) and job.fire_time <= max(facts.now, job.created)
 

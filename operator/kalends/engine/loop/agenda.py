@@ -20,6 +20,11 @@ class Agenda:
     def __len__(self) -> int:
         return len(self._at)
 
+    @property
+    def entries_kept(self) -> int:
+        """How many entries are kept in memory, replaced ones included."""
+        return len(self._heap)
+
     def put(self, key: str, instant: float) -> None:
         """Wake ``key`` at ``instant``, and at no other."""
         if self._at.get(key) == instant:

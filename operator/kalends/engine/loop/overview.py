@@ -40,6 +40,11 @@ class Overview:
             return False
         return not entry.snapshot.precedes(version, self._compiler.edition)
 
+    def is_outdated(self, key: str) -> bool:
+        """Return whether a newer version of a resource was seen that is not read yet: its starts wait for it."""
+        entry = self._entries.get(key)
+        return entry is not None and entry.outdated
+
     def life_of(self, key: str) -> tuple[str, str, State | None] | None:
         """Return UID, version and record of the resource that has a key, or None."""
         entry = self._entries.get(key)

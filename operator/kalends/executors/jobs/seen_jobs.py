@@ -78,6 +78,12 @@ class SeenJobs:
 
     # -- what is known
 
+    @property
+    def records_kept(self) -> int:
+        """How many records of Jobs and pods are kept in memory, besides the names of Jobs that no longer exist."""
+        kept = (self._jobs, self._views, self._resources, self._patience, self._unsure, self._unfollowed, self._pods)
+        return sum(len(records) for records in kept)
+
     def find(self, ref: Ref, name: str) -> SeenJob | None:
         """Return a Job of a resource."""
         return self._jobs.get(ref, {}).get(name)

@@ -51,19 +51,29 @@ def serve_forks(descriptor: int) -> None:
             if wakened in ready:
                 with contextlib.suppress(BlockingIOError):
                     wakened.recv(4096)
-                _report_ended(control, workers)
+                report_ended(control, workers)
             if control in ready:
-                _fork(control, workers, (selector, wakened, wakening))
+                fork_worker(control, workers, (selector, wakened, wakening))
     for pid in workers:
-        _end_group(pid)
+        end_group(pid)
     os._exit(0)
 
 
-def _fork(
+def fork_worker(
     control: socket.socket,
     workers: set[int],
     own: tuple[selectors.BaseSelector, socket.socket, socket.socket],
 ) -> None:
+    """Receive one request and the descriptor of its worker's connection, fork the worker, and reply.
+
+    Args:
+        control: The connection to the operator.
+        workers: The process IDs of the workers; the new worker is added.
+        own: What the worker must close, as it belongs to the server.
+
+    Raises:
+        EOFError: The operator has closed the connection.
+    """
     request, descriptors, _, _ = socket.recv_fds(control, len(REQUEST), 1)
     if not request:
         raise EOFError
@@ -96,7 +106,7 @@ def _become_worker(descriptor: int, of_the_server: list[socket.socket | selector
         os._exit(1)
 
 
-def _report_ended(control: socket.socket, workers: set[int]) -> None:
+def report_ended(control: socket.socket, workers: set[int]) -> None:
     """Report workers that have ended, after what each had started has ended as well; reap every child."""
     while (ended := _next_ended(workers)) is not None:
         pid, code = ended
@@ -115,7 +125,7 @@ def _next_ended(workers: set[int]) -> tuple[int, int] | None:
                 return None
             which = found.si_pid
             if which in workers:
-                _end_group(which)
+                end_group(which)
         # Reaping any other child here would leave alive what that child had started.
         pid, status = os.waitpid(which, os.WNOHANG)
         if pid:
@@ -123,7 +133,8 @@ def _next_ended(workers: set[int]) -> tuple[int, int] | None:
     return None
 
 
-def _end_group(pid: int) -> None:
+def end_group(pid: int) -> None:
+    """Kill a process and the processes of its group."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
 

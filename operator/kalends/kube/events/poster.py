@@ -82,6 +82,16 @@ class EventPoster:
         self._time_limit: asyncio.Timeout | None = None
         self._finished = asyncio.Event()
 
+    @property
+    def series_kept(self) -> int:
+        """How many series of Events are kept in memory, at most ``limits.series``."""
+        return len(self._series)
+
+    @property
+    def buckets_kept(self) -> int:
+        """How many objects have a token bucket in memory, at most ``limits.series``."""
+        return len(self._buckets)
+
     def post(self, regarding: Regarding, *, kind: EventType, reason: str, note: str, action: str = "Schedule") -> None:
         """Say that something happened to an object. It returns at once, and raises nothing.
 

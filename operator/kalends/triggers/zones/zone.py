@@ -80,6 +80,11 @@ class Zone:
         self._recent = Span(0, 0, 0, 0) if fixed is None else _whole_time(_seconds(fixed))
         self._habits: tuple[frozenset[int], frozenset[Gap]] | None = None
 
+    @property
+    def chunks_kept(self) -> int:
+        """How many stretches of time, about two years each, are kept in memory."""
+        return len(self._chunks)
+
     def span_at(self, instant: Instant) -> Span:
         """Return the span that holds ``instant``."""
         recent = self._recent
@@ -211,7 +216,12 @@ def _whole_time(offset: int) -> Span:
 
 
 @lru_cache(maxsize=1024)
-def _zone(name: str) -> Zone:
+def shared_zone(name: str) -> Zone:
+    """Return the zone that all triggers in it share.
+
+    Raises:
+        KeyError, ValueError, OSError: There is no such zone, or its file cannot be read.
+    """
     return Zone(name, zone_info(name))
 
 
@@ -223,7 +233,7 @@ def find_zone(name: str, path: str = "spec.timeZone") -> Zone:
     """
     if len(name) <= _LONGEST_NAME and _NAME.fullmatch(name) and not name.startswith(_NOT_IANA):
         try:
-            return _zone(name)
+            return shared_zone(name)
         except (KeyError, ValueError, OSError):
             pass
     raise InvalidSchedule(

@@ -1,9 +1,10 @@
-"""Every metric, in one table. Labels are bounded: no names of objects."""
+"""Every metric, in one table. Labels are bounded: no names of objects, and nothing that a record alone contains."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter as Counts
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
@@ -15,6 +16,9 @@ from kalends.model.reasons import Reason
 
 SUB_SECOND = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 REQUESTS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+UNKNOWN = "unknown"
+"""The label of an executor that a record names and this operator does not have: its settings were changed, or a user
+edited the record."""
 RUNS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400, 86400)
 
 
@@ -94,7 +98,9 @@ def _by(label: str, name: str, text: str, counts: Mapping[str, int]) -> GaugeMet
 class Metrics:
     """The operator's metrics, in a separate registry. It listens to the engine."""
 
-    def __init__(self) -> None:
+    def __init__(self, executors: Collection[str]) -> None:
+        """Take the names of all executors of this operator."""
+        self._executors = frozenset(executors)
         self.registry = CollectorRegistry()
         into = self.registry
         self._delay = Histogram(
@@ -150,7 +156,16 @@ class Metrics:
 
     def read_from(self, readings: Readings) -> None:
         """Say where gauges are read."""
-        self.registry.register(Gauges(readings))
+        self.registry.register(Gauges(replace(readings, active_runs=lambda: self._by_known(readings.active_runs()))))
+
+    def _by_known(self, runs: Mapping[str, int]) -> Mapping[str, int]:
+        counts: Counts[str] = Counts()
+        for executor, count in runs.items():
+            counts[self._known(executor)] += count
+        return counts
+
+    def _known(self, executor: str) -> str:
+        return executor if executor in self._executors else UNKNOWN
 
     def notice(self, notice: Notice) -> None:
         """Count what the engine has decided and recorded."""
@@ -160,10 +175,10 @@ class Metrics:
                 if verdict is Verdict.STARTED:
                     self._delay.observe(notice.delay)
             case Ended(report=report, executor=executor):
-                self._runs.labels(executor, report.outcome.value).inc()
-                self._durations.labels(executor).observe(max(0, report.completed - report.started))
+                self._runs.labels(self._known(executor), report.outcome.value).inc()
+                self._durations.labels(self._known(executor)).observe(max(0, report.completed - report.started))
             case StartPutOff(executor=executor):
-                self._put_off.labels(executor).inc()
+                self._put_off.labels(self._known(executor)).inc()
             case JobAnomaly(reason=reason):
                 self._odd_jobs.labels(reason.value).inc()
             case ReadinessChanged(reason=Reason.INTERNAL_ERROR):

@@ -17,7 +17,7 @@ MONITORED: Json = {"metrics": {"serviceMonitor": {"enabled": True}, "prometheusR
 
 def samples() -> dict[str, list[dict[str, str]]]:
     """Return the labels of every sample of an operator that has decided and run something, by the sample's name."""
-    metrics = Metrics()
+    metrics = Metrics(("default",))
     metrics.read_from(
         Readings(
             leads=lambda: True,

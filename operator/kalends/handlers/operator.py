@@ -7,6 +7,7 @@ import contextlib
 import logging
 
 from kalends.engine.core.compiler import Compiler, Surroundings
+from kalends.engine.core.schedule import JOBS_EXECUTOR
 from kalends.engine.loop.census import by_state, runs_by_executor
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.executors.from_settings import check_default, default_settings, target_check
@@ -46,7 +47,7 @@ class Operator:
         self._settings = settings
         self._ports = ports
         clock = ports.clock
-        self.metrics = Metrics()
+        self.metrics = Metrics({*ports.pools, JOBS_EXECUTOR})
         lanes = Lanes(settings.api_connections)
         self._client = ApiClient(
             ports.transport,

@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from kalends.engine.ports import Decided, Ended, JobAnomaly, Notice, ReadinessChanged, StartPutOff, Verdict
 from kalends.model.reasons import Reason
+from kalends.model.values import Outcome
 
 SUB_SECOND = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 REQUESTS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -20,6 +21,8 @@ UNKNOWN = "unknown"
 """The label of an executor that a record names and this operator does not have: its settings were changed, or a user
 edited the record."""
 RUNS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400, 86400)
+ENDS = (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.CANCELLED, Outcome.LOST)
+"""Outcomes of runs that have started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +154,18 @@ class Metrics:
         )
         for resource in ("scheduledjobs", "jobs", "pods"):
             self._unreadable.labels(resource)
+        self._start_at_zero()
         self._build = Gauge("kalends_build_info", "Always 1.", ["version"], registry=into)
         self._build.labels(version("kalends")).set(1)
+
+    def _start_at_zero(self) -> None:
+        """Create the counters that alerts read: Prometheus sees no increase in a series that begins with its value."""
+        for verdict in Verdict:
+            self._fire_times.labels(verdict.value)
+        for executor in self._executors:
+            self._put_off.labels(executor)
+            for outcome in ENDS:
+                self._runs.labels(executor, outcome.value)
 
     def read_from(self, readings: Readings) -> None:
         """Say where gauges are read."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from chart.rendering import NAMESPACE, Json, render
@@ -89,6 +90,14 @@ def test_every_metric_in_an_alert_is_one_of_this_release() -> None:
 def test_there_is_an_alert_for_starts_that_are_refused_and_for_an_older_crd() -> None:
     asked = {name for alert in alerts() for name, _ in selectors(alert["expr"])}
     assert {"kalends_starts_put_off_total", "kalends_scheduled_jobs", "kalends_crd_outdated"} <= asked
+
+
+@pytest.mark.parametrize("outcome", ["Failed", "TimedOut", "Lost"])
+def test_a_run_that_did_not_succeed_counts_as_failing(outcome: str) -> None:
+    (alert,) = [one for one in alerts() if one["alert"] == "KalendsRunsFailing"]
+    counted = [matchers["outcome"] for _, matchers in selectors(alert["expr"]) if "outcome" in matchers]
+    assert [operator for operator, _ in counted] == ["=~"]
+    assert re.fullmatch(counted[0][1], outcome)
 
 
 def test_every_alert_says_how_bad_it_is_and_what_is_wrong() -> None:

@@ -55,12 +55,12 @@
     summary: The operator stopped during runs in its pod; their outcome is unknown.
 - alert: KalendsRunsFailing
   expr: >-
-    sum by (executor) (rate(kalends_runs_total{outcome="Failed",{{ $of }}}[15m]))
-    / sum by (executor) (rate(kalends_runs_total{ {{- $of -}} }[15m])) > 0.5
+    sum by (executor) (rate(kalends_runs_total{outcome=~"Failed|TimedOut|Lost",{{ $of }}}[15m]))
+    / sum by (executor) (rate(kalends_runs_total{outcome!="Cancelled",{{ $of }}}[15m])) > 0.5
   for: 15m
   labels: {severity: warning}
   annotations:
-    summary: More than half of the runs of executor {{ "{{ $labels.executor }}" }} fail.
+    summary: More than half of the runs of executor {{ "{{ $labels.executor }}" }} fail, time out or are lost.
 - alert: KalendsWorkersStuck
   expr: min_over_time(kalends_workers_stuck{ {{- $of -}} }[10m]) > 0
   labels: {severity: warning}

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from kalends.cli.commands.operator_process import settings_of
-from kalends.cli.log_limit import LogLimit
-from kalends.cli.log_lines import JsonLines, TextLines
+from kalends.cli.logs import JsonLines, LogLimit, TextLines
 from kalends.errors import InvalidSettings
 from kube.served import kubeconfig
 
@@ -81,7 +80,7 @@ def test_a_port_that_is_taken_is_one_line_and_exit_code_2(tmp_path: Path) -> Non
 
 def test_a_fault_that_repeats_is_logged_ten_times_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr("kalends.cli.log_limit.time.monotonic", lambda: now)
+    monkeypatch.setattr("kalends.cli.logs.time.monotonic", lambda: now)
     limit = LogLimit()
 
     def written(text: str) -> list[str]:

@@ -1,5 +1,5 @@
 from kalends.engine.core.state import ActiveRun, Condition, Counts, State
-from kalends.engine.loop.census import by_state, runs_by_executor
+from kalends.engine.loop.overview import by_state, runs_by_executor
 from kalends.model.reasons import Reason
 
 

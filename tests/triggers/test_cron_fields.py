@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kalends.errors import InvalidSchedule
-from kalends.triggers.cron.eight_grammar import parse_expression, write_expression
+from kalends.triggers.cron.eight_fields import parse_expression, write_expression
 from kalends.triggers.cron.fields import DAY_OF_MONTH, DAY_OF_WEEK, EIGHT_FIELDS, MONTH_OF_YEAR, Field
 from kalends.triggers.cron.items import Item, LastDay, LastWeekday, LastWorkday, NearestWorkday, NthWeekday, Values
 from triggers.building import at, build, coming

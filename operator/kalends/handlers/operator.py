@@ -8,7 +8,7 @@ import logging
 
 from kalends.engine.core.compiler import Compiler, Surroundings
 from kalends.engine.core.schedule import JOBS_EXECUTOR
-from kalends.engine.loop.census import by_state, runs_by_executor
+from kalends.engine.loop.overview import by_state, runs_by_executor
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.executors.from_settings import check_default, default_settings, target_check
 from kalends.executors.jobs.executor import JobsExecutor

@@ -60,3 +60,8 @@ Instant: TypeAlias = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time", "maxLength": 40}),
 ]
 """Seconds since the epoch in Python, RFC 3339 in JSON."""
+
+
+def micro_time(instant: float) -> str:
+    """Return an instant as a ``MicroTime``: exactly six digits of fraction, which the API server insists on."""
+    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -23,8 +23,7 @@ from kalends.triggers.rules.remembered import remembered
 from kalends.triggers.rules.wall_clock import WallRule
 from kalends.triggers.search.budget import MOST_WORK_OF_BUILDING, Budget
 from kalends.triggers.text.instants import read_moment
-from kalends.triggers.text.quoting import quoted
-from kalends.triggers.text.words import listed
+from kalends.triggers.text.words import listed, quoted
 from kalends.triggers.wall_clock.days import Days
 from kalends.triggers.when import (
     CalendarIntervalSpec,

@@ -13,8 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from secrets import token_hex
 
-from kalends.cli.log_limit import LogLimit
-from kalends.cli.log_lines import JsonLines, TextLines
+from kalends.cli.logs import JsonLines, LogLimit, TextLines
 from kalends.handlers.assembly import assembled
 from kalends.kube.login.connection import own_namespace
 from kalends.kube.login.credentials import load_credentials

@@ -14,7 +14,6 @@ from typing import Any
 
 import yaml
 
-from kalends.cli.manifests.advice import advice
 from kalends.cli.manifests.aliases import MOST_EXPANDED, ContainsItself, expansion
 from kalends.errors import KalendsError
 from kalends.model.size_limits import DEEPEST
@@ -27,6 +26,9 @@ _NAMEABLE = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool")}
 _FLOATS_WRITTEN_OUT = 1 << 63
 _INTEGERS = range(-(1 << 63), 1 << 64)
 """What the job store can write; JSON itself has no bounds."""
+_UNQUOTED = re.compile(r"(?:^|[:\[{,-]\s+|[\[{,])([*@%])")
+"""Where a value begins, and then with a character that has a meaning of its own in YAML."""
+_TEMPLATE = "{{"
 
 
 class _Loader(yaml.CSafeLoader):
@@ -117,7 +119,9 @@ def _read(text: str, lines_before: int) -> Iterator[Document]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f"line {lines_before + mark.line + 1}: " if mark is not None else ""
-        yield Document(problem=f"{line}must be YAML or JSON: {advice(text, mark) or error.problem or error.context}")
+        yield Document(
+            problem=f"{line}must be YAML or JSON: {_advice_on(text, mark) or error.problem or error.context}"
+        )
     except (yaml.YAMLError, _NotJson, ValueError) as error:
         yield Document(problem=f"must be YAML or JSON: {' '.join(str(error).split())}")
 
@@ -204,3 +208,15 @@ def as_json(value: Any, path: str = "") -> Any:
 
 def _place(path: str) -> str:
     return path.removeprefix(".") or "the document"
+
+
+def _advice_on(text: str, mark: yaml.Mark | None) -> str:
+    """Return what is probably wrong where a parser stopped, or nothing."""
+    if mark is None:
+        return ""
+    # The parser stops in the line that is wrong, or in the next.
+    near = text.splitlines()[max(0, mark.line - 1) : mark.line + 1]
+    if any(_TEMPLATE in line for line in near):
+        return "a Helm template must be rendered first, as in `helm template CHART | kalends validate -`"
+    found = next((found for line in reversed(near) if (found := _UNQUOTED.search(line))), None)
+    return f"a value that begins with {found[1]} must be in quotes" if found is not None else ""

@@ -17,7 +17,7 @@ from secrets import token_hex
 
 import click
 
-from kalends.cli.log_lines import TextLines
+from kalends.cli.logs import TextLines
 from kalends.cli.manifests.files import Manifest, definition_of, read_manifests
 from kalends.cli.printing import one_line
 from kalends.cli.run.live_table import LiveTable

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from kalends.clock import Clock
@@ -20,7 +20,6 @@ from kalends.engine.executor_ports import Cluster, Pool
 from kalends.engine.loop.acting import Actor
 from kalends.engine.loop.backoff import Backoff
 from kalends.engine.loop.checking import Checker
-from kalends.engine.loop.draining import FINISHING, RECORDING, wait_while
 from kalends.engine.loop.entry import Entry
 from kalends.engine.loop.executor_table import ExecutorTable
 from kalends.engine.loop.gathering import Gatherer
@@ -39,6 +38,10 @@ log = logging.getLogger(__name__)
 
 REVIEWS_IN_A_ROW = 50
 """How many resources are looked at before tasks that act get their turn."""
+FINISHING = 0.5
+"""Grace for other writes in flight at shutdown, in seconds. The next leader repairs a write that was interrupted."""
+RECORDING = 5.0
+"""Seconds that writes may take at shutdown, before and after runs were given time to end."""
 
 
 class Scheduler:
@@ -233,3 +236,13 @@ class Scheduler:
             if may_search:
                 # A search takes as long as hundreds of other reviews: what has become due since comes before the next.
                 self._inbox.fill()
+
+
+async def wait_while(clock: Clock, claim: Callable[[], bool], at_most: float) -> bool:
+    """Wait while a claim holds, for ``at_most`` so many seconds; return whether it holds no more."""
+    ends_at = clock.monotonic() + at_most
+    while claim():
+        if clock.monotonic() > ends_at:
+            return False
+        await asyncio.sleep(0.01)
+    return True

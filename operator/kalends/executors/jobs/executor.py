@@ -13,13 +13,12 @@ from kalends.engine.core.state import Ref
 from kalends.engine.executor_ports import ExecutorEvents, always
 from kalends.engine.ports import JobView, Run
 from kalends.errors import ApiError, StartDeferred, StartRefused, Unavailable
-from kalends.executors.jobs.identity import lost_its_controller, resource_of
+from kalends.executors.jobs.identity import changed_by_admission, lost_its_controller, resource_of
 from kalends.executors.jobs.job_manifest import job_body
 from kalends.executors.jobs.name_conflicts import NameConflicts, refuse_premature
 from kalends.executors.jobs.refusals import after_creation, after_dry_run, name_is_taken
 from kalends.executors.jobs.run_reports import SeenJob, see_job
 from kalends.executors.jobs.seen_jobs import SeenJobs
-from kalends.executors.jobs.stored_job import changed_by_admission
 from kalends.executors.jobs.unanswered_creates import UnansweredCreates
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.lanes import Lane

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kalends.kube.client.paths import EVENTS
-from kalends.kube.wire.timestamps import micro_time
 from kalends.kube.wire.transport import JsonObject
+from kalends.model.instants import micro_time
 
 CONTROLLER = "kalends.dev/operator"
 LONGEST_NOTE = 1024  # bytes; the API server refuses more

@@ -20,8 +20,8 @@ from kalends.clock import Clock
 from kalends.errors import ApiError
 from kalends.kube.client.client import ApiClient
 from kalends.kube.leases.lease_object import LeaseObject, Record, Timing
-from kalends.kube.wire.timestamps import micro_time
 from kalends.kube.wire.transport import JsonObject
+from kalends.model.instants import micro_time
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from kalends.errors import InvalidSchedule
-from kalends.triggers.text.quoting import quoted
+from kalends.triggers.text.words import quoted
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 SUNDAY_FIRST = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")

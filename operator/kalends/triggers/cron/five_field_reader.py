@@ -18,7 +18,7 @@ from kalends.triggers.cron.items import (
     SpecialDay,
     Values,
 )
-from kalends.triggers.text.quoting import quoted
+from kalends.triggers.text.words import quoted
 
 _NUMBER = r"\+?[0-9]{1,18}"  # Go's integers take a sign
 _RANGE = re.compile(rf"([*?]|{_NUMBER}|[a-z]{{3}})(?:-({_NUMBER}|[a-z]{{3}}))?(?:/({_NUMBER}))?")

@@ -21,7 +21,7 @@ from kalends.triggers.cron.five_field_reader import parse_field
 from kalends.triggers.cron.five_field_writer import write_field
 from kalends.triggers.cron.items import Items
 from kalends.triggers.text.durations import whole_seconds
-from kalends.triggers.text.quoting import quoted
+from kalends.triggers.text.words import quoted
 
 MACROS = {
     "@yearly": "0 0 1 1 *",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from kalends.errors import InvalidSchedule
-from kalends.triggers.text.quoting import quoted
+from kalends.triggers.text.words import quoted
 
 _SECOND = 10**9
 _NANOSECONDS = {

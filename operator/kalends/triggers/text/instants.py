@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from kalends.errors import InvalidSchedule
 from kalends.model.forms import MOMENT
 from kalends.triggers.protocol import Instant
-from kalends.triggers.text.quoting import quoted
+from kalends.triggers.text.words import quoted
 from kalends.triggers.wall_clock.days import EPOCH
 from kalends.triggers.zones.zone import DAY, Zone
 

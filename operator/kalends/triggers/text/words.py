@@ -1,4 +1,4 @@
-"""Numbers, names and lists of them as English says them."""
+"""Numbers, names, lists of them, and quotations, as messages have them."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ _UNITS = ((7 * 86_400, "week"), (86_400, "day"), (3_600, "hour"), (60, "minute")
 _SHORTEST_RANGE = 3
 _SHORTEST_STEPS = 6
 _TWO_DIGITS = 99
+_LONGEST = 40
 
 
 def listed(parts: Sequence[str], word: str = "and") -> str:
@@ -116,3 +117,11 @@ def divides(values: Sequence[int], size: int) -> int | None:
     """Return n if the values are 0, n, 2n and so on, and n goes evenly into ``size``."""
     step = size // len(values)
     return step if list(values) == list(range(0, size, step)) else None
+
+
+def quoted(text: object) -> str:
+    """Return ``text`` in quotes, cut to a length that a message can bear."""
+    plain = str(text) if not isinstance(text, str) else text
+    if len(plain) <= _LONGEST:
+        return ascii(plain) if not plain.isprintable() else f"'{plain}'"
+    return f"{plain[:_LONGEST]!a}… ({len(plain)} characters)"

@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 from kalends.errors import InvalidSchedule
 from kalends.triggers.protocol import Instant
-from kalends.triggers.text.quoting import quoted
+from kalends.triggers.text.words import quoted
 from kalends.triggers.zones.database import database, zone_info
 
 DAY = 86_400

@@ -181,6 +181,18 @@ async def test_an_attempt_without_an_answer_is_told_with_code_0(
     assert [code for _, _, code, _ in attempts] == [0]
 
 
+async def test_a_namespace_does_not_wait_for_all_requests_of_another(api: FakeApi, clock: LoopClock) -> None:
+    client = ApiClient(api.connect(), clock, lanes=Lanes(limit=1))
+    namespaces = ["evil"] * 30 + ["prod"]
+    async with asyncio.TaskGroup() as group:
+        for number, namespace in enumerate(namespaces):
+            body = {"metadata": {"name": f"a-{number}"}}
+            group.create_task(client.create(JOBS.collection(namespace), body, lane=Lane.CREATE))
+    created = [write.after["metadata"]["namespace"] for write in api.objects.history]
+    assert sorted(created) == namespaces
+    assert created.index("prod") <= 2
+
+
 async def test_requests_in_lanes_wait_for_each_other(api: FakeApi, clock: LoopClock) -> None:
     client = ApiClient(api.connect(), clock, lanes=Lanes(limit=2))
     api.faults.append(Fault(requests_to("POST"), delay=1, times=None))

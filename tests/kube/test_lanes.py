@@ -50,6 +50,30 @@ async def test_first_come_first_served_within_a_lane() -> None:
     assert served == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("lane", Lane)
+async def test_within_a_lane_namespaces_are_served_in_turn(lane: Lane) -> None:
+    lanes = Lanes(limit=1)
+    await lanes.acquire(lane)
+    served = []
+
+    async def use(namespace: str, number: int) -> None:
+        await lanes.acquire(lane, namespace)
+        served.append(f"{namespace}-{number}")
+        lanes.release(lane)
+
+    names = [("evil", number) for number in range(100)] + [("prod", 0), ("prod", 1), ("test", 0)]
+    tasks = [asyncio.create_task(use(*name)) for name in names]
+    await asyncio.sleep(0)
+    impatient = tasks[100]
+    impatient.cancel()
+    await asyncio.sleep(0)
+    lanes.release(lane)
+    await asyncio.wait(tasks)
+    assert served[:5] == ["evil-0", "prod-1", "test-0", "evil-1", "evil-2"]
+    assert len(served) == 102
+    assert lanes.under_way == 0
+
+
 async def test_a_lower_lane_is_not_starved() -> None:
     served = await served_order(Lanes(limit=1), [TIDY, *[CREATE] * 40])
     assert served.index(TIDY) == 7

@@ -15,7 +15,7 @@ import orjson
 from kalends.clock import Clock
 from kalends.errors import ApiError, NoLongerWanted
 from kalends.kube.client.lanes import Lane, Lanes
-from kalends.kube.client.paths import resource_label
+from kalends.kube.client.paths import namespace_in, resource_label
 from kalends.kube.client.retries import Backoff
 from kalends.kube.client.sender import PATIENCE, REQUEST_TIMEOUT, OnRequest, Sender, ignore_request, in_time
 from kalends.kube.wire.bounded_objects import LATER, read_object, unread
@@ -117,7 +117,7 @@ class ApiClient:
         request = Request(method, path, params, encoded, content_type, accept)
         if lane is None:
             return await self._send(request, timeout, patience, repeat=repeat)
-        await self._lanes.acquire(lane)
+        await self._lanes.acquire(lane, namespace_in(path))
         try:
             # The wait for a slot can be long, and what was decided before it may be outdated.
             if not is_wanted():

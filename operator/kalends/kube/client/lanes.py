@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from enum import IntEnum
 from itertools import count
+
+from kalends.kube.client.fair_queue import FairQueue
+
+Slot = asyncio.Future[None]
 
 
 class Lane(IntEnum):
@@ -16,16 +19,17 @@ class Lane(IntEnum):
     TIDY = 2  # deletes and Events: no decision waits for them
 
 
-# Every eighth grant goes to the request that has waited longest, whatever its lane.
+# Every eighth grant goes to the lane whose next request has waited longest.
 FAIRNESS = 8
 
 
 class Lanes:
-    """Allows at most ``limit`` active requests: first come, first served within a lane, and the first lane first.
+    """Allows at most ``limit`` active requests, the first lane first.
 
-    Two rules keep a lane from being starved or blocked for ever:
+    Within a lane namespaces are served in turn, and each of them first come, first served: a tenant whose schedules
+    keep the lane full delays only itself. Two rules keep a lane from being starved or blocked for ever:
 
-    - every eighth slot goes to the longest waiting request that may have it, whatever its lane;
+    - every eighth slot goes to the lane whose next request has waited longest;
     - STATUS may hold three quarters of the slots and TIDY one quarter, so that slow requests of a lower lane (a
       webhook that hangs on deletes) never keep creates out.
     """
@@ -35,7 +39,7 @@ class Lanes:
         self._caps = {Lane.CREATE: limit, Lane.STATUS: max(1, limit * 3 // 4), Lane.TIDY: max(1, limit // 4)}
         self._held = dict.fromkeys(Lane, 0)
         self._under_way = 0
-        self._waiting: dict[Lane, deque[tuple[int, asyncio.Future[None]]]] = {lane: deque() for lane in Lane}
+        self._waiting: dict[Lane, FairQueue[tuple[int, Slot]]] = {lane: FairQueue() for lane in Lane}
         self._arrivals = count()
         self._grants = 0
 
@@ -48,13 +52,18 @@ class Lanes:
         """Return how many requests wait in this lane."""
         return sum(not slot.done() for _, slot in self._waiting[lane])
 
-    async def acquire(self, lane: Lane) -> None:
-        """Take a slot, waiting for it if need be. Every slot taken must be released."""
+    async def acquire(self, lane: Lane, namespace: str = "") -> None:
+        """Take a slot, waiting for it if need be. Every slot taken must be released.
+
+        Args:
+            lane: What the request is for.
+            namespace: Of the object that it concerns.
+        """
         if self._may_take(lane) and not self._has_waiter(lane):
             self._take(lane)
             return
         slot = asyncio.get_running_loop().create_future()
-        self._waiting[lane].append((next(self._arrivals), slot))
+        self._waiting[lane].put(namespace, (next(self._arrivals), slot))
         try:
             await slot
         except asyncio.CancelledError:
@@ -67,7 +76,7 @@ class Lanes:
         self._held[lane] -= 1
         self._under_way -= 1
         while (next_lane := self._next_lane()) is not None:
-            _, slot = self._waiting[next_lane].popleft()
+            _, slot = self._waiting[next_lane].take()
             self._take(next_lane)
             slot.set_result(None)
 
@@ -86,11 +95,11 @@ class Lanes:
             return None
         self._grants += 1
         if self._grants % FAIRNESS == 0:
-            return min(candidates, key=lambda lane: self._waiting[lane][0][0])
+            return min(candidates, key=lambda lane: self._waiting[lane].peek()[0])
         return candidates[0]
 
     def _has_waiter(self, lane: Lane) -> bool:
         queue = self._waiting[lane]
-        while queue and queue[0][1].done():
-            queue.popleft()  # cancelled while it waited
+        while queue and queue.peek()[1].done():
+            queue.skip()  # cancelled while it waited
         return bool(queue)

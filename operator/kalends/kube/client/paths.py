@@ -63,6 +63,12 @@ def item_path(collection: str, namespace: str | None, name: str) -> str:
     return f"{root}/namespaces/{_segment(namespace)}/{plural}/{_segment(name)}"
 
 
+def namespace_in(path: str) -> str:
+    """Return the namespace that a path names, or an empty string."""
+    _, _, rest = path.partition("/namespaces/")
+    return rest.partition("/")[0]
+
+
 def resource_label(path: str) -> str:
     """Return the resource that a path is about, for metrics: ``jobs``, ``scheduledjobs/status``, or ``other``.
 

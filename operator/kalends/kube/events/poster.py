@@ -22,9 +22,9 @@ from zlib import crc32
 from kalends.clock import Clock
 from kalends.errors import NAMESPACE_TERMINATING, ApiError
 from kalends.kube.client.client import ApiClient
+from kalends.kube.client.fair_queue import FairQueue
 from kalends.kube.client.lanes import Lane
 from kalends.kube.client.paths import EVENTS
-from kalends.kube.events.fair_queue import FairQueue
 from kalends.kube.events.series import EventType, Regarding, Series, shortened
 from kalends.kube.events.token_buckets import Rate, TokenBucket
 from kalends.kube.wire.transport import JSON, MERGE_PATCH
@@ -71,7 +71,7 @@ class EventPoster:
         self._clock = clock
         self._instance = instance[:LONGEST_INSTANCE]
         self._limits = limits or EventLimits()
-        self._queue = FairQueue(self._limits.queue)
+        self._queue: FairQueue[Series] = FairQueue(self._limits.queue)
         self._due: list[tuple[float, int, Series]] = []
         self._series: OrderedDict[tuple[str, str], Series] = OrderedDict()
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
@@ -152,7 +152,7 @@ class EventPoster:
             self._woken.set()
 
     def _enqueue(self, series: Series) -> None:
-        dropped = self._queue.put(series)
+        dropped = self._queue.put(series.namespace, series)
         if dropped is not None:
             self.counts["dropped"] += 1
             self._forget(dropped)

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doubles import JOB, START, every, resource, schedule_of
-from engine.test_accounting import EDITS, SPECS, History, check, due_until, interleaved
+from engine.histories import EDITS, SPECS, History, check_due, interleaved, walk
 from engine.world import armed, facts
 from kalends.engine.core.facts import Facts
 from kalends.engine.core.policies import Refusal
@@ -27,7 +27,6 @@ from kalends.engine.decisions.decide import decide
 from kalends.engine.ports import JobView, Run, RunReport
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
-from kalends.stores.status_record import decode, encode
 
 PAUSE = 5
 ANSWERS = ("refused", "refused-for-good", "created-unanswered", "unanswered", "unrecorded")
@@ -71,28 +70,19 @@ class RefusedHistory(History):
     def answered(self, answer: str, after: int) -> None:
         """Decide once; the creation that follows on ``after`` others gets this answer."""
         decision = decide(self.schedule, self.record, self.facts())
-        for run in decision.starts_claimed:
-            self.here.add(run.name)
-            self.ran.append(run)
+        self.start_claimed(decision)
         if not self.create(decision.starts_before, answer, after) or answer == "unrecorded":
             return
-        self.record = decode(encode(decision.state), created=self.schedule.created)
+        self.write(decision)
         self.refused.clear()
-        names = {run.name for run in decision.state.active}
-        for name in [name for name in self.reports if name not in names]:
-            del self.reports[name]
-            self.here.discard(name)
         for name in decision.deletes:
             self.jobs.pop(name, None)
 
     def create(self, runs: Sequence[Run], answer: str, after: int) -> bool:
         for place, run in enumerate(runs):
             wanted = place == after
-            if not (wanted and answer in {"refused", "refused-for-good", "unanswered"}) and run.name not in self.jobs:
-                self.jobs[run.name] = JobView(
-                    run.name, run.fire_time, int(self.now), attempt=run.attempt, request=run.request
-                )
-                self.ran.append(run)
+            if not (wanted and answer in {"refused", "refused-for-good", "unanswered"}):
+                self.create_job(run)
             if wanted and answer == "refused-for-good" and run.name not in self.jobs:
                 self.refused[run.name] = Refusal(Reason.JOB_REFUSED, "it is not accepted")
             elif wanted and answer in {"refused", "unanswered", "created-unanswered"}:
@@ -133,24 +123,13 @@ def check_what_ran(history: History) -> None:
 
 def account_through_refusals(spec: dict[str, Any], durable: bool, steps: list[Any]) -> None:
     history = RefusedHistory(spec, durable)
-    cursor = None
-    for what, number in steps:
-        history.step(what, number)
-        check(history, cursor)
-        check_decided(history)
-        if history.record is not None:
-            cursor = history.record.cursor
-            assert history.record.counts.due == due_until(history.schedule, cursor), "the cursor and the count disagree"
+    walk(history, steps, check_decided, check_due)
     check_what_ran(history)
 
 
 def account_through_refusals_and_edits(spec: dict[str, Any], durable: bool, steps: list[Any]) -> None:
     history = RefusedHistory(spec, durable)
-    cursor = None
-    for what, number in steps:
-        history.step(what, number)
-        check(history, cursor)
-        cursor = None if history.record is None else history.record.cursor
+    walk(history, steps)
     check_what_ran(history)
 
 

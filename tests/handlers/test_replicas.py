@@ -1,6 +1,8 @@
 """Two replicas over one API server in memory: one acts, the other is ready."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -30,6 +32,16 @@ async def second(cluster: Cluster) -> Replica:
     return Replica(cluster, "second", dict(ELECTION))
 
 
+@asynccontextmanager
+async def led_by(leader: Replica, standby: Replica, *, seconds: float) -> AsyncIterator[None]:
+    """Let one replica lead, and the other stand by, for so many seconds; in the end the leader does not run."""
+    async with running(leader):
+        await asyncio.sleep(1)
+        standby.start()
+        await asyncio.sleep(seconds)
+        yield
+
+
 async def test_one_of_two_acts_and_both_are_ready(cluster: Cluster, first: Replica, second: Replica) -> None:
     await cluster.apply("task", trigger=every(10))
     async with running(first, second):
@@ -45,10 +57,7 @@ async def test_a_crash_is_followed_within_the_lease_and_what_it_cut_is_lost_once
 ) -> None:
     first.pool.seconds = 8.0
     await cluster.apply("task", trigger=every(10))
-    async with running(first):
-        await asyncio.sleep(1)
-        second.start()
-        await asyncio.sleep(30.5)
+    async with led_by(first, second, seconds=30.5):
         await first.crash()
         assert await until(lambda: second.operator.leading.scheduling) < 15.1
         await asyncio.sleep(30)
@@ -64,10 +73,7 @@ async def test_a_leader_that_is_told_to_stop_hands_over_at_once(
 ) -> None:
     first.pool.seconds = 8.0
     await cluster.apply("task", trigger=every(10))
-    async with running(first):
-        await asyncio.sleep(1)
-        second.start()
-        await asyncio.sleep(30.5)
+    async with led_by(first, second, seconds=30.5):
         stopping = asyncio.create_task(first.terminate())
         await asyncio.sleep(6)
         assert second.pool.started == []
@@ -85,10 +91,7 @@ async def test_a_paused_leader_writes_nothing_when_it_goes_on(
     first.pool.seconds = None
     await cluster.apply("task", trigger=every(10))
     await cluster.apply("job", trigger=every(10), jobTemplate=JOB, concurrencyPolicy="Allow")
-    async with running(first):
-        await asyncio.sleep(1)
-        second.start()
-        await asyncio.sleep(24)
+    async with led_by(first, second, seconds=24):
         first.connection.cut()
         await asyncio.sleep(40)
         first.clock.pause(40)
@@ -108,10 +111,7 @@ async def test_runs_go_on_while_the_api_server_is_away_and_are_reported_afterwar
 ) -> None:
     first.pool.seconds = 12.0
     await cluster.apply("task", trigger=every(30))
-    async with running(first):
-        await asyncio.sleep(1)
-        second.start()
-        await asyncio.sleep(29.5)
+    async with led_by(first, second, seconds=29.5):
         for replica in (first, second):
             replica.connection.cut()
         await asyncio.sleep(20)
@@ -131,10 +131,7 @@ async def test_runs_are_stopped_once_somebody_else_is_seen_to_lead(
 ) -> None:
     first.pool.seconds = None
     await cluster.apply("task", trigger=every(30))
-    async with running(first):
-        await asyncio.sleep(1)
-        second.start()
-        await asyncio.sleep(29.5)
+    async with led_by(first, second, seconds=29.5):
         first.connection.cut()
         await asyncio.sleep(30)
         assert first.pool.cancelled == []
@@ -176,10 +173,7 @@ async def test_a_standby_whose_watches_were_silent_makes_no_job_again(
     cluster: Cluster, first: Replica, second: Replica
 ) -> None:
     await cluster.apply("job", trigger=every(20), jobTemplate=JOB, successfulJobsHistoryLimit=0)
-    async with running(first):
-        await asyncio.sleep(1)
-        second.start()
-        await asyncio.sleep(3)
+    async with led_by(first, second, seconds=3):
         hang = Fault(lambda request: "watch" in request.params, client="second", delay=float("inf"), times=None)
         cluster.api.faults.append(hang)
         cluster.api.end_watches()

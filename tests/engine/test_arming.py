@@ -13,6 +13,7 @@ from kalends.engine.core.state import Counts
 from kalends.engine.decisions.decide import arm, decide
 from kalends.engine.ports import JobView, ReadinessChanged
 from kalends.model import format_instant
+from kalends.model.instants import LAST_INSTANT
 from kalends.model.reasons import Reason
 from narrowing import present
 
@@ -40,6 +41,16 @@ def test_an_edited_schedule_never_fires_for_instants_before_the_edit() -> None:
     decision = decide(edited, state, facts(START + 1000))
     assert decision.state.counts == Counts()
     assert decision.state.next_run == START + 1020
+
+
+@pytest.mark.parametrize("claimed", [0, START - CENTURY, CENTURY, LAST_INSTANT])
+def test_a_time_of_the_edit_that_a_user_wrote_lies_between_the_record_and_now(claimed: int) -> None:
+    before = decide(schedule_of(resource(trigger=every(60))), None, facts(START + 120)).state
+    edited = replace(schedule_of(resource(trigger=every(30), generation=2)), edited=claimed)
+    after = decide(edited, before, facts(START + 200)).state
+    assert before.armed <= after.armed <= START + 200
+    assert after.counts.due - before.counts.due <= 2
+    assert START + 200 < present(after.next_run) <= START + 230
 
 
 def test_an_edit_of_what_runs_changes_no_fire_time() -> None:

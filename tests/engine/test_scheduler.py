@@ -8,6 +8,7 @@ import pytest
 
 from doubles import JOB, START, every, resource
 from engine.world import World
+from kalends.engine.ports import Decided, Ended
 from kalends.errors import StartRefused
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
@@ -211,3 +212,14 @@ async def test_jobs_that_come_and_go_without_end_do_not_hold_up_the_end_of_the_p
         began = world.clock.monotonic()
         await world.scheduler.drain(30)
         assert world.clock.monotonic() - began < 2
+
+
+async def test_a_notice_names_the_run_that_it_is_about() -> None:
+    world = World(seconds=1.0)
+    world.apply(resource(trigger=every(60)))
+    async with world.running():
+        await asyncio.sleep(62)
+    started = next(one for one in world.ledger.notices if isinstance(one, Decided))
+    ended = next(one for one in world.ledger.notices if isinstance(one, Ended))
+    assert started.run == ended.report.name == f"nightly-{START + 60}"
+    assert ended.attempt == 1

@@ -51,6 +51,8 @@ class FakeApi:
         self.objects = Objects(now, random or Random(0))  # noqa: S311 - repeatable, not secret
         self.objects.on_write = self._wake_watches
         self.faults: list[Fault] = []
+        self.terminating: set[str] = set()
+        """Namespaces that are being deleted: nothing can be created in them."""
         self.requests: list[tuple[str, str, str]] = []
         self.bookmark_period = 60.0
         self.latency = latency
@@ -87,6 +89,9 @@ class FakeApi:
         fault = await self._arrive(client, request)
         if fault is not None and fault.status is not None:
             return refusal_response(fault.status, fault.reason, fault.reason, fault.headers)
+        namespace = parse_path(request.path).namespace or ""
+        if request.method == "POST" and namespace in self.terminating:
+            return _terminating(namespace)
         try:
             response = Response(*self._carry_out(request))
         except Refused as refused:
@@ -272,6 +277,13 @@ def _status(code: int, reason: str, message: str) -> Object:
 
 def refusal_response(code: int, reason: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
     return Response(code, headers or {}, orjson.dumps(_status(code, reason, message)))
+
+
+def _terminating(namespace: str) -> Response:
+    message = f"unable to create new content in namespace {namespace} because it is being terminated"
+    cause = {"reason": "NamespaceTerminating", "message": f"namespace {namespace} is being terminated"}
+    status = _status(403, "Forbidden", message) | {"details": {"causes": [cause]}}
+    return Response(403, {}, orjson.dumps(status))
 
 
 async def _wait(seconds: float) -> None:

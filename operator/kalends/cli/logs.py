@@ -16,7 +16,7 @@ REMEMBERED = 100
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line."""
+    """One JSON object a line, with the fields of the record beside its message."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -25,6 +25,7 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **getattr(record, "fields", {}),
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)

@@ -248,6 +248,10 @@ class Decided:
     message: str = ""
     delay: float = 0.0
     """For a start: how late it was decided, in seconds."""
+    run: str = ""
+    """The name of the run, if this is about one fire time or request, also where it did not start."""
+    request: str = ""
+    """The token of the request, for a requested run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +260,7 @@ class Ended:
 
     report: RunReport
     executor: str
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from kalends.engine.ports import (
     Retried,
     Verdict,
 )
+from kalends.handlers.notice_log import line_of
 from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
 from kalends.model.values import Outcome
@@ -110,56 +111,29 @@ def _several(notice: Decided, one: str, many: str) -> str:
     return f"{who}: {notice.message}"
 
 
-class NoticeReporter:
-    """Logs every notice, and posts what deserves an Event."""
+def never(_: str) -> bool:
+    """Return that a namespace stays."""
+    return False
 
-    def __init__(self, post: Post, *, success_too: bool = False) -> None:
+
+class NoticeReporter:
+    """Logs every notice, and posts what deserves an Event.
+
+    Lines about a namespace that is being deleted are written at DEBUG: they concern no user any more.
+    """
+
+    def __init__(self, post: Post, *, success_too: bool = False, is_ending: Callable[[str], bool] = never) -> None:
         self._post = post
         self._success_too = success_too
+        self._is_ending = is_ending
 
     def notice(self, notice: Notice) -> None:
         """Report it."""
-        event = event_of(notice, success_too=self._success_too)
+        event, line = event_of(notice, success_too=self._success_too), line_of(notice)
         if event is not None:
             self._post(event)
-        _log(notice)
-
-
-def _log(notice: Notice) -> None:
-    match notice:
-        case Decided():
-            level = logging.INFO if notice.verdict in {Verdict.STARTED, Verdict.QUEUED} else logging.WARNING
-            log.log(
-                level,
-                "%s: %s %d, last %s%s",
-                notice.ref.key,
-                notice.verdict.lower(),
-                notice.count,
-                format_instant(notice.fire_time),
-                f": {notice.message}" if notice.message else "",
-            )
-        case Ended(report=report):
-            level = logging.INFO if report.outcome is Outcome.SUCCEEDED else logging.WARNING
-            log.log(level, "%s: %s %s%s", report.ref.key, report.name, report.outcome.lower(), _because(report.message))
-        case Retried(report=report):
-            log.warning(
-                "%s: %s %s%s; attempt %d follows at %s",
-                report.ref.key,
-                report.name,
-                report.outcome.lower(),
-                _because(report.message),
-                notice.attempt,
-                format_instant(notice.at),
-            )
-        case Contested():
-            log.info("%s: %s", notice.ref.key, notice.message)
-        case Removed():
-            log.info("%s: deleted%s", notice.ref.key, _because(notice.message))
-        case JobAnomaly():
-            log.warning("%s: %s%s", notice.ref.key, notice.reason, _because(notice.message))
-        case ReadinessChanged():
-            level = logging.INFO if notice.ready else logging.WARNING
-            log.log(level, "%s: %s%s", notice.ref.key, notice.reason, _because(notice.message))
+        if line is not None:
+            line.write(log, logging.DEBUG if self._is_ending(line.ref.namespace) else None)
 
 
 def _because(message: str) -> str:

@@ -71,7 +71,9 @@ class Operator:
         self._informers = job_informers(self._client, clock, self._seen, settings.namespaces, ports.chance)
         surroundings = Surroundings(default_settings(settings), target_check(ports.registry, ports.pools))
         self._crd = CrdCheck(self._client, self._stop_deciding, self._any_resource)
-        self._poster = EventPoster(self._client, clock, instance=identity)
+        self._poster = EventPoster(
+            self._client, clock, instance=identity, is_ending=self._is_ending, on_terminating=self._namespace_ends
+        )
         lease = settings.leader_election.lease
         self.scheduler = Scheduler(
             clock=clock,
@@ -82,7 +84,10 @@ class Operator:
                 acting, clock, self._seen, self._informers.learn, max_running=settings.jobs.max_running
             ),
             compiler=Compiler(surroundings),
-            listeners=[self.metrics, NoticeReporter(self._post, success_too=settings.events_for_success)],
+            listeners=[
+                self.metrics,
+                NoticeReporter(self._post, success_too=settings.events_for_success, is_ending=self._is_ending),
+            ],
         )
         self._others = OtherOperators(
             settings.leader_election, self._client, clock, self.scheduler, lambda: self.leading.scheduling
@@ -202,6 +207,12 @@ class Operator:
             reason=event.reason,
             note=event.note,
         )
+
+    def _is_ending(self, namespace: str) -> bool:
+        return self.scheduler.namespace_is_ending(namespace)
+
+    def _namespace_ends(self, namespace: str) -> None:
+        self.scheduler.know_ending(namespace)
 
     def _loop_is_stuck(self) -> str | None:
         if not self.leading.scheduling:

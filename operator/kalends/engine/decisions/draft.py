@@ -238,7 +238,10 @@ class Draft(DraftView):
     def tell(self, verdict: Verdict, candidate: Candidate, why: Refusal | None = None, delay: float = 0.0) -> None:
         """Add a notice, which is sent once the decision is recorded."""
         reason, message = ("", "") if why is None else (why.reason, why.message)
-        self.notices.append(Decided(self.schedule.ref, verdict, 1, candidate.fire_time, reason, message, delay))
+        run, request = self.name(candidate), candidate.request
+        self.notices.append(
+            Decided(self.schedule.ref, verdict, 1, candidate.fire_time, reason, message, delay, run, request)
+        )
 
 
 def run_of(schedule: Schedule, run: ActiveRun, state: State) -> Run:

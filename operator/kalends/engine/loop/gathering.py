@@ -14,6 +14,7 @@ from kalends.engine.core.state import State
 from kalends.engine.decisions.decide import decide, decide_invalid
 from kalends.engine.decisions.foreign_resources import decide_foreign
 from kalends.engine.decisions.restored import first_record_of_invalid, waits_for_status
+from kalends.engine.loop.ending_namespaces import EndingNamespaces
 from kalends.engine.loop.entry import Entry
 from kalends.engine.loop.executor_table import ExecutorTable
 from kalends.engine.loop.worker_queue import WorkerQueue
@@ -25,7 +26,14 @@ log = logging.getLogger(__name__)
 class Gatherer:
     """Decides on entries, from what it gathers about each."""
 
-    def __init__(self, clock: Clock, identity: str, executors: ExecutorTable, workers: WorkerQueue) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        identity: str,
+        executors: ExecutorTable,
+        workers: WorkerQueue,
+        namespaces: EndingNamespaces,
+    ) -> None:
         self.identity = identity
         """Of this operator: the holder of the runs that it claims."""
         self.holders = Holders(operator_of(identity))
@@ -33,6 +41,7 @@ class Gatherer:
         self._clock = clock
         self._executors = executors
         self._workers = workers
+        self._namespaces = namespaces
 
     def is_open(self, entry: Entry) -> bool:
         """Return whether fire times of a resource are decided: at the end of the process, they are left to the next."""
@@ -85,7 +94,9 @@ class Gatherer:
 
     def _gather(self, entry: Entry) -> Facts:
         schedule = entry.snapshot.schedule
-        now, refused_starts = self._clock.now(), entry.refused_starts
+        durable = schedule is not None and self._executors.is_cluster(schedule.executor)
+        of_namespace = self._namespaces.refused_starts(entry.ref.namespace) if durable else None
+        now, refused_starts = self._clock.now(), of_namespace or entry.refused_starts
         until = [0.0 if refused_starts is None else refused_starts.not_before]
         if entry.unchecked and entry.check.at is not None:
             until.append(entry.check.at)
@@ -97,7 +108,7 @@ class Gatherer:
             me=self.identity,
             second=self._clock.second,
             holders=self.holders,
-            durable=schedule is not None and self._executors.is_cluster(schedule.executor),
+            durable=durable,
             obstacle="" if schedule is None else self._executors.obstacle(schedule.executor),
             free_slots=0 if schedule is None else self._workers.free(schedule.executor, entry.ref.uid),
             reports=dict(entry.runs.reports),

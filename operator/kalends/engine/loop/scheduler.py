@@ -20,6 +20,7 @@ from kalends.engine.executor_ports import Cluster, Pool
 from kalends.engine.loop.acting import Actor
 from kalends.engine.loop.backoff import Backoff
 from kalends.engine.loop.checking import Checker
+from kalends.engine.loop.ending_namespaces import EndingNamespaces
 from kalends.engine.loop.entry import Entry
 from kalends.engine.loop.executor_table import ExecutorTable
 from kalends.engine.loop.gathering import Gatherer
@@ -67,10 +68,11 @@ class Scheduler:
         self._keys: dict[str, str] = {}
         self._inbox = Inbox(clock)
         self._workers = WorkerQueue(self._executors.by_alias, self._look_at)
-        self._gatherer = Gatherer(clock, identity, self._executors, self._workers)
+        self._namespaces = EndingNamespaces(clock)
+        self._gatherer = Gatherer(clock, identity, self._executors, self._workers, self._namespaces)
         tell = Listeners(listeners).tell
         backoff = Backoff(clock, tell)
-        self._starter = Starter(clock, self._executors, self._workers, tell)
+        starter = Starter(clock, self._executors, self._workers, self._namespaces, tell)
         self._requeue = Requeue(clock, self._inbox, self._workers, self._gatherer, tell)
         recorder = Recorder(clock, store, self._compiler, backoff, tell)
         self._reviewer = Reviewer(
@@ -80,7 +82,7 @@ class Scheduler:
             workers=self._workers,
             gatherer=self._gatherer,
             checker=Checker(clock, self._executors, backoff, tell),
-            actor=Actor(self._executors, self._starter, recorder, backoff),
+            actor=Actor(self._executors, starter, recorder, backoff),
             backoff=backoff,
             requeue=self._requeue,
         )
@@ -112,6 +114,14 @@ class Scheduler:
             entry.newer = self._compiler.compile(stored)
         self._inbox.put(key)
 
+    def namespace_is_ending(self, namespace: str) -> bool:
+        """Return whether a namespace is known to be on its way out: nothing can be created in it."""
+        return namespace in self._namespaces
+
+    def know_ending(self, namespace: str) -> None:
+        """Take note of a namespace that is being deleted, as the API server has refused to create an object in it."""
+        self._namespaces.add(namespace)
+
     def _add(self, stored: Stored) -> None:
         snapshot = self._compiler.compile(stored)
         entry = Entry(snapshot, snapshot.version, snapshot.state)
@@ -119,7 +129,7 @@ class Scheduler:
             entry.found_request = snapshot.request
         self._entries[stored.ref.key] = entry
         self._keys[stored.ref.uid] = stored.ref.key
-        self._starter.resource_added(stored.ref)
+        self._namespaces.revive(stored.ref.namespace)  # only in a namespace that is not being deleted can it be new
 
     def await_newer(self, key: str, uid: str, generation: int) -> None:
         """Take note of a newer version that is still to be read: until then the older spec starts nothing."""

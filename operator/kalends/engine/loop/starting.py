@@ -13,7 +13,6 @@ from functools import partial
 from kalends.clock import Clock
 from kalends.engine.core.policies import Refusal
 from kalends.engine.core.refused_starts import ANY_FIRE_TIME, TRIES_UNTIL_NOTICED, RefusedStarts, pause_after
-from kalends.engine.core.state import Ref
 from kalends.engine.loop.backoff import retry_after
 from kalends.engine.loop.ending_namespaces import EndingNamespaces
 from kalends.engine.loop.entry import Entry
@@ -31,17 +30,15 @@ log = logging.getLogger(__name__)
 class Starter:
     """Starts the runs of decisions."""
 
-    def __init__(self, clock: Clock, executors: ExecutorTable, workers: WorkerQueue, tell: Tell) -> None:
+    def __init__(
+        self, clock: Clock, executors: ExecutorTable, workers: WorkerQueue, namespaces: EndingNamespaces, tell: Tell
+    ) -> None:
         self._clock = clock
         self._table = executors
         self._executors = executors.by_alias
         self._workers = workers
         self._tell = tell
-        self._namespaces = EndingNamespaces(clock)
-
-    def resource_added(self, ref: Ref) -> None:
-        """Take note of a resource that is new: nothing can be created in a namespace that is being deleted."""
-        self._namespaces.revive(ref.namespace)
+        self._namespaces = namespaces
 
     async def start_claimed(self, entry: Entry, runs: Sequence[Run]) -> bool:
         """Start runs whose claim is recorded; return False where they are to be decided on anew."""
@@ -89,7 +86,9 @@ class Starter:
             except StartRefused as refusal:
                 entry.runs.refused[run.name] = Refusal(refusal.reason, refusal.message)
             except NamespaceTerminating as error:
-                self._leave_alone(entry, run, error)
+                # The next decision finds the namespace among those that are left alone.
+                self._namespaces.add(entry.ref.namespace)
+                log.debug("%s: %s was not started: %s", entry.ref.key, run.name, error)
                 return False
             except Unavailable as error:
                 self._put_off(entry, run, error)
@@ -121,12 +120,6 @@ class Starter:
             self._tell(entry.ref, [Delayed(entry.ref, refused_starts.message)])
         level = logging.WARNING if refused_starts.tries <= TRIES_UNTIL_NOTICED else logging.DEBUG
         log.log(level, "%s: %s was not started: %s", entry.ref.key, run.name, refused_starts.message)
-
-    def _leave_alone(self, entry: Entry, run: Run, error: NamespaceTerminating) -> None:
-        """Try no start of a resource whose namespace is being deleted, and decide nothing about it, for minutes."""
-        until = self._namespaces.leave_alone(entry.ref.namespace)
-        entry.refused_starts = RefusedStarts(str(error), 1, certain=False, up_to=ANY_FIRE_TIME, not_before=until)
-        log.debug("%s: %s was not started: %s", entry.ref.key, run.name, error)
 
     def _is_wanted(self, entry: Entry, run: Run) -> bool:
         """Return whether a run is still to start, by what is known of its resource and by its deadline."""

@@ -103,7 +103,16 @@ def end(state: State, run: ActiveRun, report: RunReport, retry: RetryPolicy | No
         # It was claimed, and its grace time was over when it could really start; or its Job was never admitted.
         counts = replace(counts, started=counts.started - 1, missed=counts.missed + 1)
         misfire = Misfire(run.fire_time, report.reason, report.message)
-        missed = Decided(report.ref, Verdict.MISSED, 1, run.fire_time, report.reason, report.message)
+        missed = Decided(
+            report.ref,
+            Verdict.MISSED,
+            1,
+            run.fire_time,
+            report.reason,
+            report.message,
+            run=run.name,
+            request=run.request,
+        )
         history = with_entry(state.history, replace(_entry(run, report), started=None, attempts=0))
         state = replace(state, counts=counts, last_misfire=misfire, history=history)
         return _without_run_of(state, run), missed
@@ -116,7 +125,7 @@ def end(state: State, run: ActiveRun, report: RunReport, retry: RetryPolicy | No
         history=with_entry(state.history, _entry(run, report)),
         last_successful=max(state.last_successful or 0, report.completed) if succeeded else state.last_successful,
     )
-    return state, Ended(report, run.executor)
+    return state, Ended(report, run.executor, run.attempt)
 
 
 def _without_run_of(state: State, run: ActiveRun) -> State:

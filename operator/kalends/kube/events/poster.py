@@ -12,7 +12,7 @@ import asyncio
 import heapq
 import logging
 from collections import Counter, OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import count
@@ -63,14 +63,28 @@ class EventPoster:
 
     ``counts`` says what became of Events: posted, repeated (part of a series), suppressed (too many of one object),
     dropped (the queue was full), failed (the API server refused, or was not there).
+
+    In a namespace for which ``is_ending`` holds, no Event can be created: they are suppressed. ``on_terminating`` is
+    called with a namespace for which the API server refuses an Event for that reason.
     """
 
-    def __init__(self, client: ApiClient, clock: Clock, *, instance: str, limits: EventLimits | None = None) -> None:
+    def __init__(
+        self,
+        client: ApiClient,
+        clock: Clock,
+        *,
+        instance: str,
+        limits: EventLimits | None = None,
+        is_ending: Callable[[str], bool] = lambda _: False,
+        on_terminating: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.counts: Counter[Fate] = Counter()
         self._client = client
         self._clock = clock
         self._instance = instance[:LONGEST_INSTANCE]
         self._limits = limits or EventLimits()
+        self._is_ending = is_ending
+        self._on_terminating = on_terminating
         self._queue: FairQueue[Series] = FairQueue(self._limits.queue)
         self._due: list[tuple[float, int, Series]] = []
         self._series: OrderedDict[tuple[str, str], Series] = OrderedDict()
@@ -102,6 +116,9 @@ class EventPoster:
             note: What a person should know; over 1 KiB it is cut.
             action: One PascalCase word for what the operator was about to do.
         """
+        if self._is_ending(regarding.namespace):
+            self.counts["suppressed"] += 1
+            return
         now = self._clock.monotonic()
         known = self._series.get((regarding.uid, reason))
         if known is not None and now - known.heard < self._limits.series_age:
@@ -200,14 +217,19 @@ class EventPoster:
     async def _send(self, series: Series) -> None:
         series.due = False
         series.posted_at = self._clock.monotonic()
+        if self._is_ending(series.regarding.namespace):
+            self.counts["suppressed"] += 1
+            self._forget(series)
+            return
         try:
             series.posted = await (self._update(series) if series.posted else self._create(series))
         except ApiError as error:
             self.counts["failed"] += 1
             self._forget(series)
-            # Nothing can be created in a namespace that is being deleted, and no user has to act on that.
-            level = logging.DEBUG if NAMESPACE_TERMINATING in error.causes else logging.WARNING
-            log.log(level, "An Event (%s, on %s) was not posted: %s", series.reason, series.regarding.name, error)
+            if NAMESPACE_TERMINATING in error.causes:
+                self._on_terminating(series.regarding.namespace)  # no user has to act on that
+            else:
+                log.warning("An Event (%s, on %s) was not posted: %s", series.reason, series.regarding.name, error)
             return
         except Exception:  # an unexpected answer costs one Event
             self.counts["failed"] += 1

@@ -3,6 +3,8 @@
 KalendsError
 ├── InvalidSpec              a spec that cannot be carried out; the message says what is accepted
 │   └── InvalidSchedule      ... because of its trigger, zone or bounds
+├── InvalidTrigger           arguments of a trigger of a program that cannot be carried out
+│   └── UnknownTimeZone      ... because no time zone has that name
 ├── InvalidManifest          a file with such specs, or without any
 ├── InvalidSettings          settings of the operator that cannot be carried out
 ├── InvalidTask              a callable that cannot be a task
@@ -27,6 +29,7 @@ KalendsError
 from __future__ import annotations
 
 from collections.abc import Sequence
+from zoneinfo import ZoneInfoNotFoundError
 
 NAMESPACE_TERMINATING = "NamespaceTerminating"
 """The cause that the API server gives (``details.causes``) for a 403 in a namespace that is being deleted."""
@@ -62,6 +65,17 @@ class InvalidSchedule(InvalidSpec):
     """A trigger, zone or bound that cannot be carried out."""
 
     reason = "InvalidSchedule"
+
+
+class InvalidTrigger(KalendsError, ValueError):
+    """Arguments of a trigger that cannot be carried out; the message says what is accepted."""
+
+
+class UnknownTimeZone(InvalidTrigger, ZoneInfoNotFoundError):
+    """The time zone database has no zone of that name."""
+
+    def __str__(self) -> str:
+        return " ".join(map(str, self.args))  # KeyError would quote it
 
 
 class InvalidManifest(KalendsError):

@@ -129,7 +129,7 @@ def _names(field: Field, item: str, start: str, end: str) -> Values:
     if first is None or last is None:
         field.refuse(item, f"{quoted(start if first is None else end)} is not a name that this field accepts")
     if last < first:
-        if field is not DAY_OF_WEEK:
+        if field.names != MONDAY_FIRST:
             field.refuse(item, f"a range must ascend, and {end} comes before {start}")
         last += len(MONDAY_FIRST)
     return Values(first, last)

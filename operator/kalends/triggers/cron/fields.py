@@ -98,6 +98,8 @@ DAY_OF_WEEK = Field(
     "to APScheduler and Sunday to cron",
     MONDAY_FIRST,
 )
+NUMBERED_DAY_OF_WEEK = _eighth("day_of_week", 0, 6, "mon-fri", MONDAY_FIRST)
+"""As APScheduler reads it: 0 is Monday."""
 HOUR_OF_DAY = _eighth("hour", 0, 23, "9-17")
 MINUTE_OF_HOUR = _eighth("minute", 0, 59, "0-29")
 SECOND_OF_MINUTE = _eighth("second", 0, 59, "0-29")

@@ -15,9 +15,8 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 from kalends.errors import InvalidSchedule
 from kalends.triggers.protocol import Instant
@@ -72,7 +71,7 @@ class Zone:
 
     __slots__ = ("_chunks", "_habits", "_info", "_recent", "name")
 
-    def __init__(self, name: str, info: ZoneInfo) -> None:
+    def __init__(self, name: str, info: tzinfo) -> None:
         self.name = name
         self._info = info
         self._chunks: dict[int, tuple[list[Instant], list[Span]]] = {}

@@ -1,0 +1,109 @@
+"""From a trigger of a program to the trigger that the engine decides on: instants in microseconds, without jitter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from typing import Any
+
+import orjson
+
+from kalends.triggers.base import BaseTrigger
+from kalends.triggers.combining import asked_timezone
+from kalends.triggers.date import DateTrigger
+from kalends.triggers.interval import IntervalTrigger
+from kalends.triggers.microseconds.custom import Chain
+from kalends.triggers.microseconds.exact import StartingAt
+from kalends.triggers.microseconds.listed import ListedTrigger
+from kalends.triggers.protocol import Instant, NotFound, PartialTally, Tally, Trigger
+from kalends.triggers.rule_trigger import RuleTrigger, is_rule
+from kalends.triggers.stored import state_of
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledTrigger:
+    """The fire times of a trigger of a program, in microseconds since 1970.
+
+    Two are equal, and have the same ``repr``, if they were made from equal triggers.
+    """
+
+    description: str
+    """What decides the fire times, as text."""
+    times: Trigger = field(compare=False, repr=False)
+
+    def next_after(self, instant: Instant) -> Instant | NotFound | None:
+        """Return the earliest fire time strictly later than ``instant``; None if it is certain that there is none."""
+        return self.times.next_after(instant)
+
+    def tally(self, after: Instant, until: Instant) -> Tally | PartialTally:
+        """Count the fire times with ``after`` < fire time <= ``until``."""
+        return self.times.tally(after, until)
+
+    def several_after(self, instant: Instant, number: int) -> tuple[Instant, ...] | NotFound:
+        """Return the first ``number`` fire times strictly later than ``instant``; fewer if there are no more."""
+        return self.times.several_after(instant, number)
+
+    def fires_at(self, instant: Instant) -> bool:
+        """Return whether ``instant`` is a fire time."""
+        return self.times.fires_at(instant)
+
+
+def compile_trigger(
+    trigger: BaseTrigger, *, first: Instant | None = None, timezone: tzinfo | None = None
+) -> CompiledTrigger:
+    """Return the trigger of the engine. Later changes of ``trigger`` do not concern it.
+
+    Args:
+        trigger: One of Kalends' own, or of a class of the program, which is asked for one fire time after another: a
+            look lists a bounded number of them, and the next look continues.
+        first: The first fire time, in microseconds since 1970, if that is not for the trigger to say. Later fire times
+            are those that ``get_next_fire_time(first, …)`` gives: an interval counts from ``first``.
+        timezone: The zone of the datetimes that a trigger of another class is asked with; unset: its attribute
+            ``timezone``, else the local time zone.
+
+    Raises:
+        TypeError: It is no trigger.
+        ValueError: Its attributes cannot be carried out together.
+    """
+    if not isinstance(trigger, BaseTrigger):
+        raise TypeError(
+            f"trigger must be an instance of kalends.triggers.base.BaseTrigger, got {type(trigger).__module__}."
+            f"{type(trigger).__qualname__}"
+        )
+    if not isinstance(trigger, RuleTrigger) or not is_rule(trigger):
+        times: Trigger = ListedTrigger(Chain(trigger, timezone or asked_timezone(trigger), first))
+    elif first is None:
+        times = trigger.read_fire_times()
+    else:
+        times = StartingAt(first, trigger.fire_times_from(first))
+    return CompiledTrigger(_description(trigger, first), times)
+
+
+def jitter_of(trigger: BaseTrigger) -> float:
+    """Return by how many seconds the engine is to delay runs at most: 0 where the trigger applies its jitter itself."""
+    return trigger.jitter or 0 if isinstance(trigger, RuleTrigger) and is_rule(trigger) else 0
+
+
+def _description(trigger: BaseTrigger, first: Instant | None) -> str:
+    try:
+        state: dict[str, Any] = state_of(trigger)
+    except TypeError:
+        return f"{_text(trigger)} from {first}"
+    if is_rule(trigger):
+        # Jitter is no part of the fire times, and neither is what ``first`` overrides.
+        left_out = {"jitter", "start_is_default", "run_date_is_default"}
+        if first is not None and isinstance(trigger, (IntervalTrigger, DateTrigger)):
+            left_out |= {"start_date", "run_date"}
+        own = state.get("inherited", state)
+        for name in left_out:
+            own.pop(name, None)
+    return orjson.dumps({**state, "first": first}, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _text(trigger: BaseTrigger) -> str:
+    """Return what is known of a trigger that cannot be stored."""
+    kind = type(trigger)
+    name = f"{kind.__module__}:{kind.__qualname__}"
+    if kind.__repr__ is not object.__repr__:
+        return f"{name} {trigger!r}"
+    return f"{name} {sorted(getattr(trigger, '__dict__', {}).items())!r}"

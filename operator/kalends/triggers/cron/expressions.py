@@ -1,0 +1,105 @@
+"""The fields of ``CronTrigger``, as a program writes them: APScheduler's names, expressions and defaults."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kalends.errors import InvalidSchedule, InvalidTrigger
+from kalends.triggers.cron.compiled import CompiledCron, compile_eight_fields
+from kalends.triggers.cron.eight_fields import parse_expression
+from kalends.triggers.cron.fields import (
+    DAY_OF_MONTH,
+    DAY_OF_WEEK,
+    HOUR_OF_DAY,
+    MINUTE_OF_HOUR,
+    MONTH_OF_YEAR,
+    NUMBERED_DAY_OF_WEEK,
+    SECOND_OF_MINUTE,
+    WEEK,
+    YEAR,
+)
+from kalends.triggers.cron.items import Items
+
+FIELD_NAMES = ("year", "month", "day", "week", "day_of_week", "hour", "minute", "second")
+"""From the most significant to the least."""
+_FIELDS = (YEAR, MONTH_OF_YEAR, DAY_OF_MONTH, WEEK, NUMBERED_DAY_OF_WEEK, HOUR_OF_DAY, MINUTE_OF_HOUR, SECOND_OF_MINUTE)
+_BY_NAME = dict(zip(FIELD_NAMES, _FIELDS, strict=True))
+_LEAST = {"month": "1", "day": "1", "hour": "0", "minute": "0", "second": "0"}
+"""What is meant by a field that is finer than all given fields; ``*`` for the others."""
+_LEADING_ZEROS = re.compile(r"\b0+(?=[0-9])")
+_SAME_ENDS = re.compile(r"\b([a-z]+|[0-9]+)-\1$")
+
+
+@dataclass(frozen=True, slots=True)
+class CronField:
+    """A field of a cron trigger; ``str`` gives its expression.
+
+    Args:
+        name: Such as ``day_of_week``.
+        expression: Such as ``mon-fri``, in lower case.
+        is_default: Whether the expression was not given, and follows from the other fields.
+    """
+
+    name: str
+    expression: str
+    is_default: bool = False
+
+    def __str__(self) -> str:
+        return self.expression
+
+    @property
+    def items(self) -> Items:
+        """Return the expression, read.
+
+        Raises:
+            InvalidTrigger: It cannot be read.
+        """
+        try:
+            return parse_expression(_BY_NAME[self.name], self.expression, self.name)
+        except InvalidSchedule as error:
+            raise InvalidTrigger(error.message) from None
+
+
+def read_fields(given: Mapping[str, object]) -> tuple[CronField, ...]:
+    """Return all eight fields, in the order of ``FIELD_NAMES``.
+
+    Fields that are not given and coarser than the finest given field are ``*``. Finer fields are 0, or 1 for ``month``
+    and ``day``; ``week`` and ``day_of_week`` are always ``*``. Without any field all are ``*``: every second.
+
+    Args:
+        given: Expressions (text or numbers) by name; None: not given.
+
+    Raises:
+        InvalidTrigger: An expression cannot be read; the message says what the field accepts.
+    """
+    written = [place for place, name in enumerate(FIELD_NAMES) if given.get(name) is not None]
+    finest = written[-1] if written else len(FIELD_NAMES)
+    fields = []
+    for place, name in enumerate(FIELD_NAMES):
+        value = given.get(name)
+        if value is not None:
+            field = CronField(name, _plain(str(value)))
+        else:
+            field = CronField(name, "*" if place < finest else _LEAST.get(name, "*"), is_default=True)
+        field.items  # noqa: B018 - refuses an expression that cannot be read
+        fields.append(field)
+    return tuple(fields)
+
+
+def compile_fields(fields: tuple[CronField, ...]) -> CompiledCron:
+    """Work out the fields: all of them must match."""
+    items = {_BY_NAME[field.name]: field.items for field in fields}
+    items[DAY_OF_WEEK] = items.pop(NUMBERED_DAY_OF_WEEK)
+    return compile_eight_fields(items)
+
+
+def _plain(text: str) -> str:
+    """Return an expression as ``str`` of a trigger has it: in lower case, without superfluous zeros and spaces."""
+    return ",".join(_plain_item(item) for item in text.strip().lower().split(","))
+
+
+def _plain_item(item: str) -> str:
+    item = _LEADING_ZEROS.sub("", " ".join(item.split()))
+    return _SAME_ENDS.sub(r"\1", item)

@@ -168,6 +168,33 @@ def test_neither_counting_the_free_workers_nor_a_release_looks_at_the_promises_t
     assert Compared.compared < 20
 
 
+def test_namespaces_are_woken_in_turn() -> None:
+    pool = Workers(0)
+    woken: list[str] = []
+    queue = WorkerQueue({"default": pool}, woken.append)
+    for number in range(100):
+        queue.wait("default", f"evil-{number}", "evil")
+    for number in range(2):
+        queue.wait("default", f"prod-{number}", "prod")
+    pool.free = 5
+    queue.freed("default")
+    assert woken == ["evil-0", "prod-0", "evil-1", "prod-1", "evil-2"]
+
+
+def test_a_resource_that_leaves_the_line_of_its_namespace_is_not_woken() -> None:
+    pool = Workers(0)
+    woken: list[str] = []
+    queue = WorkerQueue({"default": pool}, woken.append)
+    queue.wait("default", "evil-0", "evil")
+    queue.wait("default", "prod-0", "prod")
+    queue.leave("evil-0")
+    assert queue
+    pool.free = 2
+    queue.freed("default")
+    assert woken == ["prod-0"]
+    assert not queue
+
+
 def test_a_resource_waits_in_one_line() -> None:
     small, large = Workers(0), Workers(0)
     woken: list[str] = []
@@ -212,6 +239,21 @@ async def test_one_free_worker_makes_one_of_many_waiting_resources_look(monkeypa
         await asyncio.sleep(1)
     assert len(world.pool.started) == 2
     assert len(set(looked)) == 2  # the one whose run ended, and the one that got its worker
+
+
+@pytest.mark.looptime
+async def test_a_run_waits_for_one_run_of_another_namespace_and_not_for_all() -> None:
+    world = World(size=1, seconds=None)
+    for number in range(31):
+        found = resource(f"job-{number}", trigger={"date": {"at": format_instant(START + 60)}})
+        found["metadata"]["namespace"] = "prod" if number == 30 else "evil"
+        world.apply(found)
+    async with world.running():
+        await asyncio.sleep(70)
+        for run in range(2):
+            world.pool.end(world.pool.started[run].name)
+            await asyncio.sleep(1)
+    assert [run.ref.namespace for run in world.pool.started][:3] in (["evil", "prod", "evil"], ["evil", "evil", "prod"])
 
 
 @pytest.mark.looptime

@@ -40,7 +40,7 @@ class World:
 
     def apply(self, obj: dict[str, Any]) -> str:
         self.store.put(obj)
-        key = f"default/{obj['metadata']['name']}"
+        key = f"{obj['metadata']['namespace']}/{obj['metadata']['name']}"
         self.scheduler.observe(self.store.snapshot(key))
         return key
 

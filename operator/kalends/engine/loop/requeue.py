@@ -38,7 +38,7 @@ class Requeue:
         key, uid, schedule = entry.ref.key, entry.ref.uid, entry.snapshot.schedule
         self._tell_of_other_operators(entry)
         if decision.waiting and schedule is not None:
-            self._workers.wait(schedule.executor, uid)
+            self._workers.wait(schedule.executor, uid, schedule.ref.namespace)
         else:
             self._workers.leave(uid)
         self._searching.discard(key)

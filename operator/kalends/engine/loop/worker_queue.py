@@ -1,8 +1,9 @@
 """Which resource waits for a worker of a pool, which was woken for one, and which holds a promise of one.
 
-A claim is promised a worker before it is written. Waiting resources are woken in the order in which they came, one for
-each free worker; a resource that was woken and takes no worker lets the next one be woken. Resources are known by UID:
-a resource that is created again under the same name shares nothing with its predecessor.
+A claim is promised a worker before it is written. Waiting resources are woken, one for each free worker: namespaces in
+turn, and within a namespace in the order in which they came. A resource that was woken and takes no worker lets the
+next one be woken. Resources are known by UID: a resource that is created again under the same name shares nothing with
+its predecessor.
 """
 
 from __future__ import annotations
@@ -14,12 +15,48 @@ from dataclasses import dataclass, field
 from kalends.engine.executor_ports import Executor
 
 
+class _Line:
+    """Resources that wait for a pool: many resources of a namespace do not delay those of another.
+
+    Ordered dicts, and not dicts: taking the first key of a dict again and again is quadratic.
+    """
+
+    __slots__ = ("_namespaces",)
+
+    def __init__(self) -> None:
+        self._namespaces: OrderedDict[str, OrderedDict[str, None]] = OrderedDict()
+        """The UIDs of each namespace that waits; the first namespace is next."""
+
+    def __bool__(self) -> bool:
+        return bool(self._namespaces)
+
+    def append(self, namespace: str, uid: str) -> None:
+        """Add a resource at the end of its namespace."""
+        self._namespaces.setdefault(namespace, OrderedDict())[uid] = None
+
+    def remove(self, namespace: str, uid: str) -> None:
+        """Remove a resource, which must be there."""
+        waiting = self._namespaces[namespace]
+        del waiting[uid]
+        if not waiting:
+            del self._namespaces[namespace]
+
+    def pop(self) -> str:
+        """Remove and return the resource that is next; there must be one."""
+        namespace, waiting = next(iter(self._namespaces.items()))
+        uid, _ = waiting.popitem(last=False)
+        if waiting:
+            self._namespaces.move_to_end(namespace)
+        else:
+            del self._namespaces[namespace]
+        return uid
+
+
 @dataclass(slots=True)
 class _Pool:
     """What is known of one pool besides what the pool itself counts."""
 
-    waiting: OrderedDict[str, None] = field(default_factory=OrderedDict)
-    """UIDs in the order in which they are woken. Not a dict: taking its first key again and again is quadratic."""
+    waiting: _Line = field(default_factory=_Line)
     promised: dict[str, set[str]] = field(default_factory=dict)
     """By UID: the runs that a worker is kept for. No set is empty."""
     promises: int = 0
@@ -35,7 +72,8 @@ class WorkerQueue:
         self._executors = executors
         self._wake = wake
         self._pools: defaultdict[str, _Pool] = defaultdict(_Pool)
-        self._waits_for: dict[str, str] = {}
+        self._waits_for: dict[str, tuple[str, str]] = {}
+        """By UID: the executor that a resource waits for, and its namespace."""
         self._woken_for: dict[str, str] = {}
 
     def __bool__(self) -> bool:
@@ -92,12 +130,12 @@ class WorkerQueue:
 
     # -- waiting
 
-    def wait(self, executor: str, uid: str) -> None:
-        """Put a resource at the end of those that wait for a pool, unless it waits for it already."""
-        if self._waits_for.get(uid) != executor:
+    def wait(self, executor: str, uid: str, namespace: str = "") -> None:
+        """Put a resource at the end of those of its namespace that wait for a pool, unless it waits for it already."""
+        if self._waits_for.get(uid) != (executor, namespace):
             self._leave_line(uid)
-            self._waits_for[uid] = executor
-            self._pools[executor].waiting[uid] = None
+            self._waits_for[uid] = executor, namespace
+            self._pools[executor].waiting.append(namespace, uid)
         woken_for = self._look_is_over(uid)
         if woken_for is not None and woken_for != executor:  # of its own pool no worker is left: it has just looked
             self.freed(woken_for)
@@ -117,16 +155,17 @@ class WorkerQueue:
         """Wake a waiting resource for each free worker that none was woken for yet."""
         pool = self._pools[executor]
         while pool.waiting and self.free(executor, "") > pool.woken:
-            uid, _ = pool.waiting.popitem(last=False)
+            uid = pool.waiting.pop()
             del self._waits_for[uid]
             pool.woken += 1
             self._woken_for[uid] = executor
             self._wake(uid)
 
     def _leave_line(self, uid: str) -> None:
-        executor = self._waits_for.pop(uid, None)
-        if executor is not None:
-            del self._pools[executor].waiting[uid]
+        place = self._waits_for.pop(uid, None)
+        if place is not None:
+            executor, namespace = place
+            self._pools[executor].waiting.remove(namespace, uid)
 
     def _look_is_over(self, uid: str) -> str | None:
         executor = self._woken_for.pop(uid, None)

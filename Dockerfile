@@ -1,16 +1,16 @@
-# The operator's image: a virtual environment with Kalends in it, on a slim Python, as a user without a name.
+# The operator's image: a virtual environment with Kalends in it, on a trimmed Python, as a user without a name.
 #
 #   docker build -t kalends:0.1.0 .
 #
 # All Python packages are those of requirements/, by hash. The base is an argument, so that it can be pinned as well:
 #
-#   docker pull python:3.11-slim
-#   docker inspect --format '{{index .RepoDigests 0}}' python:3.11-slim
+#   docker pull python:3.11-trimmed
+#   docker inspect --format '{{index .RepoDigests 0}}' python:3.11-trimmed
 #   docker build --build-arg BASE_IMAGE=python@sha256:… -t kalends:0.1.0 .
 #
 # Any base with python3 (3.11 or later) and its venv module works. Both stages need the same base, as a virtual environment
 # points to the interpreter that it was made with.
-ARG BASE_IMAGE=python:3.11-slim
+ARG BASE_IMAGE=python:3.11-trimmed
 
 FROM ${BASE_IMAGE} AS build
 WORKDIR /src

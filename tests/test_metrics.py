@@ -9,15 +9,15 @@ import pytest
 
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import Ended, RunReport, StartPutOff, Verdict
-from kalends.metrics import Metrics, Readings
+from kalends.metrics import Metrics, ScrapedValues
 from kalends.model import Outcome
 
 REF = Ref("default", "nightly", "uid")
 FORGED = [f"nowhere-{number}" for number in range(100)]
 
 
-def readings(active: Mapping[str, int]) -> Readings:
-    return Readings(
+def readings(active: Mapping[str, int]) -> ScrapedValues:
+    return ScrapedValues(
         leads=lambda: True,
         active_runs=lambda: active,
         crd_fits=lambda: True,

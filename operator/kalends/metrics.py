@@ -26,7 +26,7 @@ ENDS = (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.CANCELLED,
 
 
 @dataclass(frozen=True, slots=True)
-class Readings:
+class ScrapedValues:
     """Values read at each scrape. A standby has no runs, no resources and no agenda: they are the leader's."""
 
     leads: Callable[[], bool]
@@ -48,7 +48,7 @@ class Readings:
 class Gauges(Collector):
     """Reads when it is asked."""
 
-    def __init__(self, readings: Readings) -> None:
+    def __init__(self, readings: ScrapedValues) -> None:
         self._readings = readings
 
     def collect(self) -> Iterator[Metric]:
@@ -167,7 +167,7 @@ class Metrics:
             for outcome in ENDS:
                 self._runs.labels(executor, outcome.value)
 
-    def read_from(self, readings: Readings) -> None:
+    def read_from(self, readings: ScrapedValues) -> None:
         """Say where gauges are read."""
         self.registry.register(Gauges(replace(readings, active_runs=lambda: self._by_known(readings.active_runs()))))
 

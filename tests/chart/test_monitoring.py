@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from chart.rendering import NAMESPACE, Json, render
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import Decided, Ended, RunReport, StartPutOff, Verdict
-from kalends.metrics import Metrics, Readings
+from kalends.metrics import Metrics, ScrapedValues
 from kalends.model import Outcome
 
 MONITORED: Json = {"metrics": {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}}
@@ -20,7 +20,7 @@ def samples() -> dict[str, list[dict[str, str]]]:
     """Return the labels of every sample of an operator that has decided and run something, by the sample's name."""
     metrics = Metrics(("default",))
     metrics.read_from(
-        Readings(
+        ScrapedValues(
             leads=lambda: True,
             active_runs=lambda: {"default": 1},
             crd_fits=lambda: True,

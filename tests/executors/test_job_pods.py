@@ -8,7 +8,7 @@ import pytest
 
 from doubles import START
 from kalends.executors.jobs.pod_reports import SeenPod, newest_wait, see_pod
-from kalends.executors.jobs.run_reports import slim
+from kalends.executors.jobs.run_reports import trimmed
 from kalends.model import format_instant
 
 
@@ -57,8 +57,8 @@ UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "reason": "Unschedul
     ids=["running", "terminated", "preparing", "restarted", "one of two"],
 )
 def test_a_pod_has_begun_once_any_container_of_it_has_run(seen: dict[str, Any]) -> None:
-    assert see_pod(slim(seen)).begun
-    assert see_pod(slim(seen)).waits_for == ""
+    assert see_pod(trimmed(seen)).begun
+    assert see_pod(trimmed(seen)).waits_for == ""
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_a_pod_has_begun_once_any_container_of_it_has_run(seen: dict[str, Any]) 
     ],
 )
 def test_a_pod_that_has_not_begun_says_what_it_waits_for(seen: dict[str, Any], said: str) -> None:
-    assert see_pod(slim(seen)).waits_for == said
-    assert not see_pod(slim(seen)).begun
+    assert see_pod(trimmed(seen)).waits_for == said
+    assert not see_pod(trimmed(seen)).begun
 
 
 def test_what_a_pod_says_is_cut() -> None:

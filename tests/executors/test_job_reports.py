@@ -10,7 +10,7 @@ from kalends.engine.core.run_names import run_name
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import RunReport
 from kalends.executors.jobs.pod_reports import terminations
-from kalends.executors.jobs.run_reports import report_of, see_job, slim
+from kalends.executors.jobs.run_reports import report_of, see_job, trimmed
 from kalends.model import Outcome, format_instant
 from narrowing import present
 
@@ -130,10 +130,10 @@ def test_what_is_kept_of_a_job_tells_the_same_as_the_whole() -> None:
         "deletionTimestamp": AT,
     }
     whole["metadata"]["annotations"] |= {"kalends.dev/attempt": "2", "mine": "x" * 1000}
-    assert see_job(slim(whole)) == see_job(whole)
-    assert slim(slim(whole)) == slim(whole)
-    assert "mine" not in str(slim(whole))
-    assert "template" not in str(slim(whole))
+    assert see_job(trimmed(whole)) == see_job(whole)
+    assert trimmed(trimmed(whole)) == trimmed(whole)
+    assert "mine" not in str(trimmed(whole))
+    assert "template" not in str(trimmed(whole))
 
 
 LONG = "x" * 100_000
@@ -152,9 +152,9 @@ HOSTILE: dict[str, dict[str, Any]] = {
 def test_what_is_kept_of_a_job_is_bounded(hostile: dict[str, Any]) -> None:
     whole = job()
     whole["metadata"] |= hostile
-    kept = slim(whole)
+    kept = trimmed(whole)
     assert len(json.dumps(kept)) < 2_000
-    assert slim(kept) == kept
+    assert trimmed(kept) == kept
     assert see_job(kept) == see_job(whole)
 
 

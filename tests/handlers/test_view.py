@@ -105,7 +105,7 @@ async def test_a_large_object_holds_up_starts_from_when_its_metadata_was_seen_un
     await edit(cluster, "large", trigger=every(30))
     sight.view.show("MODIFIED", seen_in_part(cluster.api.objects.get(*cluster.place("large"))))
     assert sight.scheduler.overview.is_outdated("default/large")
-    reading = asyncio.create_task(sight.view.read_apart())
+    reading = asyncio.create_task(sight.view.read_omitted())
     await asyncio.sleep(1)
     assert not sight.scheduler.overview.is_outdated("default/large")
     newest = cluster.api.objects.get(*cluster.place("large"))["metadata"]
@@ -146,7 +146,7 @@ async def test_a_large_object_that_cannot_be_read_holds_up_no_other(cluster: Clu
     cluster.api.faults.append(Fault(requests_to("GET", "/broken"), times=None, status=500))
     for name in ("broken", "large"):
         sight.view.show("ADDED", seen_in_part(cluster.api.objects.get(*cluster.place(name))))
-    reading = asyncio.create_task(sight.view.read_apart())
+    reading = asyncio.create_task(sight.view.read_omitted())
     await asyncio.sleep(200)
     reading.cancel()
     assert sight.names == ["default/large"]

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from doubles import Pool
-from kalends.handlers.environment import Ports
+from kalends.handlers.environment import Environment
 from kalends.handlers.informer_feed import informer_feed
 from kalends.handlers.operator import Operator
 from kalends.kube.client.paths import SCHEDULED_JOBS
@@ -82,7 +82,7 @@ class Replica:
         self.pool = Pool(seconds=self.seconds, clock=self.clock)
         self.connection: FakeConnection = self.cluster.api.connect(self.name)
         chance = Random(self.name).random  # noqa: S311 - repeatable, not secret
-        ports = Ports(
+        environment = Environment(
             clock=self.clock,
             transport=self.connection,
             feed=informer_feed(self.clock, chance),
@@ -91,7 +91,7 @@ class Replica:
             chance=chance,
             probes=False,
         )
-        self.operator = Operator(Settings(time_zone="UTC", **self.settings), ports, self.name)
+        self.operator = Operator(Settings(time_zone="UTC", **self.settings), environment, self.name)
         self.stop = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
 

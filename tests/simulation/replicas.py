@@ -9,7 +9,7 @@ from typing import Any
 
 from kalends.engine.ports import Run
 from kalends.executors.pools.pool import PoolExecutor
-from kalends.handlers.environment import CatchUp, Ports, Show
+from kalends.handlers.environment import CatchUp, Environment, Show
 from kalends.handlers.operator import Operator
 from kalends.kube.client.client import ApiClient
 from kalends.kube.wire.transport import Request
@@ -196,7 +196,7 @@ class Replica:
         def feed(client: ApiClient, show: Show, catch_up: CatchUp) -> LikeKopf:
             return LikeKopf(client, show, catch_up, chance, lambda kind, obj: around.on_shown(process, kind, obj))
 
-        ports = Ports(
+        environment = Environment(
             clock=self.clock,
             transport=connection,
             feed=feed,
@@ -205,7 +205,7 @@ class Replica:
             chance=chance.unit,
             probes=False,
         )
-        self.operator = Operator(self._settings, ports, process.name)
+        self.operator = Operator(self._settings, environment, process.name)
         try:
             await self.operator.run(stop)
             why = "it has ended"

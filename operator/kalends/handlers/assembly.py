@@ -10,7 +10,7 @@ import kopf
 
 from kalends.clock import SystemClock
 from kalends.executors.from_settings import pools
-from kalends.handlers.environment import CatchUp, Ports, Show
+from kalends.handlers.environment import CatchUp, Environment, Show
 from kalends.handlers.kopf_feed import Connection, KopfFeed
 from kalends.handlers.operator import Operator
 from kalends.kube.client.client import ApiClient
@@ -42,7 +42,7 @@ def assembled(
         on_unreadable = partial(client.count_unreadable, SCHEDULED_JOBS.collection())
         return KopfFeed(login, show, catch_up, take_signals, settings.namespaces, on_unreadable)
 
-    ports = Ports(
+    environment = Environment(
         clock=clock,
         transport=SocketTransport(credentials),
         feed=feed,
@@ -50,7 +50,7 @@ def assembled(
         pools=pools(settings.executors, registry, clock),
         when_listed=_spare_the_collector,
     )
-    return Operator(settings, ports, identity)
+    return Operator(settings, environment, identity)
 
 
 def _spare_the_collector() -> None:

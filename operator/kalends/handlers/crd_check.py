@@ -68,7 +68,7 @@ class CrdCheck:
         self._may_read = True
         self._mentioned_at = float("-inf")
 
-    async def until_it_fits(self) -> None:
+    async def wait_until_fitting(self) -> None:
         """Wait while records written now would lose fields."""
         while not await self.fits():
             await asyncio.sleep(AGAIN_AFTER)
@@ -103,12 +103,12 @@ class CrdCheck:
         elif before is not None:
             log.info("the CRD fits this operator again")
 
-    def suspect(self, lost: Sequence[str]) -> None:
+    def check_soon(self, lost: Sequence[str]) -> None:
         """Look at the CRD soon: a write was refused, or cut, for these fields."""
         log.debug("a record lacks %s", ", ".join(lost))
         self._suspected.set()
 
-    async def go_on_looking(self) -> None:
+    async def keep_checking(self) -> None:
         """Find out when the CRD is replaced, until cancelled."""
         while True:
             try:

@@ -53,7 +53,7 @@ def _nothing() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Ports:
+class Environment:
     """One operator's surroundings: ``assembly.py`` has those of a process in a cluster."""
 
     clock: Clock

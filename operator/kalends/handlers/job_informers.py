@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kalends.clock import Clock
 from kalends.executors.jobs.job_manifest import SELECTOR
-from kalends.executors.jobs.run_reports import slim
+from kalends.executors.jobs.run_reports import trimmed
 from kalends.executors.jobs.seen_jobs import SeenJobs
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.paths import JOBS, PODS, Resource
@@ -49,7 +49,7 @@ def job_informers(
                 resource.collection(namespace),
                 clock=clock,
                 label_selector=SELECTOR,
-                keep=slim,
+                keep=trimmed,
                 on_change=on_change,
                 chance=chance,
             )

@@ -91,7 +91,7 @@ class Leading:
             electing.cancel()
             await asyncio.wait([electing], timeout=RELEASING)
 
-    def begin_again(self) -> None:
+    def restart_term(self) -> None:
         """End the term, and begin a new term, by catching up, if the lease is still held."""
         if self._term is not None:
             self._term.cancel()

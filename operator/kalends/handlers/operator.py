@@ -14,7 +14,7 @@ from kalends.executors.from_settings import check_default, default_settings, tar
 from kalends.executors.jobs.executor import JobsExecutor
 from kalends.executors.jobs.seen_jobs import SeenJobs
 from kalends.handlers.crd_check import CrdCheck
-from kalends.handlers.environment import Ports
+from kalends.handlers.environment import Environment
 from kalends.handlers.fencing import FencedPool, FencedTransport
 from kalends.handlers.health_pages import STUCK, HealthMonitor, HealthServer
 from kalends.handlers.job_informers import job_informers
@@ -27,7 +27,7 @@ from kalends.kube.client.client import ApiClient
 from kalends.kube.client.lanes import Lanes
 from kalends.kube.client.read_errors import ReadErrors
 from kalends.kube.events.poster import EventPoster, EventType, Regarding
-from kalends.metrics import Metrics, Readings
+from kalends.metrics import Metrics, ScrapedValues
 from kalends.model.values import API_VERSION, KIND
 from kalends.settings import Settings
 from kalends.stores.crd import CrdJobStore
@@ -43,33 +43,33 @@ log = logging.getLogger(__name__)
 class Operator:
     """One operator, in whatever surroundings it is given."""
 
-    def __init__(self, settings: Settings, ports: Ports, identity: str) -> None:
+    def __init__(self, settings: Settings, environment: Environment, identity: str) -> None:
         self._settings = settings
-        self._ports = ports
-        clock = ports.clock
-        self.metrics = Metrics({*ports.pools, JOBS_EXECUTOR})
+        self._environment = environment
+        clock = environment.clock
+        self.metrics = Metrics({*environment.pools, JOBS_EXECUTOR})
         lanes = Lanes(settings.api_connections)
         self._client = ApiClient(
-            ports.transport,
+            environment.transport,
             clock,
             lanes=lanes,
             on_request=self.metrics.request,
             on_unreadable=self.metrics.unreadable,
-            chance=ports.chance,
+            chance=environment.chance,
         )
-        self.leading = Leading(settings.leader_election, self._client, clock, identity, ports.chance)
+        self.leading = Leading(settings.leader_election, self._client, clock, identity, environment.chance)
         acting = ApiClient(
-            FencedTransport(ports.transport, self.leading.may_act),
+            FencedTransport(environment.transport, self.leading.may_act),
             clock,
             lanes=lanes,
             on_request=self.metrics.request,
             on_unreadable=self.metrics.unreadable,
-            chance=ports.chance,
+            chance=environment.chance,
         )
-        check_default(settings.job_defaults.executor, ports.pools)
+        check_default(settings.job_defaults.executor, environment.pools)
         self._seen = SeenJobs()
-        self._informers = job_informers(self._client, clock, self._seen, settings.namespaces, ports.chance)
-        surroundings = Surroundings(default_settings(settings), target_check(ports.registry, ports.pools))
+        self._informers = job_informers(self._client, clock, self._seen, settings.namespaces, environment.chance)
+        surroundings = Surroundings(default_settings(settings), target_check(environment.registry, environment.pools))
         self._crd = CrdCheck(self._client, self._stop_deciding, self._any_resource)
         self._poster = EventPoster(
             self._client, clock, instance=identity, is_ending=self._is_ending, on_terminating=self._namespace_ends
@@ -77,8 +77,8 @@ class Operator:
         lease = settings.leader_election.lease
         self.scheduler = Scheduler(
             clock=clock,
-            store=CrdJobStore(acting, self._crd.suspect),
-            pools={alias: FencedPool(pool, self.leading.may_act) for alias, pool in ports.pools.items()},
+            store=CrdJobStore(acting, self._crd.check_soon),
+            pools={alias: FencedPool(pool, self.leading.may_act) for alias, pool in environment.pools.items()},
             identity=f"{lease}/{identity}" if lease else identity,
             cluster=JobsExecutor(
                 acting, clock, self._seen, self._informers.learn, max_running=settings.jobs.max_running
@@ -93,7 +93,7 @@ class Operator:
             settings.leader_election, self._client, clock, self.scheduler, lambda: self.leading.scheduling
         )
         self._view = View(self._client, self.scheduler, settings.namespaces, self._crd.fits)
-        self._feed = ports.feed(self._client, self._view.show, self._view.repair)
+        self._feed = environment.feed(self._client, self._view.show, self._view.repair)
         self._watching = False
         self._listed = asyncio.Event()
         self._monitor = HealthMonitor(clock, lambda: not self._watching or self._feed.alive())
@@ -111,12 +111,12 @@ class Operator:
             remarks={"api-server": self._api_server_is_silent, "reads": self._a_read_fails},
         )
         self.metrics.read_from(
-            Readings(
+            ScrapedValues(
                 leads=lambda: self.leading.scheduling,
                 active_runs=lambda: runs_by_executor(self.scheduler.overview.records()),
                 scheduled_jobs=lambda: by_state(self.scheduler.overview.records()),
                 crd_fits=lambda: self._crd.problem is None,
-                stuck_workers=lambda: {alias: pool.stuck for alias, pool in ports.pools.items()},
+                stuck_workers=lambda: {alias: pool.stuck for alias, pool in environment.pools.items()},
                 foreign_holders=self.scheduler.overview.contested,
                 agenda_size=self.scheduler.overview.agenda_size,
                 loop_lag=lambda: self._monitor.lag,
@@ -135,7 +135,7 @@ class Operator:
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self._client.close)
             tasks = await stack.enter_async_context(Tasks())
-            if self._ports.probes:
+            if self._environment.probes:
                 await self.health.listen(self._settings.health_host, self._settings.health_port)
                 tasks.start("health", self.health.run())
             tasks.start("monitor", self._monitor.run())
@@ -148,16 +148,16 @@ class Operator:
             if await tasks.first_of(stop, self._crd.examine_before_reading()):
                 return
             self._watching = True
-            tasks.start("large objects", self._view.read_apart())
+            tasks.start("large objects", self._view.read_omitted())
             tasks.start("feed", self._feed.run())
             if await tasks.first_of(stop, self._wait_until_listed()):
                 return
-            if await tasks.first_of(stop, self._crd.until_it_fits()):
+            if await tasks.first_of(stop, self._crd.wait_until_fitting()):
                 return
             work = LeaderWork(self.scheduler, self._catch_up, self.metrics.loop_failed)
             leading = tasks.start("leading", self.leading.run(work))
             tasks.start("other operators", self._others.run())
-            tasks.start("crd", self._crd.go_on_looking())
+            tasks.start("crd", self._crd.keep_checking())
             tasks.start("sweep", self._view.sweep_now_and_then())
             await tasks.first_of(stop, _forever(leading))
             log.info(
@@ -174,7 +174,7 @@ class Operator:
         Raises:
             ApiError: It could not be done.
         """
-        await self._crd.until_it_fits()  # a record that an older CRD cut short must not be believed
+        await self._crd.wait_until_fitting()  # a record that an older CRD cut short must not be believed
         works = [self._view.catch_up(), *(informer.catch_up() for informer in self._informers.jobs.values())]
         for outcome in await asyncio.gather(*works, return_exceptions=True):  # none is left unobserved
             if outcome is not None:
@@ -182,8 +182,8 @@ class Operator:
 
     def _stop_deciding(self) -> None:
         """Decide nothing, as the CRD does not fit: the next term begins once it does, with all records read again."""
-        self._view.distrust()
-        self.leading.begin_again()
+        self._view.read_all_again()
+        self.leading.restart_term()
 
     def _any_resource(self) -> str | None:
         return next(iter(self.scheduler.overview.uids().values()), self._view.first_key)
@@ -195,7 +195,7 @@ class Operator:
         self._seen.all_are_listed()
         await self._view.wait_until_shown()
         self._listed.set()
-        self._ports.when_listed()
+        self._environment.when_listed()
 
     # -- reports
 
@@ -217,7 +217,7 @@ class Operator:
     def _loop_is_stuck(self) -> str | None:
         if not self.leading.scheduling:
             return None
-        quiet = self._ports.clock.monotonic() - self.scheduler.last_pass
+        quiet = self._environment.clock.monotonic() - self.scheduler.last_pass
         return f"the engine's loop has not passed for {quiet:.0f} s" if quiet > STUCK else None
 
     def _an_informer_is_stalled(self) -> str | None:
@@ -228,7 +228,7 @@ class Operator:
 
     def _pools_are_held_up(self) -> str | None:
         # Only the end of this process frees a thread that hangs.
-        for alias, pool in self._ports.pools.items():
+        for alias, pool in self._environment.pools.items():
             if pool.held_up > HELD_UP:
                 return f"executor {alias}: {pool.obstacle()}"
         return None

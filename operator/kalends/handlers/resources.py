@@ -63,7 +63,7 @@ class View:
         self._distrusted = False
         """Whether what is shown may lack fields, as the CRD does not fit, or did not."""
 
-    def distrust(self) -> None:
+    def read_all_again(self) -> None:
         """Believe nothing that is shown until the CRD fits and all ScheduledJobs have been read again."""
         self._distrusted = True
 
@@ -91,7 +91,7 @@ class View:
 
     def _record_cut_in(self, key: str, obj: dict[str, Any]) -> State | None:
         """Return the last recorded state, if the status of an object is that state with fields left out."""
-        known = self._scheduler.overview.life_of(key)
+        known = self._scheduler.overview.find(key)
         record = None if known is None or known[0] != obj["metadata"]["uid"] else known[2]
         return record if record is not None and is_cut(encode(record), obj.get("status")) else None
 
@@ -109,7 +109,7 @@ class View:
 
     def _was_replaced(self, key: str, uid: str, version: str) -> bool:
         """Return whether one that was made later under its name is known."""
-        known = self._scheduler.overview.life_of(key)
+        known = self._scheduler.overview.find(key)
         return known is not None and known[0] != uid and is_older(version, known[1])
 
     def _forget(self, key: str, uid: str) -> None:
@@ -163,7 +163,7 @@ class View:
             shown = len(seen)
             await asyncio.sleep(0.2)
 
-    async def read_apart(self) -> None:
+    async def read_omitted(self) -> None:
         """Read the objects that were left out of lists and watches, one at a time, to bound the memory they take."""
         while True:
             await self._any_apart.wait()
@@ -172,7 +172,7 @@ class View:
                 key, meta = next(iter(self._apart.items()))
                 try:
                     path = SCHEDULED_JOBS.collection(meta["namespace"])
-                    # Where an older CRD has cut a record, nothing is believed from here on (``distrust``).
+                    # Where an older CRD has cut a record, nothing is believed from here on (``read_all_again``).
                     if key not in self._cut or await self._crd_fits():
                         await read_each(self._client, path, [meta], self._show_it_alone)
                 except ApiError as error:

@@ -98,7 +98,7 @@ def others_named(records: Iterable[tuple[str, State | None]], own: str) -> Mappi
     """
     within: dict[str, Counter[str]] = {}
     for namespace, record in records:
-        if record is not None and (others := named_by(record) - {"", own}):
+        if record is not None and (others := operators_in(record) - {"", own}):
             within.setdefault(namespace, Counter()).update(others)
     records_of, namespaces_of, best_rank = Counter[str](), Counter[str](), dict[str, int]()
     for counts in within.values():
@@ -110,7 +110,7 @@ def others_named(records: Iterable[tuple[str, State | None]], own: str) -> Mappi
     return {lease: records_of[lease] for lease in ordered}
 
 
-def named_by(record: State) -> frozenset[str]:
+def operators_in(record: State) -> frozenset[str]:
     """Return the Leases of all operators that a record names."""
     holders = (operator_of(run.holder) for run in record.active if run.holder)
     return frozenset((record.operator, record.other_operator, *holders))

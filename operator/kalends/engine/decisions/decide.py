@@ -14,7 +14,7 @@ from kalends.engine.decisions.claims import claims_of_an_invalid, claims_to_star
 from kalends.engine.decisions.conditions import lasting_refusal, with_conditions, with_problem
 from kalends.engine.decisions.draft import Draft
 from kalends.engine.decisions.planning import plan
-from kalends.engine.decisions.restored import first_record, hash_of_invalid, held, waits_for_status, with_past
+from kalends.engine.decisions.restored import as_restored, first_record, hash_of_invalid, held, waits_for_status
 from kalends.engine.decisions.unrecorded_jobs import (
     adopt_passed_over,
     adopt_queued,
@@ -63,7 +63,7 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
     if record is not None and not facts.checked:
         return _decide_unchecked(schedule, record, facts)
     every_job, facts = facts.jobs, replace(facts, jobs=open_jobs(record, facts.jobs))
-    state = first_record(schedule, facts) if record is None else with_past(schedule, record)
+    state = first_record(schedule, facts) if record is None else as_restored(schedule, record)
     unwanted, claims = claims_to_start(schedule, state, facts)
     draft = Draft(
         schedule,

@@ -86,7 +86,7 @@ class Draft(DraftView):
         handled = (candidate.request, *self.state.handled_requests)[:MOST_REQUESTS_LISTED]
         self.state = replace(self.state, handled_requests=handled, last_requested=candidate.fire_time)
 
-    def hold_up(self) -> None:
+    def hold_later_candidates(self) -> None:
         """Let all later candidates wait."""
         self.held_up = True
 
@@ -170,7 +170,7 @@ class Draft(DraftView):
         self.remember_misfire(outcome, candidate, refusal)
         self.tell(verdict, candidate, refusal)
 
-    def give_way(self, candidate: Candidate, message: str) -> None:
+    def coalesce(self, candidate: Candidate, message: str) -> None:
         """Count it as coalesced: another fire time that is due runs instead."""
         self._move(candidate, "coalesced")
         self.tell(Verdict.COALESCED, candidate, Refusal(Reason.COALESCED, message))

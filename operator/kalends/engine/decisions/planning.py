@@ -201,7 +201,7 @@ def start_retries(draft: Draft) -> None:
         if draft.starts_are_put_off and run.name not in draft.facts.refused:
             continue
         if draft.free <= 0 and not exists:
-            draft.hold_up()
+            draft.hold_later_candidates()
             continue
         draft.start_again(run)
 
@@ -218,7 +218,7 @@ def keep_newest(draft: Draft) -> None:
         if late is not None:
             draft.refuse(candidate, late)
         else:
-            draft.give_way(candidate, "a newer run takes its place (`concurrencyPolicy` is 'Replace')")
+            draft.coalesce(candidate, "a newer run takes its place (`concurrencyPolicy` is 'Replace')")
     draft.consider([one for one in draft.candidates if one not in losers or one.adopted])
 
 

@@ -77,7 +77,7 @@ def _came_along(request: str, facts: Facts, *, later: bool) -> tuple[str, ...]:
     return (request,) if request and request == facts.found_request and not later else ()
 
 
-def with_past(schedule: Schedule, record: State) -> State:
+def as_restored(schedule: Schedule, record: State) -> State:
     """Return a record that is older than its resource, restored from a backup, as it counts.
 
     What runs once at its creation has a new creation then; that it ran at the one before is recorded.

@@ -26,7 +26,7 @@ class EndingNamespaces:
     def __contains__(self, namespace: str) -> bool:
         return namespace in self._until
 
-    def insist_on(self, namespace: str) -> None:
+    def require_open(self, namespace: str) -> None:
         """Allow a start in a namespace that is not known to be deleted, or is due to be tried again.
 
         Raises:
@@ -55,6 +55,6 @@ class EndingNamespaces:
         # As long as decisions leave it alone: a pause that they neglect must be neglected here, too.
         return self._clock.monotonic() < self._until.get(namespace, -math.inf) - NEGLIGIBLE_PAUSE
 
-    def revive(self, namespace: str) -> None:
+    def discard(self, namespace: str) -> None:
         """Forget a namespace in which something was created: it was created anew."""
         self._until.pop(namespace, None)

@@ -50,7 +50,7 @@ class Inbox:
         if instant < self._sleeps_until:
             self._changed.set()
 
-    def not_later(self, key: str) -> None:
+    def unschedule(self, key: str) -> None:
         """Have a resource looked at when something changes, and at no instant."""
         self._agenda.discard(key)
 

@@ -86,7 +86,7 @@ class Overview:
         entry = self._entries.get(key)
         return entry is not None and entry.outdated
 
-    def life_of(self, key: str) -> tuple[str, str, State | None] | None:
+    def find(self, key: str) -> tuple[str, str, State | None] | None:
         """Return UID, version and record of the resource that has a key, or None."""
         entry = self._entries.get(key)
         return None if entry is None else (entry.ref.uid, entry.version, entry.record)

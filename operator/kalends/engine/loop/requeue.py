@@ -44,7 +44,7 @@ class Requeue:
         self._searching.discard(key)
         wake_at = self._wake_at(entry, decision)
         if wake_at is None or not self._gatherer.is_open(entry):
-            self._inbox.not_later(key)
+            self._inbox.unschedule(key)
         elif decision.searching:
             # They take turns, so that the searches of many take no more of the loop than those of a few.
             self._searching.add(key)

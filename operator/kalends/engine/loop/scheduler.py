@@ -14,7 +14,7 @@ from dataclasses import replace
 from kalends.clock import Clock
 from kalends.engine.core.compiler import Compiler
 from kalends.engine.core.definition import Stored
-from kalends.engine.core.holders import named_by
+from kalends.engine.core.holders import operators_in
 from kalends.engine.core.state import Ref
 from kalends.engine.executor_ports import Cluster, Pool
 from kalends.engine.loop.acting import Actor
@@ -129,7 +129,7 @@ class Scheduler:
             entry.found_request = snapshot.request
         self._entries[stored.ref.key] = entry
         self._keys[stored.ref.uid] = stored.ref.key
-        self._namespaces.revive(stored.ref.namespace)  # only in a namespace that is not being deleted can it be new
+        self._namespaces.discard(stored.ref.namespace)  # only in a namespace that is not being deleted can it be new
 
     def await_newer(self, key: str, uid: str, generation: int) -> None:
         """Take note of a newer version that is still to be read: until then the older spec starts nothing."""
@@ -164,7 +164,7 @@ class Scheduler:
         before = self._gatherer.holders
         self._gatherer.holders = replace(before, gone=operators)
         for key, entry in self._entries.items():
-            if entry.record is not None and named_by(entry.record) & (before.gone ^ operators):
+            if entry.record is not None and operators_in(entry.record) & (before.gone ^ operators):
                 self._inbox.put(key)
 
     def _ended(self, executor: str, report: RunReport) -> None:

@@ -79,7 +79,7 @@ class Starter:
             if not self._is_wanted(entry, run):
                 return False
             try:
-                self._namespaces.insist_on(entry.ref.namespace)
+                self._namespaces.require_open(entry.ref.namespace)
                 await cluster.start(run, partial(self._is_wanted, entry, run))
             except NoLongerWanted:
                 return False
@@ -97,7 +97,7 @@ class Starter:
                 entry.refused_starts = None
                 # The cluster shows the Job by now, and counts it.
                 self._workers.started(run.executor, entry.ref.uid, run.name)
-                self._namespaces.revive(entry.ref.namespace)
+                self._namespaces.discard(entry.ref.namespace)
         return not any(run.name in entry.runs.refused for run in runs)
 
     def _put_off(self, entry: Entry, run: Run, error: Unavailable) -> None:

@@ -170,7 +170,7 @@ class JobsExecutor:
         """
         if not self._unanswered.others(run):
             return
-        found = await self._unanswered.look_for_others(run)
+        found = await self._unanswered.find_created(run)
         ours = [job for job in found if resource_of(job) == run.ref or lost_its_controller(job, run.ref)]
         for job in ours:
             self._take_up(run.ref, job)

@@ -38,7 +38,7 @@ _LABELS = (OWNER_LABEL, QUEUE_LABEL)
 _JOB_CONTROLLER = "kubernetes.io/job-controller"
 
 
-def slim(obj: Json) -> dict[str, Any]:
+def trimmed(obj: Json) -> dict[str, Any]:
     """Return of a Job or a pod what is read from it here: there may be tens of thousands, and all are kept.
 
     Every user who may create Jobs chooses their annotations and owner references, of up to a megabyte. An annotation

@@ -44,7 +44,7 @@ class UnansweredCreates:
         """Return those of the same resource but for the run itself."""
         return [one for one in self._asked.values() if one.ref.uid == run.ref.uid and one.name != run.name]
 
-    async def look_for_others(self, run: Run) -> list[JsonObject]:
+    async def find_created(self, run: Run) -> list[JsonObject]:
         """Return the Jobs of the same resource that exist after all; they need not be looked for again.
 
         Raises:

@@ -159,7 +159,7 @@ class ProcessWorkers:
         except Unavailable as error:
             raise WorkerDied(str(error)) from error
 
-    def give_back(self, worker: WorkerProcess) -> None:
+    def keep_or_retire(self, worker: WorkerProcess) -> None:
         """Keep a worker for the next run of its resource, unless it has served as many as it may."""
         self._busy -= 1
         worker.runs += 1
@@ -227,6 +227,6 @@ class _Conversation:
                 if self._stopped:
                     self._worker.kill()
             else:
-                self._workers.give_back(self._worker)
+                self._workers.keep_or_retire(self._worker)
                 return returned
         raise AssertionError  # the last try has returned, or raised

@@ -14,7 +14,7 @@ from typing import Any
 from kalends.clock import Clock, SystemClock
 from kalends.errors import InvalidSettings
 from kalends.kube.login.connection import FindLogin, Login, ReadLogin, login_finder
-from kalends.kube.login.tls import Files, tls_context
+from kalends.kube.login.tls import TlsFiles, tls_context
 
 log = logging.getLogger(__name__)
 
@@ -25,22 +25,22 @@ RENEWAL_PAUSE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedLogin:
     """A login with its certificates loaded; ``files`` are the versions of the files that ``tls`` was made from."""
 
     login: Login
     tls: ssl.SSLContext | None
-    files: Files
+    files: TlsFiles
 
     @classmethod
-    def load(cls, read: ReadLogin, known: Loaded | None = None) -> Loaded:
+    def load(cls, read: ReadLogin, known: LoadedLogin | None = None) -> LoadedLogin:
         """Read the login, and its certificates if they are not those of ``known``. This blocks: files, exec plugins.
 
         Raises:
             InvalidSettings: It cannot be read.
         """
         login = read()
-        files = Files.of(login)
+        files = TlsFiles.of(login)
         if known is not None and known.files == files:
             return cls(login, known.tls, files)
         return cls(login, tls_context(login) if files.secure else None, files)
@@ -60,9 +60,9 @@ class Credentials:
         self._fresh_until = clock.monotonic() + REFRESH_PERIOD
         self._renewable_at = clock.monotonic() + RENEWAL_PAUSE
         self._renewing = asyncio.Lock()
-        self._loaded: Loaded
+        self._loaded: LoadedLogin
         self.headers: Mapping[str, str]
-        self._adopt(Loaded.load(self._read))
+        self._adopt(LoadedLogin.load(self._read))
 
     @property
     def login(self) -> Login:
@@ -102,7 +102,7 @@ class Credentials:
             return
         self._fresh_until = self._clock.monotonic() + REFRESH_PERIOD
         try:
-            self._adopt(await asyncio.to_thread(Loaded.load, self._read, self._loaded))
+            self._adopt(await asyncio.to_thread(LoadedLogin.load, self._read, self._loaded))
         except (InvalidSettings, OSError, ValueError) as error:
             log.warning("The credentials could not be read again: %s", error)
 
@@ -116,14 +116,14 @@ class Credentials:
             self._renewable_at = self._clock.monotonic() + RENEWAL_PAUSE
             try:
                 self._read = await asyncio.to_thread(self._find)
-                self._adopt(await asyncio.to_thread(Loaded.load, self._read, self._loaded))
+                self._adopt(await asyncio.to_thread(LoadedLogin.load, self._read, self._loaded))
             except (InvalidSettings, OSError, ValueError) as error:
                 log.warning("The credentials were refused, and no others were found: %s", error)
                 return False
             log.info("The credentials were refused, and read again.")
             return True
 
-    def _adopt(self, loaded: Loaded) -> None:
+    def _adopt(self, loaded: LoadedLogin) -> None:
         authorization = loaded.login.authorization
         self.headers = MappingProxyType({"Authorization": authorization} if authorization else {})
         self._loaded = loaded

@@ -13,7 +13,7 @@ from kalends.kube.login.connection import Login
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class TlsFiles:
     """What a TLS context is made from; while it is equal, so is the context."""
 
     secure: bool
@@ -24,7 +24,7 @@ class Files:
     """Path and modification time of the authority, the client certificate and its key."""
 
     @classmethod
-    def of(cls, login: Login) -> Files:
+    def of(cls, login: Login) -> TlsFiles:
         """Return the present state of a login's files. This blocks.
 
         Raises:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,53 @@ def words_to_avoid(text: str) -> list[str]:
         for word, instead in INSTEAD.items()
         for found in re.finditer(rf"\b({word})\b", text, re.IGNORECASE)
     ]
+
+
+def words_of(name: str) -> str:
+    """Return the words of a name: ``test_a_run`` and ``ARunIs`` as ``test a run`` and ``ARun Is``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.replace("_", " ")).strip()
+
+
+def names_in(module: ast.Module) -> Iterator[str]:
+    """Yield each name that a module defines: functions, classes, parameters, variables, attributes."""
+    for node in ast.walk(module):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield name
+
+
+def names_to_avoid(module: ast.Module) -> dict[str, list[str]]:
+    found = {name: words_to_avoid(f"{words_of(name)}.") for name in names_in(module)}
+    return {name: words for name, words in found.items() if words}
+
+
+@pytest.mark.parametrize("folder", ["operator", "tests"])
+def test_names_use_technical_words(folder: str) -> None:
+    modules = sorted((ROOT / folder).rglob("*.py"))
+    found = {
+        f"{path.relative_to(ROOT)}: {name}": words
+        for path in modules
+        for name, words in names_to_avoid(ast.parse(path.read_text())).items()
+    }
+    assert modules
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("def test_somebody_reads(): ...", "test_somebody_reads"),
+        ("class WhoeverAsks: ...", "WhoeverAsks"),
+        ("told = 1", "told"),
+        ("self.under_way = 1", "under_way"),
+        ("def clear(by_hand): ...", "by_hand"),
+        ("async def test_a_run_has_a_job_of_its_own(): ...", "test_a_run_has_a_job_of_its_own"),
+    ],
+)
+def test_words_to_avoid_are_found_in_names(module: str, name: str) -> None:
+    assert list(names_to_avoid(ast.parse(module))) == [name]
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))

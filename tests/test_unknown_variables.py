@@ -15,7 +15,7 @@ from kalends.unknown_variables import unknown_variables
         ("KALENDS_DRAIN_SECOND", "KALENDS_DRAIN_SECONDS"),
     ],
 )
-def test_the_nearest_right_name_is_told(name: str, near: str) -> None:
+def test_the_nearest_correct_name_is_suggested(name: str, near: str) -> None:
     (problem,) = unknown_variables({name: "x"})
     assert problem == f"the environment variable {name} is no setting, and is ignored; did you mean {near}?"
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ControlPlaneUnavailable, SourceFailed
-from .progress import Say, to_nobody
+from .progress import Say, discard
 
 ASSETS = "KUBEBUILDER_ASSETS"
 STAMP = "complete.json"
@@ -36,13 +36,13 @@ class Collection:
     download: Callable[[Path], None]
     build: Callable[[Path], None]
 
-    def obtain(self, *, environ: Mapping[str, str] = os.environ, say: Say = to_nobody) -> Path:
+    def obtain(self, *, environ: Mapping[str, str] = os.environ, say: Say = discard) -> Path:
         """Return the folder of the first source that has them all; the later sources fill the cache.
 
         May take minutes when they must be built. Raises ControlPlaneUnavailable with each source's reason.
         """
-        at_hand = (Source(f"folder of {ASSETS}", lambda: self.named_by(environ)), Source("cache", self.cached))
-        found, tried = first_of(at_hand)
+        local = (Source(f"folder of {ASSETS}", lambda: self.named_by(environ)), Source("cache", self.cached))
+        found, tried = first_of(local)
         if found is not None:
             return found
         with locked(self.cache, say):
@@ -106,7 +106,7 @@ class Source:
     ask: Callable[[], Path]
 
 
-def first_of(sources: Iterable[Source], say: Say = to_nobody) -> tuple[Path | None, list[str]]:
+def first_of(sources: Iterable[Source], say: Say = discard) -> tuple[Path | None, list[str]]:
     """Return what the first source that succeeds gives, and the reasons of those that failed before it."""
     reasons: list[str] = []
     for source in sources:

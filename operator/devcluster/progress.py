@@ -14,7 +14,7 @@ def to_stderr(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def to_nobody(line: str) -> None:
+def discard(line: str) -> None:
     """Keep the line to ourselves."""
 
 

@@ -150,7 +150,7 @@ def test_the_crd_is_rendered_as_it_is_but_for_labels_and_the_annotation_that_kee
     assert crd == original
 
 
-def test_without_keep_the_crd_goes_with_the_release_and_the_notes_say_so() -> None:
+def test_without_keep_the_crd_is_deleted_with_the_release_and_the_notes_warn_of_it() -> None:
     release = render({"crds": {"keep": False}})
     assert "annotations" not in crd_of(release)["metadata"]
     assert "EVERY ScheduledJob" in release.notes
@@ -176,7 +176,7 @@ def test_a_budget_is_given_by_what_must_stay_or_else_by_what_may_go() -> None:
     assert spec(minAvailable=0) == {"minAvailable": 0}
 
 
-def test_the_network_policy_lets_probes_and_metrics_in_and_leaves_egress_alone_unless_told() -> None:
+def test_the_network_policy_allows_probes_and_metrics_and_restricts_egress_only_if_configured() -> None:
     spec = render({"networkPolicy": {"enabled": True}}).the("NetworkPolicy")["spec"]
     assert (spec["policyTypes"], spec["ingress"]) == (["Ingress"], [{"ports": [{"port": "http"}]}])
     strict = render(EVERYTHING).the("NetworkPolicy")["spec"]

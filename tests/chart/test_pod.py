@@ -45,7 +45,7 @@ def test_the_root_file_system_is_read_only_and_tmp_is_not() -> None:
     assert writable == ["/tmp"]  # noqa: S108 - an emptyDir
 
 
-def test_no_user_is_pinned_as_the_image_says_who_it_is() -> None:
+def test_no_user_is_pinned_as_the_image_names_its_user() -> None:
     spec = render().pod["spec"]
     assert "runAsUser" not in spec["securityContext"] | spec["containers"][0]["securityContext"]
 
@@ -80,8 +80,8 @@ def test_the_operator_understands_its_arguments(log: Json) -> None:
     command, *options = render({"log": log}).container["args"]
     assert command == "operator"
     # A copy: a command remembers its first help option, which would be without -h here.
-    told = copy(operator).make_context(command, options).params
-    assert (told["log_level"], told["log_format"]) == (log.get("level", "info"), log.get("format", "json"))
+    parsed = copy(operator).make_context(command, options).params
+    assert (parsed["log_level"], parsed["log_format"]) == (log.get("level", "info"), log.get("format", "json"))
 
 
 def test_runs_are_claimed_under_the_name_of_the_pod() -> None:
@@ -109,13 +109,13 @@ def test_the_grace_period_covers_the_drain(seconds: int) -> None:
     assert release.pod["spec"]["terminationGracePeriodSeconds"] >= seconds + 10
 
 
-def test_a_new_pod_watches_before_the_old_one_is_told_to_stop() -> None:
+def test_a_new_pod_watches_before_the_old_pod_is_stopped() -> None:
     spec = render().the("Deployment")["spec"]
     rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
     assert (spec["replicas"], spec["strategy"]) == (1, rolling)
 
 
-def test_without_a_lease_the_old_operator_has_gone_before_the_new_one_starts() -> None:
+def test_without_a_lease_the_old_operator_ends_before_the_new_operator_starts() -> None:
     spec = render({"leaderElection": {"enabled": False}}).the("Deployment")["spec"]
     assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
 
@@ -124,7 +124,7 @@ def test_the_lease_is_in_the_namespace_of_the_pod() -> None:
     assert variables(render())["POD_NAMESPACE"] == {"fieldRef": {"fieldPath": "metadata.namespace"}}
 
 
-def test_two_replicas_would_rather_be_on_two_nodes_and_one_at_a_time_may_go() -> None:
+def test_two_replicas_prefer_two_nodes_and_are_evicted_one_at_a_time() -> None:
     release = render({"replicaCount": 2})
     (term,) = release.pod["spec"]["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
     labels = term["podAffinityTerm"]["labelSelector"]["matchLabels"]

@@ -36,7 +36,7 @@ WHAT_IT_ASKS_FOR_OF_THE_CLUSTER: set[Right] = {
 }
 
 
-def rights(role: Json) -> set[Right]:
+def permissions(role: Json) -> set[Right]:
     return {
         (group, resource, verb)
         for rule in role["rules"]
@@ -57,8 +57,10 @@ def test_replicas_may_write_one_lease_in_the_namespace_of_the_release(values: Js
     role, binding = release.the("Role", "-leader-election"), release.the("RoleBinding", "-leader-election")
     named = [rule for rule in role["rules"] if "resourceNames" in rule]
     assert role["metadata"]["namespace"] == binding["metadata"]["namespace"] == NAMESPACE
-    assert rights(role) == {("coordination.k8s.io", "leases", verb) for verb in ("create", "get", "watch", "patch")}
-    assert rights({"rules": named}) == rights(role) - {("coordination.k8s.io", "leases", "create")}
+    assert permissions(role) == {
+        ("coordination.k8s.io", "leases", verb) for verb in ("create", "get", "watch", "patch")
+    }
+    assert permissions({"rules": named}) == permissions(role) - {("coordination.k8s.io", "leases", "create")}
     assert yaml.safe_load(release.settings)["leader_election"]["name"] == named[0]["resourceNames"][0]
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
     assert binding["subjects"][0]["name"] == release.pod["spec"]["serviceAccountName"]
@@ -67,7 +69,7 @@ def test_replicas_may_write_one_lease_in_the_namespace_of_the_release(values: Js
 def test_everywhere_it_may_do_what_it_asks_for_and_nothing_else() -> None:
     (role,) = operators_roles(render(), "ClusterRole")
     asked_for = WHAT_THE_OPERATOR_ASKS_FOR | WHAT_IT_ASKS_FOR_BESIDE_ANOTHER_OPERATOR | WHAT_IT_ASKS_FOR_OF_THE_CLUSTER
-    assert rights(role) == asked_for | WHAT_ONLY_AN_ADMISSION_PLUGIN_ASKS_FOR
+    assert permissions(role) == asked_for | WHAT_ONLY_AN_ADMISSION_PLUGIN_ASKS_FOR
 
 
 def test_of_the_definitions_of_a_cluster_it_may_read_its_own() -> None:
@@ -81,13 +83,13 @@ def test_in_named_namespaces_it_may_do_the_same_there_and_nothing_elsewhere() ->
     roles = operators_roles(release, "Role")
     assert [one["metadata"]["namespace"] for one in roles] == ["blue", "green"]
     for role in roles:
-        assert rights(role) == WHAT_THE_OPERATOR_ASKS_FOR | WHAT_ONLY_AN_ADMISSION_PLUGIN_ASKS_FOR
+        assert permissions(role) == WHAT_THE_OPERATOR_ASKS_FOR | WHAT_ONLY_AN_ADMISSION_PLUGIN_ASKS_FOR
     assert operators_roles(release, "ClusterRole") == []
 
 
 def test_no_right_is_a_wildcard() -> None:
     for role in (*render().all("ClusterRole"), *render({"watchNamespaces": ["blue"]}).all("Role")):
-        assert not any("*" in part for right in rights(role) for part in right)
+        assert not any("*" in part for right in permissions(role) for part in right)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +98,7 @@ def test_no_right_is_a_wildcard() -> None:
     ids=str,
 )
 @pytest.mark.parametrize("namespaces", [[], ["blue"]], ids=["everywhere", "blue"])
-def test_the_pods_account_is_the_one_that_has_the_rights(values: Json, namespaces: list[str]) -> None:
+def test_the_permissions_are_those_of_the_pods_service_account(values: Json, namespaces: list[str]) -> None:
     release = render({**values, "watchNamespaces": namespaces})
     account = release.pod["spec"]["serviceAccountName"]
     bindings = release.all("RoleBinding") + release.all("ClusterRoleBinding")
@@ -117,8 +119,8 @@ def test_who_may_view_a_namespace_may_view_scheduledjobs_and_who_may_edit_it_may
     view, edit = render().the("ClusterRole", "-view"), render().the("ClusterRole", "-edit")
     assert view["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-view"] == "true"
     assert edit["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-edit"] == "true"
-    assert {verb for _, _, verb in rights(view)} == {"get", "list", "watch"}
-    assert {resource for _, resource, _ in rights(edit)} == {"scheduledjobs"}  # the status is the operator's
+    assert {verb for _, _, verb in permissions(view)} == {"get", "list", "watch"}
+    assert {resource for _, resource, _ in permissions(edit)} == {"scheduledjobs"}  # the status is the operator's
 
 
 def test_nothing_outside_namespaces_is_made_where_that_is_asked_for() -> None:
@@ -128,7 +130,7 @@ def test_nothing_outside_namespaces_is_made_where_that_is_asked_for() -> None:
     assert all("namespace" in one["metadata"] for one in release.objects(crds=True))
 
 
-def test_roles_can_be_left_to_somebody_else() -> None:
+def test_roles_can_be_created_outside_of_the_chart() -> None:
     for namespaces in ([], ["blue"]):
         release = render({"rbac": {"create": False, "aggregateRoles": False}, "watchNamespaces": namespaces})
         assert not [kind for kind in release.kinds() if "Role" in kind]

@@ -131,7 +131,7 @@ def test_modules_are_mounted_in_one_folder_that_is_on_the_import_path() -> None:
     ]
 
 
-def test_without_tasks_of_ones_own_nothing_is_mounted() -> None:
+def test_without_user_tasks_nothing_is_mounted() -> None:
     release = render()
     assert [one["name"] for one in release.container["volumeMounts"]] == ["settings", "tmp"]
     assert "PYTHONPATH" not in {one["name"] for one in release.container["env"]}

@@ -121,7 +121,7 @@ def test_a_value_that_cannot_work_is_refused(values: Json) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "expected"),
     [
         (
             {"replicaCount": 2, "leaderElection": {"enabled": False}},
@@ -181,8 +181,8 @@ def test_a_value_that_cannot_work_is_refused(values: Json) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_values_that_do_not_go_together_are_refused_in_words(values: Json, told: str) -> None:
-    with pytest.raises(helm_python.HelmError, match=told):
+def test_values_that_do_not_go_together_are_refused_in_words(values: Json, expected: str) -> None:
+    with pytest.raises(helm_python.HelmError, match=expected):
         render(values)
 
 

@@ -34,8 +34,8 @@ def test_the_list_tells_where_a_schedule_ends(kalends: Command, write: Write) ->
 
 
 def test_a_table_shows_utc_and_the_clocks_of_the_zone(kalends: Command) -> None:
-    told = kalends("next", "0 9 * * *", "--time-zone", "Asia/Kathmandu", "--after", NEW_YEAR, "-n", "1").stdout
-    assert told == "0 9 * * * (Asia/Kathmandu)\n  2027-01-01T03:15:00Z  Fri 2027-01-01 09:00:00 +0545\n"
+    shown = kalends("next", "0 9 * * *", "--time-zone", "Asia/Kathmandu", "--after", NEW_YEAR, "-n", "1").stdout
+    assert shown == "0 9 * * * (Asia/Kathmandu)\n  2027-01-01T03:15:00Z  Fri 2027-01-01 09:00:00 +0545\n"
 
 
 def test_five_are_listed_unless_said_otherwise(kalends: Command) -> None:
@@ -61,8 +61,8 @@ def test_a_count_of_none_has_neither_first_nor_last(kalends: Command) -> None:
 
 def test_a_year_of_seconds_is_counted_to_the_last_one(kalends: Command, write: Write) -> None:
     file = write("a.yaml", often={"trigger": {"cron": {"second": "*"}}})
-    told = kalends("next", file, "--after", NEW_YEAR, "--until", "2028-01-01T00:00:00Z", "--count").stdout
-    assert "31,536,000 fire times" in told
+    shown = kalends("next", file, "--after", NEW_YEAR, "--until", "2028-01-01T00:00:00Z", "--count").stdout
+    assert "31,536,000 fire times" in shown
 
 
 def test_jitter_moves_no_fire_time(kalends: Command, write: Write) -> None:
@@ -110,8 +110,8 @@ def test_a_suspended_one_is_listed_as_such(kalends: Command, write: Write) -> No
 
 
 def test_nothing_in_the_window_is_said_in_words(kalends: Command) -> None:
-    told = kalends("next", "@yearly", "--after", NEW_YEAR, "--until", "2027-06-01T00:00:00Z").stdout
-    assert "none until 2027-06-01T00:00:00Z" in told
+    shown = kalends("next", "@yearly", "--after", NEW_YEAR, "--until", "2027-06-01T00:00:00Z").stdout
+    assert "none until 2027-06-01T00:00:00Z" in shown
 
 
 def test_something_too_long_for_a_path_is_an_expression(kalends: Command) -> None:

@@ -24,7 +24,7 @@ from kube.served import kubeconfig
         ("kalends-system", True, True),
     ],
 )
-def test_in_a_pod_it_acts_with_a_lease_unless_it_is_told_otherwise(
+def test_in_a_pod_it_acts_with_a_lease_unless_configured_otherwise(
     pod: str | None, said: bool | None, enabled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("POD_NAMESPACE", raising=False)

@@ -73,7 +73,7 @@ def test_keys_become_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("x: 1\na: {b: ]}", "line 2: must be YAML or JSON"),
         ("a: 1\nb: 2\na: 3", "line 3: must be YAML or JSON: 'a' is there twice"),
@@ -94,14 +94,14 @@ def test_keys_become_text() -> None:
         ("a: !!python/object:os.system {}", "line 1: must be YAML or JSON"),
     ],
 )
-def test_what_is_no_json_is_refused_with_its_place(text: str, told: str) -> None:
+def test_what_is_no_json_is_refused_with_its_place(text: str, expected: str) -> None:
     (document,) = documents(text)
     assert document.problem is not None
-    assert told in document.problem
+    assert expected in document.problem
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         (
             "a: 1\nschedule: */5 * * * *\nb: 2",
@@ -116,10 +116,10 @@ def test_what_is_no_json_is_refused_with_its_place(text: str, told: str) -> None
         ("a: 1\n{{- if .Values.enabled }}\nb: 2\n{{- end }}", "a Helm template must be rendered first"),
     ],
 )
-def test_what_is_probably_wrong_is_said(text: str, told: str) -> None:
+def test_what_is_probably_wrong_is_said(text: str, expected: str) -> None:
     (document,) = documents(text)
     assert document.problem is not None
-    assert told in document.problem
+    assert expected in document.problem
 
 
 @pytest.mark.parametrize("levels", [5, 6, 9, 60])
@@ -173,7 +173,7 @@ def test_other_kinds_are_passed_over(kalends: Command, tmp_path: Path) -> None:
     assert kalends("validate", file).exit_code == 0
 
 
-def test_a_misspelt_kind_of_ours_is_not_passed_over(kalends: Command) -> None:
+def test_a_misspelt_kind_of_this_group_is_not_skipped(kalends: Command) -> None:
     result = kalends(
         "validate", "-", given="apiVersion: kalends.dev/v1alpha1\nkind: ScheduleJob\nmetadata: {name: x}\n"
     )
@@ -198,8 +198,8 @@ def test_of_a_cronjob_the_lines_to_change_are_said(kalends: Command, tmp_path: P
     for where in (tmp_path, tmp_path / "cron.yaml"):
         result = kalends("validate", where)
         lines = "`apiVersion: kalends.dev/v1alpha1` and `kind: ScheduledJob`"
-        told = f"must hold a ScheduledJob; there is a CronJob, which becomes one with the lines {lines}"
-        assert (result.exit_code, result.stdout) == (1, f"{where}: {told}\n")
+        expected = f"must hold a ScheduledJob; there is a CronJob, which becomes one with the lines {lines}"
+        assert (result.exit_code, result.stdout) == (1, f"{where}: {expected}\n")
 
 
 def test_a_folder_stands_for_the_manifests_in_it_whatever_else_it_holds(write: Write, tmp_path: Path) -> None:
@@ -217,13 +217,13 @@ def test_a_folder_without_any_is_wrong(kalends: Command, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("content", "told"), [(b"\xff\xfe", "must be text in UTF-8"), (b'"just text"', "must be an object")]
+    ("content", "expected"), [(b"\xff\xfe", "must be text in UTF-8"), (b'"just text"', "must be an object")]
 )
-def test_a_file_of_something_else_is_wrong(kalends: Command, tmp_path: Path, content: bytes, told: str) -> None:
+def test_a_file_of_something_else_is_wrong(kalends: Command, tmp_path: Path, content: bytes, expected: str) -> None:
     file = tmp_path / "a.yaml"
     file.write_bytes(content)
     result = kalends("validate", file)
-    assert (result.exit_code, told in result.stdout) == (1, True), result.stdout
+    assert (result.exit_code, expected in result.stdout) == (1, True), result.stdout
 
 
 def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_in_a_pipe_it_prints_plain_lines_and_ends_when_nothing_is_left(local: Lo
 
 
 @pytest.mark.slow
-def test_for_ends_what_would_go_on_and_lets_runs_finish(local: Local, write: Write) -> None:
+def test_for_ends_a_scheduler_that_would_continue_and_lets_runs_finish(local: Local, write: Write) -> None:
     began = time.monotonic()
     code, out, _ = local(write("a.yaml", slow=sleeping(1.2), often=EVERY_SECOND), "--for", "1s").rest()
     assert code == 0
@@ -184,7 +184,7 @@ def test_it_reads_standard_input(kalends: Command, write: Write, tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_it_ends_when_nobody_reads_any_more(local: Local, write: Write) -> None:
+def test_it_ends_when_its_output_is_closed(local: Local, write: Write) -> None:
     running = local(write("a.yaml", often=EVERY_SECOND))
     running.until("Started")
     running.process.stdout.close()
@@ -267,7 +267,9 @@ def test_a_template_that_needs_a_cluster_is_refused_with_what_for(
 ) -> None:
     job = container("true")
     job["jobTemplate"]["spec"]["template"]["spec"]["initContainers"] = [{"name": "first", "command": ["true"]}]
-    told = kalends("run", write("a.yaml", job=job), "--local-commands", "--for", "1s", "--store", tmp_path / "k.db")
-    assert told.exit_code == 1
-    assert "spec.jobTemplate.spec.template.spec.initContainers: must not be set to run without a cluster" in told.stdout
-    assert "Started" not in told.stdout
+    result = kalends("run", write("a.yaml", job=job), "--local-commands", "--for", "1s", "--store", tmp_path / "k.db")
+    assert result.exit_code == 1
+    assert (
+        "spec.jobTemplate.spec.template.spec.initContainers: must not be set to run without a cluster" in result.stdout
+    )
+    assert "Started" not in result.stdout

@@ -49,7 +49,7 @@ def test_a_meaning_says_that_the_search_limit_was_reached(kalends: Command, writ
     assert "the search limit was reached" in result.stdout
 
 
-def test_a_count_that_is_not_complete_says_so_and_fails(kalends: Command, write: Write) -> None:
+def test_an_incomplete_count_is_reported_and_fails(kalends: Command, write: Write) -> None:
     file = write("a.yaml", most=EACH_SECOND_BUT)
     result = kalends("next", file, "--count", *WINDOW, "-o", "json")
     (entry,) = json.loads(result.stdout)

@@ -14,7 +14,7 @@ Write = Callable[..., Path]
 WEEKDAYS = "at 02:00 from Monday to Friday, Europe/Berlin; once on days when the clocks change"
 
 
-def test_a_valid_manifest_is_told_what_it_means(kalends: Command, write: Write) -> None:
+def test_the_meaning_of_a_valid_manifest_is_shown(kalends: Command, write: Write) -> None:
     file = write("a.yaml", nightly={"schedule": "0 2 * * mon-fri", "timeZone": "Europe/Berlin"})
     result = kalends("validate", file)
     assert (result.exit_code, result.stdout) == (0, f"{file}: nightly: valid: {WEEKDAYS}\n")
@@ -30,7 +30,7 @@ def test_each_problem_is_a_line_with_the_path_of_its_field(kalends: Command, wri
 
 
 @pytest.mark.parametrize(
-    ("spec", "told"),
+    ("spec", "expected"),
     [
         ({"schedule": "61 * * * *"}, "spec.schedule: minute must be"),
         ({"schedule": "0 0 30 2 *"}, "spec.schedule: must name a day that some year has"),
@@ -40,14 +40,16 @@ def test_each_problem_is_a_line_with_the_path_of_its_field(kalends: Command, wri
         ("none", "spec: must be an object"),
     ],
 )
-def test_what_is_wrong_is_said_with_what_is_accepted(kalends: Command, write: Write, spec: object, told: str) -> None:
+def test_what_is_wrong_is_said_with_what_is_accepted(
+    kalends: Command, write: Write, spec: object, expected: str
+) -> None:
     result = kalends("validate", write("a.yaml", bad=spec, good={"schedule": "@daily"}))
-    assert (result.exit_code, told in result.stdout) == (1, True), result.stdout
+    assert (result.exit_code, expected in result.stdout) == (1, True), result.stdout
     assert "good: valid: " in result.stdout
 
 
 @pytest.mark.parametrize(
-    ("schedule", "told"),
+    ("schedule", "expected"),
     [
         ("15 10 ? * 6L 2002-2025", "for a year set `trigger.cron.year`"),
         ("0 0 2 * * *", "for seconds set `trigger.cron.second`"),
@@ -57,13 +59,13 @@ def test_what_is_wrong_is_said_with_what_is_accepted(kalends: Command, write: Wr
     ],
 )
 def test_of_a_malformed_schedule_the_parser_says_more_than_the_schema(
-    kalends: Command, write: Write, schedule: str, told: str
+    kalends: Command, write: Write, schedule: str, expected: str
 ) -> None:
     result = kalends("validate", write("a.yaml", bad={"schedule": schedule}))
     (line,) = result.stdout.splitlines()
     assert result.exit_code == 1
     assert ": bad: spec.schedule: schedule must " in line
-    assert told in line
+    assert expected in line
 
 
 def test_what_was_over_before_it_is_applied_is_a_warning(kalends: Command, write: Write) -> None:
@@ -93,7 +95,7 @@ def test_names_and_values_are_harmless_to_a_terminal(kalends: Command) -> None:
 
 @pytest.mark.parametrize("command", ["validate", "run"])
 @pytest.mark.parametrize(
-    ("metadata", "told"),
+    ("metadata", "expected"),
     [
         ("{name: x, uid: 5}", "metadata.uid: must be a string, got 5"),
         ("{name: x, generation: -1}", "metadata.generation: must be an integer from 0 to "),
@@ -104,11 +106,11 @@ def test_names_and_values_are_harmless_to_a_terminal(kalends: Command) -> None:
     ],
 )
 def test_metadata_is_checked_alike_before_anything_runs(
-    kalends: Command, command: str, metadata: str, told: str
+    kalends: Command, command: str, metadata: str, expected: str
 ) -> None:
     head = "apiVersion: kalends.dev/v1alpha1\nkind: ScheduledJob\nspec: {task: {name: kalends.echo}}\n"
     result = kalends(command, "-", given=f"{head}metadata: {metadata}")
-    assert (result.exit_code, told in result.output) == (1, True), result.output
+    assert (result.exit_code, expected in result.output) == (1, True), result.output
 
 
 def test_metadata_that_the_api_server_would_refuse_is_a_problem_not_a_crash(kalends: Command) -> None:
@@ -132,7 +134,7 @@ def test_explain_tells_expressions_and_manifests_apart(kalends: Command, write: 
     assert second.startswith("yearly: at 00:00 ")
 
 
-def test_explain_goes_on_after_what_is_wrong(kalends: Command) -> None:
+def test_explain_continues_after_an_error(kalends: Command) -> None:
     result = kalends("explain", "61 * * * *", "nowhere.yaml", "@daily")
     first, second, third = result.stdout.splitlines()
     assert result.exit_code == 1
@@ -183,5 +185,5 @@ def test_every_command_tells_how_it_is_used(kalends: Command) -> None:
     listed = kalends("--help").stdout
     for command in ("validate", "next", "explain", "run", "crds", "operator", "version"):
         assert command in listed
-        told = kalends(command, "-h")
-        assert told.exit_code == 0, told.output
+        expected = kalends(command, "-h")
+        assert expected.exit_code == 0, expected.output

@@ -27,7 +27,7 @@ class Bad:
     spec: Json
     says: tuple[str, ...]
     reason: str = ""
-    mended: Json = field(default_factory=lambda: MINUTELY)
+    corrected: Json = field(default_factory=lambda: MINUTELY)
 
 
 REFUSED_BY_THE_API_SERVER = {
@@ -114,12 +114,12 @@ REFUSED_BY_A_CONDITION = {
         {"schedule": "0 0 1 1 *", "jobTemplate": with_containers()},
         ("spec.jobTemplate", "spec.template.spec.containers: Required value"),
         "InvalidJobTemplate",
-        mended={"schedule": "0 0 1 1 *", "jobTemplate": job_template()},
+        corrected={"schedule": "0 0 1 1 *", "jobTemplate": job_template()},
     ),
     "image-that-is-no-string": Bad(
         {"schedule": "0 0 1 1 *", "jobTemplate": with_containers({"name": "main", "image": 5})},
         ("spec.jobTemplate", "cannot unmarshal number", "containers.image of type string"),
         "InvalidJobTemplate",
-        mended={"schedule": "0 0 1 1 *", "jobTemplate": job_template()},
+        corrected={"schedule": "0 0 1 1 *", "jobTemplate": job_template()},
     ),
 }

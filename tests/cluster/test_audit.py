@@ -29,8 +29,8 @@ def act(what: str = "apply", at: float = BEGIN + 0.5, **more: Any) -> Act:
 
 def ran(fire: int, *, attempt: int = 1, outcome: str = "ok", mark: str = "v1", **more: Any) -> Execution:
     end = None if outcome == "cut" else fire + 0.4
-    told = "" if outcome == "cut" else outcome
-    honest = Execution("test", "tick", f"tick-{fire}", fire, attempt, mark, 10, 9, fire + 0.1, end, told)
+    shown = "" if outcome == "cut" else outcome
+    honest = Execution("test", "tick", f"tick-{fire}", fire, attempt, mark, 10, 9, fire + 0.1, end, shown)
     return replace(honest, **more)
 
 
@@ -64,7 +64,7 @@ def found_in(dossier: Dossier) -> set[str]:
     return set(examine(dossier).kinds())
 
 
-def test_honest_evidence_is_clean_and_its_fire_times_are_told() -> None:
+def test_honest_evidence_is_clean_and_its_fire_times_are_reported() -> None:
     verdict = examine(HONEST)
     assert verdict.is_clean, str(verdict)
     assert verdict.fates == {"ran to their end": 5}
@@ -75,7 +75,7 @@ def test_a_run_that_is_counted_but_never_ran_is_found() -> None:
     assert "lost" in found_in(replace(HONEST, executions=HONEST.executions[:-1]))
 
 
-def test_a_fire_time_that_nobody_decided_is_found() -> None:
+def test_an_undecided_fire_time_is_found() -> None:
     forged = resource(FIVE[-1], due=4, started=4, succeeded=4)
     missing = [one for one in HONEST.executions if one.fire != FIVE[2]]
     verdict = examine(replace(HONEST, executions=missing, final=[forged]))
@@ -119,7 +119,7 @@ def test_a_cursor_that_stands_still_is_found() -> None:
     assert "lost" in found_in(replace(HONEST, at=FIVE[-1] + 60.0))
 
 
-def test_a_run_cut_by_a_kill_must_be_on_record_as_lost() -> None:
+def test_a_run_cut_by_a_kill_must_be_recorded_as_lost() -> None:
     cut = [*HONEST.executions[:-1], ran(FIVE[-1], outcome="cut")]
     kill = Fault("kill", FIVE[-1] + 0.3, FIVE[-1] + 0.8)
     honest = resource(FIVE[-1], due=5, started=5, succeeded=4, lost=1)
@@ -134,7 +134,7 @@ def test_a_run_that_went_well_may_be_lost_only_if_its_operator_was_killed() -> N
     assert "outcome" in found_in(replace(HONEST, final=[lost]))
 
 
-def test_a_run_that_went_on_in_an_operator_whose_place_was_taken_may_be_lost() -> None:
+def test_a_run_that_continued_in_a_replaced_operator_may_be_lost() -> None:
     lost = resource(FIVE[-1], due=5, started=5, succeeded=4, lost=1)
     last = HONEST.executions[-1]
     usurped = Fault("usurped", last.start - 1, last.start + 20, last.pid)
@@ -143,7 +143,7 @@ def test_a_run_that_went_on_in_an_operator_whose_place_was_taken_may_be_lost() -
     assert "outcome" in found_in(replace(HONEST, faults=[elsewhere], final=[lost]))
 
 
-def test_a_lost_run_is_tried_again_only_where_its_manifest_says_so() -> None:
+def test_a_lost_run_is_retried_only_if_its_manifest_requests_it() -> None:
     runs = [*HONEST.executions[:-1], ran(FIVE[-1], outcome="cut")]
     runs.append(ran(FIVE[-1], attempt=2, start=FIVE[-1] + 1.0, end=FIVE[-1] + 1.2))
     kill = Fault("kill", FIVE[-1] + 0.3, FIVE[-1] + 0.8)
@@ -160,7 +160,7 @@ def test_two_runs_at_once_are_found_unless_they_are_allowed() -> None:
 
 
 @pytest.mark.parametrize(("completed", "kinds"), [(FIVE[1], set()), (FIVE[1] + 1, {"overlap"})])
-def test_a_run_that_gave_way_is_over_when_the_record_says_so(completed: int, kinds: set[str]) -> None:
+def test_a_replaced_run_ends_at_its_recorded_end(completed: int, kinds: set[str]) -> None:
     cut = ran(FIVE[0], outcome="cut")
     runs = [cut, *HONEST.executions[1:]]
     gone = {
@@ -250,19 +250,19 @@ def test_what_is_still_active_at_a_quiet_end_is_found() -> None:
     assert "stuck" in found_in(replace(HONEST, final=[forged]))
 
 
-def test_a_request_by_hand_runs_once_and_the_last_one_must_be_handled() -> None:
+def test_a_request_runs_once_and_the_last_request_must_be_handled() -> None:
     request = act("request", FIVE[0] + 0.3, request="t1")
-    by_hand = replace(ran(FIVE[0] + 1), run="tick-m-abcdefg2", start=FIVE[0] + 1.2)
+    requested = replace(ran(FIVE[0] + 1), run="tick-m-abcdefg2", start=FIVE[0] + 1.2)
     final = resource(FIVE[-1], due=5, requested=1, started=6, succeeded=6)
     final["status"]["handledRequests"] = ["t1"]
-    honest = replace(HONEST, acts=[act(), request], executions=[*HONEST.executions, by_hand], final=[final])
+    honest = replace(HONEST, acts=[act(), request], executions=[*HONEST.executions, requested], final=[final])
     assert examine(honest).is_clean, str(examine(honest))
     assert "lost" in found_in(replace(HONEST, acts=[act(), request]))
-    twice = replace(by_hand, pid=12, start=by_hand.start + 0.1)
+    twice = replace(requested, pid=12, start=requested.start + 0.1)
     assert "doubled" in found_in(replace(honest, executions=[*honest.executions, twice]))
 
 
-def test_what_goes_on_after_its_operator_was_killed_is_found() -> None:
+def test_a_run_that_continues_after_its_operator_was_killed_is_found() -> None:
     kill = Fault("kill", FIVE[0] + 0.2, FIVE[0] + 0.9)
     runs = [replace(HONEST.executions[0], end=FIVE[0] + 9.0), *HONEST.executions[1:]]
     assert "lingering" in found_in(replace(HONEST, executions=runs, faults=[kill]))
@@ -279,9 +279,9 @@ def test_a_dossier_is_kept_read_again_and_audited_by_the_command(
     replace(HONEST, executions=HONEST.executions[1:]).save(tmp_path / "forged")
     monkeypatch.setattr("sys.argv", ["audit", str(tmp_path / "honest"), str(tmp_path / "forged")])
     assert main() == 1
-    told = capsys.readouterr().out
-    assert "honest: CLEAN" in told
-    assert "forged: NOT CLEAN" in told
+    shown = capsys.readouterr().out
+    assert "honest: CLEAN" in shown
+    assert "forged: NOT CLEAN" in shown
 
 
 def test_fire_times_are_counted_without_the_product() -> None:

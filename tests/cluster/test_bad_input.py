@@ -95,7 +95,7 @@ def apply(cluster: Cluster, name: str, spec: Json) -> str:
     return cluster.kubectl("apply", "-f", "-", input=manifest, check=False).stderr
 
 
-def mend(api: Api, name: str, spec: Json) -> tuple[int, Json]:
+def replace_spec(api: Api, name: str, spec: Json) -> tuple[int, Json]:
     """Put one spec in the place of another (kubectl takes a second of a busy machine each time)."""
     while True:
         manifest = api.get(f"{RESOURCES}/{name}") | {"spec": spec}
@@ -128,13 +128,13 @@ def is_armed(api: Api, name: str) -> Json:
 @pytest.mark.parametrize("name", REFUSED_BY_THE_API_SERVER)
 def test_the_api_server_says_what_is_accepted_and_lets_nothing_in(cluster: Cluster, api: Api, name: str) -> None:
     bad = REFUSED_BY_THE_API_SERVER[name]
-    told = apply(cluster, name, bad.spec)
+    refusal = apply(cluster, name, bad.spec)
     for words in bad.says:
-        assert words in told
+        assert words in refusal
     assert api.request("GET", f"{RESOURCES}/{name}")[0] == 404
-    api.create(RESOURCES, scheduled_job(name, NAMESPACE, **bad.mended))
+    api.create(RESOURCES, scheduled_job(name, NAMESPACE, **bad.corrected))
     good = eventually(lambda: is_armed(api, name))
-    code, answer = mend(api, name, bad.spec)
+    code, answer = replace_spec(api, name, bad.spec)
     assert code == 422, "nor by an edit"
     assert all(words in answer["message"] for words in bad.says)
     after = is_armed(api, name)
@@ -144,15 +144,15 @@ def test_the_api_server_says_what_is_accepted_and_lets_nothing_in(cluster: Clust
 def test_a_name_too_long_for_the_names_of_its_jobs_is_refused_with_the_length_that_is_not(
     cluster: Cluster, api: Api
 ) -> None:
-    told = apply(cluster, "n" * 60, MINUTELY)
-    assert "metadata.name: Too long: may not be more than 52" in told
+    refusal = apply(cluster, "n" * 60, MINUTELY)
+    assert "metadata.name: Too long: may not be more than 52" in refusal
     assert api.request("GET", f"{RESOURCES}/{'n' * 60}")[0] == 404
     api.create(RESOURCES, scheduled_job("n" * 52, NAMESPACE, **MINUTELY))
     eventually(lambda: is_armed(api, "n" * 52))
 
 
 @pytest.mark.parametrize("name", REFUSED_BY_A_CONDITION)
-def test_a_condition_says_what_is_accepted_and_the_mended_one_is_picked_up(
+def test_a_condition_names_what_is_accepted_and_the_corrected_resource_is_scheduled(
     cluster: Cluster, api: Api, name: str
 ) -> None:
     bad = REFUSED_BY_A_CONDITION[name]
@@ -162,13 +162,13 @@ def test_a_condition_says_what_is_accepted_and_the_mended_one_is_picked_up(
         assert words in ready(found["status"])["message"]
     assert found["metadata"]["generation"] == 1, "its spec was not touched"
     assert {one: found["spec"][one] for one in bad.spec} == bad.spec
-    assert mend(api, name, bad.mended)[0] == 200
+    assert replace_spec(api, name, bad.corrected)[0] == 200
     good = eventually(lambda: is_armed(api, name))
-    assert mend(api, name, bad.spec)[0] == 200
+    assert replace_spec(api, name, bad.spec)[0] == 200
     again = eventually(lambda: is_stalled(api, name, bad.reason))
     assert again["metadata"]["uid"] == good["metadata"]["uid"], "neither deleted nor made anew"
     assert again["status"]["armedTime"] == good["status"]["armedTime"]
-    assert mend(api, name, bad.mended)[0] == 200
+    assert replace_spec(api, name, bad.corrected)[0] == 200
     eventually(lambda: is_armed(api, name))
 
 
@@ -211,7 +211,7 @@ def test_a_status_that_breaks_the_schema_is_refused_by_the_api_server(
 ) -> None:
     name = has_run["metadata"]["name"]
     assert says in edit_status(cluster, name, edit)
-    goes_on(api, name, has_run["status"]["counts"]["due"])
+    continues(api, name, has_run["status"]["counts"]["due"])
 
 
 def unbalanced(status: Json) -> Json:
@@ -249,7 +249,7 @@ def armed_in_2099(status: Json) -> Json:
         (armed_in_2099, "status.armedTime must be at most 48 hours ahead of the operator's clock"),
     ],
 )
-def test_a_status_edited_to_nonsense_is_left_alone_until_it_is_mended(
+def test_a_status_edited_to_nonsense_is_left_alone_until_it_is_corrected(
     cluster: Cluster, api: Api, has_run: Json, edit: Callable[[Json], Json], says: str
 ) -> None:
     name = has_run["metadata"]["name"]
@@ -270,7 +270,7 @@ def test_a_status_edited_to_nonsense_is_left_alone_until_it_is_mended(
     names = ("armedTime", "decidedUntilTime", "counts", "active")
     restored = {"status": {one: before.get(one) for one in names}}
     assert api.patch(f"{RESOURCES}/{name}/status", restored)[0] == 200
-    goes_on(api, name, before["counts"]["due"])
+    continues(api, name, before["counts"]["due"])
 
 
 def test_a_status_that_was_removed_altogether_begins_anew(cluster: Cluster, api: Api, has_run: Json) -> None:
@@ -279,7 +279,7 @@ def test_a_status_that_was_removed_altogether_begins_anew(cluster: Cluster, api:
     assert api.patch(f"{RESOURCES}/{name}/status", nonsense)[0] == 200
     eventually(lambda: is_stalled(api, name, "InvalidStatus"))
     assert edit_status(cluster, name, None) == ""
-    goes_on(api, name, 0)
+    continues(api, name, 0)
 
 
 def stands(edited: Any, status: Any) -> bool:
@@ -291,7 +291,7 @@ def stands(edited: Any, status: Any) -> bool:
     return bool(edited == status)
 
 
-def goes_on(api: Api, name: str, due: int) -> None:
+def continues(api: Api, name: str, due: int) -> None:
     """Wait until a resource is ready, and has more fire times on record than it had."""
 
     def more() -> bool:
@@ -304,7 +304,7 @@ def goes_on(api: Api, name: str, due: int) -> None:
     eventually(more)
 
 
-def test_an_operator_that_starts_among_bad_ones_says_so_of_each_and_leaves_them_as_they_are(
+def test_an_operator_that_starts_among_bad_resources_reports_each_and_leaves_them_unchanged(
     cluster: Cluster, api: Api, operator_of_all: OperatorProcess
 ) -> None:
     assert operator_of_all.stop() == 0

@@ -126,8 +126,8 @@ def test_both_write_the_same_timestamps_on_their_jobs(stage: Stage, name: str) -
 
 
 def test_both_tell_the_same_last_schedule_time(stage: Stage, api: Api) -> None:
-    told = [api.get(f"{side.path()}/beside")["status"]["lastScheduleTime"] for side in stage.sides["plain"]]
-    assert told[0][:17] == told[1][:17]
+    instants = [api.get(f"{side.path()}/beside")["status"]["lastScheduleTime"] for side in stage.sides["plain"]]
+    assert instants[0][:17] == instants[1][:17]
     succeeded = [api.get(f"{side.path()}/beside")["status"].get("lastSuccessfulTime") for side in stage.sides["plain"]]
     assert all(succeeded)
 

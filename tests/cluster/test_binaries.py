@@ -21,7 +21,7 @@ from devcluster.binaries import NAMES
 from devcluster.download import Mirrors
 from devcluster.extras import NODE, obtain_helm, obtain_node
 from devcluster.gobuild import Module, go_mod
-from devcluster.progress import to_nobody
+from devcluster.progress import discard
 from devcluster.versions import HELM, architecture
 
 RELEASE = Release(minor="1.36", patch=3, architecture="amd64", etcd="v3.0.0")
@@ -107,7 +107,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 
 def get(server: ReleaseServer, environ: dict[str, str]) -> Binaries:
-    return obtain(RELEASE, environ=environ, say=to_nobody, mirrors=server.mirrors)
+    return obtain(RELEASE, environ=environ, say=discard, mirrors=server.mirrors)
 
 
 def assets(folder: Path, *names: str) -> str:
@@ -183,18 +183,18 @@ def test_a_named_folder_that_lacks_one_is_passed_over(
 def test_a_node_and_helm_are_downloaded_only_where_they_are_wanted(
     server: ReleaseServer, environ: dict[str, str]
 ) -> None:
-    folder = obtain_node(RELEASE, environ=environ, say=to_nobody, mirrors=server.mirrors)
+    folder = obtain_node(RELEASE, environ=environ, say=discard, mirrors=server.mirrors)
     assert (folder / "kubelet").read_text() == "#!/bin/sh\necho kubelet\n"
     assert not [path for path in server.asked if "kube-apiserver" in path]
-    assert obtain_helm(environ=environ, say=to_nobody, mirrors=server.mirrors).read_text() == "#!/bin/sh\necho helm\n"
+    assert obtain_helm(environ=environ, say=discard, mirrors=server.mirrors).read_text() == "#!/bin/sh\necho helm\n"
 
 
 def test_the_error_says_what_each_source_answered(environ: dict[str, str]) -> None:
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+    with socket.socket() as no_server:
+        no_server.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{no_server.getsockname()[1]}"
         with pytest.raises(ControlPlaneUnavailable) as caught:
-            obtain(RELEASE, environ=environ, say=to_nobody, mirrors=Mirrors(address, address))
+            obtain(RELEASE, environ=environ, say=discard, mirrors=Mirrors(address, address))
     reasons = str(caught.value).split("\n  - ")
     assert reasons[0] == "no binaries of Kubernetes v1.36.3 and etcd v3.0.0:"
     assert reasons[1] == "folder of KUBEBUILDER_ASSETS: not set"
@@ -203,13 +203,15 @@ def test_the_error_says_what_each_source_answered(environ: dict[str, str]) -> No
     assert reasons[4] == "go build: there is no go command on PATH"
 
 
-def test_a_server_that_says_nothing_is_not_waited_for(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_sends_nothing_is_not_waited_for(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(download, "FIRST_ANSWER_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
         begun = time.monotonic()
         with pytest.raises(ControlPlaneUnavailable, match=r"timed out|no answer within"):
-            obtain(RELEASE, environ=environ, say=to_nobody, mirrors=Mirrors(address, address))
+            obtain(RELEASE, environ=environ, say=discard, mirrors=Mirrors(address, address))
     assert time.monotonic() - begun < 2
 
 

@@ -19,7 +19,7 @@ from devcluster import (
     prepare,
 )
 from devcluster.choice import Way
-from devcluster.progress import to_nobody
+from devcluster.progress import discard
 from devcluster.versions import chosen_release
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +76,7 @@ def test_auto_means_kind_where_a_docker_engine_answers(programs: Programs) -> No
     assert ClusterChoice(Way.AUTO).settled().way is Way.KIND
 
 
-def test_kind_without_an_engine_says_so(programs: Programs) -> None:
+def test_kind_without_an_engine_reports_it(programs: Programs) -> None:
     programs.add("kind")
     programs.add("docker", exit_code=1)
     with pytest.raises(ControlPlaneUnavailable, match="no Docker engine answers: docker is cross"):
@@ -86,7 +86,7 @@ def test_kind_without_an_engine_says_so(programs: Programs) -> None:
 def test_a_kind_cluster_is_created_and_deleted(programs: Programs) -> None:
     programs.add("kind")
     programs.add("docker")
-    with KindCluster(Path("kubectl"), image="kindest/node:v1.31.0", say=to_nobody) as cluster:
+    with KindCluster(Path("kubectl"), image="kindest/node:v1.31.0", say=discard) as cluster:
         name, kubeconfig = cluster.name, cluster.kubeconfig
     assert programs.called() == [
         "docker info",
@@ -98,7 +98,7 @@ def test_a_kind_cluster_is_created_and_deleted(programs: Programs) -> None:
 def test_a_kind_cluster_that_fails_is_deleted(programs: Programs) -> None:
     programs.add("kind", exit_code=1)
     programs.add("docker")
-    cluster = KindCluster(Path("kubectl"), say=to_nobody)
+    cluster = KindCluster(Path("kubectl"), say=discard)
     with pytest.raises(ComponentFailed, match="kind is cross"):
         cluster.start()
     assert programs.called()[-1].startswith(f"kind delete cluster --name {cluster.name}")

@@ -37,11 +37,11 @@ def apply_some(rig: Rig, seconds: float = 0.1) -> None:
     rig.apply(*(scheduled_job(name, rig.namespace, **spec) for name, spec in kinds.items()))
 
 
-def assert_told(rig: Rig, steps: tuple[int, ...]) -> None:
+def assert_reported(rig: Rig, steps: tuple[int, ...]) -> None:
     """Insist that the operator has noticed these steps, and no others."""
     log = rig.operator.process.log.read_text()
-    told = [float(found) for found in re.findall(r"stepped by (-?\d+\.\d+) s", log)]
-    assert [round(step / MINUTES) for step in told] == [step // MINUTES for step in steps], told
+    logged = [float(found) for found in re.findall(r"stepped by (-?\d+\.\d+) s", log)]
+    assert [round(step / MINUTES) for step in logged] == [step // MINUTES for step in steps], logged
 
 
 def step_by_step(cluster: Cluster, folder: Path, steps: tuple[int, ...]) -> None:
@@ -61,7 +61,7 @@ def step_by_step(cluster: Cluster, folder: Path, steps: tuple[int, ...]) -> None
             clock.write_text(f"{rig.clock_offset:.0f} ")
             time.sleep(12)  # longer than the loop ever sleeps
             rig.hindered(f"clock stepped by {step} s", at)
-            assert_told(rig, steps[:place])
+            assert_reported(rig, steps[:place])
             took = time.time() - at
             for name, status in rig.statuses().items():
                 started = status["counts"]["started"] - before[name]
@@ -89,7 +89,7 @@ def faketime() -> Path:
     pytest.skip("the package faketime is not installed")
 
 
-def test_a_process_whose_system_clock_is_stepped_by_ten_minutes_goes_on(
+def test_a_process_whose_system_clock_is_stepped_by_ten_minutes_continues(
     installed: Cluster, node: StandInNode, namespace: str, tmp_path: Path, faketime: Path
 ) -> None:
     offset = tmp_path / "offset"
@@ -110,5 +110,5 @@ def test_a_process_whose_system_clock_is_stepped_by_ten_minutes_goes_on(
             offset.write_text(f"{rig.clock_offset:+.0f}\n")
             time.sleep(12)
             rig.hindered(f"clock stepped by {step} s", at)
-        assert_told(rig, (MINUTES, -2 * MINUTES, MINUTES))
+        assert_reported(rig, (MINUTES, -2 * MINUTES, MINUTES))
         rig.assert_clean(STEPPED)

@@ -82,7 +82,7 @@ def test_hostile_manifests_harm_themselves_alone(installed: Cluster, namespace: 
             # While it stores them, the API server itself takes both cores for minutes.
             stored = time.time()
             time.sleep(times(30, 120))
-        late_meanwhile, late = lateness(rig, begun), lateness(rig, stored + SETTLED)
+        late_then, late = lateness(rig, begun), lateness(rig, stored + SETTLED)
         memory, peak = rig.operator.memory()
         eventually(partial(rig.counts, "after-1"))
         assert rig.operator.page("/livez")[0] == 200
@@ -99,7 +99,7 @@ def test_hostile_manifests_harm_themselves_alone(installed: Cluster, namespace: 
 
         print(
             f"{len(answers)} hostile manifests in {stored - begun:.0f} s; late by at most {calm:.2f} s before, "
-            f"{late_meanwhile:.2f} s while they were stored, {late:.2f} s among them, {late_again:.2f} s after a "
+            f"{late_then:.2f} s while they were stored, {late:.2f} s among them, {late_again:.2f} s after a "
             f"restart; the loop by {lag.worst:.2f} s and {lag_again.worst:.2f} s; MiB: {before:.0f} before, "
             f"{memory:.0f} (peak {peak:.0f}) among them, {memory_again:.0f} (peak {peak_again:.0f}) after a restart"
         )

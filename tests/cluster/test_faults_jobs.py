@@ -34,7 +34,7 @@ def entry_of(rig: Rig, name: str, outcome: str) -> Any:
     return eventually(found)
 
 
-def goes_on(rig: Rig, name: str) -> bool:
+def continues(rig: Rig, name: str) -> bool:
     """Whether two more runs of it go well."""
     before = rig.counts(name).get("succeeded", 0)
     return eventually(lambda: rig.counts(name).get("succeeded", 0) >= before + 2)
@@ -50,7 +50,7 @@ def first_active(rig: Rig, name: str) -> str:
     return eventually(found)
 
 
-def test_a_name_that_is_somebody_elses_job_is_told_left_alone_and_nothing_is_stuck(
+def test_a_name_taken_by_a_foreign_job_is_reported_and_left_alone_and_nothing_is_stuck(
     installed: Cluster, node: StandInNode, namespace: str, tmp_path: Path
 ) -> None:
     with Rig(installed.kubeconfig, namespace, tmp_path) as rig:
@@ -62,30 +62,30 @@ def test_a_name_that_is_somebody_elses_job_is_told_left_alone_and_nothing_is_stu
             "anyOf": [{"date": {"at": datetime.fromtimestamp(at, UTC).isoformat()}}, {"interval": {"seconds": 3}}]
         }
         rig.apply(scheduled_job("once", namespace, trigger=either, concurrencyPolicy="Allow", **job()))
-        told = entry_of(rig, "once", "Failed")
-        assert told["reason"] == "NameTaken", told
-        assert f"once-{at}" in told["message"]
-        assert goes_on(rig, "once")
+        entry = entry_of(rig, "once", "Failed")
+        assert entry["reason"] == "NameTaken", entry
+        assert f"once-{at}" in entry["message"]
+        assert continues(rig, "once")
         still = rig.api.get(jobs_path(rig, f"once-{at}"))
         assert still["metadata"]["uid"] == theirs["metadata"]["uid"]
         assert "ownerReferences" not in still["metadata"]
         rig.assert_clean()
 
 
-def test_a_job_deleted_by_hand_while_it_runs_is_lost_once_and_the_schedule_goes_on(
+def test_a_job_deleted_by_a_user_while_it_runs_is_lost_once_and_the_schedule_continues(
     installed: Cluster, node: StandInNode, namespace: str, tmp_path: Path
 ) -> None:
     with Rig(installed.kubeconfig, namespace, tmp_path) as rig:
         rig.apply(scheduled_job("hung", namespace, **every(2), **job("v1", standin={"never": "true"})))
         rig.start()
         run = first_active(rig, "hung")
-        mended = job("v2")
-        mended["jobTemplate"]["spec"]["template"]["metadata"] = None  # a merge patch keeps what it does not name
-        rig.edit("hung", **mended)
+        corrected = job("v2")
+        corrected["jobTemplate"]["spec"]["template"]["metadata"] = None  # a merge patch keeps what it does not name
+        rig.edit("hung", **corrected)
         assert rig.api.delete(jobs_path(rig, run)) == 200
-        told = entry_of(rig, "hung", "Lost")
-        assert (told["name"], told["reason"]) == (run, "JobDeleted")
-        assert goes_on(rig, "hung")
+        entry = entry_of(rig, "hung", "Lost")
+        assert (entry["name"], entry["reason"]) == (run, "JobDeleted")
+        assert continues(rig, "hung")
         rig.assert_clean()
         assert rig.counts("hung")["lost"] == 1
 
@@ -107,9 +107,9 @@ def test_a_finished_job_that_is_deleted_before_its_end_was_seen_is_lost_once(
         rig.kill()
         wait_for_the_end_and_delete(rig, run)
         rig.start()
-        told = entry_of(rig, "brief", "Lost")
-        assert (told["name"], told["reason"]) == (run, "JobDeleted")
-        assert goes_on(rig, "brief")
+        entry = entry_of(rig, "brief", "Lost")
+        assert (entry["name"], entry["reason"]) == (run, "JobDeleted")
+        assert continues(rig, "brief")
         rig.assert_clean()
 
 
@@ -127,7 +127,7 @@ def test_a_job_that_is_deleted_before_its_creation_was_recorded_leaves_its_fire_
         (made,) = rig.api.items(jobs_path(rig))
         wait_for_the_end_and_delete(rig, made["metadata"]["name"])
         rig.start()
-        assert goes_on(rig, "brief")
+        assert continues(rig, "brief")
         # The audit knows of the Job that is gone, and the record cannot: that much it may find, and nothing else.
         verdict = rig.audit()
         assert verdict.kinds().keys() <= {"count", "doubled"}, str(verdict)
@@ -161,11 +161,11 @@ def test_a_job_stripped_of_its_owner_while_the_operator_is_away_keeps_its_run(
         # Its end is seen: it is deleted by hand.
         assert rig.api.delete(jobs_path(rig, run)) == 200
         assert entry_of(rig, "slow", "Lost")["name"] == run
-        mended = job("v2")
-        mended["jobTemplate"]["spec"]["template"]["metadata"] = None
-        rig.edit("slow", **mended)
+        corrected = job("v2")
+        corrected["jobTemplate"]["spec"]["template"]["metadata"] = None
+        rig.edit("slow", **corrected)
         rig.api.delete(jobs_path(rig, first_active(rig, "slow")))
-        assert goes_on(rig, "slow")
+        assert continues(rig, "slow")
         rig.assert_clean()
 
 

@@ -22,15 +22,15 @@ def test_killed_at_random_moments_nothing_is_lost_and_nothing_runs_twice(
 ) -> None:
     kills, chance = times(6, 100), chance_of("kills")
     limited = scheduled_job("limited", namespace, **every(2), **work(), maxRuns=5, concurrencyPolicy="Allow")
-    by_hand = [
+    requested = [
         scheduled_job("hand-task", namespace, schedule="0 0 1 1 *", **work(seconds=0.3), concurrencyPolicy="Queue"),
         scheduled_job("hand-job", namespace, schedule="0 0 1 1 *", **job(), concurrencyPolicy="Allow"),
     ]
     with Rig(installed.kubeconfig, namespace, tmp_path) as rig:
-        rig.apply(*fleet(namespace), limited, *by_hand)
+        rig.apply(*fleet(namespace), limited, *requested)
         for n in range(kills):
             rig.start(wait=chance.random() < 0.8)
-            for asked in by_hand:
+            for asked in requested:
                 time.sleep(chance.uniform(0.0, 1.5))
                 rig.request(asked["metadata"]["name"], f"token-{n}")
             time.sleep(chance.uniform(0.0, 0.3))

@@ -84,6 +84,6 @@ def test_malformed_objects_harm_themselves_alone(local_control_plane: ControlPla
         for rig in rigs:
             eventually(partial(is_live, rig))
         ran, ran_apart = share_that_ran(among), share_that_ran(apart)
-        told = f"good ones ran {ran:.0%} of their fire times, those apart {ran_apart:.0%}"
-        print(f"{BAD} malformed objects (answers: {dict(said)}); {told}")
+        summary = f"good ones ran {ran:.0%} of their fire times, those apart {ran_apart:.0%}"
+        print(f"{BAD} malformed objects (answers: {dict(said)}); {summary}")
         assert ran >= ran_apart - 0.15

@@ -29,7 +29,7 @@ def seconds_to_apply_one(rig: Rig) -> float:
 
 
 @pytest.mark.parametrize("kind", ["threads", "processes"] if FULL else ["threads"])
-def test_in_a_crowded_pool_each_run_begins_in_time_or_is_on_record_as_missed(
+def test_in_a_crowded_pool_each_run_begins_in_time_or_is_recorded_as_missed(
     installed: Cluster, namespace: str, tmp_path: Path, kind: str
 ) -> None:
     two = {"default": {"kind": kind, "workers": 2}}

@@ -126,7 +126,7 @@ class Victim:
     def jobs(self) -> list[Any]:
         return self.api.items(in_namespace(self.namespace, "jobs"))
 
-    def goes_on(self, runs: int = 2) -> None:
+    def continues(self, runs: int = 2) -> None:
         """Wait for so many more runs that go well."""
         before = self.count("succeeded")
         eventually(lambda: self.count("succeeded") >= before + runs)
@@ -146,13 +146,13 @@ def test_a_job_of_another_namespace_that_names_a_fire_time_to_come_changes_nothi
 ) -> None:
     what = {"jobTemplate": job_template()} if target == "jobTemplate" else {"task": {"name": "kalends.echo"}}
     victim = Victim(api, namespace, "backup", trigger={"interval": {"seconds": 3}}, **what)
-    victim.goes_on(1)
+    victim.continues(1)
     far = int(time.time()) // 3 * 3 + 2 * 86_400 - 3600
     held = {"finalizers": ["evil.example/hold"]}  # the garbage collector cannot take it away
     for number in range(5):
         evil.forge_job(victim.now(), f"backup-{far + 3 * number}", **held)
         evil.forge_job(victim.now(), f"backup-{int(time.time()) + 3 + number}", **held)
-    victim.goes_on(3)
+    victim.continues(3)
     status = victim.status()
     assert status["counts"]["coalesced"] == 0
     assert cursor(status) <= seconds_ahead(1)
@@ -205,7 +205,7 @@ def test_an_insider_who_may_create_jobs_moves_no_cursor_and_is_found_out(
     victim = Victim(
         api, namespace, "backup", trigger={"interval": {"seconds": 3}}, jobTemplate=job_template(), retry={"limit": 2}
     )
-    victim.goes_on(1)
+    victim.continues(1)
     resource, now = victim.now(), int(time.time())
     next_run = time.mktime(time.strptime(victim.status()["nextRunTime"], "%Y-%m-%dT%H:%M:%SZ")) - time.timezone
     insider.forge_job(resource, f"backup-{int(next_run) + 15 * 11_500}")
@@ -213,7 +213,7 @@ def test_an_insider_who_may_create_jobs_moves_no_cursor_and_is_found_out(
     insider.forge_job(resource, run_name("backup", now - 86_400, 2))
     annotations = {"kalends.dev/run-requested": "zzz", "kalends.dev/scheduled-time": "9999-12-31T23:59:59Z"}
     insider.forge_job(resource, run_name("backup", 0, 1, "zzz"), annotations=annotations)
-    victim.goes_on(3)
+    victim.continues(3)
     status = victim.status()
     assert cursor(status) <= seconds_ahead(1)
     assert status.get("lastRequestTime", "") <= seconds_ahead(1)
@@ -224,7 +224,7 @@ def test_an_insider_who_may_create_jobs_moves_no_cursor_and_is_found_out(
     _, token = api.patch(victim.path, {"metadata": {"annotations": {"kalends.dev/run-requested": "now1"}}})
     assert token["metadata"]["annotations"]["kalends.dev/run-requested"] == "now1"
     eventually(lambda: victim.count("requested") >= 1)
-    victim.goes_on(2)
+    victim.continues(2)
     assert "Traceback" not in operator.process.log.read_text()
 
 
@@ -303,7 +303,7 @@ def relabelling(installed: Cluster, namespace: str, request: pytest.FixtureReque
 
 
 @pytest.mark.parametrize("relabelling", ["app.kubernetes.io/managed-by"], indirect=True)
-def test_a_policy_that_changes_a_common_label_is_in_nobodys_way(
+def test_a_policy_that_changes_a_common_label_prevents_no_run(
     api: Api, operator: OperatorProcess, namespace: str, relabelling: str
 ) -> None:
     victim = Victim(api, namespace, "report", trigger={"interval": {"seconds": 2}}, jobTemplate=job_template())
@@ -353,7 +353,7 @@ def test_a_status_with_an_executor_that_is_not_there_ends_its_run(
     assert "Traceback" not in operator.process.log.read_text()
 
 
-def test_a_status_that_was_requested_at_the_end_of_time_says_how_to_mend_it(
+def test_a_status_that_was_requested_at_the_end_of_time_names_its_correction(
     api: Api, operator: OperatorProcess, namespace: str
 ) -> None:
     victim = Victim(api, namespace, "report", schedule="0 0 1 1 *", jobTemplate=job_template())

@@ -82,18 +82,18 @@ def test_a_second_release_for_all_namespaces_is_refused(releases: Releases) -> N
 def test_two_releases_with_namespaces_in_common_are_refused(releases: Releases) -> None:
     two, three = releases.space("two"), releases.space("three")
     releases.install("two", watchNamespaces=f"{{{two}}}")
-    told = f"another release ({two}/two) watches the namespace {two}"
-    assert told in releases.helm.refusal(*releases.command("install", "three"))
+    refusal = f"another release ({two}/two) watches the namespace {two}"
+    assert refusal in releases.helm.refusal(*releases.command("install", "three"))
     both = {"watchNamespaces": f"{{{two},{three}}}"}
-    assert told in releases.helm.refusal(*releases.command("install", "three", **both))
+    assert refusal in releases.helm.refusal(*releases.command("install", "three", **both))
     releases.install("three", watchNamespaces=f"{{{three}}}")
     releases.helm(*releases.command("upgrade", "two", watchNamespaces=f"{{{two}}}"))
 
 
 def test_a_namespace_that_is_missing_is_named_before_anything_is_made(releases: Releases) -> None:
     missing = {"watchNamespaces": f"{{{releases.space('one')},nowhere}}"}
-    told = releases.helm.refusal(*releases.command("install", "one", **missing))
-    assert "watchNamespaces: there is no namespace nowhere; create it first" in told
+    refusal = releases.helm.refusal(*releases.command("install", "one", **missing))
+    assert "watchNamespaces: there is no namespace nowhere; create it first" in refusal
     assert releases.helm("list", "--all-namespaces", "--short").split() == []
 
 
@@ -104,8 +104,8 @@ def test_an_upgrade_never_deletes_the_crd_that_is_not_kept(releases: Releases, a
     releases.installed.append("one")
     try:
         releases.helm(*releases.command("install", "one", "--take-ownership", "--force-conflicts", **adopted))
-        told = releases.helm.refusal(*releases.command("upgrade", "one"))
-        assert "crds.enabled=false would delete the CRD and EVERY ScheduledJob" in told
+        refusal = releases.helm.refusal(*releases.command("upgrade", "one"))
+        assert "crds.enabled=false would delete the CRD and EVERY ScheduledJob" in refusal
         cluster.kubectl("annotate", "crd", CRD, "helm.sh/resource-policy=keep")
         releases.helm(*releases.command("upgrade", "one"))
         assert cluster.kubectl("get", "schj", "--namespace", namespace, "--output=name").stdout.endswith("/kept\n")

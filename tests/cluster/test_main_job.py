@@ -124,8 +124,8 @@ def test_a_job_that_fails_says_with_which_exit_code_and_reason_and_leaves_an_eve
     assert "exit code 3" in found["history"][0]["message"]
     assert "no space left" in found["history"][0]["message"]
     events = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
-    told = eventually(lambda: [one for one in api.items(events) if one.get("reason") == "RunFailed"])
-    assert told[0]["regarding"]["name"] == "backup"
+    posted = eventually(lambda: [one for one in api.items(events) if one.get("reason") == "RunFailed"])
+    assert posted[0]["regarding"]["name"] == "backup"
 
 
 def test_the_table_tells_what_ran_when_with_which_outcome_and_what_comes_next(
@@ -251,7 +251,7 @@ def test_asked_to_end_it_lets_the_run_end_records_it_and_exits_with_zero(
     assert found["counts"]["active"] == 0
 
 
-def test_a_run_that_was_cut_by_a_kill_is_lost_once_and_the_schedule_goes_on(
+def test_a_run_that_was_cut_by_a_kill_is_lost_once_and_the_schedule_continues(
     installed: Cluster, api: Api, operator: OperatorProcess, namespace: str
 ) -> None:
     task = {"name": "kalends.sleep", "args": [5]}
@@ -266,7 +266,7 @@ def test_a_run_that_was_cut_by_a_kill_is_lost_once_and_the_schedule_goes_on(
     eventually(lambda: status(api, namespace, "cut")["counts"]["started"] > 1)
 
 
-def test_a_job_whose_name_is_somebody_elses_fails_with_a_reason_and_the_next_one_runs(
+def test_a_run_whose_name_is_taken_by_a_foreign_job_fails_with_a_reason_and_the_next_runs(
     installed: Cluster, api: Api, operator: OperatorProcess, namespace: str
 ) -> None:
     at = int(time.time()) + 6

@@ -63,7 +63,7 @@ def conditions(status: Any) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("restored_crd", "node")
-def test_an_operator_that_leads_stops_and_goes_on_and_its_successor_finds_whole_records(
+def test_a_leader_stops_and_continues_and_its_successor_finds_whole_records(
     installed: Cluster, api: Api, operator: OperatorProcess, namespace: str
 ) -> None:
     for name, spec in KINDS.items():

@@ -119,7 +119,7 @@ def test_a_running_command_is_not_started_twice(polite: SupervisedProcess) -> No
         polite.start()
 
 
-def test_a_command_that_does_not_exist_says_so_in_its_last_words(tmp_path: Path) -> None:
+def test_a_command_that_does_not_exist_is_reported_in_its_last_words(tmp_path: Path) -> None:
     process = SupervisedProcess("nothing", [tmp_path / "nothing"], tmp_path / "nothing.log")
     process.start()
     assert process.wait(within=10) != 0

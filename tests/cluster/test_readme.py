@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
 
-def test_somebody_types_every_block_of_the_readme() -> None:
+def test_every_block_of_the_readme_can_be_typed() -> None:
     both, alone = "Try it", ("Install", "When runs overlap, fail, or take too long")
     assert sections(README).keys() == {both, *alone}
     assert len(sections(README)[both]) == 2

@@ -81,7 +81,7 @@ def killed(stage: Stage, leader: OperatorProcess) -> Takeover:
     return took
 
 
-def told_to_end(stage: Stage, leader: OperatorProcess) -> Takeover:
+def terminated(stage: Stage, leader: OperatorProcess) -> Takeover:
     """SIGTERM: the other one goes on as soon as this one has let its runs end."""
     happening = Happening(stage.rig, "kill", leader)
     leader.process.send(signal.SIGTERM)
@@ -131,14 +131,14 @@ def cut_off(stage: Stage, leader: OperatorProcess) -> Takeover:
     return took
 
 
-def told_to_end_between_short_runs(stage: Stage, leader: OperatorProcess) -> Takeover:
+def terminated_between_short_runs(stage: Stage, leader: OperatorProcess) -> Takeover:
     """SIGTERM where no run takes longer than moments: what is left is the handover itself."""
-    return told_to_end(stage, leader)
+    return terminated(stage, leader)
 
 
 End = Callable[[Stage, OperatorProcess], Takeover]
-ENDS: tuple[End, ...] = (killed, told_to_end, told_to_end_between_short_runs, stopped_and_continued, cut_off)
-LONGEST: dict[End, float] = {told_to_end_between_short_runs: 0.2}
+ENDS: tuple[End, ...] = (killed, terminated, terminated_between_short_runs, stopped_and_continued, cut_off)
+LONGEST: dict[End, float] = {terminated_between_short_runs: 0.2}
 """Seconds that a task may take; elsewhere some take 1.6."""
 
 
@@ -168,7 +168,7 @@ def test_the_other_one_takes_over_in_time_and_nothing_is_lost_or_done_twice(
         stage.rig.assert_clean()
 
 
-def test_while_no_replica_can_renew_runs_go_on_and_the_same_one_leads_again(
+def test_while_no_replica_can_renew_runs_continue_and_the_same_replica_leads_again(
     installed: Cluster, local_control_plane: ControlPlane, node: StandInNode, namespace: str, tmp_path: Path
 ) -> None:
     timing, away = (DEFAULT, 20.0) if FULL else (SHORT, 8.0)

@@ -20,10 +20,10 @@ from devcluster.waiting import eventually
 pytestmark = pytest.mark.slow
 
 CHART = Path(__file__).parents[2] / "charts" / "kalends"
-RIGHTS = {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
+PERMISSIONS = {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
 
 
-def rights(namespace: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+def permissions(namespace: str, values: dict[str, Any]) -> list[dict[str, Any]]:
     """Return what the chart says about who the operator is and what it may do."""
     rendered = Chart.load(str(CHART)).render(values, name="kalends", namespace=namespace)
     documents = [
@@ -33,7 +33,7 @@ def rights(namespace: str, values: dict[str, Any]) -> list[dict[str, Any]]:
         for one in yaml.safe_load_all(text)
         if isinstance(one, dict)
     ]
-    return [one for one in documents if one.get("kind") in RIGHTS]
+    return [one for one in documents if one.get("kind") in PERMISSIONS]
 
 
 @pytest.fixture(params=["cluster-wide", "one namespace"])
@@ -42,7 +42,7 @@ def restricted(
 ) -> Iterator[OperatorProcess]:
     """An operator that runs as the chart's ServiceAccount, ready."""
     watched = () if request.param == "cluster-wide" else (namespace,)
-    objects = rights(namespace, {"watchNamespaces": list(watched)} if watched else {})
+    objects = permissions(namespace, {"watchNamespaces": list(watched)} if watched else {})
     listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
     installed.kubectl("apply", "-n", namespace, "-f", "-", input=listed)
     account = next(one["metadata"]["name"] for one in objects if one["kind"] == "ServiceAccount")

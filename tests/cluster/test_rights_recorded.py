@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chart.rendering import NAMESPACE, Json, render
-from chart.test_rights import WHAT_ONLY_AN_ADMISSION_PLUGIN_ASKS_FOR, Right, rights
+from chart.test_rights import WHAT_ONLY_AN_ADMISSION_PLUGIN_ASKS_FOR, Right, permissions
 from cluster.conftest import wait_for_service_account
 from cluster.operator_process import OperatorProcess, job_template, scheduled_job
 from devcluster import Cluster, ControlPlane
@@ -48,7 +48,7 @@ class Recorded:
             if "objectRef" in asked and "apiVersion" in asked["objectRef"]:
                 yield asked
 
-    def rights(self) -> set[Right]:
+    def permissions(self) -> set[Right]:
         """Return which rights were used."""
         return {right_of(one) for one in self.requests()}
 
@@ -125,7 +125,7 @@ def test_every_right_of_the_chart_is_used_and_no_other_is_wanted(
         # Others write, too, so that the operator meets conflicts.
         for _ in range(10):
             api.patch(f"{PATH}/disturbed", {"metadata": {"annotations": {"noise": str(next(noise))}}})
-        unused = granted - WHAT_ONLY_AN_ADMISSION_PLUGIN_ASKS_FOR - recorded.rights()
+        unused = granted - WHAT_ONLY_AN_ADMISSION_PLUGIN_ASKS_FOR - recorded.permissions()
         assert not unused, f"granted, and not used: {sorted(unused)}"
         return True
 
@@ -135,10 +135,10 @@ def test_every_right_of_the_chart_is_used_and_no_other_is_wanted(
     api.close()
     refused = {right_of(one) for one in recorded.requests() if one["responseStatus"].get("code") == 403}
     assert refused == set()
-    assert recorded.rights() <= granted
+    assert recorded.permissions() <= granted
 
 
 def granted_by(role: str) -> set[Right]:
     kind = "Role" if role else "ClusterRole"
     (found,) = [one for one in render().all(kind) if one["metadata"]["name"] == f"kalends{role}"]
-    return rights(found)
+    return permissions(found)

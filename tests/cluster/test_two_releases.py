@@ -82,8 +82,8 @@ def test_nothing_is_lost_or_run_twice_and_both_say_what_is_wrong(installed: Clus
             assert int(found[1]) >= len(rig.statuses()) // 2
         for status in rig.statuses().values():
             assert status["operator"] in both.leases
-            (told,) = [one for one in status["conditions"] if one["type"] == "OtherOperator"]
-            assert all(lease in told["message"] for lease in both.leases)
+            (condition,) = [one for one in status["conditions"] if one["type"] == "OtherOperator"]
+            assert all(lease in condition["message"] for lease in both.leases)
         events = rig.api.items(f"/apis/events.k8s.io/v1/namespaces/{rig.namespace}/events")
         assert len({one["reportingInstance"] for one in events if one["reason"] == "OtherOperator"}) == 2
         verdict = rig.assert_clean()

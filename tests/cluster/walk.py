@@ -47,12 +47,12 @@ class Shell:
             start_new_session=True,
         ) as typed:
             try:
-                told, complained = typed.communicate(timeout=TYPED_WITHIN_SECONDS)
+                output, complained = typed.communicate(timeout=TYPED_WITHIN_SECONDS)
             except BaseException:
                 os.killpg(typed.pid, signal.SIGKILL)
                 raise
-        assert typed.returncode == 0, f"{commands}\n→ {typed.returncode}\n{told}{complained}"
-        return told
+        assert typed.returncode == 0, f"{commands}\n→ {typed.returncode}\n{output}{complained}"
+        return output
 
 
 def sections(page: str) -> dict[str, list[str]]:

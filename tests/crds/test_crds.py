@@ -210,6 +210,6 @@ def test_the_columns_of_a_narrow_screen_come_first() -> None:
     assert narrow == ["Schedule", "Suspend", "Active", "Last Run", "Outcome", "Missed", "Next Run", "Reason", "Age"]
 
 
-def test_every_call_of_the_writer_makes_a_crd_of_its_own() -> None:
+def test_every_call_of_the_writer_returns_a_new_crd() -> None:
     crd_manifest()["spec"]["versions"].clear()
     assert crd_manifest() == CRD

@@ -159,7 +159,7 @@ class History:
         if there:
             del self.jobs[there[which % len(there)]]
 
-    def under_way(self) -> int:
+    def active(self) -> int:
         """Return how many runs really go on."""
         return sum(job.report is None for job in self.jobs.values()) + len(self.here - self.reports.keys())
 
@@ -213,7 +213,7 @@ def check(history: History, cursor: int | None) -> None:
         waiting = [run.fire_time for run in record.queued if bool(run.request) is requested]
         assert waiting == sorted(waiting)
     if history.spec["concurrencyPolicy"] != "Allow":
-        assert history.under_way() <= history.spec["maxInstances"], "more run than may"
+        assert history.active() <= history.spec["maxInstances"], "more run than may"
 
 
 def walk(history: History, steps: list[Any], *also: Callable[[History], None]) -> None:

@@ -147,7 +147,7 @@ def test_a_retry_that_is_not_admitted_has_failed_as_its_run_had_begun() -> None:
     assert gone.state.counts == Counts(due=1, started=1, failed=1)
 
 
-def test_a_job_that_is_admitted_while_it_is_given_up_goes_on() -> None:
+def test_a_job_that_is_admitted_while_it_is_given_up_continues() -> None:
     schedule = of_jobs(admissionTimeoutSeconds=40)
     _, decision = given_up(schedule, job())
     spared = decided(schedule, decision.state, START + 101, RUNNING)

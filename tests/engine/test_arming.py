@@ -140,15 +140,15 @@ def test_a_record_far_ahead_of_the_clock_is_refused_with_what_is_accepted_and_st
     assert (again.state, again.notices) == (decision.state, ()), "said once, not at every look"
 
 
-def test_a_record_that_was_far_ahead_of_the_clock_goes_on_once_it_is_mended() -> None:
+def test_a_record_that_was_far_ahead_of_the_clock_continues_once_it_is_corrected() -> None:
     schedule = schedule_of(resource(trigger=every(60), concurrencyPolicy="Allow"))
     before = decide(schedule, None, facts(START + 60)).state
     refused = decide(schedule, replace(before, cursor=CENTURY), facts(START + 120)).state
-    mended = decide(schedule, replace(refused, cursor=START + 120), facts(START + 180.5)).state
-    assert mended.conditions["Ready"].reason == Reason.ARMED
-    assert "Stalled" not in mended.conditions
-    assert mended.counts.due == before.counts.due + 1
-    assert mended.cursor == START + 180
+    corrected = decide(schedule, replace(refused, cursor=START + 120), facts(START + 180.5)).state
+    assert corrected.conditions["Ready"].reason == Reason.ARMED
+    assert "Stalled" not in corrected.conditions
+    assert corrected.counts.due == before.counts.due + 1
+    assert corrected.cursor == START + 180
 
 
 def test_a_clock_stepped_back_by_a_day_trips_nothing_and_one_far_behind_is_looked_at_when_it_is_right() -> None:

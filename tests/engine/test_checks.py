@@ -103,7 +103,7 @@ async def test_an_end_is_recorded_and_jobs_are_deleted_while_an_edit_cannot_be_c
         assert world.counts(key)["started"] == 4
 
 
-async def test_nothing_of_an_edit_is_on_record_before_it_is_checked() -> None:
+async def test_nothing_of_an_edit_is_recorded_before_it_is_checked() -> None:
     world = World()
     key = world.apply(resource(trigger=every(MINUTE), jobTemplate=JOB))
     async with world.running():

@@ -128,7 +128,7 @@ def test_a_claim_that_comes_to_start_too_late_is_missed_not_started() -> None:
     assert decision.state.active == ()
 
 
-def test_an_exhausted_schedule_is_ready_and_says_so() -> None:
+def test_an_exhausted_schedule_is_ready_with_the_reason_exhausted() -> None:
     schedule = schedule_of(resource(trigger={"date": {"at": "2000-01-01T00:00:00Z"}}))
     state = decide(schedule, None, facts(START)).state
     assert state.conditions["Ready"].status is True
@@ -163,7 +163,7 @@ def test_what_has_done_its_work_is_no_warning() -> None:
     assert decision.state.conditions["Ready"].message.endswith("no further fire times")
 
 
-def test_an_edit_to_an_instant_that_has_passed_says_so() -> None:
+def test_an_edit_to_an_instant_that_has_passed_is_reported() -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     state = decide(schedule, None, facts(START + 600)).state
     edited = schedule_of(resource(trigger={"date": {"at": format_instant(START + 300)}}))
@@ -197,14 +197,14 @@ def test_a_refused_schedule_still_says_when_it_would_be_due() -> None:
     assert decide_invalid(schedule.ref, 2, problem, armed(schedule), facts(START)).state.summary == "99 * * * *"
 
 
-def test_a_mended_resource_loses_its_stalled_condition() -> None:
+def test_a_corrected_resource_loses_its_stalled_condition() -> None:
     schedule = schedule_of(resource(trigger=every(60), generation=3))
     problem = Problem("InvalidSchedule", "spec.schedule: must be …")
     stalled = decide_invalid(schedule.ref, 2, problem, armed(schedule), facts(START + 100)).state
-    mended = decide(schedule, stalled, facts(START + 200)).state
-    assert "Stalled" not in mended.conditions
-    assert mended.conditions["Ready"].status is True
-    assert mended.counts == Counts()
+    corrected = decide(schedule, stalled, facts(START + 200)).state
+    assert "Stalled" not in corrected.conditions
+    assert corrected.conditions["Ready"].status is True
+    assert corrected.counts == Counts()
 
 
 def test_while_draining_nothing_new_is_decided_but_ends_are_recorded() -> None:
@@ -212,8 +212,8 @@ def test_while_draining_nothing_new_is_decided_but_ends_are_recorded() -> None:
     state = decide(schedule, None, facts(START + 60)).state
     name = state.active[0].name
     report = RunReport(schedule.ref, name, START + 60, Outcome.SUCCEEDED, START + 60, START + 61)
-    told = facts(START + 200, dispatch=False, here=frozenset({name}), reports={name: report})
-    assert decide(schedule, state, told).state.counts == Counts(due=1, started=1, succeeded=1)
+    known = facts(START + 200, dispatch=False, here=frozenset({name}), reports={name: report})
+    assert decide(schedule, state, known).state.counts == Counts(due=1, started=1, succeeded=1)
 
 
 def test_jitter_delays_the_start_and_never_the_fire_time() -> None:

@@ -46,7 +46,7 @@ def test_a_job_that_ended_is_history_with_its_result() -> None:
     assert decision.state.conditions["LastRunSucceeded"].status is True
 
 
-def test_a_job_that_was_deleted_by_hand_while_it_ran_is_lost_with_a_reason() -> None:
+def test_a_job_that_was_deleted_by_a_user_while_it_ran_is_lost_with_a_reason() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
     first = decide(schedule, None, facts(START + 60, durable=True, jobs=())).state
     unseen = decide(schedule, first, facts(START + 70, durable=True, jobs=()))
@@ -65,7 +65,7 @@ def test_nothing_is_judged_of_jobs_that_are_not_known_yet() -> None:
     assert decide(schedule, first, facts(START + 70, durable=True, jobs=None)).state.counts.active == 1
 
 
-def test_a_job_that_the_api_server_refuses_for_good_is_a_failed_run() -> None:
+def test_a_job_that_the_api_server_refuses_permanently_is_a_failed_run() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
     refusal = {f"nightly-{START + 60}": Refusal(Reason.NAME_TAKEN, "somebody else's")}
     decision = decide(schedule, None, facts(START + 60, durable=True, jobs=(), refused=refusal))
@@ -131,7 +131,7 @@ def test_a_job_at_an_instant_that_is_no_fire_time_passes_over_none_that_is_one()
     assert again.state == decision.state
 
 
-def test_a_start_that_was_refused_fails_on_record_also_where_a_later_job_was_created_meanwhile() -> None:
+def test_a_refused_start_is_recorded_as_failed_also_if_a_later_job_was_created() -> None:
     spec: dict[str, Any] = {"trigger": every(10), "jobTemplate": JOB, "coalesce": "All", "concurrencyPolicy": "Allow"}
     refused = {f"nightly-{START + 10}": Refusal(Reason.NAME_TAKEN, "it is somebody else's")}
     jobs = (JobView(f"nightly-{START + 20}", START + 20, START + 21),)
@@ -143,7 +143,7 @@ def pending_job() -> JobView:
     return JobView(f"nightly-{START + 60}", START + 60, START + 60, pending_since=START + 60)
 
 
-def test_a_job_that_began_after_it_was_given_up_goes_on_and_its_own_end_counts() -> None:
+def test_a_job_that_began_after_it_was_given_up_continues_and_its_own_end_counts() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB, pendingTimeoutSeconds=5))
     job = pending_job()
     started = decide(schedule, None, facts(START + 60, durable=True)).state
@@ -152,8 +152,8 @@ def test_a_job_that_began_after_it_was_given_up_goes_on_and_its_own_end_counts()
     began = replace(job, pending_since=None)
     spared = decide(schedule, given_up.state, facts(START + 67, durable=True, jobs=(began,)))
     assert [(run.cancelling, run.message) for run in spared.state.active] == [("", "")]
-    deleted_by_hand = decide(schedule, spared.state, facts(START + 68, durable=True, jobs=(), gone={job.name}))
-    assert deleted_by_hand.state.history[0].outcome is Outcome.LOST
+    deleted_by_a_user = decide(schedule, spared.state, facts(START + 68, durable=True, jobs=(), gone={job.name}))
+    assert deleted_by_a_user.state.history[0].outcome is Outcome.LOST
 
 
 def test_a_job_that_was_given_up_has_failed_though_a_container_began_while_it_was_on_its_way_out() -> None:
@@ -198,7 +198,7 @@ def test_where_the_record_was_removed_finished_jobs_tell_what_ran_last_and_when_
     assert decode(encode(found), created=schedule.created) == found
 
 
-def test_the_last_fire_time_that_got_a_run_is_told_apart_from_the_last_that_was_decided() -> None:
+def test_the_last_fire_time_that_got_a_run_differs_from_the_last_that_was_decided() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
     started = decide(schedule, None, facts(START + 60, durable=True, jobs=())).state
     skipped = decide(schedule, started, facts(START + 120, durable=True, jobs=jobs_of(started))).state
@@ -206,7 +206,7 @@ def test_the_last_fire_time_that_got_a_run_is_told_apart_from_the_last_that_was_
     assert (skipped.cursor, skipped.last_scheduled) == (START + 120, START + 60)
 
 
-def test_a_cursor_that_was_set_back_by_hand_counts_no_fire_time_twice() -> None:
+def test_a_cursor_that_was_set_back_by_a_user_counts_no_fire_time_twice() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
     started = decide(schedule, None, facts(START + 60, durable=True, jobs=())).state
     skipped = decide(schedule, started, facts(START + 120, durable=True, jobs=jobs_of(started))).state

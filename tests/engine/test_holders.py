@@ -91,10 +91,10 @@ def test_an_operator_that_handed_a_resource_over_still_records_how_its_own_run_e
     schedule = schedule_of(resource(trigger=every(60)))
     record = with_run_of(schedule, ME, operator=OTHER, other_operator=OWN)
     name = record.active[0].name
-    going_on = facts(START + 90, me=ME, holders=ALONE, here=frozenset({name}))
-    assert decide_foreign(schedule.ref, record, going_on, None).state == record
+    continuing = facts(START + 90, me=ME, holders=ALONE, here=frozenset({name}))
+    assert decide_foreign(schedule.ref, record, continuing, None).state == record
     report = RunReport(schedule.ref, name, START + 60, Outcome.SUCCEEDED, START + 60, START + 95)
-    ended = decide_foreign(schedule.ref, record, replace(going_on, reports={name: report}), None)
+    ended = decide_foreign(schedule.ref, record, replace(continuing, reports={name: report}), None)
     assert (ended.state.counts.succeeded, ended.state.counts.active) == (1, 0)
 
 

@@ -163,7 +163,7 @@ def ended(schedule: Schedule, view: JobView, outcome: Outcome) -> JobView:
 
 
 @pytest.mark.parametrize("attempt", [2, 3, 900])
-def test_a_job_of_a_later_attempt_says_nothing_of_a_run_that_goes_on(attempt: int) -> None:
+def test_a_job_of_a_later_attempt_changes_nothing_for_an_active_run(attempt: int) -> None:
     schedule = of_jobs(**RETRIED)
     state = running(schedule)
     real = job(START + 60, START + 60)
@@ -173,7 +173,7 @@ def test_a_job_of_a_later_attempt_says_nothing_of_a_run_that_goes_on(attempt: in
     assert decision.state.history == ()
 
 
-def test_a_job_of_a_later_attempt_says_nothing_of_a_run_that_went_well() -> None:
+def test_a_job_of_a_later_attempt_changes_nothing_for_a_succeeded_run() -> None:
     schedule = of_jobs(**RETRIED)
     real = ended(schedule, job(START + 60, START + 60), Outcome.SUCCEEDED)
     forged = ended(schedule, job(START + 60, START + 61, attempt=2), Outcome.FAILED)
@@ -242,7 +242,7 @@ def test_beside_a_job_whose_token_was_removed_a_request_is_counted_once() -> Non
     assert [run.name for run in decision.state.active] == [real.name]
 
 
-def test_a_run_on_record_whose_job_lost_its_token_is_neither_ignored_nor_run_again() -> None:
+def test_a_recorded_run_whose_job_lost_its_token_is_neither_ignored_nor_run_again() -> None:
     schedule = of_jobs()
     run = ActiveRun("nightly-m-abcdefgh", START + 1, START + 1, "jobs", request="now")
     counts = Counts(requested=1, started=1, active=1)
@@ -297,7 +297,7 @@ def test_an_active_run_keeps_its_job_whatever_the_servers_clock_says() -> None:
     assert decision.looks == ()
 
 
-def test_a_job_without_its_label_goes_on_under_a_condition_until_it_ends() -> None:
+def test_a_job_without_its_label_continues_under_a_condition_until_it_ends() -> None:
     schedule = of_jobs()
     altered = replace(job(START + 60, START + 60), altered=True)
     decision = decided_on(schedule, running(schedule), START + 63, altered)
@@ -334,7 +334,7 @@ async def test_a_run_whose_status_names_an_executor_that_is_not_there_ends_like_
 
 
 @pytest.mark.looptime
-async def test_a_job_that_left_its_watch_is_read_once_and_its_run_goes_on() -> None:
+async def test_a_job_that_left_its_watch_is_read_once_and_its_run_continues() -> None:
     world = World()
     obj = resource(trigger=every(60), jobTemplate=JOB)
     key, ref = world.apply(obj), schedule_of(obj).ref

@@ -30,7 +30,7 @@ def without_status(obj: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("at", "runs"), [(None, 0), (START + 60, 1)])
-async def test_a_request_that_came_with_an_invalid_resource_does_not_run_once_that_is_mended(
+async def test_a_request_that_came_with_an_invalid_resource_does_not_run_once_that_is_corrected(
     at: Any, runs: int
 ) -> None:
     world = World()
@@ -44,7 +44,7 @@ async def test_a_request_that_came_with_an_invalid_resource_does_not_run_once_th
     assert len(world.pool.started) == runs
 
 
-async def test_a_request_made_while_a_resource_is_invalid_runs_once_that_is_mended() -> None:
+async def test_a_request_made_while_a_resource_is_invalid_runs_once_that_is_corrected() -> None:
     world = World()
     world.apply(resource(**BAD))
     async with world.running():

@@ -96,7 +96,7 @@ async def test_a_retry_waits_for_a_slot_too() -> None:
     assert len(world.cluster.created) == 6
 
 
-def test_a_job_that_exists_and_is_not_on_record_is_taken_up_without_a_slot() -> None:
+def test_an_unrecorded_job_is_adopted_without_a_slot() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
     job = JobView(f"nightly-{START + 60}", START + 60, START + 60)
     decision = decide(schedule, armed(schedule), facts(START + 61, durable=True, jobs=(job,), free_slots=0))

@@ -61,7 +61,7 @@ async def test_the_write_that_records_a_start_records_the_uid_of_its_job(monkeyp
 
 
 @pytest.mark.looptime
-async def test_an_operator_that_starts_asks_for_the_job_on_record_by_its_uid() -> None:
+async def test_an_operator_that_starts_reads_the_recorded_job_by_its_uid() -> None:
     world = World()
     key = world.apply(resource(trigger=every(60), jobTemplate=JOB))
     async with world.running():
@@ -97,23 +97,23 @@ def test_a_record_of_an_earlier_release_gets_the_uid_once_the_job_is_seen() -> N
     assert unsure.state.active[0].job_uid == "uid-1"
 
 
-def test_a_uid_stays_on_record_while_its_job_is_not_shown() -> None:
+def test_a_uid_stays_recorded_while_its_job_is_not_shown() -> None:
     decision = decided_on(running(of_jobs(), job_uid="uid-1"))
     assert decision.state.active[0].job_uid == "uid-1"
     assert decision.looks == (NAME,)
 
 
-def test_a_job_that_was_not_on_record_is_recorded_with_its_uid() -> None:
+def test_an_unrecorded_job_is_recorded_with_its_uid() -> None:
     decision = decided_on(armed(of_jobs()), job())
     assert [run.job_uid for run in decision.state.active] == ["uid-1"]
 
 
-def test_a_job_that_took_the_place_of_the_one_on_record_is_recorded_in_its_place() -> None:
+def test_a_job_that_replaced_the_recorded_job_is_recorded_in_its_place() -> None:
     decision = decided_on(running(of_jobs(), job_uid="uid-0"), job())
     assert [run.job_uid for run in decision.state.active] == ["uid-1"]
 
 
-def test_the_next_attempt_has_a_job_of_its_own() -> None:
+def test_the_next_attempt_has_its_own_job() -> None:
     schedule = of_jobs(retry={"limit": 2, "backoffSeconds": 10})
     failed = RunReport(schedule.ref, NAME, START + 60, Outcome.FAILED, START + 60, START + 70)
     state = running(schedule, job_uid="uid-1")
@@ -212,6 +212,6 @@ def test_a_job_of_the_next_attempt_is_followed() -> None:
 
 
 def test_a_job_of_a_request_that_was_not_recorded_is_followed() -> None:
-    by_hand = replace(job(), request="once", name="nightly-m-abcdefgh")
-    assert taken_up(by_hand) == (by_hand,)
-    assert taken_up(by_hand, state=armed(of_jobs(), last_requested=START + 60)) == ()
+    requested = replace(job(), request="once", name="nightly-m-abcdefgh")
+    assert taken_up(requested) == (requested,)
+    assert taken_up(requested, state=armed(of_jobs(), last_requested=START + 60)) == ()

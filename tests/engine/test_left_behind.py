@@ -97,7 +97,7 @@ async def test_a_refused_template_stays_refused_though_an_answer_was_lost(monkey
     assert counts(world, key) == {}
 
 
-async def test_a_resource_that_stays_after_its_deletion_is_told_of_once_and_not_deleted_all_the_time(
+async def test_a_resource_that_stays_after_its_deletion_is_reported_once_and_not_deleted_repeatedly(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     world = crowded()
@@ -165,7 +165,7 @@ def test_a_run_that_is_to_end_is_asked_to_also_while_its_resource_is_invalid() -
     assert decide_invalid(schedule.ref, 1, BAD, state, facts(START + 61, here=frozenset({run.name}))).cancels == (run,)
 
 
-def test_a_queue_survives_a_while_of_being_invalid_that_nobody_edited_into_it() -> None:
+def test_a_queue_survives_a_period_of_being_invalid_without_an_edit() -> None:
     schedule = schedule_of(resource(trigger=every(60), concurrencyPolicy="Queue"))
     first = decide(schedule, None, facts(START + 60)).state
     here = frozenset({first.active[0].name})
@@ -204,7 +204,7 @@ def test_what_ends_with_the_operator_is_tried_again_as_what_is_lost_with_it() ->
     assert [one.attempt for one in again.active] == [2]
 
 
-def test_a_record_that_was_removed_by_hand_carries_out_no_request_again() -> None:
+def test_a_record_that_was_removed_by_a_user_repeats_no_request() -> None:
     obj = resource(trigger=every(60))
     obj["metadata"]["annotations"] = {"kalends.dev/run-requested": "once"}
     state = decide(schedule_of(obj), None, facts(START + 5, record_lost=True)).state
@@ -221,15 +221,15 @@ def test_replace_ends_no_more_runs_than_it_must_where_some_are_ending_already() 
     assert len(decision.state.queued) == 1
 
 
-def test_a_run_asked_for_by_hand_is_found_again_beyond_the_fifty_that_are_listed() -> None:
+def test_a_requested_run_is_found_again_beyond_the_fifty_that_are_listed() -> None:
     schedule = schedule_of(resource(trigger=every(600), jobTemplate=JOB, concurrencyPolicy="Allow"))
-    by_hand = JobView("nightly-m-abcdefgh", START + 900, START + 900, request="once")
+    requested = JobView("nightly-m-abcdefgh", START + 900, START + 900, request="once")
     listed = ActiveRun("nightly-1", START + 600, START + 600, "jobs")
     state = replace(
         state_of(schedule, listed, last_requested=START + 900, handled_requests=("once",)),
         counts=Counts(due=1, requested=1, started=2, active=2),
     )
-    jobs = (by_hand, JobView("nightly-1", START + 600, START + 600))
+    jobs = (requested, JobView("nightly-1", START + 600, START + 600))
     found = decide(schedule, state, facts(START + 901, durable=True, jobs=jobs)).state
     assert {run.name for run in found.active} == {"nightly-1", "nightly-m-abcdefgh"}
     assert found.counts.lost == 0

@@ -33,7 +33,7 @@ class LossyStore(ObjectStore):
         return written
 
 
-async def test_a_fire_time_that_was_skipped_on_record_gets_no_job_although_there_is_room_by_now() -> None:
+async def test_a_fire_time_that_was_recorded_as_skipped_gets_no_job_when_there_is_room() -> None:
     clock = LoopClock()
     cluster = Cluster(clock)
     store = LossyStore(cluster)

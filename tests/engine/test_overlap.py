@@ -49,9 +49,9 @@ def test_the_oldest_of_those_that_wait_starts_first_and_newer_ones_do_not_overta
     first = decide_job(schedule, None, START + 300, ())
     assert [run.fire_time for run in first.starts_before] == [START + 60]
     assert [run.fire_time for run in first.state.queued] == [START + 60 * n for n in (2, 3, 4, 5)]
-    nobody_runs = decide_job(schedule, replace(first.state, active=(), counts=Counts()), START + 360, ())
-    assert nobody_runs.starts_before[0].fire_time == START + 120
-    assert [run.fire_time for run in nobody_runs.state.queued] == [START + 60 * n for n in (3, 4, 5, 6)]
+    no_run_is_active = decide_job(schedule, replace(first.state, active=(), counts=Counts()), START + 360, ())
+    assert no_run_is_active.starts_before[0].fire_time == START + 120
+    assert [run.fire_time for run in no_run_is_active.state.queued] == [START + 60 * n for n in (3, 4, 5, 6)]
 
 
 def test_a_queue_that_is_full_skips_what_comes_next() -> None:
@@ -62,7 +62,7 @@ def test_a_queue_that_is_full_skips_what_comes_next() -> None:
     assert decision.state.last_misfire.reason == Reason.QUEUE_FULL
 
 
-def test_the_deadline_of_a_queued_run_goes_on_counting() -> None:
+def test_the_deadline_of_a_queued_run_continues_to_count() -> None:
     schedule = job_schedule(concurrencyPolicy="Queue", startingDeadlineSeconds=30)
     first = decide_job(schedule, None, START + 60, ()).state
     waiting = decide_job(schedule, first, START + 120, jobs_of(first))
@@ -226,7 +226,7 @@ def test_a_deadline_shorter_than_a_moment_is_kept() -> None:
     )
 
 
-def test_what_waits_for_a_moment_changes_nothing_on_record() -> None:
+def test_a_short_wait_changes_nothing_in_the_record() -> None:
     schedule = schedule_of(resource(trigger=every(60)))
     before = decide(schedule, None, facts(START + 1)).state
     assert decide(schedule, before, facts(START + 60.1, free_slots=0)).state == before

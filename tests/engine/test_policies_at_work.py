@@ -65,7 +65,7 @@ async def test_a_failed_run_is_tried_again_until_it_succeeds() -> None:
     assert world.store.status(key)["history"][0]["attempts"] == 2
 
 
-async def test_a_run_asked_for_by_hand_runs_at_once_and_once() -> None:
+async def test_a_requested_run_starts_immediately_and_once() -> None:
     world = World()
     obj = resource(trigger=every(3600))
     key = world.apply(obj)

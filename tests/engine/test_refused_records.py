@@ -31,7 +31,7 @@ class PickyStore(ObjectStore):
         return await super().write(ref, version, before, after, keeps_unread=keeps_unread)
 
 
-async def test_a_record_that_is_refused_is_hardly_tried_again_until_the_resource_is_mended() -> None:
+async def test_a_refused_record_is_seldom_tried_again_until_the_resource_is_corrected() -> None:
     store, pool, clock = PickyStore(), Pool(), LoopClock()
     scheduler = Scheduler(clock=clock, store=store, pools={"default": pool}, identity="me")
     store.put(resource(trigger=every(10)))

@@ -214,7 +214,7 @@ async def test_what_was_shown_before_a_restart_stays_until_a_run_has_started() -
     assert conditions(world, key)["Ready"]["reason"] == "Armed"
 
 
-async def test_a_run_that_is_missed_as_its_start_was_refused_says_so() -> None:
+async def test_a_run_missed_because_of_a_refused_start_names_the_refusal() -> None:
     world = World()
     world.cluster.quota = 0
     key = world.apply(resource(trigger=every(MINUTE), jobTemplate=JOB, startingDeadlineSeconds=4))
@@ -303,7 +303,7 @@ async def test_a_namespace_that_is_made_anew_is_acted_on_at_once() -> None:
     assert world.cluster.created == [f"nightly-{START + 2 * MINUTE + 10}"]
 
 
-async def test_a_task_goes_on_in_a_namespace_in_which_no_job_can_be_created() -> None:
+async def test_a_task_continues_in_a_namespace_in_which_no_job_can_be_created() -> None:
     world = World()
     world.apply(resource("job", trigger=every(MINUTE), jobTemplate=JOB))
     key = world.apply(resource("task", trigger=every(MINUTE)))

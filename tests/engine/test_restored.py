@@ -132,7 +132,7 @@ async def test_a_restored_resource_is_still_held_after_it_could_not_be_carried_o
     assert world.cluster.created == []
 
 
-async def test_an_edit_lets_a_restored_schedule_go_on_that_could_not_be_carried_out() -> None:
+async def test_an_edit_lets_an_invalid_restored_schedule_continue() -> None:
     world = World()
     world.cluster.refuses_check = DENIED
     world.apply(with_mark(resource(jobTemplate=JOB, **ONE_A_MINUTE)))
@@ -155,7 +155,7 @@ async def test_a_restored_resource_that_cannot_be_carried_out_waits_for_its_stat
         assert ready(world, key)["reason"] == "InvalidJobTemplate"
 
 
-async def test_an_edit_lets_a_restored_schedule_go_on_from_then() -> None:
+async def test_an_edit_lets_a_restored_schedule_continue_from_then() -> None:
     world = World()
     world.apply(with_mark(resource(trigger=every(60))))
     async with world.running():
@@ -165,7 +165,7 @@ async def test_an_edit_lets_a_restored_schedule_go_on_from_then() -> None:
     assert world.pool.fire_times == [START + 180]
 
 
-async def test_the_mark_taken_away_lets_a_restored_schedule_go_on_from_then() -> None:
+async def test_a_removed_mark_lets_a_restored_schedule_continue_from_then() -> None:
     world = World()
     key = world.apply(with_mark(resource(trigger=every(60))))
     async with world.running():

@@ -56,7 +56,7 @@ def test_a_run_that_failed_waits_for_its_next_attempt_and_stays_active(outcome: 
     assert [one.attempt for one in decide(schedule, again.state, facts(present(run.retry_at))).starts_claimed] == [2]
 
 
-def test_after_its_last_attempt_a_run_has_failed_with_all_of_them_on_record() -> None:
+def test_after_its_last_attempt_a_run_has_failed_with_all_attempts_recorded() -> None:
     schedule = schedule_of(resource(trigger=every(3600), retry=RETRY))
     state, now = started(schedule, START + 3600), START + 3601
     for _ in range(2):
@@ -129,7 +129,7 @@ def test_a_run_that_was_cancelled_is_not_tried_again() -> None:
     assert ended.counts == Counts(due=1, started=1, cancelled=1)
 
 
-def test_retries_go_on_while_the_schedule_is_suspended() -> None:
+def test_retries_continue_while_the_schedule_is_suspended() -> None:
     spec: dict[str, Any] = {"trigger": every(3600), "retry": RETRY}
     failed = fail(schedule_of(resource(**spec)), started(schedule_of(resource(**spec)), START + 3600), START + 3601)
     suspended = schedule_of(resource(**spec, suspend=True, generation=2))
@@ -137,7 +137,7 @@ def test_retries_go_on_while_the_schedule_is_suspended() -> None:
     assert [(run.attempt, run.holder) for run in again.state.active] == [(2, "me")]
 
 
-def test_the_wait_grows_up_to_its_limit_and_is_the_same_whoever_works_it_out() -> None:
+def test_the_wait_grows_up_to_its_limit_and_is_the_same_for_every_operator() -> None:
     retry = RetryPolicy(limit=5, backoff_seconds=10, factor=2, max_backoff_seconds=30)
     waits = [backoff(retry, ActiveRun("a", START, START, "default", attempt=n), "uid") for n in (1, 2, 3, 4)]
     again = [backoff(retry, ActiveRun("a", START, START, "default", attempt=n), "uid") for n in (1, 2, 3, 4)]
@@ -216,7 +216,7 @@ def test_a_token_of_any_length_is_remembered() -> None:
     assert decide(schedule, state, facts(START + 6, here=frozenset({state.active[0].name}))).state == state
 
 
-def test_a_schedule_ends_after_its_last_run_and_says_so() -> None:
+def test_a_schedule_ends_after_its_last_run_and_reports_it() -> None:
     schedule = schedule_of(resource(trigger=every(60), maxRuns=1))
     first = decide(schedule, None, facts(START + 60))
     assert first.state.next_run is None
@@ -263,7 +263,7 @@ def test_misfires_in_a_row_are_one_entry_that_says_how_many() -> None:
     assert [(one.fire_time, one.count) for one in history] == [(999, 1000)]
 
 
-def test_misfires_for_different_reasons_or_with_a_run_between_them_are_told_apart() -> None:
+def test_misfires_for_different_reasons_or_with_a_run_between_them_are_separate() -> None:
     history: tuple[FinishedRun, ...] = ()
     for one in (
         entry(1, Outcome.MISSED, "DeadlineExceeded"),

@@ -45,7 +45,7 @@ async def test_a_resource_that_is_at_rest_costs_no_writes() -> None:
         assert world.store.snapshot(key).version == armed
 
 
-async def test_a_restart_goes_on_from_the_record_alone() -> None:
+async def test_a_restart_continues_from_the_record_alone() -> None:
     world = World()
     key = world.apply(resource(trigger=every(60)))
     async with world.running():
@@ -105,7 +105,7 @@ async def test_a_clock_that_is_set_forward_is_noticed_within_seconds() -> None:
     assert world.counts(key)["due"] >= 1
 
 
-async def test_how_a_run_ended_is_told_once_it_is_on_record() -> None:
+async def test_the_end_of_a_run_is_reported_once_it_is_recorded() -> None:
     world = World()
     world.pool.outcome = Outcome.FAILED
     world.apply(resource(trigger=every(60)))
@@ -138,7 +138,7 @@ async def test_what_is_older_than_what_is_known_changes_nothing() -> None:
     assert world.scheduler.overview.knows(key, old.ref.uid, old.version)
 
 
-async def test_a_one_off_that_was_invalid_at_first_runs_once_it_is_mended() -> None:
+async def test_a_one_off_that_was_invalid_at_first_runs_once_it_is_corrected() -> None:
     world = World()
     world.cluster.refuses_check = StartRefused(Reason.INVALID_JOB_TEMPLATE, "no")
     key = world.apply(resource(jobTemplate=JOB))
@@ -151,7 +151,7 @@ async def test_a_one_off_that_was_invalid_at_first_runs_once_it_is_mended() -> N
     assert world.counts(key)["due"] == 1
 
 
-async def test_conditions_that_were_removed_by_hand_come_back() -> None:
+async def test_conditions_that_a_user_removed_are_restored() -> None:
     world = World()
     key = world.apply(resource(schedule="0 0 1 1 *"))
     async with world.running():
@@ -163,7 +163,7 @@ async def test_conditions_that_were_removed_by_hand_come_back() -> None:
     assert world.store.status(key)["conditions"][0]["reason"] == "Armed"
 
 
-async def test_a_record_that_was_removed_by_hand_starts_from_now() -> None:
+async def test_a_record_that_a_user_removed_starts_from_now() -> None:
     world = World()
     key = world.apply(resource(trigger=every(60)))
     async with world.running():

@@ -66,7 +66,7 @@ def test_a_fire_time_beyond_the_search_limit_is_run_at_its_time() -> None:
     assert state.counts == Counts(due=1, started=1, active=1)
 
 
-def test_after_a_restart_the_search_goes_on_from_the_record_and_holds_nothing_up() -> None:
+def test_after_a_restart_the_search_continues_from_the_record_and_delays_nothing() -> None:
     fire_time = START + 300 * DAY
     schedule = schedule_of(resource(**agreeing_at(fire_time)))
     decision = decide(schedule, None, facts(fire_time + 10))

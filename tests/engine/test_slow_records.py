@@ -51,9 +51,7 @@ async def test_a_run_that_really_overlaps_with_the_next_fire_time_lets_that_be_s
     assert world.counts(key)["skipped"] == 10 - world.counts(key)["coalesced"]
 
 
-async def test_a_run_whose_claim_was_slow_and_that_goes_on_lets_the_next_fire_time_be_skipped_two_seconds_later() -> (
-    None
-):
+async def test_an_active_run_whose_claim_was_slow_lets_the_next_fire_time_be_skipped_two_seconds_later() -> None:
     world = World(seconds=60.0)
     key = world.apply(resource(trigger=every(60)))
     async with world.running():

@@ -56,7 +56,7 @@ class World:
         return dict(self.store.status(KEY))
 
 
-async def test_a_run_goes_on_between_two_terms_and_is_recorded_in_the_second() -> None:
+async def test_a_run_continues_between_two_terms_and_is_recorded_in_the_second() -> None:
     world = World(seconds=20)
     world.apply(resource(trigger=every(60)))
     async with world.term(world.first):

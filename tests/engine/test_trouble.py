@@ -106,7 +106,7 @@ async def test_the_api_server_being_down_delays_jobs_and_loses_none() -> None:
     assert world.counts(key)["due"] == 1
 
 
-async def test_a_job_that_is_refused_for_good_fails_its_run_and_the_next_one_is_tried() -> None:
+async def test_a_permanently_refused_job_fails_its_run_and_the_next_run_is_tried() -> None:
     world = World()
     key = world.apply(resource(trigger=every(60), jobTemplate=JOB))
     async with world.running():
@@ -119,7 +119,7 @@ async def test_a_job_that_is_refused_for_good_fails_its_run_and_the_next_one_is_
     assert world.cluster.created == [f"nightly-{START + 120}"]
 
 
-async def test_a_template_that_the_api_server_would_refuse_stalls_its_resource_until_it_is_mended() -> None:
+async def test_a_template_that_the_api_server_would_refuse_stalls_its_resource_until_it_is_corrected() -> None:
     world = World()
     world.cluster.refuses_check = StartRefused(Reason.INVALID_JOB_TEMPLATE, "containers: Required value")
     key = world.apply(resource(trigger=every(60), jobTemplate=JOB))
@@ -189,7 +189,7 @@ async def test_an_odd_answer_of_the_store_is_survived(monkeypatch: pytest.Monkey
     assert world.counts(key)["succeeded"] == 1
 
 
-async def test_people_are_told_when_a_job_cannot_be_created_for_a_while() -> None:
+async def test_a_job_that_cannot_be_created_for_a_while_is_reported() -> None:
     world = World()
     world.apply(resource(trigger=every(60), jobTemplate=JOB))
     async with world.running():

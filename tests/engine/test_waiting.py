@@ -15,7 +15,7 @@ from kalends.model import format_instant
 pytestmark = pytest.mark.looptime
 
 
-async def test_a_pool_of_two_lets_the_others_wait_and_each_late_one_is_on_record_as_missed() -> None:
+async def test_a_pool_of_two_lets_other_runs_wait_and_each_late_run_is_recorded_as_missed() -> None:
     world = World(size=2, seconds=1.0)
     keys = [world.apply(resource(f"job-{n}", schedule="* * * * *", startingDeadlineSeconds=3)) for n in range(20)]
     async with world.running():
@@ -139,7 +139,7 @@ HELD_UP = "all 20 workers are held by runs that timed out and have not returned"
     ],
     ids=["skipped", "queue full", "missed"],
 )
-async def test_a_fire_time_that_no_worker_may_ever_be_free_for_says_so(spec: dict[str, Any], reason: str) -> None:
+async def test_a_fire_time_that_may_never_get_a_worker_is_reported(spec: dict[str, Any], reason: str) -> None:
     world = World()
     world.pool.held_up_by = HELD_UP
     key = world.apply(resource(trigger=every(10), **spec))

@@ -91,7 +91,7 @@ def test_a_run_that_waits_for_a_worker_alone_gives_way_to_none() -> None:
     assert third.counts == Counts(due=3, queued=2, skipped=1)
 
 
-def test_a_run_asked_for_by_hand_does_not_wait_for_room() -> None:
+def test_a_requested_run_does_not_wait_for_room() -> None:
     schedule = hourly(startingDeadlineSeconds=HOUR)
     first = decide(schedule, None, facts(START + HOUR, durable=True, jobs=())).state
     asked = resource(trigger=every(HOUR), jobTemplate=JOB, startingDeadlineSeconds=HOUR)

@@ -50,7 +50,7 @@ class Harness(Protocol):
 
     async def report_of(self, run: Run) -> RunReport: ...
 
-    def goes_on(self, run: Run) -> bool:
+    def is_active(self, run: Run) -> bool:
         """Tell whether the run is under way, as far as the executor shows it."""
         ...
 
@@ -81,7 +81,7 @@ class Local:
         (report,) = [report for report in self.heard.reports if report.name == run.name]
         return report
 
-    def goes_on(self, run: Run) -> bool:
+    def is_active(self, run: Run) -> bool:
         return self.executor.free_slots() < SIZE
 
     async def until_gone(self, run: Run) -> None:
@@ -129,7 +129,7 @@ class InCluster:
     def _views(self, run: Run) -> Sequence[JobView]:
         return present(self.executor.views(run.ref))
 
-    def goes_on(self, run: Run) -> bool:
+    def is_active(self, run: Run) -> bool:
         return any(view.name == run.name and view.report is None for view in self._views(run))
 
     async def until_gone(self, run: Run) -> None:

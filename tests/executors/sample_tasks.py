@@ -140,7 +140,7 @@ def heed() -> dict[str, Any]:
 
 
 @task(name="test.who")
-async def who() -> None:
+async def actor() -> None:
     SEEN.append(current_run())
 
 

@@ -34,7 +34,7 @@ async def harness(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
 
 
 @every_executor
-async def test_a_run_that_ends_is_told_with_all_that_names_it(harness: Any) -> None:
+async def test_the_report_of_a_run_identifies_it(harness: Any) -> None:
     run = harness.brief(1)
     await harness.executor.start(run)
     await harness.let_end(run)
@@ -42,18 +42,18 @@ async def test_a_run_that_ends_is_told_with_all_that_names_it(harness: Any) -> N
     assert (report.name, report.fire_time, report.outcome) == (run.name, run.fire_time, Outcome.SUCCEEDED)
     assert report.ref == run.ref
     assert report.started <= report.completed
-    assert not harness.goes_on(run)
+    assert not harness.is_active(run)
 
 
 @every_executor
 async def test_checking_a_run_starts_nothing(harness: Any) -> None:
     run = harness.lasting(1)
     await harness.executor.check(run)
-    assert not harness.goes_on(run)
+    assert not harness.is_active(run)
 
 
 @every_executor
-async def test_starting_what_goes_on_changes_nothing(harness: Any) -> None:
+async def test_starting_an_active_run_changes_nothing(harness: Any) -> None:
     run = harness.lasting(1)
     await harness.executor.start(run)
     free = harness.executor.free_slots()
@@ -61,7 +61,7 @@ async def test_starting_what_goes_on_changes_nothing(harness: Any) -> None:
     assert harness.executor.free_slots() == free
     await harness.executor.cancel(run.name, run.ref, Reason.REPLACED)
     await harness.until_gone(run)
-    assert not harness.goes_on(run)
+    assert not harness.is_active(run)
 
 
 @every_executor
@@ -72,7 +72,7 @@ async def test_a_run_whose_end_is_wanted_is_gone_in_the_end(harness: Any) -> Non
     await harness.executor.cancel(run.name, run.ref, Reason.REPLACED)
     await harness.executor.cancel(run.name, run.ref, Reason.PENDING_TIMEOUT)
     await harness.until_gone(run)
-    assert harness.goes_on(other)
+    assert harness.is_active(other)
 
 
 @every_executor
@@ -82,7 +82,7 @@ async def test_wanting_the_end_of_what_is_not_there_is_nothing(harness: Any) -> 
     await harness.executor.start(run)
     await harness.executor.cancel(run.name, replace(run.ref, uid="another-uid"), Reason.REPLACED)
     await asyncio.sleep(0.2)
-    assert harness.goes_on(run)
+    assert harness.is_active(run)
 
 
 @every_executor
@@ -110,7 +110,7 @@ async def test_a_worker_is_taken_from_the_start_of_a_run_to_its_end(harness: Loc
 
 
 @every_pool
-async def test_no_run_is_queued_where_nobody_sees_it(harness: Local | LocalStandIn) -> None:
+async def test_no_run_is_queued_inside_of_an_executor(harness: Local | LocalStandIn) -> None:
     for number in range(SIZE):
         await harness.executor.start(harness.lasting(number))
     with pytest.raises(Unavailable):
@@ -139,7 +139,7 @@ async def test_a_run_beyond_its_time_limit_is_timed_out(harness: Local | LocalSt
 
 
 @every_pool
-async def test_the_worker_of_a_deleted_resource_is_said_to_be_free(harness: Local | LocalStandIn) -> None:
+async def test_the_freed_worker_of_a_deleted_resource_is_reported(harness: Local | LocalStandIn) -> None:
     run = harness.lasting(1)
     await harness.executor.start(run)
     await harness.executor.cancel(run.name, run.ref, Reason.OWNER_DELETED)
@@ -148,7 +148,7 @@ async def test_the_worker_of_a_deleted_resource_is_said_to_be_free(harness: Loca
 
 
 @every_pool
-async def test_what_goes_on_at_the_end_is_cancelled_and_nothing_starts_after_it(harness: Local | LocalStandIn) -> None:
+async def test_active_runs_are_cancelled_at_the_end_and_nothing_starts_after_it(harness: Local | LocalStandIn) -> None:
     run = harness.lasting(1)
     await harness.executor.start(run)
     await harness.executor.close(0.1)
@@ -159,11 +159,11 @@ async def test_what_goes_on_at_the_end_is_cancelled_and_nothing_starts_after_it(
 
 
 @every_cluster
-async def test_it_goes_on_without_us(harness: ClusterStandIn | Jobs) -> None:
+async def test_a_run_continues_without_the_operator(harness: ClusterStandIn | Jobs) -> None:
     run = harness.lasting(1)
     await harness.executor.start(run)
     await harness.executor.close(0)
-    assert harness.goes_on(run)
+    assert harness.is_active(run)
 
 
 @every_cluster
@@ -173,16 +173,16 @@ async def test_what_was_there_and_is_gone_is_not_started_again(harness: ClusterS
     await harness.executor.cancel(run.name, run.ref, Reason.REPLACED)
     await harness.until_gone(run)
     await harness.executor.start(run)
-    assert not harness.goes_on(run)
+    assert not harness.is_active(run)
 
 
 @every_cluster
-async def test_the_runs_of_a_deleted_resource_are_left_to_whoever_deleted_it(harness: ClusterStandIn | Jobs) -> None:
+async def test_the_runs_of_a_deleted_resource_are_left_to_the_garbage_collector(harness: ClusterStandIn | Jobs) -> None:
     run = harness.lasting(1)
     await harness.executor.start(run)
     await harness.executor.cancel(run.name, run.ref, Reason.OWNER_DELETED)
     await asyncio.sleep(0.2)
-    assert harness.goes_on(run)
+    assert harness.is_active(run)
 
 
 @every_cluster

@@ -58,7 +58,7 @@ async def test_runs_of_one_resource_share_a_process_for_as_many_as_the_settings_
     assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [3, 3, 1]
 
 
-async def test_with_one_run_for_each_worker_every_run_has_a_process_of_its_own() -> None:
+async def test_with_one_run_for_each_worker_every_run_has_its_own_process() -> None:
     runs = [run_of("test.process", number=number) for number in range(4)]
     reports = await results_of(ProcessWorkers(RegisteredTasks(registry()), runs_per_worker=1), *runs)
     assert len({report.result for report in reports}) == 4
@@ -181,9 +181,7 @@ async def test_a_task_that_a_worker_process_cannot_find_is_refused_when_the_reso
         assert pool.free_slots() == 1
 
 
-async def test_a_task_is_looked_for_once_and_whoever_looks_takes_no_worker(
-    module: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_task_is_looked_for_once_without_taking_a_worker(module: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workers = ProcessWorkers(RegisteredTasks(Registry.load(["shifting_tasks"])))
     async with pool_of(workers, 1) as (pool, listening):
         await pool.check(run_of("shifting"))
@@ -199,7 +197,7 @@ async def test_where_no_worker_can_be_started_a_resource_is_checked_again(monkey
             await pool.check(run_of("kalends.echo"))
 
 
-async def test_arguments_that_cannot_be_sent_refuse_the_run_for_good() -> None:
+async def test_arguments_that_cannot_be_sent_refuse_the_run_permanently() -> None:
     deep = orjson.Fragment(b"[" * 900 + b"]" * 900)
     async with pool_of(processes(), 1) as (pool, listening):
         with pytest.raises(StartRefused, match="it could not be started: RecursionError") as refused:

@@ -19,7 +19,7 @@ DENIED = 'admission webhook "policy.example.com" denied the request: no privileg
 POLICY = "ValidatingAdmissionPolicy 'no-root' with binding 'all' denied request: must not run as root"
 NO_DRY_RUN = 'admission webhook "side.effects" does not support dry run'
 
-FOR_GOOD = [
+PERMANENT = [
     (400, "the API server could not understand the request"),
     (400, DENIED),
     (422, 'Job.batch "nightly-1" is invalid: spec.template: Required value'),
@@ -45,8 +45,8 @@ MAY_PASS = [
 ]
 
 
-@pytest.mark.parametrize(("status", "message"), FOR_GOOD)
-def test_what_speaks_of_this_very_job_is_for_good(status: int, message: str) -> None:
+@pytest.mark.parametrize(("status", "message"), PERMANENT)
+def test_an_error_about_the_job_itself_is_permanent(status: int, message: str) -> None:
     error = ApiError(status, "Reason", message)
     refused = after_creation(error, RUN)
     assert isinstance(refused, StartRefused)
@@ -60,9 +60,9 @@ def test_what_speaks_of_this_very_job_is_for_good(status: int, message: str) -> 
 @pytest.mark.parametrize(("status", "message"), MAY_PASS)
 def test_all_else_may_pass_and_says_what_it_is(status: int, message: str) -> None:
     error = ApiError(status, "Reason", message)
-    told = after_creation(error, RUN)
-    assert isinstance(told, Unavailable)
-    assert message in str(told)
+    unavailable = after_creation(error, RUN)
+    assert isinstance(unavailable, Unavailable)
+    assert message in str(unavailable)
     assert not isinstance(after_dry_run(error, RUN), StartRefused)
 
 
@@ -96,7 +96,7 @@ def test_a_field_that_the_api_server_does_not_know_makes_a_template_invalid_in_i
     assert message in refused.message
 
 
-@pytest.mark.parametrize(("status", "message"), FOR_GOOD)
+@pytest.mark.parametrize(("status", "message"), PERMANENT)
 def test_what_an_admission_policy_denies_may_pass_without_an_edit(status: int, message: str) -> None:
     refused = after_dry_run(ApiError(status, "Reason", message), RUN)
     assert isinstance(refused, StartRefused)
@@ -108,7 +108,7 @@ def test_only_a_name_that_exists_is_taken() -> None:
     assert not name_is_taken(ApiError(409, "Conflict", "x"))
 
 
-def test_a_message_is_cut_and_names_no_job_that_nobody_knows() -> None:
+def test_a_message_is_cut_and_names_no_unknown_job() -> None:
     refused = after_creation(ApiError(422, "Invalid", f'Job.batch "nightly-{START}" is invalid: ' + "x" * 5000), RUN)
     assert isinstance(refused, StartRefused)
     assert refused.message.startswith("Job.batch is invalid: ")

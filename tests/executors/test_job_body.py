@@ -102,7 +102,7 @@ def test_a_first_attempt_of_the_schedule_says_no_more_than_its_time() -> None:
     assert {name for name in annotations if name.startswith("kalends.dev/")} == {"kalends.dev/scheduled-time"}
 
 
-def test_a_later_attempt_and_a_run_by_hand_say_so() -> None:
+def test_a_later_attempt_and_a_requested_run_are_marked() -> None:
     template = JobTemplate({}, {}, pod())
     run = Run(REF, "nightly-m-abcdefgh", START, template, "jobs", attempt=2, request="now")
     body = job_body(run, template)
@@ -112,11 +112,11 @@ def test_a_later_attempt_and_a_run_by_hand_say_so() -> None:
     assert {"name": "KALENDS_ATTEMPT", "value": "2"} in container["env"]
 
 
-def test_every_container_is_told_which_run_it_is_unless_it_says_itself() -> None:
+def test_every_container_receives_the_identity_of_its_run_unless_it_sets_the_variables() -> None:
     spec = pod(env=[{"name": "KALENDS_RUN", "value": "my own"}, {"name": "OTHER", "value": "1"}])
     spec["template"]["spec"]["initContainers"] = [{"name": "first", "image": "busybox"}]
-    told = body_of(spec, last_successful=START - 60)["spec"]["template"]["spec"]
-    env = {one["name"]: one["value"] for one in told["containers"][0]["env"]}
+    pod_spec = body_of(spec, last_successful=START - 60)["spec"]["template"]["spec"]
+    env = {one["name"]: one["value"] for one in pod_spec["containers"][0]["env"]}
     assert env == {
         "KALENDS_SCHEDULED_TIME": format_instant(START),
         "KALENDS_ATTEMPT": "1",
@@ -124,7 +124,7 @@ def test_every_container_is_told_which_run_it_is_unless_it_says_itself() -> None
         "KALENDS_RUN": "my own",
         "OTHER": "1",
     }
-    assert {one["name"] for one in told["initContainers"][0]["env"]} >= {"KALENDS_RUN", "KALENDS_SCHEDULED_TIME"}
+    assert {one["name"] for one in pod_spec["initContainers"][0]["env"]} >= {"KALENDS_RUN", "KALENDS_SCHEDULED_TIME"}
 
 
 def test_where_no_run_has_succeeded_there_is_no_last_success_to_tell() -> None:

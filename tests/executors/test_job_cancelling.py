@@ -61,14 +61,14 @@ async def test_a_job_that_was_not_seen_yet_is_found(world: World) -> None:
     assert "deletionTimestamp" in (await world.client.get(f"{JOBS}/{RUN.name}"))["metadata"]
 
 
-async def test_a_job_of_that_name_that_is_somebody_elses_is_not_deleted(world: World) -> None:
+async def test_a_foreign_job_of_that_name_is_not_deleted(world: World) -> None:
     await world.jobs.start(RUN)
     again = world.another_executor()
     await again.cancel(RUN.name, Ref("blue", "nightly", "another-uid"), Reason.REPLACED)
     assert world.api.count_of("DELETE", "/jobs") == 0
 
 
-async def test_a_job_that_has_taken_the_name_meanwhile_is_not_deleted(world: World) -> None:
+async def test_a_job_that_took_the_name_since_is_not_deleted(world: World) -> None:
     await world.jobs.start(RUN)
     await world.client.delete(f"{JOBS}/{RUN.name}")
     other = world.another_executor()

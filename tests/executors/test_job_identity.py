@@ -29,13 +29,13 @@ def test_a_name_says_fire_time_and_attempt(owner: str, fire_time: int, attempt: 
 
 
 @given(names, st.text(min_size=1, max_size=20), st.integers(1, 1000))
-def test_a_run_by_hand_is_told_by_its_annotations(owner: str, token: str, attempt: int) -> None:
+def test_a_requested_run_is_identified_by_its_annotations(owner: str, token: str, attempt: int) -> None:
     name = run_name(owner, START, attempt, token)
-    told = {"scheduled-time": format_instant(START + 5), "run-requested": token, "attempt": str(attempt)}
-    assert identity(name, owner, **told) == Identity(START + 5, attempt, token)
+    annotations = {"scheduled-time": format_instant(START + 5), "run-requested": token, "attempt": str(attempt)}
+    assert identity(name, owner, **annotations) == Identity(START + 5, attempt, token)
 
 
-def test_a_run_by_hand_whose_token_was_removed_is_still_none_of_the_schedule() -> None:
+def test_a_requested_run_whose_token_was_removed_is_still_no_run_of_the_schedule() -> None:
     seen = present(identity(run_name("nightly", START, 1, "now")))
     assert seen.request != ""
     assert (seen.fire_time, seen.attempt) == (START, 1)
@@ -54,7 +54,7 @@ def test_an_attempt_that_is_no_number_is_the_first(attempt: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["nightly", "nightly-", "nightly-by-hand", "other-1795000000", "nightlyx-1795000000"])
-def test_other_names_are_not_ours(name: str) -> None:
+def test_other_names_identify_no_run(name: str) -> None:
     assert identity(name) is None
 
 

@@ -71,7 +71,7 @@ async def test_an_operator_that_takes_the_former_resource_for_the_present_one_re
         await world.jobs.start(world.run(world.old))
 
 
-async def test_a_job_of_a_former_resource_that_nobody_collects_takes_the_name_in_the_end(world: Recreated) -> None:
+async def test_an_uncollected_job_of_a_former_resource_takes_the_name_in_the_end(world: Recreated) -> None:
     await world.job_of(world.old)
     with pytest.raises(Unavailable):
         await world.jobs.start(world.run(world.ref))
@@ -81,7 +81,7 @@ async def test_a_job_of_a_former_resource_that_nobody_collects_takes_the_name_in
     assert refused.value.reason is Reason.NAME_TAKEN
 
 
-async def test_somebody_elses_job_that_is_being_deleted_is_waited_for_but_not_for_ever(world: Recreated) -> None:
+async def test_a_foreign_job_that_is_being_deleted_is_waited_for_with_a_limit(world: Recreated) -> None:
     await world.job_of(Ref("blue", "other", "another-uid"), finalizers=["example.com/held"])
     await world.client.delete(f"{JOBS}/nightly-{START}")
     with pytest.raises(Unavailable, match="is being deleted"):
@@ -103,7 +103,7 @@ async def test_a_name_is_free_as_soon_as_the_job_that_had_it_is_gone(world: Recr
     assert "deletionTimestamp" not in job["metadata"]
 
 
-async def test_a_job_of_ours_that_is_being_deleted_is_the_run_all_the_same(world: Recreated) -> None:
+async def test_the_runs_own_job_is_the_run_also_while_it_is_being_deleted(world: Recreated) -> None:
     await world.job_of(world.ref, finalizers=["example.com/held"])
     await world.client.delete(f"{JOBS}/nightly-{START}")
     await world.jobs.start(world.run(world.ref))

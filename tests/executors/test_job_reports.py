@@ -65,7 +65,7 @@ def report_of_ended(seen_job: dict[str, Any], *pods: Any) -> RunReport:
     return present(report(seen_job, *pods))
 
 
-def test_a_job_that_goes_on_has_no_report() -> None:
+def test_an_active_job_has_no_report() -> None:
     assert report(job(active=1, startTime=AT)) is None
 
 
@@ -83,14 +83,14 @@ def test_the_result_is_the_termination_message() -> None:
     )
 
 
-def test_a_failure_tells_exit_code_and_reason_and_why_the_job_gave_up() -> None:
+def test_a_failure_names_exit_code_and_reason_and_why_the_job_gave_up() -> None:
     failed = job(startTime=AT, conditions=[condition("Failed", "BackoffLimitExceeded", "Job has reached its limit")])
     ended = report_of_ended(failed, pod(code=137, reason="OOMKilled", message="out of memory"))
     assert (ended.outcome, ended.reason) == (Outcome.FAILED, "BackoffLimitExceeded")
     assert ended.message == "container main ended with exit code 137 (OOMKilled): out of memory"
 
 
-def test_a_failure_whose_pods_are_gone_tells_what_the_job_says() -> None:
+def test_a_failure_whose_pods_are_gone_has_the_message_of_the_job() -> None:
     failed = job(startTime=AT, conditions=[condition("Failed", "BackoffLimitExceeded", "Job has reached its limit")])
     assert report_of_ended(failed).message == "Job has reached its limit"
 
@@ -108,7 +108,7 @@ def test_a_sidecar_that_ended_well_does_not_speak_for_a_job_that_failed() -> Non
     assert "exit code 2" in ended.message
 
 
-def test_a_job_that_is_not_ours_is_not_seen() -> None:
+def test_a_foreign_job_is_not_seen() -> None:
     other = job()
     other["metadata"]["ownerReferences"] = []
     assert see_job(other) is None

@@ -81,7 +81,7 @@ async def test_a_label_that_is_not_kalends_own_may_be_changed_by_admission(world
     assert len(present(world.jobs.views(REF))) == 1
 
 
-async def test_a_job_that_lost_its_label_is_found_by_name_and_goes_on(world: World) -> None:
+async def test_a_job_that_lost_its_label_is_found_by_name_and_continues(world: World) -> None:
     await world.jobs.start(RUN)
     job = await world.client.merge_patch(f"{JOBS}/{RUN.name}", {"metadata": {"labels": {LABEL: None}}})
     world.seen.job_changed("DELETED", job)

@@ -94,8 +94,8 @@ async def test_its_controller_reference_may_come_back(world: Stripped) -> None:
     uid = await world.strip()
     again = world.restarted()
     await again.look(world.ref, NAME, uid)
-    mended = await world.client.merge_patch(f"{JOBS}/{NAME}", {"metadata": {"ownerReferences": owners}})
-    again.seen.job_changed("MODIFIED", mended)
+    corrected = await world.client.merge_patch(f"{JOBS}/{NAME}", {"metadata": {"ownerReferences": owners}})
+    again.seen.job_changed("MODIFIED", corrected)
     (view,) = present(again.views(world.ref))
     assert (view.altered, view.disowned) == (False, False)
 
@@ -136,7 +136,7 @@ async def test_a_job_of_that_name_that_is_not_the_run_is_not_deleted(world: Stri
 # -- the Job was created, and the operator died before its UID was on record
 
 
-async def test_a_job_that_was_stripped_before_it_was_on_record_is_the_run(world: Stripped) -> None:
+async def test_a_job_that_was_stripped_before_it_was_recorded_is_the_run(world: Stripped) -> None:
     await world.jobs.start(world.run)
     uid = await world.strip()
     again = world.restarted()
@@ -148,7 +148,7 @@ async def test_a_job_that_was_stripped_before_it_was_on_record_is_the_run(world:
     assert world.api.count_of("DELETE", "/jobs") == 0
 
 
-async def test_a_job_that_lost_its_label_before_it_was_on_record_is_the_run(world: Stripped) -> None:
+async def test_a_job_that_lost_its_label_before_it_was_recorded_is_the_run(world: Stripped) -> None:
     await world.jobs.start(world.run)
     await world.client.merge_patch(f"{JOBS}/{NAME}", {"metadata": {"labels": None}})
     again = world.restarted()
@@ -260,7 +260,7 @@ async def test_an_orphan_of_another_namespace_is_none_of_the_resource(world: Str
     assert orphans(again, world.ref) == []
 
 
-async def test_a_job_that_lost_label_and_owner_while_it_was_watched_goes_on(world: Any) -> None:
+async def test_a_job_that_lost_label_and_owner_while_it_was_watched_continues(world: Any) -> None:
     await world.jobs.start(world.run)
     await world.strip(labels=None)
     world.seen.job_changed("DELETED", await world.client.get(f"{JOBS}/{NAME}"))

@@ -62,7 +62,7 @@ def world() -> World:
     return World()
 
 
-async def test_a_job_that_was_created_is_known_before_any_watch_tells_of_it(world: World) -> None:
+async def test_a_created_job_is_known_before_any_watch_shows_it(world: World) -> None:
     await world.jobs.start(RUN)
     (view,) = present(world.jobs.views(REF))
     assert (view.name, view.fire_time, view.report) == (RUN.name, START, None)
@@ -87,7 +87,7 @@ async def test_creating_twice_is_creating_once(world: World) -> None:
     assert world.api.count_of("POST", "/jobs") == 2
 
 
-async def test_a_job_of_that_name_that_is_somebody_elses_is_refused_with_a_reason(world: World) -> None:
+async def test_a_foreign_job_of_that_name_refuses_the_run_with_a_reason(world: World) -> None:
     other = job_body(RUN, TEMPLATE)
     other["metadata"]["ownerReferences"] = [
         {"apiVersion": "batch/v1", "kind": "CronJob", "name": "nightly", "uid": "another-uid", "controller": True}
@@ -99,7 +99,7 @@ async def test_a_job_of_that_name_that_is_somebody_elses_is_refused_with_a_reaso
     assert world.jobs.views(REF) == ()
 
 
-async def test_a_job_of_that_name_that_is_nobodys_is_refused_with_a_reason(world: World) -> None:
+async def test_a_job_of_that_name_without_an_owner_refuses_the_run_with_a_reason(world: World) -> None:
     other = job_body(RUN, TEMPLATE)
     del other["metadata"]["ownerReferences"], other["metadata"]["labels"]
     await world.client.create(JOBS, other)
@@ -109,7 +109,7 @@ async def test_a_job_of_that_name_that_is_nobodys_is_refused_with_a_reason(world
 
 
 @pytest.mark.parametrize("status", [400, 422])
-async def test_what_will_always_be_refused_is_refused_for_good(world: World, status: int) -> None:
+async def test_a_start_that_will_always_be_refused_is_refused_permanently(world: World, status: int) -> None:
     world.api.faults.append(Fault(is_creation, times=None, status=status))
     with pytest.raises(StartRefused) as refused:
         await world.jobs.start(RUN)
@@ -162,7 +162,7 @@ async def test_a_deleted_job_is_gone_at_once_and_for_the_watch_too(world: World)
     assert world.api.count_of("DELETE", "/jobs") == 1
 
 
-async def test_a_job_of_ours_is_adopted_whatever_became_of_its_annotations(world: World) -> None:
+async def test_the_runs_own_job_is_adopted_with_any_annotations(world: World) -> None:
     edited = job_body(RUN, TEMPLATE)
     edited["metadata"]["annotations"] = {"kalends.dev/scheduled-time": format_instant(START + 3600)}
     await world.client.create(JOBS, edited)
@@ -171,7 +171,7 @@ async def test_a_job_of_ours_is_adopted_whatever_became_of_its_annotations(world
     assert (view.name, view.fire_time) == (RUN.name, START)
 
 
-async def test_whoever_is_to_notice_the_end_of_a_job_learns_of_it_when_it_is_made_and_when_it_is_adopted(
+async def test_a_job_is_reported_to_its_follower_when_it_is_created_and_when_it_is_adopted(
     world: World,
 ) -> None:
     learned: list[dict[str, Any]] = []
@@ -180,7 +180,7 @@ async def test_whoever_is_to_notice_the_end_of_a_job_learns_of_it_when_it_is_mad
     assert [job["metadata"]["name"] for job in learned] == [RUN.name, RUN.name]
 
 
-async def test_the_resource_is_told_when_its_job_is_new_ends_or_goes_and_not_otherwise(world: World) -> None:
+async def test_a_change_is_reported_when_a_job_is_new_ends_or_is_deleted_and_not_otherwise(world: World) -> None:
     job = await world.client.create(JOBS, job_body(RUN, TEMPLATE))
     world.seen.job_changed("ADDED", job)
     started = {**job, "metadata": {**job["metadata"], "resourceVersion": "90"}, "status": {"active": 1}}

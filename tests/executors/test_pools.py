@@ -77,7 +77,7 @@ async def test_who_listens_badly_does_not_keep_a_worker(workers: ProcessWorkers 
         assert pool.free_slots() == 1
 
 
-async def test_what_is_no_task_is_refused_for_good(workers: ProcessWorkers | ThreadWorkers) -> None:
+async def test_a_call_of_an_unknown_task_is_refused_permanently(workers: ProcessWorkers | ThreadWorkers) -> None:
     async with pool_of(workers) as (pool, _):
         for run in (run_of("os.system", "true"), Run(REF, "nightly-1", 1, JobTemplate({}, {}, {}), "default")):
             with pytest.raises(StartRefused):
@@ -129,7 +129,7 @@ async def test_the_runs_of_another_resource_of_that_name_are_not_cancelled(
         assert report.outcome is Outcome.SUCCEEDED
 
 
-async def test_a_run_of_a_deleted_resource_frees_its_worker_and_says_so(
+async def test_a_run_of_a_deleted_resource_frees_its_worker_and_reports_it(
     workers: ProcessWorkers | ThreadWorkers,
 ) -> None:
     async with pool_of(workers, 1) as (pool, listening):
@@ -149,7 +149,7 @@ async def test_an_async_task_is_cancelled_where_it_waits(workers: ProcessWorkers
         assert report.message == "stopped before it had finished"
 
 
-async def test_a_run_that_goes_on_when_time_is_up_is_cancelled_and_said_to_be(
+async def test_a_run_that_is_active_when_the_grace_is_over_is_cancelled_and_reported(
     workers: ProcessWorkers | ThreadWorkers,
 ) -> None:
     async with pool_of(workers) as (pool, listening):
@@ -180,7 +180,9 @@ async def test_a_run_is_let_end_while_there_is_time(workers: ProcessWorkers | Th
         assert listening.reports[0].outcome is Outcome.SUCCEEDED
 
 
-async def test_whoever_asked_for_a_run_may_go_before_it_has_started(workers: ProcessWorkers | ThreadWorkers) -> None:
+async def test_the_caller_of_a_start_may_be_cancelled_before_the_run_has_started(
+    workers: ProcessWorkers | ThreadWorkers,
+) -> None:
     async with pool_of(workers, 1) as (pool, listening):
         asking = asyncio.create_task(pool.start(run_of("kalends.echo")))
         await asyncio.sleep(0)
@@ -189,7 +191,7 @@ async def test_whoever_asked_for_a_run_may_go_before_it_has_started(workers: Pro
         assert report.outcome is Outcome.SUCCEEDED
 
 
-async def test_a_run_that_is_cancelled_while_it_starts_never_goes_on(workers: ProcessWorkers | ThreadWorkers) -> None:
+async def test_a_run_that_is_cancelled_while_it_starts_never_continues(workers: ProcessWorkers | ThreadWorkers) -> None:
     async with pool_of(workers, 1) as (pool, listening):
         asking = asyncio.create_task(pool.start(run_of("kalends.sleep", 60)))
         await asyncio.sleep(0)
@@ -238,7 +240,7 @@ async def test_a_long_result_is_cut_to_one_kibibyte(workers: ProcessWorkers | Th
     assert present(report.result).endswith("…")
 
 
-async def test_a_record_of_results_is_told_as_an_object(workers: ProcessWorkers | ThreadWorkers) -> None:
+async def test_a_dataclass_is_reported_as_an_object(workers: ProcessWorkers | ThreadWorkers) -> None:
     report = await result_of(workers, "test.totals")
     assert json.loads(present(report.result)) == {"rows": 2, "names": ["a", "b"]}
 
@@ -248,7 +250,7 @@ async def test_arguments_of_megabytes_arrive(workers: ProcessWorkers | ThreadWor
     assert report.result == "5000000"
 
 
-async def test_the_loop_goes_on_while_a_task_returns_a_hundred_megabytes(
+async def test_the_loop_continues_while_a_task_returns_a_hundred_megabytes(
     workers: ProcessWorkers | ThreadWorkers,
 ) -> None:
     async with pool_of(workers, 1) as (pool, listening):
@@ -274,7 +276,7 @@ async def test_what_a_task_prints_stops_nothing(workers: ProcessWorkers | Thread
     assert report.outcome is Outcome.SUCCEEDED
 
 
-async def test_an_environment_that_an_error_shows_is_told_without_its_secrets(
+async def test_an_environment_in_an_error_is_reported_without_its_secrets(
     workers: ProcessWorkers | ThreadWorkers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ACME_DB_PASSWORD", "correct horse")

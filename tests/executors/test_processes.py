@@ -70,7 +70,7 @@ async def test_a_dead_worker_is_noticed_although_what_it_forked_holds_its_connec
     assert (report.outcome, report.reason) == (Outcome.FAILED, Reason.WORKER_DIED)
 
 
-async def test_a_copy_of_a_worker_that_returns_as_well_answers_nobody() -> None:
+async def test_the_answer_of_a_forked_copy_of_a_worker_is_ignored() -> None:
     async with pool_of(processes(), 1) as (pool, listening):
         await pool.start(run_of("test.fork_and_return", number=1))
         await listening.wait(1)
@@ -114,7 +114,7 @@ async def test_where_no_process_can_be_started_the_run_is_put_off_and_its_worker
         assert (await listening.wait(1))[0].outcome is Outcome.SUCCEEDED
 
 
-async def test_a_run_that_nobody_waits_for_any_more_is_reported_even_if_it_cannot_start(
+async def test_a_run_whose_caller_was_cancelled_is_reported_even_if_it_cannot_start(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def refuse(*args: Any, **kwargs: Any) -> None:

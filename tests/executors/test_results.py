@@ -104,12 +104,12 @@ def test_what_looks_like_a_secret_is_redacted(text: str, cleaned: str) -> None:
         "public_key_path /etc/x",
     ],
 )
-def test_what_does_not_is_told(text: str) -> None:
+def test_an_innocent_text_is_reported(text: str) -> None:
     assert clean(text) == text
 
 
 @pytest.mark.parametrize("form", [str, repr, json.dumps])
-def test_the_values_of_secret_variables_are_not_told_in_whichever_form(
+def test_the_values_of_secret_variables_are_reported_in_no_form(
     variables: Callable[..., Any], form: Callable[..., Any] | type[Any]
 ) -> None:
     value = 'p"ä\n\\s s&1'
@@ -117,12 +117,12 @@ def test_the_values_of_secret_variables_are_not_told_in_whichever_form(
     assert clean(f"x{form(value)}y").replace('"', "").replace("'", "") == "x[redacted]y"
 
 
-def test_the_values_of_secret_variables_are_not_told_in_urls_or_base_64(variables: Callable[..., Any]) -> None:
+def test_the_values_of_secret_variables_are_not_reported_in_urls_or_base_64(variables: Callable[..., Any]) -> None:
     variables({"ACME_TOKEN": "p&ss w=rd"})
     assert clean("at /x?p%26ss%20w%3Drd and cCZzcyB3PXJk") == "at /x?[redacted] and [redacted]"
 
 
-def test_a_whole_environment_can_be_told_without_its_secrets(variables: Callable[..., Any]) -> None:
+def test_a_whole_environment_is_reported_without_its_secrets(variables: Callable[..., Any]) -> None:
     variables(
         {"ACME_TOKEN": "abcdef", "ACME_REGION": "north", "AWS_SECRET_ACCESS_KEY": "ghijkl", "PGPASSWORD": "mnopqr"}
     )
@@ -132,12 +132,12 @@ def test_a_whole_environment_can_be_told_without_its_secrets(variables: Callable
     assert "'ACME_REGION': 'north'" in cleaned
 
 
-def test_short_values_and_those_of_other_variables_are_told(variables: Callable[..., Any]) -> None:
+def test_short_values_and_those_of_other_variables_are_reported(variables: Callable[..., Any]) -> None:
     variables({"ACME_TOKEN": "true", "ACME_REGION": "north-1"})
     assert clean("it is true that north-1 is up") == "it is true that north-1 is up"
 
 
-def test_no_part_of_a_secret_is_told_where_a_text_is_cut() -> None:
+def test_no_part_of_a_secret_is_reported_where_a_text_is_cut() -> None:
     text = "password=x " * (LOOKED_AT // 11) + "\n" + JWT
     assert "eyJ" not in clean(text[: LOOKED_AT + 20], limit=LOOKED_AT)
 
@@ -182,5 +182,5 @@ def test_a_value_of_a_hundred_megabytes_is_not_written_down_to_be_cut() -> None:
     assert len(present(result).encode()) <= 1024
 
 
-def test_an_exception_without_words_is_told_by_its_type() -> None:
+def test_an_exception_without_a_message_is_reported_by_its_type() -> None:
     assert error_text(ValueError()) == "ValueError"

@@ -94,7 +94,7 @@ async def test_a_job_waits_from_its_creation_and_then_from_when_it_was_taken_up(
     assert seen.news()
 
 
-async def test_what_its_pods_wait_for_is_told(seen: Seen) -> None:
+async def test_the_reason_for_which_pods_wait_is_reported(seen: Seen) -> None:
     seen.pod(waiting("ImagePullBackOff", "no such image"))
     assert seen.pending() == (START, "ImagePullBackOff: no such image")
     assert seen.news()
@@ -113,7 +113,7 @@ async def test_a_job_waits_no_more_once_a_container_has_run(seen: Seen, state: d
     "status",
     [{"ready": 1}, {"succeeded": 1}, {"failed": 1}, {"uncountedTerminatedPods": {"succeeded": ["pod-uid"]}}],
 )
-async def test_a_job_waits_no_more_once_it_says_so_itself(seen: Seen, status: dict[str, Any]) -> None:
+async def test_a_job_waits_no_more_once_its_status_shows_it(seen: Seen, status: dict[str, Any]) -> None:
     seen.job(**status)
     assert seen.pending() == (None, "")
     assert seen.news()
@@ -126,7 +126,7 @@ async def test_a_job_that_has_run_once_does_not_wait_again_when_its_pod_is_gone(
     assert seen.pending() == (None, "")
 
 
-async def test_a_suspended_job_waits_for_somebody_and_not_for_its_pods(seen: Seen) -> None:
+async def test_a_suspended_job_waits_for_admission_and_not_for_its_pods(seen: Seen) -> None:
     seen.job(spec={"suspend": True})
     assert seen.pending() == (None, "")
     assert seen.news()
@@ -140,7 +140,7 @@ async def test_a_job_that_has_ended_waits_for_nothing(seen: Seen) -> None:
     assert seen.pending() == (None, "")
 
 
-async def test_news_that_decide_nothing_are_kept_to_oneself(seen: Seen) -> None:
+async def test_news_that_decide_nothing_are_not_reported(seen: Seen) -> None:
     seen.job(active=1)
     seen.job(active=2)
     assert not seen.news()
@@ -186,7 +186,7 @@ async def test_pods_that_never_tell_are_not_waited_for_long(seen: Seen) -> None:
     assert view.report is not None
 
 
-async def test_a_job_that_cleans_up_after_itself_is_shown_until_its_end_is_on_record(seen: Seen) -> None:
+async def test_a_job_that_cleans_up_after_itself_is_shown_until_its_end_is_recorded(seen: Seen) -> None:
     end = [{"type": "Complete", "status": "True", "lastTransitionTime": AT}]
     seen.job(conditions=end)
     seen.job(conditions=end, event="DELETED")
@@ -264,7 +264,7 @@ async def test_a_job_is_a_resources_only_if_its_controller_reference_agrees_in_e
     assert seen.views(REF) == ()
 
 
-async def test_a_pod_of_another_namespace_tells_nothing_of_a_job(seen: Seen) -> None:
+async def test_a_pod_of_another_namespace_changes_no_job(seen: Seen) -> None:
     seen.pod(RUNNING, namespace="evil")
     assert seen.pending() == (START, ""), "it did not begin"
     end = {"type": "Failed", "status": "True", "lastTransitionTime": AT}
@@ -285,7 +285,7 @@ async def test_a_job_that_leaves_its_watch_without_an_end_is_to_be_read(seen: Se
     assert seen.news()
 
 
-async def test_a_job_that_is_read_without_its_label_goes_on_and_is_read_again_in_a_while(seen: Seen) -> None:
+async def test_a_job_that_is_read_without_its_label_continues_and_is_read_again_in_a_while(seen: Seen) -> None:
     job = seen.job(event="DELETED")
     seen.job_read(REF, job)
     (view,) = present(seen.views(REF))
@@ -381,7 +381,7 @@ async def test_a_job_of_which_a_pod_was_seen_to_run_waits_again(seen: Seen) -> N
     assert present(present(seen.views(REF))[0].admission).again
 
 
-async def test_a_job_that_another_controller_carries_out_has_begun_when_that_says_so(seen: Seen) -> None:
+async def test_a_job_of_another_controller_has_begun_when_that_controller_reports_it(seen: Seen) -> None:
     seen.job(spec={"managedBy": "kueue.x-k8s.io/multikueue"}, active=1)
     assert seen.pending() == (None, "")
     seen.job(spec={"managedBy": "kubernetes.io/job-controller"}, uid="another", active=1)

@@ -126,7 +126,7 @@ async def test_a_function_that_heeds_its_time_limit_leaves_nothing_stuck() -> No
         assert (report.outcome, pool.free_slots()) == (Outcome.TIMED_OUT, 1)
 
 
-async def test_an_async_task_that_will_not_be_cancelled_goes_on_and_is_cancelled_all_the_same() -> None:
+async def test_an_async_task_that_resists_cancellation_continues_and_is_reported_as_cancelled() -> None:
     async with pool_of(threads(), 1) as (pool, listening):
         await pool.start(run_of("test.deaf"))
         await asyncio.sleep(0.05)

@@ -54,7 +54,7 @@ async def test_no_other_job_is_created_before_the_one_that_is_there_is_known(wor
     assert sorted(world.names()) == [FIRST.name, LATER.name]
 
 
-async def test_one_that_is_not_there_is_in_nobodys_way_once_it_was_looked_for(world: World) -> None:
+async def test_a_job_that_was_looked_for_and_does_not_exist_prevents_no_start(world: World) -> None:
     world.api.faults.append(Fault(requests_to("POST"), lost="request"))
     with pytest.raises(Unavailable):
         await world.jobs.start(FIRST)
@@ -64,7 +64,7 @@ async def test_one_that_is_not_there_is_in_nobodys_way_once_it_was_looked_for(wo
     assert world.names() == [LATER.name]
 
 
-async def test_while_nobody_can_tell_nothing_is_created(world: World) -> None:
+async def test_while_the_answer_is_unknown_nothing_is_created(world: World) -> None:
     world.api.faults += [Fault(requests_to("POST"), lost="answer"), Fault(requests_to("GET"), times=None, status=403)]
     with pytest.raises(Unavailable):
         await world.jobs.start(FIRST)

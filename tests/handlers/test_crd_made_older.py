@@ -35,7 +35,7 @@ class World:
         install(self.cluster, older_crd(*lacking))
         self.cluster.api.objects.drops = frozenset(f"counts.{name}" for name in lacking)
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         install(self.cluster, crd_manifest())
         self.cluster.api.objects.drops = frozenset()
 
@@ -83,7 +83,7 @@ async def test_nothing_is_decided_or_written_until_it_is_right_and_no_fire_time_
         assert len(world.replica.pool.started) == started
         written = world.cluster.api.objects.history[history:]
         assert not [one for one in written if one.collection.plural == "scheduledjobs"]
-        world.mend()
+        world.repair()
         await asyncio.sleep(25)
         assert page(world.replica)["crd"] is None
         assert b"kalends_crd_outdated 0.0" in world.replica.operator.metrics.page()
@@ -103,7 +103,7 @@ async def test_a_successor_finds_whole_records() -> None:
             await asyncio.sleep(20)
             assert page(successor)["crd"] is not None
             assert not successor.pool.started
-            world.mend()
+            world.repair()
             await asyncio.sleep(20)
             assert len(successor.pool.started) >= 3 * 5
             for status in await world.statuses():
@@ -119,7 +119,7 @@ async def test_a_record_that_another_writer_cuts_is_written_again() -> None:
             path = SCHEDULED_JOBS.named("default", name)
             await world.cluster.request("PATCH", path, {"metadata": {"annotations": {"team": "payments"}}})
         await asyncio.sleep(10)
-        world.mend()
+        world.repair()
         assert all("queued" not in status["counts"] for status in await world.statuses())
         await asyncio.sleep(25)
         await world.assert_whole()
@@ -139,7 +139,7 @@ async def test_a_cut_record_is_not_believed_before_the_crd_has_been_looked_at() 
         await cluster.request("PATCH", path, {"metadata": {"annotations": {"team": "payments"}}})
         await asyncio.sleep(0.5)
         assert page(replica)["crd"] is not None
-        world.mend()
+        world.repair()
         await asyncio.sleep(25)
         assert await cluster.status("good") == whole
 
@@ -163,7 +163,7 @@ async def test_a_field_that_a_server_drops_without_a_word_is_noticed_in_its_answ
         world.make_older()
         await asyncio.sleep(10)
         assert page(world.replica)["crd"] is not None
-        world.mend()
+        world.repair()
         await asyncio.sleep(25)
         await world.assert_whole()
 
@@ -181,7 +181,7 @@ async def test_a_standby_reads_everything_again_too() -> None:
             World(cluster, leader).make_older()
             await asyncio.sleep(65)  # a standby writes nothing: it looks once a minute
             assert all(page(one)["crd"] is not None for one in (leader, standby))
-            World(cluster, leader).mend()
+            World(cluster, leader).repair()
             await asyncio.sleep(20)
             assert all(page(one)["crd"] is None for one in (leader, standby))
             await leader.crash()
@@ -195,7 +195,7 @@ def forged(request: Request) -> bool:
     return request.method == "PATCH" and "first" in request.path
 
 
-async def test_the_words_of_a_refusal_alone_stop_nobody() -> None:
+async def test_the_text_of_a_refusal_alone_stops_nothing() -> None:
     async with at_work() as world:
         reason = 'strict decoding error: unknown field "status.counts.queued"'
         world.cluster.api.faults.append(Fault(forged, times=None, client="a", status=422, reason=reason))

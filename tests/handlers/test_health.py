@@ -31,7 +31,7 @@ class Watched:
 
 
 @pytest.mark.parametrize("seconds", [600.0, -600.0, 86400.0, -86400.0])
-async def test_a_step_of_the_clock_is_told_of_for_ten_minutes_and_no_reason_to_start_again(
+async def test_a_step_of_the_clock_is_reported_for_ten_minutes_and_causes_no_restart(
     seconds: float, caplog: pytest.LogCaptureFixture
 ) -> None:
     watched = Watched()
@@ -111,10 +111,10 @@ async def test_a_standby_is_alive_and_counts_nothing_that_is_the_leaders() -> No
         await asyncio.sleep(100)
         pages = [replica.operator.metrics.page().decode() for replica in (leader, standby)]
         assert all(replica.operator.health.wrong() == {} for replica in (leader, standby))
-    told = [_gauges(page) for page in pages]
-    assert told[0]["kalends_leader"] == 1
-    assert told[0]['kalends_runs_active{executor="default"}'] == 1
-    assert {name: value for name, value in told[0].items() if "scheduled_jobs" in name} == {
+    gauges = [_gauges(page) for page in pages]
+    assert gauges[0]["kalends_leader"] == 1
+    assert gauges[0]['kalends_runs_active{executor="default"}'] == 1
+    assert {name: value for name, value in gauges[0].items() if "scheduled_jobs" in name} == {
         'kalends_scheduled_jobs{state="Armed"}': 2,
         'kalends_scheduled_jobs{state="Suspended"}': 1,
         'kalends_scheduled_jobs{state="Restored"}': 0,
@@ -124,8 +124,8 @@ async def test_a_standby_is_alive_and_counts_nothing_that_is_the_leaders() -> No
         'kalends_scheduled_jobs{state="Invalid"}': 1,
         'kalends_scheduled_jobs{state="Pending"}': 0,
     }
-    assert told[1]["kalends_leader"] == 0
-    assert not [name for name in told[1] if name.startswith(("kalends_runs_active", "kalends_scheduled_jobs"))]
+    assert gauges[1]["kalends_leader"] == 0
+    assert not [name for name in gauges[1] if name.startswith(("kalends_runs_active", "kalends_scheduled_jobs"))]
 
 
 async def test_a_loop_that_does_not_pass_is_stuck_while_it_leads() -> None:

@@ -128,16 +128,16 @@ async def test_new_connections_end_the_oldest_ones() -> None:
 
 
 def test_a_crowd_of_idle_connections_uses_up_no_descriptors_and_starves_no_probe() -> None:
-    told = crowded("idle")
-    assert told["probes"] == ["200"] * 5
-    assert told["free_descriptors"] > 40
-    assert told["log_lines"] == 0
+    measured = crowded("idle")
+    assert measured["probes"] == ["200"] * 5
+    assert measured["free_descriptors"] > 40
+    assert measured["log_lines"] == 0
 
 
 def test_a_probe_is_answered_when_the_process_has_no_descriptor_left() -> None:
-    told = crowded("exhausted")
-    assert told["probes"] == ["200"] * 5
-    assert told["log_lines"] <= 1
+    measured = crowded("exhausted")
+    assert measured["probes"] == ["200"] * 5
+    assert measured["log_lines"] <= 1
 
 
 def crowded(how: str) -> dict[str, Any]:

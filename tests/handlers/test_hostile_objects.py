@@ -34,7 +34,7 @@ EVERY_SECOND = {"trigger": {"interval": {"seconds": 1}}, "task": {"name": "kalen
 
 
 @pytest.mark.parametrize("field", ["args", "kwargs", "template"])
-async def test_any_depth_in_any_field_ends_in_a_condition_and_the_others_go_on(field: str) -> None:
+async def test_any_depth_in_any_field_ends_in_a_condition_and_the_others_continue(field: str) -> None:
     cluster, replica = Cluster(), Replica(Cluster(), "unused")
     create(cluster, "good", EVERY_SECOND)
     for depth in DEPTHS:
@@ -72,17 +72,17 @@ async def test_a_template_that_is_larger_than_accepted_is_refused_with_its_size(
         assert "got 300," in ready(cluster, "long")[2]
 
 
-async def test_a_refused_one_that_is_mended_runs() -> None:
+async def test_a_refused_resource_that_is_corrected_runs() -> None:
     cluster = Cluster()
-    create(cluster, "mended", {**EVERY_SECOND, **fields(nested(5_000))["args"]})
+    create(cluster, "corrected", {**EVERY_SECOND, **fields(nested(5_000))["args"]})
     async with running(Replica(cluster, "a")):
         await asyncio.sleep(3)
-        assert ready(cluster, "mended")[1] == "TooLarge"
-        collection, namespace, name = cluster.place("mended")
-        mended = {**cluster.api.objects.get(collection, namespace, name), "spec": EVERY_SECOND}
-        cluster.api.objects.replace(collection, namespace, name, mended, None)
+        assert ready(cluster, "corrected")[1] == "TooLarge"
+        collection, namespace, name = cluster.place("corrected")
+        corrected = {**cluster.api.objects.get(collection, namespace, name), "spec": EVERY_SECOND}
+        cluster.api.objects.replace(collection, namespace, name, corrected, None)
         await asyncio.sleep(10)
-        assert status(cluster, "mended")["counts"]["succeeded"] >= 8
+        assert status(cluster, "corrected")["counts"]["succeeded"] >= 8
 
 
 async def test_unreadable_objects_are_counted_by_resource() -> None:

@@ -65,7 +65,7 @@ async def test_nothing_is_decided_with_an_older_crd_until_it_is_replaced(caplog:
         assert page(replica)["crd"] is None
 
 
-async def test_a_crd_that_may_not_be_read_stops_nobody() -> None:
+async def test_a_crd_that_may_not_be_read_stops_no_operator() -> None:
     cluster = Cluster()
     await cluster.apply("good", **EVERY_SECOND)
     async with running(Replica(cluster, "a")):
@@ -79,9 +79,9 @@ async def test_a_status_that_is_not_served_is_not_taken_for_a_deletion(caplog: p
     cluster.api.objects.serves_status = False
     async with running(Replica(cluster, "a")):
         await asyncio.sleep(10)
-    told = [one.message for one in caplog.records if "good: not done" in one.message]
-    assert all("the CRD has no status subresource" in one for one in told), told
-    assert told
+    logged = [one.message for one in caplog.records if "good: not done" in one.message]
+    assert all("the CRD has no status subresource" in one for one in logged), logged
+    assert logged
 
 
 LACKING = frozenset({"handledRequests", "counts.queued"})

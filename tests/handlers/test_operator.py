@@ -37,7 +37,7 @@ def _counts(status: Any, *names: str) -> list[int]:
     return [status["counts"].get(name, 0) for name in names]
 
 
-async def test_an_object_that_cannot_be_shown_keeps_nobody_from_leading(
+async def test_an_object_that_cannot_be_shown_prevents_no_operator_from_leading(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await cluster.apply("good", trigger=every(10))

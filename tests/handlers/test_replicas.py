@@ -68,7 +68,7 @@ async def test_a_crash_is_followed_within_the_lease_and_what_it_cut_is_lost_once
     assert not _runs(first) & _runs(second)
 
 
-async def test_a_leader_that_is_told_to_stop_hands_over_at_once(
+async def test_a_leader_that_is_terminated_hands_over_immediately(
     cluster: Cluster, first: Replica, second: Replica
 ) -> None:
     first.pool.seconds = 8.0
@@ -85,7 +85,7 @@ async def test_a_leader_that_is_told_to_stop_hands_over_at_once(
     assert counts["due"] == counts["started"] == 5
 
 
-async def test_a_paused_leader_writes_nothing_when_it_goes_on(
+async def test_a_paused_leader_writes_nothing_when_it_continues(
     cluster: Cluster, first: Replica, second: Replica
 ) -> None:
     first.pool.seconds = None
@@ -96,7 +96,7 @@ async def test_a_paused_leader_writes_nothing_when_it_goes_on(
         await asyncio.sleep(40)
         first.clock.pause(40)
         before = len(cluster.api.requests)
-        first.connection.mend()
+        first.connection.repair()
         await asyncio.sleep(5)
         writes = [one for one in cluster.api.requests[before:] if one[0] == "first" and one[1] != "GET"]
         assert writes == []
@@ -106,7 +106,7 @@ async def test_a_paused_leader_writes_nothing_when_it_goes_on(
     assert len({job["metadata"]["name"] for job in await cluster.jobs()}) == len(await cluster.jobs()) == 7
 
 
-async def test_runs_go_on_while_the_api_server_is_away_and_are_reported_afterwards(
+async def test_runs_continue_while_the_api_server_is_away_and_are_reported_afterwards(
     cluster: Cluster, first: Replica, second: Replica
 ) -> None:
     first.pool.seconds = 12.0
@@ -117,7 +117,7 @@ async def test_runs_go_on_while_the_api_server_is_away_and_are_reported_afterwar
         await asyncio.sleep(20)
         assert not first.operator.leading.scheduling
         for replica in (first, second):
-            replica.connection.mend()
+            replica.connection.repair()
         await asyncio.sleep(20)
         (leads,) = [replica for replica in (first, second) if is_scheduling(replica)]
     counts = _counts(await cluster.status("task"))
@@ -126,7 +126,7 @@ async def test_runs_go_on_while_the_api_server_is_away_and_are_reported_afterwar
     assert counts.get("lost", 0) == (0 if leads is first else 1)
 
 
-async def test_runs_are_stopped_once_somebody_else_is_seen_to_lead(
+async def test_runs_are_stopped_once_another_operator_is_seen_to_lead(
     cluster: Cluster, first: Replica, second: Replica
 ) -> None:
     first.pool.seconds = None
@@ -136,7 +136,7 @@ async def test_runs_are_stopped_once_somebody_else_is_seen_to_lead(
         await asyncio.sleep(30)
         assert first.pool.cancelled == []
         assert second.operator.leading.scheduling
-        first.connection.mend()
+        first.connection.repair()
         await until(lambda: len(first.pool.cancelled) == 1, within=10)
 
 

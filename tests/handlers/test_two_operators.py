@@ -141,7 +141,7 @@ async def test_an_operator_that_was_taken_for_gone_stops_what_it_runs_and_decide
         prod.connection.cut()
         await asyncio.sleep(160)
         assert (await cluster.status("task"))["operator"] == "staging/kalends"
-        prod.connection.mend()
+        prod.connection.repair()
         await asyncio.sleep(40)
         assert prod.pool.cancelled == [prod.pool.started[0].name]
         assert len(prod.pool.started) == 1

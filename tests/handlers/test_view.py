@@ -62,7 +62,7 @@ async def test_news_of_what_was_deleted_does_not_bring_it_back(cluster: Cluster)
     assert sight.names == ["default/deleted"]
 
 
-async def test_what_is_shown_while_the_list_is_under_way_is_not_forgotten(cluster: Cluster) -> None:
+async def test_objects_shown_during_the_list_are_not_forgotten(cluster: Cluster) -> None:
     sight = Sight(cluster)
     cluster.api.latency = lambda _: 1.0
     catching_up = asyncio.create_task(sight.view.catch_up())

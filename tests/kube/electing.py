@@ -20,7 +20,7 @@ class Replica:
 
     connection: FakeConnection
     clock: LoopClock = field(default_factory=LoopClock)
-    told: list[tuple[float, str]] = field(default_factory=list)
+    events: list[tuple[float, str]] = field(default_factory=list)
     successors: list[str | None] = field(default_factory=list)
     task: asyncio.Task[None] | None = None
 
@@ -49,11 +49,11 @@ class Replica:
 
     @property
     def words(self) -> list[str]:
-        return [word for _, word in self.told]
+        return [word for _, word in self.events]
 
     def _tell(self, word: str) -> None:
         assert self.elector.is_leader() is word.startswith("started")
-        self.told.append((asyncio.get_running_loop().time(), word))
+        self.events.append((asyncio.get_running_loop().time(), word))
 
 
 @asynccontextmanager

@@ -212,7 +212,7 @@ class FakeConnection:
         """From now on nothing arrives, in either direction, and nobody is told so."""
         self._whole.clear()
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         self._whole.set()
 
     async def send(self, request: Request) -> Response:

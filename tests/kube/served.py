@@ -27,8 +27,8 @@ class Served:
     async def answer(self, incoming: web.Request) -> web.StreamResponse:
         self.seen.append(dict(incoming.headers))
         if self.tokens and incoming.headers.get("Authorization", "").partition(" ")[2] not in self.tokens:
-            told = {"kind": "Status", "code": 401, "reason": "Unauthorized", "message": "Unauthorized"}
-            return web.json_response(told, status=401)
+            status = {"kind": "Status", "code": 401, "reason": "Unauthorized", "message": "Unauthorized"}
+            return web.json_response(status, status=401)
         request = Request(
             incoming.method,
             incoming.path,

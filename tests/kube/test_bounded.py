@@ -49,7 +49,7 @@ def test_an_object_within_the_bounds_is_read_whole() -> None:
 
 
 @pytest.mark.parametrize("depth", [d for d in DEPTHS if d > 400])
-def test_of_an_object_that_is_not_small_a_reader_that_recurses_is_shown_who_it_is(depth: int) -> None:
+def test_a_recursive_reader_receives_the_identity_of_a_large_object(depth: int) -> None:
     text = text_of({"x": nested(depth)})
     assert not is_small(text)
     found = read_small(text)

@@ -164,7 +164,7 @@ async def test_a_server_that_never_answers_is_a_timeout(client: ApiClient, api: 
     assert asyncio.get_running_loop().time() == pytest.approx(3)
 
 
-async def test_every_attempt_is_told_without_names_of_objects(
+async def test_every_attempt_is_reported_without_names_of_objects(
     client: ApiClient, api: FakeApi, attempts: Attempts
 ) -> None:
     api.faults.append(Fault(status=429, delay=0.5, headers={"Retry-After": "1"}))
@@ -172,7 +172,7 @@ async def test_every_attempt_is_told_without_names_of_objects(
     assert attempts == [("POST", "jobs", 429, pytest.approx(0.5)), ("POST", "jobs", 201, 0)]
 
 
-async def test_an_attempt_without_an_answer_is_told_with_code_0(
+async def test_an_attempt_without_an_answer_is_reported_with_code_0(
     client: ApiClient, api: FakeApi, attempts: Attempts
 ) -> None:
     api.faults.append(Fault(lost="request"))
@@ -207,7 +207,7 @@ async def test_a_failed_request_gives_its_slot_back(api: FakeApi, clock: LoopClo
     client = ApiClient(api.connect(), clock, lanes=lanes)
     with pytest.raises(ApiError):
         await client.get(job_path("a"), lane=Lane.STATUS)
-    assert lanes.under_way == 0
+    assert lanes.active == 0
 
 
 async def test_a_watch_yields_changes_then_bookmarks_then_ends(client: ApiClient, api: FakeApi) -> None:

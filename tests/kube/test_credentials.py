@@ -336,7 +336,7 @@ def _exec_user(folder: Path) -> dict[str, object]:
     return {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": str(folder / "plugin")}}
 
 
-def test_the_namespace_of_the_pod_is_what_it_is_told_or_its_service_account_says(
+def test_the_namespace_of_the_pod_is_the_configured_one_or_that_of_its_service_account(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("POD_NAMESPACE", raising=False)

@@ -23,7 +23,7 @@ async def poster(client: ApiClient, clock: LoopClock) -> EventPoster:
     return _poster(client, clock)
 
 
-async def test_an_event_says_what_happened_to_what_and_who_says_so(client: ApiClient, poster: EventPoster) -> None:
+async def test_an_event_names_its_object_its_reason_and_its_reporter(client: ApiClient, poster: EventPoster) -> None:
     async with running(poster):
         poster.post(NIGHTLY, kind=EventType.WARNING, reason="RunFailed", note="exit code 1", action="RunJob")
         await asyncio.sleep(1)

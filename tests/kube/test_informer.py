@@ -47,7 +47,7 @@ async def test_a_collection_of_many_pages_is_complete(client: ApiClient, informe
     assert api.count_of("GET", "/jobs") == 3 + 1
 
 
-async def test_a_broken_watch_goes_on_where_it_was(
+async def test_a_broken_watch_continues_where_it_was(
     client: ApiClient, informer: Informer, api: FakeApi, seen: Seen
 ) -> None:
     async with running(informer):
@@ -58,7 +58,7 @@ async def test_a_broken_watch_goes_on_where_it_was(
     assert seen == [("synced", ""), ("ADDED", "a"), ("ADDED", "b")]
 
 
-async def test_bookmarks_keep_the_version_young_enough_to_go_on(
+async def test_bookmarks_keep_the_version_young_enough_to_continue(
     client: ApiClient, informer: Informer, api: FakeApi, seen: Seen
 ) -> None:
     async with running(informer):
@@ -80,7 +80,7 @@ async def test_a_deletion_missed_across_a_list_is_found(
         await client.delete(job_path("a"))
         api.objects.compact()
         await asyncio.sleep(200)
-        connection.mend()
+        connection.repair()
         await asyncio.sleep(60)
         assert informer.get("default", "a") is None
     assert seen[3:] == [("DELETED", "a"), ("synced", "")]
@@ -96,7 +96,7 @@ async def test_an_object_made_again_under_its_name_is_a_deletion_and_an_addition
         await client.create(JOBS_PATH, job("a"))
         api.objects.compact()
         await asyncio.sleep(200)
-        connection.mend()
+        connection.repair()
         await asyncio.sleep(60)
     assert seen[2:] == [("DELETED", "a"), ("ADDED", "a"), ("synced", "")]
 
@@ -210,7 +210,7 @@ async def test_what_goes_while_catching_up_is_left_out(
     assert seen == []
 
 
-async def test_what_was_made_and_went_while_nobody_watched_is_gone_once_somebody_has_told_that_it_was_there(
+async def test_an_object_created_and_deleted_between_watches_is_gone_once_an_answer_showed_it(
     client: ApiClient, informer: Informer, api: FakeApi, connection: FakeConnection, seen: Seen
 ) -> None:
     async with running(informer):
@@ -219,12 +219,12 @@ async def test_what_was_made_and_went_while_nobody_watched_is_gone_once_somebody
         await client.delete(job_path("a"))
         api.objects.compact()
         api.end_watches(broken=True)
-        connection.mend()
+        connection.repair()
         await asyncio.sleep(40)
     assert seen == [("synced", ""), ("ADDED", "a"), ("DELETED", "a"), ("synced", "")]
 
 
-async def test_what_is_made_while_a_list_is_under_way_is_not_taken_for_gone(
+async def test_an_object_created_during_a_list_is_not_taken_for_deleted(
     client: ApiClient, informer: Informer, api: FakeApi, seen: Seen
 ) -> None:
     api.faults.append(Fault(requests_to("GET", "/jobs"), client="informer", late_by=5))

@@ -84,7 +84,7 @@ async def test_a_connection_that_falls_silent_is_noticed(
         silence = informer.silence()
         assert silence is not None
         assert silence == pytest.approx(76, abs=1)
-        connection.mend()
+        connection.repair()
         await asyncio.sleep(30)
     assert seen == [("synced", ""), ("ADDED", "a")]
 
@@ -129,11 +129,11 @@ async def test_the_view_equals_the_server_after_a_storm_of_trouble(
                 case 17:
                     connection.cut()
                 case 23:
-                    connection.mend()
+                    connection.repair()
                 case 27:
                     api.faults.append(Fault(client="informer", status=500, times=4))
             await asyncio.sleep(3)
-        connection.mend()
+        connection.repair()
         await asyncio.sleep(120)
         names = {found["metadata"]["name"] for page in [await client.get(JOBS.collection())] for found in page["items"]}
         assert {name for name in map(_name, range(20)) if informer.get("default", name)} == names

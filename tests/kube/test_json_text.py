@@ -20,7 +20,7 @@ WRITERS = st.sampled_from([0, orjson.OPT_INDENT_2])
 
 
 @given(JSON, WRITERS)
-def test_a_value_ends_where_the_text_goes_on(value: object, how: int) -> None:
+def test_a_value_ends_where_the_text_continues(value: object, how: int) -> None:
     text = orjson.dumps(value, option=how)
     assert value_end(text + b",", 0) == len(text)
 

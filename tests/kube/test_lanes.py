@@ -71,7 +71,7 @@ async def test_within_a_lane_namespaces_are_served_in_turn(lane: Lane) -> None:
     await asyncio.wait(tasks)
     assert served[:5] == ["evil-0", "prod-1", "test-0", "evil-1", "evil-2"]
     assert len(served) == 102
-    assert lanes.under_way == 0
+    assert lanes.active == 0
 
 
 async def test_a_lower_lane_is_not_starved() -> None:
@@ -83,10 +83,10 @@ async def test_hanging_deletes_leave_room_for_creates() -> None:
     lanes = Lanes(limit=8)
     hanging = [asyncio.create_task(lanes.acquire(TIDY)) for _ in range(20)]
     await asyncio.sleep(0)
-    assert lanes.under_way == 2
+    assert lanes.active == 2
     for _ in range(6):
         await asyncio.wait_for(lanes.acquire(CREATE), 1)
-    assert lanes.under_way == 8
+    assert lanes.active == 8
     for task in hanging:
         task.cancel()
 
@@ -101,7 +101,7 @@ async def test_a_request_that_gave_up_waiting_leaves_no_trace() -> None:
     assert lanes.waiting(CREATE) == 0
     lanes.release(CREATE)
     await asyncio.wait_for(lanes.acquire(CREATE), 1)
-    assert lanes.under_way == 1
+    assert lanes.active == 1
 
 
 async def test_a_slot_granted_to_a_cancelled_request_is_passed_on() -> None:
@@ -114,7 +114,7 @@ async def test_a_slot_granted_to_a_cancelled_request_is_passed_on() -> None:
     unlucky.cancel()
     await asyncio.wait_for(following, 1)
     assert unlucky.cancelled()
-    assert lanes.under_way == 1
+    assert lanes.active == 1
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3])

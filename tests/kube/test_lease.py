@@ -17,7 +17,7 @@ from kube.fake_faults import Fault, requests_to
 pytestmark = pytest.mark.looptime
 
 
-async def test_the_first_to_come_leads_and_goes_on_leading(replicas: list[Replica]) -> None:
+async def test_the_first_candidate_leads_and_continues_to_lead(replicas: list[Replica]) -> None:
     first, second = replicas
     async with electing(first, second):
         for _ in range(200):
@@ -78,7 +78,7 @@ async def test_of_many_that_reach_for_a_lease_at_once_one_gets_it(
     await asyncio.wait([replica.task for replica in replicas if replica.task is not None])
 
 
-async def test_a_lease_that_somebody_deleted_is_given_up(client: ApiClient, replicas: list[Replica]) -> None:
+async def test_a_deleted_lease_is_given_up(client: ApiClient, replicas: list[Replica]) -> None:
     first, second = replicas
     async with electing(first, second):
         await client.delete(LEASE)
@@ -89,7 +89,7 @@ async def test_a_lease_that_somebody_deleted_is_given_up(client: ApiClient, repl
     assert "stopped" in first.words
 
 
-async def test_a_lease_that_somebody_labelled_is_kept(client: ApiClient, replicas: list[Replica]) -> None:
+async def test_a_labelled_lease_is_kept(client: ApiClient, replicas: list[Replica]) -> None:
     first, second = replicas
     async with electing(first, second):
         await client.merge_patch(LEASE, {"metadata": {"labels": {"team": "platform"}}})
@@ -112,7 +112,7 @@ async def test_the_record_can_be_read_by_people(client: ApiClient, replicas: lis
     }
 
 
-async def test_a_lease_is_not_released_by_who_does_not_hold_it(client: ApiClient, replicas: list[Replica]) -> None:
+async def test_a_lease_is_released_only_by_its_holder(client: ApiClient, replicas: list[Replica]) -> None:
     first, second = replicas
     async with electing(first, second):
         assert second.task is not None

@@ -22,7 +22,7 @@ async def test_a_leader_that_crashed_is_followed_when_its_lease_has_lapsed(repli
         crashed_at = asyncio.get_running_loop().time()
         await first.crash()
         await asyncio.sleep(60)
-        took_over_at, word = second.told[0]
+        took_over_at, word = second.events[0]
     assert word == "started 2"
     assert 13 <= took_over_at - crashed_at <= 15.1
 
@@ -39,7 +39,7 @@ async def test_a_leader_without_an_api_server_gives_up_by_the_renew_deadline(rep
         assert second.words == []
         await asyncio.sleep(10)
         assert second.elector.is_leader()
-        stopped_at, _ = first.told[1]
+        stopped_at, _ = first.events[1]
         assert stopped_at - cut_at <= 10
 
 
@@ -48,7 +48,7 @@ async def test_a_leader_that_was_cut_off_competes_again(replicas: list[Replica])
     async with electing(first, second):
         first.connection.cut()
         await asyncio.sleep(30)
-        first.connection.mend()
+        first.connection.repair()
         await second.crash()
         await asyncio.sleep(30)
         assert first.elector.is_leader()
@@ -56,13 +56,13 @@ async def test_a_leader_that_was_cut_off_competes_again(replicas: list[Replica])
     assert first.successors == ["second"]
 
 
-async def test_a_term_that_nobody_followed_has_no_successor(replicas: list[Replica]) -> None:
+async def test_a_term_without_a_following_term_has_no_successor(replicas: list[Replica]) -> None:
     first, second = replicas
     async with electing(first, second):
         second.connection.cut()
         first.connection.cut()
         await asyncio.sleep(30)
-        first.connection.mend()
+        first.connection.repair()
         await asyncio.sleep(3)
         assert first.elector.is_leader()
     assert first.words[:3] == ["started 1", "stopped", "started 2"]
@@ -76,9 +76,9 @@ async def test_after_an_outage_for_all_the_last_leader_leads_again(replicas: lis
         for replica in replicas:
             replica.connection.cut()
         await asyncio.sleep(seconds)
-        second.connection.mend()
+        second.connection.repair()
         await asyncio.sleep(1)
-        first.connection.mend()
+        first.connection.repair()
         await asyncio.sleep(10)
         assert first.elector.is_leader()
     assert second.words == []
@@ -93,12 +93,12 @@ async def test_after_an_outage_that_the_last_leader_did_not_survive_another_one_
         await first.crash()
         second.connection.cut()
         await asyncio.sleep(60)
-        second.connection.mend()
+        second.connection.repair()
         await asyncio.sleep(9)
         assert second.elector.is_leader()
 
 
-async def test_a_successor_that_has_gone_again_is_noticed(replicas: list[Replica]) -> None:
+async def test_a_successor_that_stopped_again_is_noticed(replicas: list[Replica]) -> None:
     first, second = replicas
     async with electing(first, second):
         first.connection.cut()
@@ -106,7 +106,7 @@ async def test_a_successor_that_has_gone_again_is_noticed(replicas: list[Replica
         second.elector.stop()
         assert second.task is not None
         await second.task
-        first.connection.mend()
+        first.connection.repair()
         await asyncio.sleep(3)
         assert first.elector.is_leader()
     assert first.words[:3] == ["started 1", "stopped", "started 3"]
@@ -190,11 +190,11 @@ async def test_no_mixture_of_trouble_makes_two_leaders(api: FakeApi, times: int)
             next(trouble)
             await asyncio.sleep(3)
         for replica in replicas:
-            replica.connection.mend()
+            replica.connection.repair()
         api.faults.clear()
         await asyncio.sleep(40)
         assert sum(replica.elector.is_leader() for replica in replicas) == 1
-    epochs = sorted((at, int(word.split()[1])) for replica in replicas for at, word in replica.told if " " in word)
+    epochs = sorted((at, int(word.split()[1])) for replica in replicas for at, word in replica.events if " " in word)
     assert [epoch for _, epoch in epochs] == sorted({epoch for _, epoch in epochs})
     assert len(epochs) > 3
 
@@ -208,7 +208,7 @@ def _trouble(api: FakeApi, replicas: list[Replica]) -> Iterator[None]:
             case 0:
                 replica.connection.cut()
             case 1 | 2:
-                replica.connection.mend()
+                replica.connection.repair()
             case 3 if replica.elector.is_leader():  # in a paused standby the world's time passes, too: that is a cut
                 replica.clock.pause(random.uniform(0, 20))
             case _:

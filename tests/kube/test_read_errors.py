@@ -42,7 +42,7 @@ FORBIDDEN = ApiError(
         (ApiError(0, "Unreachable", "cannot connect"), "Unreachable: cannot connect"),
     ],
 )
-async def test_the_cause_is_told_in_few_words(error: ApiError, cause: str) -> None:
+async def test_the_cause_is_reported_in_few_words(error: ApiError, cause: str) -> None:
     errors = ReadErrors("jobs.batch")
     errors.failed(error)
     assert str(errors) == f"jobs.batch: {cause}"
@@ -59,8 +59,8 @@ async def test_a_missing_permission_is_a_warning_once_a_minute_and_at_each_chang
     errors.failed(ApiError(401, "Unauthorized", "Unauthorized"))
     errors.succeeded()
     errors.succeeded()
-    told = [(record.levelname, record.message.partition(" is forbidden")[0]) for record in caplog.records]
-    assert told == [
+    logged = [(record.levelname, record.message.partition(" is forbidden")[0]) for record in caplog.records]
+    assert logged == [
         ("WARNING", "jobs.batch cannot be read: 403 Forbidden: jobs.batch"),
         ("WARNING", "jobs.batch cannot be read: 403 Forbidden: jobs.batch"),
         ("WARNING", "jobs.batch cannot be read: 401 Unauthorized: Unauthorized"),
@@ -90,7 +90,7 @@ def test_a_resource_is_called_what_kubectl_calls_it(collection: str, name: str) 
     assert resource_name(collection) == name
 
 
-async def test_an_informer_that_is_refused_says_so_until_it_is_not(
+async def test_a_refused_informer_reports_it_until_it_is_accepted(
     client: ApiClient, informer: Informer, api: FakeApi, caplog: pytest.LogCaptureFixture
 ) -> None:
     refusing = Fault(requests_to("GET"), client="informer", status=403, reason="Forbidden", times=None)

@@ -85,7 +85,7 @@ def test_what_the_operator_defaults_is_left_unset() -> None:
     assert left == (None,) * 6
 
 
-def test_who_an_object_is_comes_with_it() -> None:
+def test_the_identity_of_an_object_comes_with_it() -> None:
     meta = ScheduledJob.read(TYPICAL).metadata
     assert (meta.namespace, meta.uid[:8], meta.resource_version, meta.generation) == ("reports", "d413838a", "256", 2)
     assert meta.creation_timestamp == 1_795_239_353
@@ -172,7 +172,7 @@ def test_an_object_without_usable_metadata_is_refused(metadata: Any) -> None:
         ScheduledJob.read(manifest(TASK) | {"metadata": metadata})
 
 
-def test_who_an_object_is_can_be_read_even_where_its_spec_cannot() -> None:
+def test_the_identity_of_an_object_can_be_read_even_if_its_spec_cannot() -> None:
     assert ObjectMeta.read(TYPICAL | {"spec": 3}).uid.startswith("d413838a")
 
 

@@ -34,7 +34,7 @@ WRITTEN: dict[str, Any] = {
 }
 
 
-def test_no_status_says_nothing() -> None:
+def test_a_missing_status_is_empty() -> None:
     assert Status.read(None) == Status.read({}) == Status()
 
 

@@ -58,9 +58,9 @@ class Deployment:
     def install(self, chart: Path = CHART, **values: Any) -> str:
         """Install, or upgrade to other values; return the notes once every pod is ready."""
         self.values = {**self.values, **values}
-        told = self.helm("upgrade", "--install", self.name, chart, "--namespace", self.home.name, values=self.values)
+        output = self.helm("upgrade", "--install", self.name, chart, "--namespace", self.home.name, values=self.values)
         self.until_ready()
-        return told
+        return output
 
     def until_ready(self) -> None:
         """Wait until all pods are ready, and those that were told to end are gone."""
@@ -69,9 +69,9 @@ class Deployment:
 
     def uninstall(self) -> str:
         """Uninstall, and wait until no pod is left."""
-        told = self.helm("uninstall", self.name, "--namespace", self.home.name)
+        output = self.helm("uninstall", self.name, "--namespace", self.home.name)
         eventually(lambda: not self.pods())
-        return told
+        return output
 
     def pods(self) -> list[Json]:
         """Return the operator's pods."""

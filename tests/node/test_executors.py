@@ -45,12 +45,12 @@ def test_what_a_run_should_know_is_in_the_environment_of_its_container(namespace
     )
     status = namespace.until("env", lambda it: it.get("counts", {}).get("succeeded", 0) == 2)
     second, first = [one for one in status["history"] if one["outcome"] == "Succeeded"]
-    told = json.loads(second["result"])
-    assert told["time"] == second["scheduledTime"]
-    assert told["run"] == second["name"]
-    assert told["attempt"] == "1"
-    assert told["last"] == first["completionTime"]
-    assert told["own"] == "65532"
+    reported = json.loads(second["result"])
+    assert reported["time"] == second["scheduledTime"]
+    assert reported["run"] == second["name"]
+    assert reported["attempt"] == "1"
+    assert reported["last"] == first["completionTime"]
+    assert reported["own"] == "65532"
 
 
 def test_a_container_that_fails_is_a_failed_run_with_its_last_words(namespace: Namespace) -> None:

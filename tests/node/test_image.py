@@ -51,7 +51,7 @@ def read(archive: tarfile.TarFile, name: str) -> bytes:
     return file.read()
 
 
-def test_it_runs_the_command_as_nobody_in_particular(config: dict[str, Any]) -> None:
+def test_it_runs_the_command_as_an_arbitrary_user(config: dict[str, Any]) -> None:
     assert config["config"]["Entrypoint"] == ["kalends"]
     assert config["config"]["User"] == "65532:65532"
 

@@ -65,8 +65,8 @@ def test_a_node_whose_maker_was_killed_leaves_nothing_and_has_changed_nothing(me
     )
     try:
         assert maker.stdout is not None
-        told = next(line for line in maker.stdout if line.startswith("running in "))
-        folder = Path(told.split()[-1])
+        announced = next(line for line in maker.stdout if line.startswith("running in "))
+        folder = Path(announced.split()[-1])
         assert processes_of(folder)
         assert machine() == before
     finally:

@@ -44,7 +44,7 @@ def runs(story: NodeRig) -> int:
     return sum((status.get("counts") or {}).get("succeeded", 0) for status in story.statuses().values())
 
 
-def runs_go_on(story: NodeRig, within: float) -> None:
+def runs_continue(story: NodeRig, within: float) -> None:
     before = runs(story)
     eventually(lambda: runs(story) > before + 3, within=within)
 
@@ -64,7 +64,7 @@ def test_one_of_two_pods_acts_and_both_are_ready(kalends: Deployment, story: Nod
         assert (status["ready"], status["restartCount"]) == (True, 0)
 
 
-def test_the_other_pod_goes_on_at_once_when_the_leader_is_deleted(kalends: Deployment, story: NodeRig) -> None:
+def test_the_other_pod_continues_immediately_when_the_leader_is_deleted(kalends: Deployment, story: NodeRig) -> None:
     gone = leader(kalends)
     begun = time.monotonic()
     with story.an_end():
@@ -73,16 +73,18 @@ def test_the_other_pod_goes_on_at_once_when_the_leader_is_deleted(kalends: Deplo
         took = time.monotonic() - begun
         kalends.until_ready()
     assert took < LEASE_SECONDS  # it was told to stop, and gave its lease back
-    runs_go_on(story, within=PROMPT_SECONDS)
+    runs_continue(story, within=PROMPT_SECONDS)
 
 
-def test_the_other_pod_goes_on_when_the_leader_is_lost_without_a_word(kalends: Deployment, story: NodeRig) -> None:
+def test_the_other_pod_continues_when_the_leader_is_lost_without_a_shutdown(
+    kalends: Deployment, story: NodeRig
+) -> None:
     gone = leader(kalends)
     with story.an_end():
         kalends.home.kubectl("delete", "pod", gone, "--force", "--grace-period=0")
         eventually(lambda: leader(kalends) not in {"", gone}, within=LEASE_SECONDS + PROMPT_SECONDS)
         kalends.until_ready()
-    runs_go_on(story, within=PROMPT_SECONDS)
+    runs_continue(story, within=PROMPT_SECONDS)
 
 
 def test_an_upgrade_of_the_chart_replaces_pods_while_schedules_fire(
@@ -97,23 +99,23 @@ def test_an_upgrade_of_the_chart_replaces_pods_while_schedules_fire(
     assert old.isdisjoint(pod["metadata"]["name"] for pod in kalends.pods())
     (release,) = json.loads(kalends.helm("list", "--namespace", kalends.home.name, "--output=json"))
     assert release["chart"] == "kalends-0.1.1"
-    runs_go_on(story, within=PROMPT_SECONDS)
+    runs_continue(story, within=PROMPT_SECONDS)
 
 
-def test_uninstalling_leaves_the_definition_and_all_schedules_and_installing_again_goes_on(
+def test_uninstalling_leaves_the_definition_and_all_schedules_and_reinstalling_continues(
     kalends: Deployment, story: NodeRig, watched: Namespace
 ) -> None:
     before = {one["metadata"]["uid"] for one in watched.all("scheduledjobs")}
     with story.an_end():
-        told = kalends.uninstall()
-        assert "scheduledjobs.kalends.dev" in told
+        notes = kalends.uninstall()
+        assert "scheduledjobs.kalends.dev" in notes
         assert (
             kalends.home.all("deployments,services,configmaps,roles", "--selector=app.kubernetes.io/name=kalends") == []
         )
         assert {one["metadata"]["uid"] for one in watched.all("scheduledjobs")} == before
         kalends.install()
     # Helm takes the rights away before the pods, so that they cannot give the lease back.
-    runs_go_on(story, within=LEASE_SECONDS + PROMPT_SECONDS)
+    runs_continue(story, within=LEASE_SECONDS + PROMPT_SECONDS)
 
 
 def test_through_all_of_it_nothing_was_lost_and_nothing_done_twice(story: NodeRig) -> None:

@@ -13,7 +13,7 @@ from node.places import Site
 pytestmark = pytest.mark.slow
 
 
-def test_the_tasks_of_an_image_of_ones_own_run_and_other_namespaces_are_left_alone(
+def test_the_tasks_of_a_user_image_run_and_other_namespaces_are_left_alone(
     site: Site, kalends: Deployment, namespace: Namespace
 ) -> None:
     site.load(site.own.archive)

@@ -42,7 +42,7 @@ def test_a_quiet_installation_warns_of_nothing_and_fails_at_nothing(kalends: Dep
     assert loud == []
 
 
-def test_the_pod_has_no_more_rights_than_it_needs(kalends: Deployment) -> None:
+def test_the_pod_has_no_more_permissions_than_it_needs(kalends: Deployment) -> None:
     pod = kalends.pods()[0]["metadata"]["name"]
     script = "import os; print(os.getuid()); open('/tmp/x', 'w').close(); open('/opt/x', 'w')"
     result = kalends.cluster.kubectl(
@@ -63,7 +63,7 @@ def test_the_metrics_are_reached_through_the_service(kalends: Deployment) -> Non
     assert "kalends_leader " in page
 
 
-def test_the_notes_of_the_chart_can_be_typed_as_they_stand(kalends: Deployment, shell: Shell) -> None:
+def test_the_commands_of_the_chart_notes_can_be_typed(kalends: Deployment, shell: Shell) -> None:
     notes = kalends.helm("get", "notes", "kalends", "--namespace", kalends.home.name)
     commands = [line[2:] for line in notes.splitlines() if line.startswith("  ")]
     typed = "\n".join(line for line in commands if not line.endswith("--watch"))

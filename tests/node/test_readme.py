@@ -79,7 +79,7 @@ def test_the_first_manifest_of_the_readme_runs_when_it_is_asked_to(
         default.kubectl("delete", "scheduledjob", name)
 
 
-def test_tasks_of_ones_own_are_given_inline_and_by_a_config_map(kalends: Deployment, namespace: Namespace) -> None:
+def test_user_tasks_are_mounted_inline_and_from_a_config_map(kalends: Deployment, namespace: Namespace) -> None:
     values = yaml.safe_load(CHARTS_README.split("```yaml\n")[1].split("```")[0])
     billing = "import kalends\n\n\n@kalends.task\ndef bill(customer):\n    return f'bill for {customer}'\n"
     kalends.home.kubectl("create", "configmap", "team-tasks", f"--from-literal=billing.py={billing}")
@@ -89,6 +89,6 @@ def test_tasks_of_ones_own_are_given_inline_and_by_a_config_map(kalends: Deploym
             "configMaps": [{"name": "team-tasks", "modules": ["billing"]}],
         }
     )
-    for name, told in (("reports.nightly", "report for acme"), ("billing.bill", "bill for acme")):
+    for name, expected in (("reports.nightly", "report for acme"), ("billing.bill", "bill for acme")):
         namespace.schedule(name, task={"name": name, "args": ["acme"]})
-        assert namespace.until_run(name)["result"].strip('"') == told
+        assert namespace.until_run(name)["result"].strip('"') == expected

@@ -103,7 +103,7 @@ class Faults:
         if connection is not None:
             self._world.story.tell("network", f"cuts {connection.owner} off")
             connection.cut()
-            self._later(1.0, 45.0, connection.mend)
+            self._later(1.0, 45.0, connection.repair)
 
     def _server_down(self) -> None:
         self._set(Weather(down=True))
@@ -138,17 +138,17 @@ class Faults:
 
     def _refuse_jobs(self) -> None:
         """Let a quota be used up, or an admission policy dislike some Jobs for good."""
-        for_good = self._chance.happens(0.5)
+        permanently = self._chance.happens(0.5)
 
         def refuse(request: Request) -> Response | None:
             creates = request.method == "POST" and request.path.endswith("/jobs") and not request.params.get("dryRun")
-            if not creates or (for_good and self._chance.happens(0.5)):
+            if not creates or (permanently and self._chance.happens(0.5)):
                 return None
-            if for_good:
+            if permanently:
                 return refusal_response(422, "Invalid", "spec: Invalid value: not today")
             return refusal_response(403, "Forbidden", "exceeded quota: few-jobs")
 
-        self._world.story.tell("server", "refuses some Jobs for good" if for_good else "refuses Jobs: quota")
+        self._world.story.tell("server", "refuses some Jobs for good" if permanently else "refuses Jobs: quota")
         self._world.server.admission = refuse
         self._later(2.0, 20.0, self._accept_jobs)
 
@@ -181,4 +181,4 @@ class Faults:
         self._accept_jobs()
         for replica in self._world.replicas:
             if replica.connection is not None:
-                replica.connection.mend()
+                replica.connection.repair()

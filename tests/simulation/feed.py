@@ -81,9 +81,9 @@ class LikeKopf:
     def _show_now(self, uid: str) -> None:
         kind, obj = self._pending.pop(uid)
         self._on_shown(kind, obj)
-        self._show(kind, _who(obj) if self._chance.happens(LARGE) else obj)
+        self._show(kind, _identity(obj) if self._chance.happens(LARGE) else obj)
 
 
-def _who(obj: dict[str, Any]) -> dict[str, Any]:
+def _identity(obj: dict[str, Any]) -> dict[str, Any]:
     """Return what a feed shows of an object that is not small."""
     return {"metadata": obj["metadata"], UNREAD: {"spec": LATER, "status": LATER}}

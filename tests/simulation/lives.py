@@ -72,7 +72,7 @@ async def _live(world: World, events: list[Coroutine[Any, Any, None]]) -> None:
     world.faults.stop()
     for name in names:
         if name in world.users.manifests:
-            world.users.mend(name)
+            world.users.repair(name)
     world.behaviour.troubled = False
     await asyncio.sleep(SETTLING)
     world.audit.settled()
@@ -101,7 +101,7 @@ def _act(users: Users, name: str, upcoming: int | None, draw: float) -> None:
         (0.08, lambda: users.edit_how(name)),
         (0.05, lambda: users.edit_where(name)),
         (0.04, lambda: users.spoil(name)),
-        (0.08, lambda: users.mend(name)),
+        (0.08, lambda: users.repair(name)),
         (0.07, lambda: users.suspend(name)),
         (0.08, lambda: users.resume(name)),
         (0.06, lambda: users.touch(name)),

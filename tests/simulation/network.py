@@ -88,7 +88,7 @@ class Connection:
         """From now on nothing arrives, in either direction, and nobody is told so."""
         self._whole.clear()
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         self._whole.set()
 
     def break_watches(self, chance: Chance, share: float = 1.0) -> None:
@@ -150,8 +150,8 @@ class Connection:
         if chance.happens(network.weather.lost / 2):
             await self._never_arrives(answer)
         await self._whole.wait()
-        nobody_waits = answer.done() or not self._process.alive
-        if nobody_waits and chance.happens(0.5):
+        no_caller_waits = answer.done() or not self._process.alive
+        if no_caller_waits and chance.happens(0.5):
             await _for_ever()  # it was still in the buffers of whoever sent it
         if chance.happens(network.weather.refused):
             status, headers = chance.pick(REFUSALS)

@@ -112,8 +112,8 @@ class Nodes:
         job, pod = self._job(job_uid), self._server.find(PODS, pod_name)
         if job is None or pod is None:
             return
-        told = job["metadata"]["annotations"]
-        life, version = int(told["simulation/life"]), int(told["simulation/version"])
+        annotations = job["metadata"]["annotations"]
+        life, version = int(annotations["simulation/life"]), int(annotations["simulation/version"])
         act = self._behaviour.act(life, job["metadata"]["name"])
         if act.pends:
             self._tell_pod(pod_name, "Pending", {"waiting": {"reason": "ImagePullBackOff"}})
@@ -124,7 +124,7 @@ class Nodes:
             version,
             job["metadata"]["name"],
             fire_time_of(job),
-            int(told.get("kalends.dev/attempt", "1")),
+            int(annotations.get("kalends.dev/attempt", "1")),
             Kind.POD,
             None,
             job_uid,

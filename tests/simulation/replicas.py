@@ -156,7 +156,7 @@ class Replica:
         self._around.story.tell(process.name, f"is paused for {seconds:.1f} s (SIGSTOP)")
         process.stopped = True
         self.since = self._around.loop.time()
-        self._around.loop.later(seconds, self._go_on, process)
+        self._around.loop.later(seconds, self._continue, process)
 
     def step_clock(self, seconds: float) -> None:
         self._around.story.tell(f"node-{self.name}", f"has its clock stepped by {seconds:+.1f} s")
@@ -164,7 +164,7 @@ class Replica:
 
     # -- how it lives
 
-    def _go_on(self, process: Process) -> None:
+    def _continue(self, process: Process) -> None:
         if process.alive:
             self._around.story.tell(process.name, "goes on (SIGCONT)")
         process.stopped = False

@@ -14,11 +14,11 @@ class Line:
     """One thing that happened; ``at`` is in seconds of true time since the beginning."""
 
     at: float
-    who: str
+    actor: str
     what: str
 
     def __str__(self) -> str:
-        return f"{self.at:9.3f}  {self.who:<12} {self.what}"
+        return f"{self.at:9.3f}  {self.actor:<12} {self.what}"
 
 
 class Story:
@@ -27,8 +27,8 @@ class Story:
     def __init__(self) -> None:
         self.lines: list[Line] = []
 
-    def tell(self, who: str, what: str) -> None:
-        self.lines.append(Line(asyncio.get_running_loop().time(), who, what))
+    def tell(self, actor: str, what: str) -> None:
+        self.lines.append(Line(asyncio.get_running_loop().time(), actor, what))
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.lines))

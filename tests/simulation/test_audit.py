@@ -41,7 +41,7 @@ def test_an_edit_that_fires_for_the_past_is_found_out(monkeypatch: pytest.Monkey
     assert found_out() != "nothing"
 
 
-def test_a_write_over_what_somebody_else_wrote_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_over_a_concurrent_write_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     write = CrdJobStore.write
 
     async def forced(self: CrdJobStore, ref: Any, version: Any, before: Any, after: Any) -> Any:
@@ -85,7 +85,7 @@ def test_a_deletion_that_stops_nothing_is_found_out(monkeypatch: pytest.MonkeyPa
     assert found_out() != "nothing"
 
 
-def test_a_deadline_that_nobody_looks_at_again_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deadline_that_is_never_checked_again_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     original = claims_to_start
 
     def careless(schedule: Any, state: Any, facts: Any) -> Any:

@@ -102,7 +102,7 @@ def test_a_process_can_be_killed_between_any_two_awaits() -> None:
         assert seen == list(range(steps + 1))
 
 
-def test_a_stopped_process_goes_on_where_it_was_and_its_timers_are_late() -> None:
+def test_a_stopped_process_continues_where_it_was_and_its_timers_are_late() -> None:
     async def work(loop: SimulatedLoop, seen: list[Any]) -> None:
         await asyncio.sleep(1)
         seen.append(loop.time())

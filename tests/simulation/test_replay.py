@@ -34,9 +34,9 @@ def test_a_seed_replays_exactly_and_another_one_differs() -> None:
     assert str(history_of(SEED)) != str(history_of("8"))
 
 
-def test_a_story_says_when_who_and_what() -> None:
+def test_a_story_has_instants_actors_and_actions() -> None:
     story = history_of(SEED).story
     times = [line.at for line in story.lines]
     assert times == sorted(times)
-    assert {"user", "node", "op-a1"} <= {line.who for line in story.lines}
-    assert str(story).splitlines()[0].split()[1] == story.lines[0].who
+    assert {"user", "node", "op-a1"} <= {line.actor for line in story.lines}
+    assert str(story).splitlines()[0].split()[1] == story.lines[0].actor

@@ -231,7 +231,7 @@ def test_the_lead_passes_within_the_duration_of_a_lease_and_at_once_where_it_is_
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_an_operator_that_is_told_to_stop_leaves_no_claim_behind(seed: str) -> None:
+def test_an_operator_that_is_terminated_leaves_no_claim_behind(seed: str) -> None:
     async def script(world: World) -> None:
         manner = Manner(usual=(0.5, 20.0))
         await started(world, where="heavy", trigger={"interval": {"seconds": 2}}, maxInstances=2, manner=manner)

@@ -108,7 +108,7 @@ class Users:
         """Make a mistake that only the operator can notice."""
         self.edit(name, {"timeZone": "Nowhere/Land"}, "makes a mistake in")
 
-    def mend(self, name: str) -> None:
+    def repair(self, name: str) -> None:
         """Take the mistake back."""
         if "timeZone" in self.manifests[name].spec:
             self.edit(name, {"timeZone": None}, "mends")

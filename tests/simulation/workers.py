@@ -88,15 +88,15 @@ class Work:
             self._body.entered = self._loop.time()
             self._bodies.enter(self._body)
             self.started.set_result(None)
-            self._loop.call_later(self._act().seconds, self._go_on)
+            self._loop.call_later(self._act().seconds, self._continue)
 
-    def _go_on(self) -> None:
+    def _continue(self) -> None:
         if self._body.end is not None:
             return
         act = self._act()
         heeds = act.heeds and self._current.cancellation.asked
         if act.hangs and not heeds:
-            self._loop.call_later(LOOK_AGAIN, self._go_on)
+            self._loop.call_later(LOOK_AGAIN, self._continue)
             return
         fails = act.fails or heeds
         self._bodies.leave(self._body, End.RAISED if fails else End.RETURNED)
@@ -107,7 +107,7 @@ class Work:
         self._body.given_up = True
         self._current.cancellation.ask()
         if self._act().heeds:
-            self._loop.call_later(self._chance.between(0.0, 0.3), self._go_on)
+            self._loop.call_later(self._chance.between(0.0, 0.3), self._continue)
 
     def be_killed(self) -> None:
         """Kill a process, which takes a moment."""

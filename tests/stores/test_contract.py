@@ -105,7 +105,7 @@ async def test_what_is_written_is_read_back(kept: Crd | Memory | Sqlite) -> None
     assert again.version == version != seen.version
 
 
-async def test_nothing_is_on_record_at_first(kept: Crd | Memory | Sqlite) -> None:
+async def test_nothing_is_recorded_at_first(kept: Crd | Memory | Sqlite) -> None:
     assert (await kept.apply(resource(trigger=every(60)))).record is None
 
 
@@ -119,9 +119,9 @@ async def test_a_write_from_an_old_version_conflicts_and_changes_nothing(kept: C
 
 async def test_what_is_not_there_is_gone(kept: Crd | Memory | Sqlite) -> None:
     with pytest.raises(Gone):
-        await kept.store.read(Ref("default", "nobody", "none"))
+        await kept.store.read(Ref("default", "absent", "none"))
     with pytest.raises(Gone):
-        await kept.store.write(Ref("default", "nobody", "none"), "1", None, FULL)
+        await kept.store.write(Ref("default", "absent", "none"), "1", None, FULL)
 
 
 async def test_another_resource_of_the_same_name_is_not_the_one_that_was_read(kept: Crd | Memory | Sqlite) -> None:
@@ -170,7 +170,7 @@ async def test_what_is_deleted_is_gone(kept: Crd | Memory | Sqlite) -> None:
         await kept.store.delete(seen.ref, seen.version)
 
 
-async def test_what_somebody_wrote_meanwhile_is_not_deleted(kept: Crd | Memory | Sqlite) -> None:
+async def test_a_resource_that_was_written_since_is_not_deleted(kept: Crd | Memory | Sqlite) -> None:
     seen = await kept.apply(resource(trigger=every(60)))
     await kept.store.write(seen.ref, seen.version, None, FULL)
     with pytest.raises(Conflict):

@@ -95,7 +95,7 @@ def instant(status: dict[str, Any], name: str) -> str | None:
     return None if getattr(state, name) is None else format_instant(getattr(state, name))
 
 
-def test_a_record_from_before_there_was_a_cursor_of_its_own_goes_on_where_it_was() -> None:
+def test_a_record_without_a_cursor_field_continues_where_it_was() -> None:
     assert instant(OLDER | COUNTED, "cursor") == "2026-01-01T00:03:00Z"
     assert instant(OLDER | COUNTED, "last_scheduled") == "2026-01-01T00:01:00Z"
     assert instant(OLDER, "last_scheduled") is None
@@ -118,7 +118,7 @@ def test_the_first_write_to_a_record_from_before_there_was_a_cursor_writes_the_c
     assert instant(written, "cursor") == "2026-01-01T00:03:00Z"
 
 
-def test_a_fire_time_without_a_run_is_no_last_schedule_time_once_the_cursor_has_a_field_of_its_own() -> None:
+def test_a_fire_time_without_a_run_is_no_last_schedule_time_once_the_cursor_has_its_own_field() -> None:
     status = OLDER | COUNTED
     record = present(decode(status, created=START))
     after = replace(record, cursor=present(record.cursor) + 60, counts=replace(record.counts, due=4, missed=1))
@@ -142,13 +142,11 @@ def test_what_cannot_be_read_is_kept_when_conditions_are_written() -> None:
     ],
     ids=["a later run", "history", "removed", "nothing left"],
 )
-def test_a_cursor_that_was_set_back_stays_behind_nothing_that_is_on_record(
-    set_back: dict[str, Any], cursor: str
-) -> None:
+def test_a_cursor_that_was_set_back_advances_to_the_recorded_runs(set_back: dict[str, Any], cursor: str) -> None:
     assert instant({"armedTime": T} | COUNTED | set_back, "cursor") == cursor
 
 
-def test_a_run_asked_for_by_hand_says_nothing_about_fire_times() -> None:
+def test_a_requested_run_changes_no_fire_time() -> None:
     asked = ONE | {"request": "now"}
     status = {"armedTime": T, "counts": {"requested": 1, "started": 1, "succeeded": 1}, "history": [asked]}
     assert (instant(status, "cursor"), instant(status, "last_scheduled")) == (None, None)

@@ -27,7 +27,7 @@ def test_outside_of_a_run_there_is_none() -> None:
     assert seen
 
 
-def test_a_run_is_that_of_its_own_thread() -> None:
+def test_the_current_run_is_that_of_its_thread() -> None:
     seen = []
 
     def work(run: CurrentRun) -> None:
@@ -41,7 +41,7 @@ def test_a_run_is_that_of_its_own_thread() -> None:
     assert seen == ["a-60", "b-60"]
 
 
-def test_a_wish_for_the_end_wakes_whoever_waits() -> None:
+def test_a_cancellation_wakes_the_waiting_task() -> None:
     run = CurrentRun("nightly-60", "blue", "nightly", 60, 1, None)
     assert (run.cancelled, run.wait(0)) == (False, False)
     threading.Timer(0.05, run.cancellation.ask).start()
@@ -49,7 +49,7 @@ def test_a_wish_for_the_end_wakes_whoever_waits() -> None:
     assert run.cancelled
 
 
-def test_whoever_asks_to_be_woken_is_woken_once_even_if_it_was_too_late() -> None:
+def test_a_callback_is_called_once_even_if_it_was_registered_too_late() -> None:
     woken = []
     cancellation = Cancellation()
     cancellation.on_ask(lambda: woken.append("in time"))
@@ -59,7 +59,7 @@ def test_whoever_asks_to_be_woken_is_woken_once_even_if_it_was_too_late() -> Non
     assert woken == ["in time", "at once"]
 
 
-def test_whoever_asks_to_be_woken_no_more_is_not() -> None:
+def test_a_removed_callback_is_not_called() -> None:
     woken = []
     cancellation = Cancellation()
     cancellation.on_ask(lambda: woken.append("woken"))

@@ -74,7 +74,7 @@ def test_what_is_not_found_is_neither_never_nor_refused(spec: dict[str, Any]) ->
 
 
 @pytest.mark.parametrize("spec", [NOT_IN_THIS_ERA, AGREE_IN_A_YEAR])
-def test_a_search_that_goes_on_finds_the_first_fire_time(spec: dict[str, Any]) -> None:
+def test_a_continued_search_finds_the_first_fire_time(spec: dict[str, Any]) -> None:
     expected = at("2301-01-01") if spec is NOT_IN_THIS_ERA else at("2025-06-01T12:00")
     assert sought(build(**spec), CREATED) == expected
 
@@ -87,7 +87,7 @@ def sought(trigger: Trigger, instant: Instant) -> Instant | None:
     return found
 
 
-def test_a_search_that_goes_on_repeats_nothing() -> None:
+def test_a_continued_search_repeats_nothing() -> None:
     trigger = build(**APART)
     first = trigger.next_after(CREATED)
     assert isinstance(first, NotFound)
@@ -109,7 +109,7 @@ def test_a_fire_time_that_is_known_is_not_searched_for_again(spec: dict[str, Any
     assert work_of(lambda: trigger.next_after(fire_time - 1)) == 0
 
 
-def test_a_count_goes_on_from_what_was_counted() -> None:
+def test_a_count_continues_from_the_last_count() -> None:
     trigger = build(**EACH_SECOND_BUT)
     questions = 0
     while isinstance(tally := trigger.tally(CREATED, CREATED + 400 * DAY), PartialTally):

@@ -19,7 +19,7 @@ BOTH = ", Europe/Berlin; once on days when the clocks change, follows the clocks
 SINCE = "counted from 2024-01-01T00:00:00Z"
 
 
-def told(zone: str = "Europe/Berlin", **spec: Any) -> str:
+def explained(zone: str = "Europe/Berlin", **spec: Any) -> str:
     read = ScheduledJobSpec.model_validate({"task": {"name": "test"}, **spec})
     jitter = read.jitter_seconds
     return explain(when_of(read), created=CREATED, zone=zone, identity="default/report", jitter=jitter)
@@ -82,12 +82,12 @@ def told(zone: str = "Europe/Berlin", **spec: Any) -> str:
     ],
 )
 def test_a_schedule_is_explained(schedule: str, phrase: str, ending: str) -> None:
-    assert told(schedule=schedule) == f"{phrase}{ending}"
+    assert explained(schedule=schedule) == f"{phrase}{ending}"
 
 
 def test_it_is_one_sentence() -> None:
     sentence = "at 02:00 from Monday to Friday, Europe/Berlin; once on days when the clocks change"
-    assert told(schedule="0 2 * * mon-fri") == sentence
+    assert explained(schedule="0 2 * * mon-fri") == sentence
 
 
 @pytest.mark.parametrize(
@@ -133,24 +133,24 @@ def test_it_is_one_sentence() -> None:
     ],
 )
 def test_a_trigger_is_explained(trigger: dict[str, Any], phrase: str, ending: str) -> None:
-    assert told(trigger=trigger) == f"{phrase}{ending}"
+    assert explained(trigger=trigger) == f"{phrase}{ending}"
 
 
 def test_clocks_are_not_spoken_of_where_they_never_change() -> None:
-    assert told("UTC", schedule="0 2 * * *") == "at 02:00 every day, UTC"
-    assert told("Asia/Kathmandu", schedule="*/5 * * * *") == "every 5 minutes, Asia/Kathmandu"
+    assert explained("UTC", schedule="0 2 * * *") == "at 02:00 every day, UTC"
+    assert explained("Asia/Kathmandu", schedule="*/5 * * * *") == "every 5 minutes, Asia/Kathmandu"
 
 
 def test_literal_is_said() -> None:
-    assert told(schedule="0 2 * * *", daylightSaving="Literal") == f"at 02:00 every day{FOLLOWS}"
+    assert explained(schedule="0 2 * * *", daylightSaving="Literal") == f"at 02:00 every day{FOLLOWS}"
 
 
 def test_what_has_no_schedule_is_explained() -> None:
-    assert told() == "once, as soon as the resource is seen"
+    assert explained() == "once, as soon as the resource is seen"
 
 
 def test_a_day_that_some_months_lack_is_spoken_of() -> None:
-    sentence = told(trigger={"calendarInterval": {"months": 1}}, startTime="2024-01-31")
+    sentence = explained(trigger={"calendarInterval": {"months": 1}}, startTime="2024-01-31")
     assert sentence.startswith(
         "at 00:00 every month, counted from 2024-01-31, passing over months without that day, Europe/Berlin"
     )
@@ -162,7 +162,7 @@ def test_bounds_exclusions_and_jitter_are_explained() -> None:
         {"from": "2026-01-01", "to": "2026-01-02"},
         {"cron": {"hour": "9-17"}},
     ]
-    sentence = told(
+    sentence = explained(
         schedule="0 2 * * *", exclude=exclude, startTime="2025-01-31", endTime="2030-01-01T00:00:00Z", jitterSeconds=300
     )
     excluded = [
@@ -188,9 +188,11 @@ def test_bounds_exclusions_and_jitter_are_explained() -> None:
     ],
 )
 def test_an_exclusion_by_fields_is_explained(cron: dict[str, Any], phrase: str) -> None:
-    assert told("UTC", schedule="0 2 * * *", exclude=[{"cron": cron}]) == f"at 02:00 every day, UTC; except {phrase}"
+    assert (
+        explained("UTC", schedule="0 2 * * *", exclude=[{"cron": cron}]) == f"at 02:00 every day, UTC; except {phrase}"
+    )
 
 
 def test_what_cannot_be_built_cannot_be_explained() -> None:
     with pytest.raises(InvalidSchedule):
-        told(schedule="0 0 * *")
+        explained(schedule="0 0 * *")

@@ -69,10 +69,10 @@ class _Excerpt:
         if isinstance(value, str):
             return self._text(value)
         if isinstance(value, dict):
-            taken = itertools.takewhile(self._goes_on, value.items())
+            taken = itertools.takewhile(self._has_room, value.items())
             return {self._text(key) if isinstance(key, str) else key: self.of(item) for key, item in taken}
         if isinstance(value, list | tuple):
-            return [self.of(item) for item in itertools.takewhile(self._goes_on, value)]
+            return [self.of(item) for item in itertools.takewhile(self._has_room, value)]
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             names = [field.name for field in dataclasses.fields(value) if not field.name.startswith("_")]
             return {name: self.of(getattr(value, name)) for name in names}
@@ -83,7 +83,7 @@ class _Excerpt:
         self._left -= len(part)
         return part
 
-    def _goes_on(self, _: object) -> bool:
+    def _has_room(self, _: object) -> bool:
         return self._left > 0
 
 

@@ -60,7 +60,7 @@ class OtherOperators:
         self._scheduler = scheduler
         self._leads = leads
         self._seen: dict[str, _Seen] = {}
-        self._told: dict[str, str] = {}
+        self._reported: dict[str, str] = {}
         self._gone: frozenset[str] = frozenset()
 
     async def run(self) -> None:
@@ -107,17 +107,17 @@ class OtherOperators:
         for lease, count in list(named.items())[:MOST_LEASES]:
             if lease in gone:
                 self._say(lease, f"is abandoned: this operator decides on the {count} ScheduledJobs that name it")
-            elif lease not in self._told:
+            elif lease not in self._reported:
                 self._say(
                     lease,
                     f"is named by {count} ScheduledJobs that this operator watches, too: another operator is at work "
                     "on the same namespaces. The one that `status.operator` names decides on a ScheduledJob",
                 )
-        for lease in [lease for lease in self._told if lease not in named]:
-            del self._told[lease]
+        for lease in [lease for lease in self._reported if lease not in named]:
+            del self._reported[lease]
             self._seen.pop(lease, None)
 
     def _say(self, lease: str, what: str) -> None:
-        if self._told.get(lease) != what.partition(":")[0]:
+        if self._reported.get(lease) != what.partition(":")[0]:
             log.warning("the Lease %s %s", lease, what)
-        self._told[lease] = what.partition(":")[0]
+        self._reported[lease] = what.partition(":")[0]

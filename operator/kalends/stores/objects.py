@@ -15,7 +15,7 @@ from kalends.model import ScheduledJob
 from kalends.model.instants import parse_instant
 from kalends.model.reasons import Reason
 from kalends.model.size_limits import ACCEPTED
-from kalends.stores.reading import operator_on_record, read_definition, read_record, unreadable_record
+from kalends.stores.reading import read_definition, read_record, recorded_operator, unreadable_record
 
 CURE = (
     "it was edited, or a CRD older than the operator dropped fields of it: put them back, or remove the whole status, "
@@ -40,7 +40,7 @@ def read_object(obj: Mapping[str, Any]) -> Stored:
         problem=problem,
         record=record,
         record_problem=record_problem,
-        operator=operator_on_record(obj.get("status")),
+        operator=recorded_operator(obj.get("status")),
         edited=edited,
         restored=is_restored(labels, annotations),
         request=_text(annotations.get(REQUEST_ANNOTATION)),

@@ -45,7 +45,7 @@ def unreadable_record(error: InvalidStatus, cure: str) -> Problem:
     return Problem(Reason.INVALID_STATUS, f"{error}; {cure}"[:LONGEST_PROBLEM])
 
 
-def operator_on_record(status: Any) -> str:
+def recorded_operator(status: Any) -> str:
     """Return which operator decides by a record, also where that cannot be read as a whole."""
     operator = status.get("operator") if isinstance(status, Mapping) else None
     return operator if isinstance(operator, str) else ""

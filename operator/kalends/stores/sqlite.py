@@ -25,7 +25,7 @@ from kalends.errors import AlreadyExists, Conflict, Gone, InvalidSettings, Unava
 from kalends.model.instants import format_instant, parse_instant
 from kalends.model.resource import read_spec
 from kalends.stores.changes import Watches
-from kalends.stores.reading import operator_on_record, read_definition, read_record
+from kalends.stores.reading import read_definition, read_record, recorded_operator
 from kalends.stores.status_record import encode
 
 log = logging.getLogger(__name__)
@@ -268,7 +268,7 @@ class SqliteJobStore:
             problem=problem,
             record=record,
             record_problem=record_problem,
-            operator=operator_on_record(status),
+            operator=recorded_operator(status),
             edited=parse_instant(row.edited),
             restored=bool(row.restored),
             request=row.request,

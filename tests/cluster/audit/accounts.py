@@ -11,7 +11,7 @@ from .dossier import Dossier, Execution, Fault, SeenJob
 from .fire_times import instant_of
 from .lives import Life
 
-BY_HAND = re.compile(r"-m-[a-z2-7]{8}$")
+REQUESTED = re.compile(r"-m-[a-z2-7]{8}$")
 """How the name of a run that was asked for by hand ends."""
 
 
@@ -37,16 +37,16 @@ class Account:
         """Return the executions for scheduled fire times, by fire time, in order of their start."""
         found: defaultdict[int, list[Execution]] = defaultdict(list)
         for one in self.executions:
-            if not by_hand(one):
+            if not is_requested(one):
                 found[one.fire].append(one)
         return found
 
     @property
-    def ran_by_hand(self) -> Mapping[str, list[Execution]]:
+    def requested_runs(self) -> Mapping[str, list[Execution]]:
         """Return the executions that were asked for by hand, by run (attempts of one request have one fire time)."""
         found: defaultdict[str, list[Execution]] = defaultdict(list)
         for one in self.executions:
-            if by_hand(one):
+            if is_requested(one):
                 found[one.run].append(one)
         return found
 
@@ -60,7 +60,7 @@ class Account:
         return found
 
     @property
-    def made_by_hand(self) -> Mapping[str, list[SeenJob]]:
+    def requests_made(self) -> Mapping[str, list[SeenJob]]:
         """Return the Jobs that were asked for by hand, by token."""
         found: defaultdict[str, list[SeenJob]] = defaultdict(list)
         for job in self.jobs:
@@ -81,8 +81,8 @@ class Account:
     @property
     def seen_starts(self) -> int:
         """Return how many runs, attempts not counted twice, left a trace of their own."""
-        first_by_hand = {one.fire for runs in self.ran_by_hand.values() for one in runs}
-        return len(self.ran.keys() | self.made.keys()) + len(first_by_hand) + len(self.made_by_hand)
+        first_requested = {one.fire for runs in self.requested_runs.values() for one in runs}
+        return len(self.ran.keys() | self.made.keys()) + len(first_requested) + len(self.requests_made)
 
     def stopped(self, one: Execution) -> float:
         """Return when an execution was over: when it said so, or when it was killed, or whoever ran it was.
@@ -97,8 +97,8 @@ class Account:
             return min([one.end, *over, *([at_most] if limits else [])])
         kills = [k.at for k in self.kills if k.at >= one.start and k.pid in {0, one.pid, one.parent}]
         history = self.life.status.get("history") or ()
-        told = [entry for entry in history if entry["name"] == one.run and entry["outcome"] == "Cancelled"]
-        cancelled = [max(one.start, instant_of(entry["completionTime"])) for entry in told]
+        entries = [entry for entry in history if entry["name"] == one.run and entry["outcome"] == "Cancelled"]
+        cancelled = [max(one.start, instant_of(entry["completionTime"])) for entry in entries]
         return min([*kills, *cancelled, at_most, self.at])
 
     def maybe_unrecorded(self, one: Execution, within: float) -> bool:
@@ -162,9 +162,9 @@ def accounts_in(dossier: Dossier, lives: Sequence[Life]) -> tuple[list[Account],
     return accounts, ran[None]
 
 
-def by_hand(one: Execution) -> bool:
+def is_requested(one: Execution) -> bool:
     """Return whether an execution was asked for by hand."""
-    return BY_HAND.search(one.run) is not None
+    return REQUESTED.search(one.run) is not None
 
 
 def marks_of(life: Life) -> set[str]:

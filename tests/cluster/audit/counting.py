@@ -15,13 +15,13 @@ def equations(account: Account, patience: Patience) -> Iterator[Finding]:
     counts = account.life.counts
     decided = sum(counts[name] for name in ("started", "missed", "coalesced", "skipped", "queued"))
     ended = sum(counts[name] for name in ("active", "succeeded", "failed", "cancelled", "lost"))
-    told = [f"counts: {dict(counts)}"]
+    evidence = [f"counts: {dict(counts)}"]
     if counts["due"] + counts["requested"] != decided:
-        yield Finding("count", account.life.where, f"due + requested must be {decided}", told)
+        yield Finding("count", account.life.where, f"due + requested must be {decided}", evidence)
     if counts["started"] != ended:
-        yield Finding("count", account.life.where, f"started must be {ended}", told)
+        yield Finding("count", account.life.where, f"started must be {ended}", evidence)
     if any(value < 0 for value in counts.values()):
-        yield Finding("count", account.life.where, "no count may be below 0", told)
+        yield Finding("count", account.life.where, "no count may be below 0", evidence)
 
 
 def every_fire_time_once(account: Account, patience: Patience) -> Iterator[Finding]:

@@ -163,19 +163,19 @@ def executions_in(ledger: Path) -> list[Execution]:
 
 def _execution(start: Json, end: Json | None) -> Execution:
     names = ("namespace", "name", "run", "fire", "attempt", "mark", "pid", "parent")
-    told = {name: start[name] for name in names}
+    fields = {name: start[name] for name in names}
     if end is None:
-        return Execution(**told, start=start["at_start"])
-    return Execution(**told, start=start["at_start"], end=end["at"], outcome=end["outcome"])
+        return Execution(**fields, start=start["at_start"])
+    return Execution(**fields, start=start["at_start"], end=end["at"], outcome=end["outcome"])
 
 
 def _as_written(executions: Sequence[Execution]) -> Iterator[Json]:
     for one in executions:
         names = ("namespace", "name", "run", "fire", "attempt", "mark", "pid", "parent")
-        told = {name: getattr(one, name) for name in names} | {"at_start": one.start}
-        yield {"what": "start", **told, "at": one.start}
+        fields = {name: getattr(one, name) for name in names} | {"at_start": one.start}
+        yield {"what": "start", **fields, "at": one.start}
         if one.end is not None:
-            yield {"what": "end", **told, "at": one.end, "outcome": one.outcome}
+            yield {"what": "end", **fields, "at": one.end, "outcome": one.outcome}
 
 
 def _lines(objects: Any) -> str:

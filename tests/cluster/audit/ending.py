@@ -19,7 +19,7 @@ def outcomes_of_tasks(account: Account, patience: Patience) -> Iterator[Finding]
     life, counts = account.life, account.life.counts
     if not account.runs_tasks or life.final is None or counts["active"]:
         return
-    last = [runs[-1] for runs in (*account.ran.values(), *_last_by_hand(account))]
+    last = [runs[-1] for runs in (*account.ran.values(), *_last_requested(account))]
     seen = Counter(one.outcome or "cut" for one in last)
     unrecorded = Counter(one.outcome for one in last if account.maybe_unrecorded(one, patience.record))
     stopped = counts["cancelled"]
@@ -40,9 +40,9 @@ def outcomes_of_tasks(account: Account, patience: Patience) -> Iterator[Finding]
         yield Finding("outcome", life.where, claim, evidence)
 
 
-def _last_by_hand(account: Account) -> list[list[Execution]]:
+def _last_requested(account: Account) -> list[list[Execution]]:
     by_request: dict[int, list[Execution]] = {}
-    for runs in account.ran_by_hand.values():
+    for runs in account.requested_runs.values():
         by_request.setdefault(runs[0].fire, []).extend(runs)
     return [sorted(runs, key=lambda one: one.attempt) for runs in by_request.values()]
 
@@ -53,7 +53,9 @@ def outcomes_of_jobs(account: Account, patience: Patience) -> Iterator[Finding]:
     life, counts = account.life, account.life.counts
     if not account.runs_jobs or life.final is None or counts["active"] or not account.jobs_watched:
         return
-    last = [max(jobs, key=lambda job: job.attempt) for jobs in (*account.made.values(), *account.made_by_hand.values())]
+    last = [
+        max(jobs, key=lambda job: job.attempt) for jobs in (*account.made.values(), *account.requests_made.values())
+    ]
     seen = Counter(job.outcome for job in last)
     gone = sum(1 for job in last if job.deleted)
     evidence = [f"counts: {dict(counts)}", f"Jobs: {dict(seen)}, {gone} of them deleted"]

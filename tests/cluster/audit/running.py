@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from .accounts import Account, by_hand, mark_in
+from .accounts import Account, is_requested, mark_in
 from .dossier import Execution
 from .patience import Patience
 from .verdict import Finding, shown
@@ -23,7 +23,7 @@ def nothing_from_nowhere(account: Account, patience: Patience) -> Iterator[Findi
     for fire, runs in account.ran.items():
         if fire not in known:
             yield Finding(
-                "from nowhere", life.where, f"ran for {shown(fire)}, which is no fire time", [*map(told, runs)]
+                "from nowhere", life.where, f"ran for {shown(fire)}, which is no fire time", [*map(described, runs)]
             )
     for fire, jobs in account.made.items():
         if fire not in known | life.overtaken:
@@ -46,7 +46,7 @@ def nothing_of_an_old_manifest(account: Account, patience: Patience) -> Iterator
         stale = [one for one in account.executions if one.mark == mark_in(old.spec) and one.fire > new.done]
         if stale:
             claim = f"ran as it had been before the edit that was answered at {shown(new.done)}"
-            yield Finding("old manifest", life.where, claim, [*map(told, stale)])
+            yield Finding("old manifest", life.where, claim, [*map(described, stale)])
         jobs = [job for job in account.jobs if job.mark == mark_in(old.spec) and job.created > new.done + patience.seen]
         if jobs:
             claim = f"a Job was made as before the edit that was answered at {shown(new.done)}"
@@ -58,11 +58,11 @@ def nothing_twice(account: Account, patience: Patience) -> Iterator[Finding]:
     del patience
     attempts: defaultdict[tuple[str, int, int], list[Execution]] = defaultdict(list)
     for one in account.executions:
-        attempts[one.run if by_hand(one) else "", one.fire, one.attempt].append(one)
+        attempts[one.run if is_requested(one) else "", one.fire, one.attempt].append(one)
     for (_, fire, attempt), runs in attempts.items():
         if len(runs) > 1:
             claim = f"attempt {attempt} for {shown(fire)} ran {len(runs)} times"
-            yield Finding("doubled", account.life.where, claim, [*map(told, runs)])
+            yield Finding("doubled", account.life.where, claim, [*map(described, runs)])
     jobs: defaultdict[tuple[int | None, str, int], list[str]] = defaultdict(list)
     for job in account.jobs:
         jobs[job.fire, job.request, job.attempt].append(f"Job {job.name}, UID {job.uid}, created {shown(job.created)}")
@@ -81,7 +81,7 @@ def attempts_are_asked_for(account: Account, patience: Patience) -> Iterator[Fin
     on_lost = any((policy or {}).get("onLost") for policy in policies)
     stopped_early = any("activeDeadlineSeconds" in spec for spec in life.specs)
     for fire, runs in account.ran.items():
-        evidence = [*map(told, runs)]
+        evidence = [*map(described, runs)]
         if max(one.attempt for one in runs) > most:
             yield Finding("doubled", life.where, f"more than {most} attempts for {shown(fire)}", evidence)
         for before, after in pairwise(sorted(runs, key=lambda one: one.attempt)):
@@ -107,7 +107,7 @@ def alone_where_it_must_be(account: Account, patience: Patience) -> Iterator[Fin
         running.append(one)
         if len(running) > room:
             claim = f"{len(running)} runs went on at once at {shown(one.start)}; maxInstances is {room}"
-            yield Finding("overlap", life.where, claim, [*map(told, running)])
+            yield Finding("overlap", life.where, claim, [*map(described, running)])
             return
     jobs = sorted((job for job in account.jobs if job.born_version), key=lambda one: one.born_version)
     for place, job in enumerate(jobs):
@@ -125,18 +125,22 @@ def in_time(account: Account, patience: Patience) -> Iterator[Finding]:
     if patience.clock_steps:
         return
     life = account.life
-    early = [one for one in account.executions if one.start < one.fire and not by_hand(one)]
+    early = [one for one in account.executions if one.start < one.fire and not is_requested(one)]
     if early:
-        yield Finding("early", life.where, "ran before its fire time", [*map(told, early)])
+        yield Finding("early", life.where, "ran before its fire time", [*map(described, early)])
     deadlines = life.ever("startingDeadlineSeconds")
     if None in deadlines:
         return
     allowed = max(deadlines) + max(life.ever("jitterSeconds", 0)) + patience.late
     late = [
-        one for one in account.executions if one.attempt == 1 and one.start - one.fire > allowed and not by_hand(one)
+        one
+        for one in account.executions
+        if one.attempt == 1 and one.start - one.fire > allowed and not is_requested(one)
     ]
     if late:
-        yield Finding("late", life.where, f"began more than {allowed:.0f} s after its fire time", [*map(told, late)])
+        yield Finding(
+            "late", life.where, f"began more than {allowed:.0f} s after its fire time", [*map(described, late)]
+        )
 
 
 def nothing_after_its_holder(account: Account, patience: Patience) -> Iterator[Finding]:
@@ -144,16 +148,16 @@ def nothing_after_its_holder(account: Account, patience: Patience) -> Iterator[F
     for one in account.executions:
         if one.parent == ORPHAN:
             claim = "began in a process whose operator had gone already"
-            yield Finding("lingering", account.life.where, claim, [told(one)])
+            yield Finding("lingering", account.life.where, claim, [described(one)])
         for kill in account.kills:
             mine = kill.pid in {one.pid, one.parent} if kill.pid else True
             if mine and one.start < kill.at and one.end is not None and one.end > kill.at + patience.linger:
                 claim = f"went on for {one.end - kill.at:.1f} s after its operator was killed at {shown(kill.at)}"
-                yield Finding("lingering", account.life.where, claim, [told(one)])
+                yield Finding("lingering", account.life.where, claim, [described(one)])
                 break
 
 
-def told(one: Execution) -> str:
+def described(one: Execution) -> str:
     """Return an execution in words."""
     end = "cut off" if one.end is None else f"{one.outcome} at {shown(one.end)}"
     return f"{one.run} attempt {one.attempt} '{one.mark}' began {shown(one.start)} in process {one.pid}, {end}"
@@ -162,7 +166,9 @@ def told(one: Execution) -> str:
 def strangers(executions: Sequence[Execution]) -> Iterator[Finding]:
     """Executions that no manifest asked for."""
     for one in executions:
-        yield Finding("from nowhere", f"{one.namespace}/{one.name}", "ran, but no manifest asks for it", [told(one)])
+        yield Finding(
+            "from nowhere", f"{one.namespace}/{one.name}", "ran, but no manifest asks for it", [described(one)]
+        )
 
 
 CHECKS = (

@@ -53,9 +53,9 @@ class Verdict:
 
     def __str__(self) -> str:
         """Return the whole report."""
-        told = ", ".join(f"{count} {fate}" for fate, count in sorted(self.fates.items()))
+        fates = ", ".join(f"{count} {fate}" for fate, count in sorted(self.fates.items()))
         looked_at = (
-            f"{self.resources} ScheduledJobs, {sum(self.fates.values())} fire times ({told}); "
+            f"{self.resources} ScheduledJobs, {sum(self.fates.values())} fire times ({fates}); "
             f"{self.executions} executions of tasks, {self.jobs} Jobs; the latest began {self.latest:.1f} s late"
         )
         if self.is_clean:

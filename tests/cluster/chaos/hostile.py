@@ -64,5 +64,5 @@ def manifest(namespace: str, name: str, field: str, value: str) -> bytes:
             pod = '{"spec":{"restartPolicy":"Never","containers":[{"name":"a","image":"b"}]}}'
             target = f'"jobTemplate":{{"spec":{{"x":{value},"template":{pod}}}}}'
     head = '"apiVersion":"kalends.dev/v1alpha1","kind":"ScheduledJob"'
-    who = f'"metadata":{{"name":"{name}","namespace":"{namespace}"}}'
-    return f'{{{head},{who},"spec":{{"schedule":"0 0 1 1 *",{target}}}}}'.encode()
+    metadata = f'"metadata":{{"name":"{name}","namespace":"{namespace}"}}'
+    return f'{{{head},{metadata},"spec":{{"schedule":"0 0 1 1 *",{target}}}}}'.encode()

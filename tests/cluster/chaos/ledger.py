@@ -27,7 +27,7 @@ def work(mark: str, seconds: float = 0.1, fail_every: int = 0, good_attempt: int
         good_attempt: Attempts before this one fail.
     """
     run = current_run()
-    told = {
+    entry = {
         "namespace": run.namespace,
         "name": run.scheduled_job,
         "run": run.name,
@@ -38,11 +38,11 @@ def work(mark: str, seconds: float = 0.1, fail_every: int = 0, good_attempt: int
         "parent": os.getppid(),
         "at_start": time.time(),
     }
-    write({"what": "start", **told})
+    write({"what": "start", **entry})
     if seconds:
         time.sleep(seconds)
     fails = run.attempt < good_attempt or (fail_every and run.fire_time % fail_every == 0)
-    write({"what": "end", **told, "at": time.time(), "outcome": "fail" if fails else "ok"})
+    write({"what": "end", **entry, "at": time.time(), "outcome": "fail" if fails else "ok"})
     if fails:
         raise RuntimeError("as it was told to")
     return "done"

@@ -30,7 +30,7 @@ STATUS: Json = {
     "decidedUntilTime": "2026-01-01T00:00:00Z",
     "scheduleHash": "0123456789abcdef",
     "counts": {"due": 3, "started": 3, "active": 1, "succeeded": 2},
-    "active": [{"name": "x-1", "scheduledTime": "2026-01-01T00:00:00Z", "holder": "nobody", "attempt": 1}],
+    "active": [{"name": "x-1", "scheduledTime": "2026-01-01T00:00:00Z", "holder": "no-operator", "attempt": 1}],
     "queued": [{"name": "x-2", "scheduledTime": "2026-01-01T00:00:00Z"}],
     "history": [{"name": "x-0", "scheduledTime": "2026-01-01T00:00:00Z", "outcome": "Succeeded"}],
     "conditions": [

@@ -20,7 +20,7 @@ from simulation.oracle.policies import wrong_choices, wrong_with_removal
 from simulation.oracle.record import wrong_sums
 from simulation.oracle.releases import Leases, wrong_with_maker, wrong_with_release
 from simulation.oracle.runs import wrong_attempts, wrong_ends, wrong_starts
-from simulation.oracle.telling import told_of
+from simulation.oracle.telling import reported_change
 from simulation.oracle.truth import Asked, wrong_with_asking, wrong_with_body
 from simulation.oracle.writing import Writing, key_of
 from simulation.server import JOBS, LEASES, SCHEDULED_JOBS
@@ -167,7 +167,7 @@ class Audit:
             self._status(writer, life, before, after)
 
     def _status(self, writer: str, life: Life, before: Json, after: Json) -> None:
-        self._world.story.tell(writer, f"records {life.name}: {told_of(before, after)}")
+        self._world.story.tell(writer, f"records {life.name}: {reported_change(before, after)}")
         earliest, latest = self.replica_of(writer).clock.shown(DECIDED_WITHIN)
         behind = max(0.0, self._world.now() - earliest)
         it = Writing(life, before, after, writer, self._leader(writer), latest, behind, self._world.bodies)
@@ -187,7 +187,7 @@ class Audit:
             for run in after.get(field, ()):
                 if run.get("outcome") not in {"Missed", "Skipped"} and "count" not in run:
                     life.runs.setdefault(key_of(run), run["name"])
-                    life.told.update((run["scheduledTime"], run["name"]))
+                    life.reported.update((run["scheduledTime"], run["name"]))
                     job = life.job(run["name"])
                     # A claim, or a wait for the next attempt, speaks of no Job, though one of that name was there.
                     if job is not None and not run.get("holder") and not run.get("retryTime"):

@@ -62,7 +62,7 @@ class Life:
     """The newest version that each operator has been shown."""
     runs: dict[str, str] = field(default_factory=dict)
     """Every run that was ever started on record, by fire time or request, with its name."""
-    told: set[str] = field(default_factory=set)
+    reported: set[str] = field(default_factory=set)
     """The fire time and the name of every run that was ever on record."""
     waited: set[str] = field(default_factory=set)
     """Every run that was ever queued."""
@@ -96,7 +96,7 @@ class Books:
 
     def created(self, obj: Json, now: float) -> None:
         meta = obj["metadata"]
-        number, _ = told_by(obj["spec"])
+        number, _ = reported_by(obj["spec"])
         life = Life(meta["uid"], meta["name"], number, instant_of(meta["creationTimestamp"]))
         self.lives[life.uid] = self.by_number[number] = life
         self.edited(obj, now)
@@ -106,7 +106,7 @@ class Books:
         life = self.lives[meta["uid"]]
         generation = meta["generation"]
         if generation not in life.versions:
-            _, number = told_by(spec)
+            _, number = reported_by(spec)
             fires = FireTimes(spec, life.created)
             life.versions[generation] = Version(generation, number, spec, now, fires)
 
@@ -119,7 +119,7 @@ class Books:
             if other.name == life.name and other.number < life.number:
                 other.shown[process] = NEVER_AGAIN
         gone = kind == "DELETED" or "deletionTimestamp" in obj["metadata"]
-        version = NEVER_AGAIN if gone else told_by(obj["spec"])[1]
+        version = NEVER_AGAIN if gone else reported_by(obj["spec"])[1]
         life.shown[process] = max(life.shown.get(process, 0), version)
         return life
 
@@ -153,10 +153,10 @@ class Books:
         return next((life for life in self.lives.values() if any(made.uid == uid for made in life.jobs)), None)
 
 
-def told_by(spec: Json) -> tuple[int, int]:
+def reported_by(spec: Json) -> tuple[int, int]:
     """Return the life and the version that a spec carries."""
     if "jobTemplate" in spec:
-        told = spec["jobTemplate"]["metadata"]["annotations"]
-        return int(told["simulation/life"]), int(told["simulation/version"])
-    told = spec["task"]["kwargs"]
-    return told["life"], told["version"]
+        reported = spec["jobTemplate"]["metadata"]["annotations"]
+        return int(reported["simulation/life"]), int(reported["simulation/version"])
+    reported = spec["task"]["kwargs"]
+    return reported["life"], reported["version"]

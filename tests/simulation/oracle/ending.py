@@ -31,8 +31,8 @@ def unsettled(world: World, books: Books) -> Iterator[str]:
         life = books.by_number[body.life]
         unknown = {job.uid for job in life.jobs if job.stale or (job.deleted is not None and not job.recorded)}
         # A request whose Job came and went is on record with the instant at which it was heeded last.
-        told = rfc3339(body.fire_time) in life.told or body.name in life.told
-        if life.deleted is None and not told and body.job_uid not in unknown:
+        reported = rfc3339(body.fire_time) in life.reported or body.name in life.reported
+        if life.deleted is None and not reported and body.job_uid not in unknown:
             yield f"{body.name} has run, and was never on record"
         if body.process is None and body.end is None and world.loop.time() - body.entered > 120:
             yield f"{body.name} still runs"
@@ -54,16 +54,16 @@ def _unsettled(world: World, life: Life) -> Iterator[str]:
     if open_ and "maxRuns" not in version.spec:
         yield f"nobody has decided on {len(open_)} fire times, the first {open_[0]}"
     upcoming = version.fires.next_after(max(decided, int(earliest) - jitter - 1))
-    told = status.get("nextRunTime")
-    if upcoming is not None and told is None and "maxRuns" not in version.spec:
+    reported = status.get("nextRunTime")
+    if upcoming is not None and reported is None and "maxRuns" not in version.spec:
         yield f"nextRunTime is unset, and {upcoming} is still to come"
-    if told is not None and upcoming is None and instant_of(told) > clock:
-        yield f"nextRunTime is {told}, but there is none to come"
-    nobody_is_wrong = clock == earliest == world.now()
-    if nobody_is_wrong and told is not None and upcoming is not None:
-        late = instant_of(told) - upcoming
-        if not 0 <= late <= jitter and world.now() - instant_of(told) < -JUST_NOW:
-            yield f"nextRunTime is {told}, but {upcoming} comes next"
+    if reported is not None and upcoming is None and instant_of(reported) > clock:
+        yield f"nextRunTime is {reported}, but there is none to come"
+    clocks_agree = clock == earliest == world.now()
+    if clocks_agree and reported is not None and upcoming is not None:
+        late = instant_of(reported) - upcoming
+        if not 0 <= late <= jitter and world.now() - instant_of(reported) < -JUST_NOW:
+            yield f"nextRunTime is {reported}, but {upcoming} comes next"
     yield from _active(world, life)
 
 

@@ -24,8 +24,8 @@ def wrong_choices(it: Writing) -> Iterator[str]:
         yield f"{active} are active, and maxInstances is {most}; new are {[run['name'] for run in chosen]}"
     limit = spec.get("maxRuns")
     scheduled = [run for run in chosen if not run.get("request")]
-    by_hand = sum(1 for run in it.newly("active").values() if run.get("request"))
-    if limit is not None and scheduled and it.after["counts"]["started"] - by_hand > limit:
+    requested = sum(1 for run in it.newly("active").values() if run.get("request"))
+    if limit is not None and scheduled and it.after["counts"]["started"] - requested > limit:
         yield f"{it.after['counts']['started']} runs have started, and maxRuns is {limit}"
     if due:
         yield from _choice(it, spec, due)

@@ -74,8 +74,8 @@ def _armed(it: Writing) -> Iterator[str]:
         if not it.life.created - 1 <= new <= it.life.created:
             yield f"a resource seen for the first time counts from {new - it.life.created:+d} s of its creation"
         return
-    seen, told = it.before.get("observedGeneration", 0), it.after.get("observedGeneration", 0)
-    edits = [one for generation, one in sorted(it.life.versions.items()) if seen < generation <= told]
+    seen, reported = it.before.get("observedGeneration", 0), it.after.get("observedGeneration", 0)
+    edits = [one for generation, one in sorted(it.life.versions.items()) if seen < generation <= reported]
     known = it.life.versions.get(seen)
     if new != old and not edits:
         yield f"armedTime moved from {it.before['armedTime']} to {it.after['armedTime']} without an edit"

@@ -38,21 +38,21 @@ def wrong_ends(it: Writing) -> Iterator[str]:
     """What has ended is on record as what it was."""
     gone = [run for key, run in keys(it.before, "active").items() if key not in keys(it.after, "active")]
     old = {key_of(run) for run in it.before.get("history", ()) if run["outcome"] not in NEVER_STARTED}
-    told = {
+    finished = {
         key_of(run): run
         for run in it.after.get("history", ())
         if key_of(run) not in old and run["outcome"] not in NEVER_STARTED and "count" not in run
     }
-    at_once = [key for key in told if key not in keys(it.before, "active")]
+    at_once = [key for key in finished if key not in keys(it.before, "active")]
     for key in at_once:
         if key in it.life.runs:
-            yield f"{told[key]['name']} has ended, but had before"
+            yield f"{finished[key]['name']} has ended, but had before"
     ended = it.grown(*ENDS)
     unstarted = len(gone) - (ended - len(at_once))
     if not 0 <= unstarted <= it.grown("missed"):
         yield f"{len(gone)} runs are active no longer, but {ended} have ended ({len(at_once)} of them at once)"
     for run in gone:
-        end = told.get(key_of(run))
+        end = finished.get(key_of(run))
         if end is not None:
             yield from _truly(it, run, end)
         elif (

@@ -8,7 +8,7 @@ Json = dict[str, Any]
 MARKS = ("decidedUntilTime", "armedTime", "nextRunTime", "observedGeneration")
 
 
-def told_of(before: Json, after: Json) -> str:
+def reported_change(before: Json, after: Json) -> str:
     """Return what has changed, as far as it matters to a reader."""
     old, new = before.get("counts", {}), after.get("counts", {})
     grown = [f"{name}{new[name] - old.get(name, 0):+d}" for name in new if new[name] != old.get(name, 0)]

@@ -44,7 +44,7 @@ def wrong_with_asking(asked: Asked, life: Life, seen: int) -> Iterator[str]:
         yield f"{run.name} is started in {asked.by}, but its claim on record is {claims or 'not there'}"
     if asked.leader and asked.leader != asked.by:
         yield f"{run.name} is started in {asked.by}, but the lease is held by {asked.leader}"
-    version = told_by_run(run)
+    version = reported_by_run(run)
     if version < seen:
         yield f"{run.name} is started with version {version}, but its operator has seen version {seen}"
     if asked.latest < run.fire_time and not run.request:
@@ -56,7 +56,7 @@ def wrong_with_asking(asked: Asked, life: Life, seen: int) -> Iterator[str]:
         yield f"{run.name} is started {lateness:.1f} s late, and {deadline} s are allowed"
 
 
-def told_by_run(run: Run) -> int:
+def reported_by_run(run: Run) -> int:
     """Return the version that a run of a task carries."""
     kwargs = getattr(run.target, "kwargs", None) or {}
     return int(kwargs["version"])

@@ -29,7 +29,7 @@ class Situation:
     max_queued: int = 1000
     waits_already: bool = False
     """Whether it is itself one of those that wait."""
-    by_hand: bool = False
+    requested: bool = False
     """Whether it was requested, and is no fire time."""
     must_wait: bool = False
     """Whether there is no room for it, or no worker, or others wait before it."""
@@ -98,7 +98,7 @@ def not_crowded(it: Situation) -> Refusal | None:
     """
     if it.concurrency is not ConcurrencyPolicy.FORBID or it.waits_already:
         return None
-    if it.grace_time is not None and not it.by_hand:
+    if it.grace_time is not None and not it.requested:
         return None
     if it.running + it.queued < it.max_instances:
         return None

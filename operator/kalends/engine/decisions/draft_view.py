@@ -126,7 +126,7 @@ class DraftView:
             queued=len(self.state.queued),
             max_queued=schedule.max_queued,
             waits_already=candidate.queued,
-            by_hand=bool(candidate.request),
+            requested=bool(candidate.request),
             must_wait=self.held_up
             or self.is_put_off(candidate.fire_time)
             or not (self.has_room() and self.has_worker()),

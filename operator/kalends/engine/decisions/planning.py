@@ -149,9 +149,9 @@ def _put_off_start(draft: Draft, candidate: Candidate) -> bool:
     if not draft.is_put_off(candidate.fire_time):
         return False
     schedule, due = draft.schedule, draft.due
-    on_record = schedule.concurrency in {ConcurrencyPolicy.REPLACE, ConcurrencyPolicy.QUEUE}
+    needs_record = schedule.concurrency in {ConcurrencyPolicy.REPLACE, ConcurrencyPolicy.QUEUE}
     in_line = draft.held_up or draft.state.queued or candidate.fire_time < max([draft.adopted_until, *due.adopted])
-    if on_record or in_line or not draft.has_room() or draft.name(candidate) in draft.facts.refused:
+    if needs_record or in_line or not draft.has_room() or draft.name(candidate) in draft.facts.refused:
         return False
     if first_refusal(draft.situation(candidate)) is not None:
         return False

@@ -42,8 +42,8 @@ def _is_held(record: State, generation: int) -> bool:
     """Return whether a record says that its resource is held; an edit ends that."""
     ready = record.conditions.get("Ready")
     # Records of the first releases say so by their condition alone.
-    says_so = record.schedule_hash.startswith(HELD_HASH) or (ready is not None and ready.reason == Reason.RESTORED)
-    return says_so and record.observed_generation == generation
+    is_marked = record.schedule_hash.startswith(HELD_HASH) or (ready is not None and ready.reason == Reason.RESTORED)
+    return is_marked and record.observed_generation == generation
 
 
 def hash_of_invalid(record: State, generation: int) -> str:

@@ -90,7 +90,7 @@ class Scheduler:
             self._entries, self._keys, self._inbox, self._workers, self._reviewer.acting, self._compiler
         )
         self._running = False
-        self._drains_under_way = 0
+        self._active_drains = 0
 
     # -- what it is shown
 
@@ -190,7 +190,7 @@ class Scheduler:
         What it was shown by then must be as new as the moment: from an old record, a Job that is over and deleted
         would be made again.
         """
-        if not self._drains_under_way:  # a loop that starts anew while the process stops must not start runs again
+        if not self._active_drains:  # a loop that starts anew while the process stops must not start runs again
             await self._executors.open(self._ended, self._jobs_changed, self._workers.freed)
         self._inbox.fill(self._entries)  # also those whose acting was cut off with an earlier loop
         self._running = True
@@ -210,7 +210,7 @@ class Scheduler:
         Runs in the cluster are still started until pools are closed, as no other operator starts them before. The loop
         records what ends; if it does not run, runs only end. The next ``run`` opens the executors again.
         """
-        self._drains_under_way += 1
+        self._active_drains += 1
         try:
             self._executors.stop_pools()
             # A claim that is being written still starts.
@@ -222,7 +222,7 @@ class Scheduler:
             if self._running and self._reviewer.acting:
                 await asyncio.wait(set(self._reviewer.acting), timeout=FINISHING)
         finally:
-            self._drains_under_way -= 1
+            self._active_drains -= 1
 
     def _is_starting_in_a_pool(self) -> bool:
         return self._running and self._workers.any_promised(self._executors.pools)

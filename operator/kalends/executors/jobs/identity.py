@@ -22,7 +22,7 @@ Json = Mapping[str, Any]
 
 MOST_ATTEMPTS = 1000
 _SUFFIX = re.compile(
-    r"(?P<first>[0-9]{1,12})|(?P<time>[0-9a-z]{7,8})-(?P<attempt>[0-9a-z]{1,2})|(?P<by_hand>m-[a-z2-7]{8})"
+    r"(?P<first>[0-9]{1,12})|(?P<time>[0-9a-z]{7,8})-(?P<attempt>[0-9a-z]{1,2})|(?P<requested>m-[a-z2-7]{8})"
 )
 """What follows a resource's name and a hyphen: the other side of ``kalends.engine.core.run_names``."""
 
@@ -95,8 +95,8 @@ def identity_of(meta: Json, owner: str, created: Instant) -> Identity | None:
     suffix = _SUFFIX.fullmatch(name.removeprefix(f"{owner}-")) if name.startswith(f"{owner}-") else None
     if suffix is None:
         return None
-    if suffix["by_hand"]:
-        return _by_hand(meta, owner, created)
+    if suffix["requested"]:
+        return _requested(meta, owner, created)
     if suffix["first"]:
         found = Identity(int(suffix["first"]))
     else:
@@ -106,7 +106,7 @@ def identity_of(meta: Json, owner: str, created: Instant) -> Identity | None:
     return found if possible and run_name(owner, found.fire_time, found.attempt) == name else None
 
 
-def _by_hand(meta: Json, owner: str, created: Instant) -> Identity:
+def _requested(meta: Json, owner: str, created: Instant) -> Identity:
     """Return which requested run a Job is: its name is a digest of token and attempt, which its annotations hold."""
     annotations = meta.get("annotations") or {}
     asked = _instant(annotations.get(SCHEDULED_TIME))

@@ -35,7 +35,7 @@ _ALWAYS = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY, HT
 _UNKNOWN = frozenset({0, HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS})
 
 
-def is_for_good(error: ApiError) -> bool:
+def is_permanent(error: ApiError) -> bool:
     """Return whether the same Job would be refused whenever it is sent."""
     message = error.message.lower()
     if error.status == HTTPStatus.FORBIDDEN:
@@ -64,8 +64,8 @@ def after_creation(error: ApiError, run: Run, *, may_exist: bool = False) -> Sta
         run: Whose Job it is.
         may_exist: Whether this creation, or an earlier one of the same Job, may have been carried out.
     """
-    if is_for_good(error):
-        return StartRefused(Reason.JOB_REFUSED, _told(error, run))
+    if is_permanent(error):
+        return StartRefused(Reason.JOB_REFUSED, _message(error, run))
     message = str(error).replace(f'"{run.name}" ', "")
     if may_exist:
         return Unavailable(message, error.retry_after)
@@ -78,14 +78,14 @@ def after_dry_run(error: ApiError, run: Run) -> StartRefused | Unavailable | Non
     """Map a failed dry run to an error: None if it does not apply to later Jobs."""
     if "does not support dry run" in error.message.lower():
         return None  # an admission webhook with side effects: what it thinks is found out when a run is due
-    if is_for_good(error):
-        message = f"spec.jobTemplate: {_told(error, run)}"
+    if is_permanent(error):
+        message = f"spec.jobTemplate: {_message(error, run)}"
         return StartRefused(Reason.INVALID_JOB_TEMPLATE, message, may_pass=is_of_admission(error))
     if error.status in _UNKNOWN or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Unavailable(str(error))
     return None  # a quota that is used up, say, may not be when a run is due
 
 
-def _told(error: ApiError, run: Run) -> str:
+def _message(error: ApiError, run: Run) -> str:
     """Return the API server's message without the name of the Job, which does not exist."""
     return error.message.replace(f'"{run.name}" ', "")[:LONGEST_MESSAGE]

@@ -38,15 +38,15 @@ class Lanes:
         self.limit = limit
         self._caps = {Lane.CREATE: limit, Lane.STATUS: max(1, limit * 3 // 4), Lane.TIDY: max(1, limit // 4)}
         self._held = dict.fromkeys(Lane, 0)
-        self._under_way = 0
+        self._active = 0
         self._waiting: dict[Lane, FairQueue[tuple[int, Slot]]] = {lane: FairQueue() for lane in Lane}
         self._arrivals = count()
         self._grants = 0
 
     @property
-    def under_way(self) -> int:
+    def active(self) -> int:
         """Return how many slots are taken."""
-        return self._under_way
+        return self._active
 
     def waiting(self, lane: Lane) -> int:
         """Return how many requests wait in this lane."""
@@ -74,21 +74,21 @@ class Lanes:
     def release(self, lane: Lane) -> None:
         """Give a slot back, and let waiting requests have what is free."""
         self._held[lane] -= 1
-        self._under_way -= 1
+        self._active -= 1
         while (next_lane := self._next_lane()) is not None:
             _, slot = self._waiting[next_lane].take()
             self._take(next_lane)
             slot.set_result(None)
 
     def _may_take(self, lane: Lane) -> bool:
-        return self._under_way < self.limit and self._held[lane] < self._caps[lane]
+        return self._active < self.limit and self._held[lane] < self._caps[lane]
 
     def _take(self, lane: Lane) -> None:
         self._held[lane] += 1
-        self._under_way += 1
+        self._active += 1
 
     def _next_lane(self) -> Lane | None:
-        if self._under_way >= self.limit:
+        if self._active >= self.limit:
             return None
         candidates = [lane for lane in Lane if self._has_waiter(lane) and self._may_take(lane)]
         if not candidates:

@@ -84,7 +84,7 @@ class LeaderElector:
         self._unsucceeded = False
         self._may_hold = False
         self._complaint = ""
-        self._holder_told = ""
+        self._reported_holder = ""
         self._last_contact = -math.inf
         self._stopping = False
         self._woken = asyncio.Event()
@@ -238,8 +238,8 @@ class LeaderElector:
             self._woken.set()
 
     def _look_for_successor(self, record: Record) -> None:
-        if record.holder != self._holder_told:
-            self._holder_told = record.holder
+        if record.holder != self._reported_holder:
+            self._reported_holder = record.holder
             if record.holder not in {"", self.identity}:
                 log.info("%s stands by: %s holds the lease.", self.identity, record.holder)
         if not self._unsucceeded or record.holder == self.identity:

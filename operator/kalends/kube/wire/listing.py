@@ -123,7 +123,7 @@ class ListReader:
         self._chunks.append(chunk)
         self._size += len(chunk)
         if self._size >= self._enough:
-            yield from self._go_on()
+            yield from self._continue()
 
     def close(self) -> Iterator[JsonObject]:
         """Yield the items that were waited for.
@@ -131,11 +131,11 @@ class ListReader:
         Raises:
             Malformed: The text is no list, or not a whole one.
         """
-        yield from self._go_on()
+        yield from self._continue()
         if not self._over:
             raise Malformed("the list was cut short")
 
-    def _go_on(self) -> Iterator[JsonObject]:
+    def _continue(self) -> Iterator[JsonObject]:
         self._text = self._text[self._at :] + b"".join(self._chunks)
         self._at = 0
         self._chunks.clear()

@@ -97,7 +97,7 @@ class _Writer:
 
     def kept(self, source: Schema, inside: tuple[type[Wire], ...]) -> Schema:
         """Return what needs no translation."""
-        kept = {key: source[key] for key in KEPT if key in source and not (key == "default" and _says_nothing(source))}
+        kept = {key: source[key] for key in KEPT if key in source and not (key == "default" and _is_implied(source))}
         if "description" in kept:
             text = " ".join(kept["description"].split())
             kept["description"] = _first_sentence(text) if _is_repeated(inside) else text
@@ -145,7 +145,7 @@ def _is_repeated(inside: Sequence[type[Wire]]) -> bool:
     return any(issubclass(inner, outer) for place, inner in enumerate(inside) for outer in inside[:place])
 
 
-def _says_nothing(source: Schema) -> bool:
+def _is_implied(source: Schema) -> bool:
     """Return whether a default only repeats what an absent field says: it would clutter every object with zeros."""
     default = source["default"]
     return not isinstance(default, bool) and (not default or isinstance(default, dict))

@@ -9,35 +9,21 @@ from typing import Any
 import pytest
 
 from doubles import JOB, START, every, resource, schedule_of
+from engine.unrecorded import IGNORED, decided_on, job, of_jobs
 from engine.world import World, armed, facts
-from kalends.engine.core.facts import Decision, Facts
+from kalends.engine.core.facts import Facts
 from kalends.engine.core.run_names import run_name
 from kalends.engine.core.schedule import Schedule
-from kalends.engine.core.state import HOURS_AHEAD, ActiveRun, Counts, State
+from kalends.engine.core.state import ActiveRun, Counts, State
 from kalends.engine.decisions import unrecorded_jobs as adopting
 from kalends.engine.decisions.decide import decide
 from kalends.engine.ports import JobAnomaly, JobView, RunReport
 from kalends.engine.runs import proofs_of_start
 from kalends.engine.runs.proofs_of_start import CLOCK_SLACK
 from kalends.model import Outcome
-from kalends.model.instants import LAST_INSTANT, format_instant
+from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
-from kalends.stores.status_record import decode, encode
-
-IGNORED = "JobsIgnored"
-
-
-def of_jobs(**spec: Any) -> Schedule:
-    return schedule_of(resource(trigger=every(60), jobTemplate=JOB, **spec))
-
-
-def job(fire_time: int, created: int, **more: Any) -> JobView:
-    name = run_name("nightly", fire_time, more.get("attempt", 1), more.get("request", ""))
-    return JobView(name, fire_time, created, **more)
-
-
-def decided_on(schedule: Schedule, state: State | None, now: int, *jobs: Any, **more: Any) -> Decision:
-    return decide(schedule, state, facts(now, durable=True, jobs=jobs, **more))
+from kalends.stores.status_record import encode
 
 
 @pytest.mark.parametrize("ahead", [CLOCK_SLACK + 1, 3600, 47 * 3600, 10**9])
@@ -214,71 +200,6 @@ def test_a_run_in_a_pool_is_not_taken_over_by_a_job() -> None:
     here = frozenset({state.active[0].name})
     decision = decide(schedule, state, facts(START + 63, jobs=(forged,), here=here))
     assert decision.state.active == state.active
-
-
-def test_a_request_at_the_end_of_time_is_no_request() -> None:
-    schedule = of_jobs()
-    forged = job(LAST_INSTANT, START + 1, request="zzz")
-    decision = decided_on(schedule, armed(schedule), START + 2, forged)
-    assert (decision.state.last_requested, decision.state.counts) == (None, Counts())
-    assert "was not asked for" in decision.state.conditions[IGNORED].message
-
-
-def test_a_job_whose_name_is_not_the_digest_of_its_token_is_no_request_and_starts_nothing() -> None:
-    schedule = of_jobs()
-    forged = JobView("nightly-m-abcdefgh", START + 1, START + 1, request="m-abcdefgh")
-    decision = decided_on(schedule, armed(schedule), START + 2, forged)
-    assert (decision.state.last_requested, decision.state.counts) == (None, Counts())
-    assert decision.starts_before == ()
-    assert "nightly-m-abcdefgh was not asked for" in decision.state.conditions[IGNORED].message
-
-
-def test_beside_a_job_whose_token_was_removed_a_request_is_counted_once() -> None:
-    schedule = replace(of_jobs(), request="now")
-    stripped = JobView("nightly-m-abcdefgh", START + 1, START + 1, request="m-abcdefgh")
-    real = job(START + 2, START + 2, request="now")
-    decision = decided_on(schedule, armed(schedule), START + 3, stripped, real)
-    assert decision.state.counts == Counts(requested=1, started=1, active=1)
-    assert [run.name for run in decision.state.active] == [real.name]
-
-
-def test_a_recorded_run_whose_job_lost_its_token_is_neither_ignored_nor_run_again() -> None:
-    schedule = of_jobs()
-    run = ActiveRun("nightly-m-abcdefgh", START + 1, START + 1, "jobs", request="now")
-    counts = Counts(requested=1, started=1, active=1)
-    state = armed(schedule, last_requested=START + 1, active=(run,), counts=counts)
-    stripped = JobView("nightly-m-abcdefgh", START + 2, START + 2, request="m-abcdefgh")
-    decision = decided_on(schedule, state, START + 3, stripped)
-    assert decision.state.counts == counts
-    assert IGNORED not in decision.state.conditions
-
-
-def test_a_request_after_one_that_lies_ahead_of_the_clock_is_adopted() -> None:
-    schedule = of_jobs()
-    ahead = START + 86_400
-    state = armed(schedule, last_requested=ahead)
-    decision = decided_on(schedule, state, START + 2, job(ahead + 1, START + 1, request="zzz"))
-    assert decision.state.counts == Counts(requested=1, started=1, active=1)
-
-
-def test_an_instant_of_a_request_far_ahead_is_a_status_that_cannot_be_true() -> None:
-    schedule = of_jobs()
-    state = armed(schedule, last_requested=LAST_INSTANT)
-    decision = decided_on(schedule, state, START + 60)
-    ready = decision.state.conditions["Ready"]
-    assert (ready.status, ready.reason) == (False, Reason.INVALID_STATUS)
-    assert "status.lastRequestTime must be at most 48 hours ahead" in ready.message
-    assert decision.starts_before == ()
-
-
-def test_a_request_is_recorded_whatever_instant_the_last_one_has() -> None:
-    schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB) | {})
-    schedule = replace(schedule, request="now")
-    at_the_end = LAST_INSTANT - HOURS_AHEAD * 1800
-    state = armed(schedule, last_requested=LAST_INSTANT, cursor=at_the_end)
-    decision = decided_on(schedule, state, at_the_end)
-    assert decision.state.last_requested == LAST_INSTANT
-    assert decode(encode(decision.state), created=START) is not None
 
 
 def test_of_a_removed_record_jobs_of_fire_times_to_come_are_no_part() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 
 class BaseTrigger(ABC):
@@ -38,4 +38,5 @@ class BaseTrigger(ABC):
         if next_fire_time is None or not jitter:
             return next_fire_time
         delay = timedelta(seconds=random.uniform(0, jitter))  # noqa: S311 - spreads load, protects nothing
-        return next_fire_time + delay
+        # In UTC: a sum of wall time would leave the second showing of an hour that the clocks repeat.
+        return (next_fire_time.astimezone(UTC) + delay).astimezone(next_fire_time.tzinfo)

@@ -41,12 +41,11 @@ def asked_timezone(trigger: BaseTrigger) -> Any:
 class BaseCombiningTrigger(RuleTrigger):
     """What ``OrTrigger`` and ``AndTrigger`` share. ``triggers`` are the members."""
 
-    __slots__ = ("_read_from", "triggers")
+    __slots__ = ("triggers",)
 
     ATTRIBUTES = ("triggers", "jitter")
 
     triggers: Sequence[BaseTrigger]
-    _read_from: list[object]
 
     def __init__(self, triggers: Iterable[BaseTrigger], jitter: float | None = None) -> None:
         self.triggers = list(triggers)
@@ -64,12 +63,10 @@ class BaseCombiningTrigger(RuleTrigger):
             member.fire_times() if isinstance(member, RuleTrigger) and is_rule(member) else member
             for member in self.triggers
         ]
-        known: Trigger | None = self._known
-        if known is None or len(members) != len(self._read_from) or not all(map(_is, members, self._read_from)):
-            known = self.read_fire_times()
-            self._read_from = members
-            self._known = known
-        return known
+        known: tuple[list[object], Trigger] | None = self._known
+        if known is None or len(members) != len(known[0]) or not all(map(_is, members, known[0])):
+            known = self._known = (members, self.read_fire_times())
+        return known[1]
 
     @property
     def _members(self) -> list[SecondsPart] | None:

@@ -15,7 +15,7 @@ from kalends.triggers.interval import IntervalTrigger
 from kalends.triggers.microseconds.custom import Chain
 from kalends.triggers.microseconds.exact import StartingAt
 from kalends.triggers.microseconds.listed import ListedTrigger
-from kalends.triggers.protocol import Instant, NotFound, PartialTally, Tally, Trigger
+from kalends.triggers.protocol import Instant, NotFound, PartialTally, Tally, Trigger, may_search
 from kalends.triggers.rule_trigger import RuleTrigger, is_rule
 from kalends.triggers.stored import state_of
 
@@ -30,6 +30,13 @@ class CompiledTrigger:
     description: str
     """What decides the fire times, as text."""
     times: Trigger = field(compare=False, repr=False)
+    summary: str = field(default="", compare=False, repr=False)
+    """The trigger in few words, such as ``interval[0:00:05]``."""
+
+    @property
+    def may_search(self) -> bool:
+        """Whether a question may take as long as a search."""
+        return may_search(self.times)
 
     def next_after(self, instant: Instant) -> Instant | NotFound | None:
         """Return the earliest fire time strictly later than ``instant``; None if it is certain that there is none."""
@@ -76,7 +83,7 @@ def compile_trigger(
         times = trigger.read_fire_times()
     else:
         times = StartingAt(first, trigger.fire_times_from(first))
-    return CompiledTrigger(_description(trigger, first), times)
+    return CompiledTrigger(_description(trigger, first), times, str(trigger))
 
 
 def jitter_of(trigger: BaseTrigger) -> float:

@@ -65,6 +65,11 @@ class Trigger(Protocol):
         ...
 
 
+def may_search(trigger: Trigger) -> bool:
+    """Return whether a question to a trigger may take as long as a search may: such triggers have ``may_search``."""
+    return bool(getattr(trigger, "may_search", False))
+
+
 class Rule(Trigger, Protocol):
     """A trigger that others can be made of. What it spends is taken from the budget of the whole question."""
 

@@ -64,6 +64,7 @@ class RuleTrigger(BaseTrigger):
     timezone: tzinfo
     jitter: float | None
     _known: Any
+    """The fire times as they were read last; None after a change of an attribute."""
 
     @abstractmethod
     def seconds_part(self) -> SecondsPart | None:

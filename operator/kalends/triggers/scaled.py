@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kalends.triggers.protocol import Instant, NotFound, PartialTally, Tally, Trigger
+from kalends.triggers.protocol import Instant, NotFound, PartialTally, Tally, Trigger, may_search
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +13,11 @@ class Scaled:
 
     rule: Trigger
     second: int
+
+    @property
+    def may_search(self) -> bool:
+        """Whether a question may take as long as a search."""
+        return may_search(self.rule)
 
     def next_after(self, instant: Instant) -> Instant | NotFound | None:
         """Return the earliest fire time strictly later than ``instant``; None if it is certain that there is none."""

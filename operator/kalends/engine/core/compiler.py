@@ -159,7 +159,10 @@ def compile_schedule(
 def summary_of(definition: Definition) -> str:
     """Return when runs are due, in few words."""
     when = definition.when
-    return summary(when) if isinstance(when, When) else type(when).__name__
+    if isinstance(when, When):
+        return summary(when)
+    text = getattr(when, "summary", "")
+    return text if isinstance(text, str) and text else type(when).__name__
 
 
 def schedule_hash(definition: Definition, zone: str) -> str:

@@ -10,7 +10,7 @@ from kalends.engine.core.policies import Refusal
 from kalends.engine.core.refused_starts import NEGLIGIBLE_PAUSE, RefusedStarts
 from kalends.engine.core.state import Ref, State
 from kalends.engine.ports import RunReport, Snapshot
-from kalends.triggers.rules.remembered import RememberedTrigger
+from kalends.triggers.protocol import may_search
 
 
 @dataclass(slots=True)
@@ -105,7 +105,7 @@ class Entry:
     def may_search(self) -> bool:
         """Whether a look at it may take as long as a search of its trigger may."""
         schedule = self.snapshot.schedule
-        return schedule is not None and isinstance(schedule.trigger, RememberedTrigger)
+        return schedule is not None and may_search(schedule.trigger)
 
     @property
     def problem(self) -> Problem | None:

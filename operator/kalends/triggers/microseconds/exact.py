@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 from typing_extensions import override
 
-from kalends.triggers.protocol import NOTHING, Instant, NotFound, PartialTally, Tally, Trigger
+from kalends.triggers.protocol import NOTHING, Instant, NotFound, PartialTally, Tally, Trigger, may_search
 
 
 class MicrosecondTrigger(ABC):
@@ -88,6 +88,11 @@ class StartingAt(MicrosecondTrigger):
 
     first: Instant
     rest: Trigger
+
+    @property
+    def may_search(self) -> bool:
+        """Whether a question may take as long as a search."""
+        return may_search(self.rest)
 
     @override
     def next_after(self, instant: Instant) -> Instant | NotFound | None:

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import RLock
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from typing_extensions import override
 
@@ -60,6 +60,8 @@ class ListedTrigger(MicrosecondTrigger):
     """Lists the fire times of ``source``."""
 
     __slots__ = ("_lock", "_memory", "source")
+
+    may_search: ClassVar[bool] = True
 
     def __init__(self, source: Source) -> None:
         self.source = source

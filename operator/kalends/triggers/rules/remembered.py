@@ -7,7 +7,7 @@ gives at once are not remembered.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 from kalends.triggers.protocol import NOTHING, Instant, NotFound, PartialTally, Rule, Tally, Trigger
 from kalends.triggers.rules.rule import list_on
@@ -46,6 +46,8 @@ class RememberedTrigger:
     ``next_after`` gives a remembered ``NotFound`` again without a search. Asked for what follows its ``until``, it
     searches on. ``tally`` counts on from the last block that is complete.
     """
+
+    may_search: ClassVar[bool] = True
 
     rule: Rule
     _searched: list[_SearchedRange] = field(default_factory=list, compare=False, repr=False)

@@ -137,6 +137,7 @@ def compile_schedule(
         coalesce=definition.coalesce or defaults.coalesce,
         catch_up_runs=definition.catch_up_runs or DEFAULT_CATCH_UP_RUNS,
         concurrency=definition.concurrency,
+        waits_for_room=definition.waits_for_room,
         max_instances=definition.max_instances or defaults.max_instances,
         jitter=definition.jitter * second,
         keep_succeeded=definition.keep_succeeded,

@@ -25,6 +25,8 @@ class Definition:
     coalesce: Coalesce | None = None
     catch_up_runs: int | None = None
     concurrency: ConcurrencyPolicy = ConcurrencyPolicy.FORBID
+    waits_for_room: bool = True
+    """Whether under ``FORBID`` a fire time that finds no room waits within its grace time. Otherwise it is skipped."""
     max_instances: int | None = None
     max_queued: int | None = None
     max_runs: int | None = None

@@ -24,6 +24,8 @@ class Situation:
     max_instances: int
     running: int
     """Active runs of this resource, including those of the same decision."""
+    waits_for_room: bool
+    """Whether under ``FORBID`` a fire time waits for room within its grace time."""
     queued: int = 0
     """Runs of this resource that wait already."""
     max_queued: int = 1000
@@ -98,7 +100,7 @@ def not_crowded(it: Situation) -> Refusal | None:
     """
     if it.concurrency is not ConcurrencyPolicy.FORBID or it.waits_already:
         return None
-    if it.grace_time is not None and not it.requested:
+    if it.waits_for_room and it.grace_time is not None and not it.requested:
         return None
     if it.running + it.queued < it.max_instances:
         return None

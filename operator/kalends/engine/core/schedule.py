@@ -162,6 +162,8 @@ class Schedule:
     """Whether the request is known to have been made after the creation, so that it did not come with the resource."""
     restored: bool = False
     """Whether the resource is marked as coming from a backup."""
+    waits_for_room: bool = True
+    """Whether under ``FORBID`` a fire time that finds no room waits within its grace time. Otherwise it is skipped."""
     held: bool = False
     """Whether it is held for that reason."""
     edited: Instant | None = None

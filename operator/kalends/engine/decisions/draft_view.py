@@ -122,6 +122,7 @@ class DraftView:
             grace_time=schedule.grace_time,
             concurrency=schedule.concurrency,
             max_instances=schedule.max_instances,
+            waits_for_room=schedule.waits_for_room,
             running=counts.active - ended,
             queued=len(self.state.queued),
             max_queued=schedule.max_queued,

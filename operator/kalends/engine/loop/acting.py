@@ -50,7 +50,7 @@ class Actor:
             and not decision.remove
         )
 
-    async def act(self, entry: Entry, decision: Decision) -> Next:  # noqa: PLR0911 - one way on for each answer
+    async def act(self, entry: Entry, decision: Decision) -> Next:  # noqa: C901, PLR0911 - one way on for each answer
         """Carry out a decision.
 
         Returns:
@@ -73,6 +73,8 @@ class Actor:
             await self._delete(entry.ref, decision.deletes)
             if decision.remove:
                 await self._recorder.remove(entry)
+                if entry.forgotten:  # this store removes at once, and has said so
+                    return Next.WAIT
                 return self._backoff.later(entry, "it was deleted, and is not gone yet")
         except Conflict:
             return await self._recorder.read_again(entry)

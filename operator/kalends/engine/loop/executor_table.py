@@ -36,10 +36,11 @@ class ExecutorTable:
     """Pools by alias, and the cluster, whose alias is ``jobs``."""
 
     def __init__(self, pools: Mapping[str, Pool], cluster: Cluster | None) -> None:
-        self.pools = pools
+        self.pools: dict[str, Pool] = dict(pools)
         self.cluster = cluster
-        self.by_alias: Mapping[str, Executor] = pools if cluster is None else {**pools, JOBS_EXECUTOR: cluster}
+        self.by_alias: dict[str, Executor] = dict(pools) if cluster is None else {**pools, JOBS_EXECUTOR: cluster}
         self._accepting = Accepting.NONE
+        self._events: Callable[[str], _Events] | None = None
 
     async def open(
         self,
@@ -48,9 +49,27 @@ class ExecutorTable:
         freed: Callable[[str], None],
     ) -> None:
         """Open all executors; ``ended`` and ``freed`` receive the alias of the executor."""
+        self._events = lambda alias: _Events(partial(ended, alias), changed, partial(freed, alias))
         self._accepting = Accepting.ALL
         for alias, executor in self.by_alias.items():
-            await executor.open(_Events(partial(ended, alias), changed, partial(freed, alias)))
+            await executor.open(self._events(alias))
+
+    async def add(self, alias: str, pool: Pool) -> None:
+        """Add a pool, open if the others are."""
+        if self._events is not None:
+            await pool.open(self._events(alias))
+        self.pools[alias] = self.by_alias[alias] = pool
+
+    async def remove(self, alias: str, grace: float) -> None:
+        """Remove a pool, after up to ``grace`` seconds for its runs. Resources that name it start no runs."""
+        pool = self.pools.pop(alias)
+        del self.by_alias[alias]
+        await pool.close(grace)
+
+    def start_pools(self) -> None:
+        """Let fire times be decided again whose runs are in pools."""
+        if self._events is not None:
+            self._accepting = Accepting.ALL
 
     def stop_pools(self) -> None:
         """Let no fire time be decided whose run would be in a pool."""
@@ -60,6 +79,7 @@ class ExecutorTable:
         """Close all executors, after up to ``grace`` seconds for the runs in pools."""
         await asyncio.gather(*(executor.close(grace) for executor in self.by_alias.values()))
         self._accepting = Accepting.NONE
+        self._events = None
 
     def accepts(self, alias: str | None) -> bool:
         """Return whether fire times are decided whose runs are in this executor (None: a resource names none)."""

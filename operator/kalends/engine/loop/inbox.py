@@ -44,6 +44,10 @@ class Inbox:
         self._put(key)
         self._changed.set()
 
+    def wake(self) -> None:
+        """End a wait."""
+        self._changed.set()
+
     def put_at(self, key: str, instant: float) -> None:
         """Have a resource looked at at an instant, and at no other before something changes."""
         self._agenda.put(key, instant)

@@ -90,6 +90,7 @@ class Scheduler:
             self._entries, self._keys, self._inbox, self._workers, self._reviewer.acting, self._compiler
         )
         self._running = False
+        self._paused = False
         self._active_drains = 0
 
     # -- what it is shown
@@ -192,6 +193,8 @@ class Scheduler:
         """
         if not self._active_drains:  # a loop that starts anew while the process stops must not start runs again
             await self._executors.open(self._ended, self._jobs_changed, self._workers.freed)
+            if self._paused:
+                self._executors.stop_pools()
         self._inbox.fill(self._entries)  # also those whose acting was cut off with an earlier loop
         self._running = True
         try:
@@ -203,6 +206,29 @@ class Scheduler:
         finally:
             self._running = False
             await self._reviewer.let_acting_end()
+
+    def pause(self) -> None:
+        """Decide no fire times whose runs are in pools, until ``resume``. Runs end, and their ends are recorded."""
+        self._paused = True
+        self._executors.stop_pools()
+
+    def resume(self) -> None:
+        """Decide fire times again, those that have come since ``pause`` included."""
+        self._paused = False
+        if not self._active_drains:
+            self._executors.start_pools()
+        self._inbox.fill(self._entries)
+        self._inbox.wake()
+
+    async def add_pool(self, alias: str, pool: Pool) -> None:
+        """Add a pool. The caller shows the resources again that name it."""
+        await self._executors.add(alias, pool)
+        if self._paused:
+            self._executors.stop_pools()
+
+    async def remove_pool(self, alias: str, grace: float) -> None:
+        """Remove a pool, after up to ``grace`` seconds for its runs."""
+        await self._executors.remove(alias, grace)
 
     async def drain(self, grace: float) -> None:
         """Close the executors: let runs end for up to ``grace`` seconds, and record how they ended.

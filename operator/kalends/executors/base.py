@@ -1,0 +1,180 @@
+"""What every executor of the library offers, under APScheduler's names."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from threading import RLock
+from traceback import format_exception
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from kalends.events import (
+    EVENT_JOB_ERROR,
+    EVENT_JOB_EXECUTED,
+    EVENT_JOB_MISSED,
+    JobExecutionEvent,
+)
+
+if TYPE_CHECKING:
+    from kalends.job import Job
+    from kalends.schedulers.base import BaseScheduler
+
+
+class MaxInstancesReachedError(Exception):
+    """As many runs of the job are active as it may have."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(
+            f'Job "{job}" has already reached its maximum number of instances ({job.max_instances})',
+        )
+
+
+class BaseExecutor(ABC):
+    """Calls the callables of jobs. Classes that were written for APScheduler's class of this name work with this one.
+
+    A subclass implements ``_do_submit_job``: it has ``run_job`` called somewhere, and then calls ``_run_job_success``
+    with the events that ``run_job`` returned, or ``_run_job_error`` if that raised an exception.
+    """
+
+    _scheduler: BaseScheduler | None = None
+    _lock: Any = None
+    _logger = logging.getLogger("kalends.executors")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._instances: defaultdict[str, int] = defaultdict(int)
+
+    @property
+    def slots(self) -> int | None:
+        """How many runs can be active at once; None: any number."""
+        return None
+
+    def start(self, scheduler: BaseScheduler, alias: str) -> None:
+        """Make ready for jobs: called when the scheduler starts, or when the executor is added to it."""
+        self._scheduler = scheduler
+        self._lock = RLock()
+        self._logger = logging.getLogger(f"kalends.executors.{alias}")
+
+    def shutdown(self, wait: bool = True) -> None:  # noqa: B027, FBT001, FBT002 - APScheduler's signature
+        """Release what ``start`` has taken.
+
+        Args:
+            wait: Return once every run has ended.
+        """
+
+    def submit_job(self, job: Job, run_times: Sequence[datetime]) -> None:
+        """Have a job called once for each of its fire times.
+
+        Raises:
+            MaxInstancesReachedError: As many runs of it are active as it may have.
+        """
+        assert self._lock is not None, "This executor has not been started yet"  # noqa: S101 - a fault of the program
+        with self._lock:
+            if self._instances[job.id] >= job.max_instances:
+                raise MaxInstancesReachedError(job)
+            # Before the submission: a call that ends at once frees its place in this thread.
+            self._instances[job.id] += 1
+            try:
+                self._do_submit_job(job, run_times)
+            except BaseException:
+                self._free(job.id)
+                raise
+
+    def cancel_run(self, job_id: str, run_time: datetime) -> None:  # noqa: B027 - a thread cannot be stopped
+        """Ask for the end of a run: its time is over, or another run replaces it. Most executors can do nothing.
+
+        Args:
+            job_id: The ID of the job.
+            run_time: The fire time of the run.
+        """
+
+    @abstractmethod
+    def _do_submit_job(self, job: Job, run_times: Sequence[datetime]) -> None:
+        """Have ``run_job`` called for a job, and return before it has ended."""
+
+    def _run_job_success(self, job_id: str, events: Sequence[JobExecutionEvent]) -> None:
+        """Receive the events of runs that have ended."""
+        self._free(job_id)
+        if self._scheduler is not None:
+            for event in events:
+                self._scheduler._dispatch_event(event)  # noqa: SLF001 - part of the interface of executors
+
+    def _run_job_error(self, job_id: str, exc: BaseException, traceback: TracebackType | None = None) -> None:
+        """Receive an error that is no error of the callable: the run was lost in the executor."""
+        self._free(job_id)
+        self._logger.error("Error running job %s", job_id, exc_info=(type(exc), exc, traceback))
+        if self._scheduler is not None:
+            self._scheduler._executor_failed(self, job_id, exc)  # noqa: SLF001
+
+    def _free(self, job_id: str) -> None:
+        with self._lock:
+            self._instances[job_id] -= 1
+            if self._instances[job_id] <= 0:
+                del self._instances[job_id]
+
+
+def run_job(
+    job: Job, jobstore_alias: str | None, run_times: Sequence[datetime], logger_name: str
+) -> list[JobExecutionEvent]:
+    """Call a job once for each of its fire times, and return an event for each. It does not raise.
+
+    A fire time that is later than the grace time of the job allows is missed; what counts is when the call would
+    really start.
+    """
+    events: list[JobExecutionEvent] = []
+    logger = logging.getLogger(logger_name)
+    for run_time in run_times:
+        if is_late(job, run_time):
+            events.append(JobExecutionEvent(EVENT_JOB_MISSED, job.id, jobstore_alias, run_time))
+            logger.warning("Run time of job %s was missed by %s", job, datetime.now(UTC) - run_time)
+            continue
+        logger.info("Running job %s (scheduled at %s)", job, run_time)
+        try:
+            value = job.func(*job.args, **job.kwargs)
+        except BaseException as error:
+            events.append(failed(job, jobstore_alias, run_time, error))
+            logger.exception("Job %s raised an exception", job)
+        else:
+            events.append(JobExecutionEvent(EVENT_JOB_EXECUTED, job.id, jobstore_alias, run_time, retval=value))
+            logger.info("Job %s executed successfully", job)
+    return events
+
+
+async def run_coroutine_job(
+    job: Job, jobstore_alias: str | None, run_times: Sequence[datetime], logger_name: str
+) -> list[JobExecutionEvent]:
+    """Call a job whose callable is a coroutine function, as ``run_job`` does."""
+    events: list[JobExecutionEvent] = []
+    logger = logging.getLogger(logger_name)
+    for run_time in run_times:
+        if is_late(job, run_time):
+            events.append(JobExecutionEvent(EVENT_JOB_MISSED, job.id, jobstore_alias, run_time))
+            logger.warning("Run time of job %s was missed by %s", job, datetime.now(UTC) - run_time)
+            continue
+        logger.info("Running job %s (scheduled at %s)", job, run_time)
+        try:
+            value = await job.func(*job.args, **job.kwargs)
+        except BaseException as error:
+            events.append(failed(job, jobstore_alias, run_time, error))
+            logger.exception("Job %s raised an exception", job)
+        else:
+            events.append(JobExecutionEvent(EVENT_JOB_EXECUTED, job.id, jobstore_alias, run_time, retval=value))
+            logger.info("Job %s executed successfully", job)
+    return events
+
+
+def is_late(job: Job, run_time: datetime) -> bool:
+    """Return whether the grace time of a job is over for one of its fire times."""
+    if job.misfire_grace_time is None:
+        return False
+    return datetime.now(UTC) - run_time > timedelta(seconds=job.misfire_grace_time)
+
+
+def failed(job: Job, jobstore_alias: str | None, run_time: datetime, error: BaseException) -> JobExecutionEvent:
+    """Return the event of a run whose callable raised an exception."""
+    text = "".join(format_exception(error))
+    return JobExecutionEvent(EVENT_JOB_ERROR, job.id, jobstore_alias, run_time, exception=error, traceback=text)

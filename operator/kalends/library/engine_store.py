@@ -1,0 +1,124 @@
+"""The job stores of a scheduler as one store of its engine: records that are written together go in one call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from kalends.engine.core.definition import Stored
+from kalends.engine.core.state import Ref, State
+from kalends.errors import Conflict, Gone, Unavailable
+from kalends.jobstores.base import JobLookupError, RecordingJobStore, RecordWrite
+from kalends.library.definitions import stored_of
+
+MOST_AT_ONCE = 1000
+"""Records in one call of a store."""
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A record that is to be written, and the answer to the engine."""
+
+    write: RecordWrite
+    answer: asyncio.Future[int | None]
+
+
+class EngineStore:
+    """Implements the engine's ``JobStore``. A resource's namespace is the alias of its job store."""
+
+    def __init__(self, stores: Mapping[str, RecordingJobStore], removed: Callable[[Ref], None]) -> None:
+        """Return a store.
+
+        Args:
+            stores: The job stores by alias; the scheduler may add and remove some.
+            removed: Receives each job that was removed because it has ended.
+        """
+        self._stores = stores
+        self._removed = removed
+        self._waiting: dict[str, list[_Waiting]] = {}
+        self._writers: dict[str, asyncio.Task[None]] = {}
+
+    async def write(
+        self, ref: Ref, version: str, before: State | None, after: State, *, keeps_unread: bool = False
+    ) -> str:
+        """Record a state."""
+        del before, keeps_unread
+        write = RecordWrite(ref.name, ref.uid, int(version), after)
+        store = self._store(ref)
+        if not store.blocks:
+            (written,) = self._called(store.write_records, [write])
+        else:
+            waiting = _Waiting(write, asyncio.get_running_loop().create_future())
+            self._waiting.setdefault(ref.namespace, []).append(waiting)
+            if ref.namespace not in self._writers:
+                self._writers[ref.namespace] = asyncio.create_task(self._write_all(ref.namespace, store))
+            written = await waiting.answer
+        if written is None:
+            raise Conflict(f"job {ref.name!r} was changed or removed since")
+        return str(written)
+
+    async def _write_all(self, alias: str, store: RecordingJobStore) -> None:
+        """Write what waits until nothing waits any more: one call for all that came during the call before."""
+        try:
+            await asyncio.sleep(0)  # others that are decided in the same pass come along
+            while batch := self._waiting.pop(alias, []):
+                rest = batch[MOST_AT_ONCE:]
+                if rest:
+                    self._waiting[alias] = rest
+                await self._write_batch(store, batch[:MOST_AT_ONCE])
+        finally:
+            del self._writers[alias]
+
+    async def _write_batch(self, store: RecordingJobStore, batch: Sequence[_Waiting]) -> None:
+        writes = [one.write for one in batch]
+        try:
+            versions = await asyncio.to_thread(self._called, store.write_records, writes)
+        except Exception as error:  # noqa: BLE001 - each writer gets it
+            for one in batch:
+                if not one.answer.done():
+                    one.answer.set_exception(error)
+            return
+        for one, version in zip(batch, versions, strict=True):
+            if not one.answer.done():
+                one.answer.set_result(version)
+
+    async def read(self, ref: Ref) -> Stored:
+        """Return the job as it now is."""
+        store = self._store(ref)
+        try:
+            kept = await self._call(store, store.kept_job, ref.name)
+        except JobLookupError as error:
+            raise Gone(f"job {ref.name!r} was removed") from error
+        if kept.uid != ref.uid:
+            raise Gone(f"job {ref.name!r} was removed, and another one added")
+        return stored_of(ref.namespace, kept)
+
+    async def delete(self, ref: Ref, version: str) -> None:
+        """Remove a job that has ended."""
+        store = self._store(ref)
+        if not await self._call(store, store.remove_version, ref.name, ref.uid, int(version)):
+            raise Conflict(f"job {ref.name!r} was changed or removed since")
+        self._removed(ref)
+
+    def _store(self, ref: Ref) -> RecordingJobStore:
+        store = self._stores.get(ref.namespace)
+        if store is None:
+            raise Gone(f"the job store {ref.namespace!r} was removed")
+        return store
+
+    async def _call(self, store: RecordingJobStore, function: Callable[..., _T], *args: object) -> _T:
+        if not store.blocks:
+            return self._called(function, *args)
+        return await asyncio.to_thread(self._called, function, *args)
+
+    @staticmethod
+    def _called(function: Callable[..., _T], *args: object) -> _T:
+        try:
+            return function(*args)
+        except JobLookupError:
+            raise
+        except Exception as error:
+            raise Unavailable(f"the job store failed: {type(error).__name__}: {error}") from error

@@ -1,0 +1,245 @@
+"""A thread with an event loop in which the engine of a scheduler runs.
+
+Programs call their scheduler from any thread, and from loops of many kinds. The engine has a loop to itself, so that it
+neither waits for the program's loop nor holds it up. No call of a program waits for the engine, except a shutdown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
+from datetime import tzinfo
+from secrets import token_hex
+from typing import Any
+
+from kalends.clock import Clock, MicrosecondClock
+from kalends.engine.core.compiler import Compiler, Surroundings
+from kalends.engine.core.schedule import Defaults
+from kalends.engine.core.state import Ref
+from kalends.engine.core.target import Target
+from kalends.engine.loop.scheduler import Scheduler
+from kalends.errors import InvalidSpec
+from kalends.events import JobExecutionEvent, SchedulerEvent
+from kalends.executors.base import BaseExecutor
+from kalends.jobstores.base import KeptJob, RecordingJobStore
+from kalends.library.definitions import stored_of
+from kalends.library.engine_store import EngineStore
+from kalends.library.event_mapping import EventMapping
+from kalends.library.executor_pool import ExecutorPool
+from kalends.triggers.datetimes import microseconds_of
+
+log = logging.getLogger(__name__)
+
+FOREVER = float("inf")
+
+
+class EngineThread:
+    """Runs the engine over job stores and executors. Every method may be called from any thread."""
+
+    def __init__(  # noqa: PLR0913 - what a scheduler hands over
+        self,
+        *,
+        clock: Clock,
+        zone: tzinfo,
+        stores: Mapping[str, RecordingJobStore],
+        executors: Mapping[str, BaseExecutor],
+        dispatch: Callable[[SchedulerEvent], None],
+        daemon: bool,
+        retry_interval: float,
+    ) -> None:
+        self._clock = clock
+        self._zone = zone
+        self._stores = stores
+        self._daemon = daemon
+        self._retry_interval = retry_interval
+        self._mapping = EventMapping(zone, dispatch)
+        self._aliases = set(executors)
+        self._compiler = Compiler(self._surroundings())
+        self._pools = {alias: self._pool(executor) for alias, executor in executors.items()}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ready = threading.Event()
+        self._stop: asyncio.Event
+        self._grace = FOREVER
+        self._scheduler: Scheduler
+        self._thread: threading.Thread | None = None
+
+    def _pool(self, executor: BaseExecutor) -> ExecutorPool:
+        return ExecutorPool(executor, self._clock, self._zone, self._ended)
+
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(Defaults(), self._check, second=MicrosecondClock.second)
+
+    def _check(self, target: Target, executor: str) -> None:
+        del target
+        if executor not in self._aliases:
+            known = ", ".join(sorted(map(repr, self._aliases))) or "none"
+            raise InvalidSpec(f"executor must be one of {known}, got {executor!r}")
+
+    # -- start and end
+
+    def start(self, *, paused: bool) -> None:
+        """Start the thread, and return once the engine takes calls."""
+        self._thread = threading.Thread(target=self._main, args=(paused,), name="Kalends", daemon=self._daemon)
+        self._thread.start()
+        self._ready.wait()
+
+    def _main(self, paused: bool) -> None:  # noqa: FBT001 - the only argument of the thread
+        with asyncio.Runner() as runner:
+            runner.run(self._run(paused=paused))
+
+    async def _run(self, *, paused: bool) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        store = EngineStore(self._stores, lambda ref: self._scheduler.forget(ref.key, ref.uid))
+        identity = f"{socket.gethostname()}-{os.getpid()}-{token_hex(4)}"
+        self._scheduler = Scheduler(
+            clock=self._clock,
+            store=store,
+            pools=self._pools,
+            identity=identity,
+            listeners=[self._mapping],
+            compiler=self._compiler,
+        )
+        if paused:
+            self._scheduler.pause()
+        running = asyncio.create_task(self._scheduler.run(), name="engine")
+        self._ready.set()
+        for alias in list(self._stores):
+            self._loop.create_task(self._load(alias))
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            log.critical("the engine ended", exc_info=running.exception())
+        else:
+            await self._scheduler.drain(self._grace)
+            running.cancel()
+            await asyncio.wait({running})
+
+    def stop(self, *, wait: bool) -> None:
+        """Stop the engine. With ``wait``, return once every active run has ended and its end is recorded."""
+        self._grace = FOREVER if wait else 0.0
+        self._post(self._stop.set)
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+
+    # -- what the scheduler tells it
+
+    def show(self, alias: str, kept: KeptJob) -> None:
+        """Show a job that was added or changed."""
+        self._post(lambda: self._scheduler.observe(stored_of(alias, kept)))
+
+    def forget(self, alias: str, job_id: str) -> None:
+        """Forget a job that was removed."""
+        self._post(lambda: self._scheduler.forget(f"{alias}/{job_id}", ""))
+
+    def forget_all(self, alias: str) -> None:
+        """Forget every job of a store."""
+
+        def forget() -> None:
+            for uid, key in list(self._scheduler.overview.uids().items()):
+                if key.startswith(f"{alias}/"):
+                    self._scheduler.forget(key, uid)
+
+        self._post(forget)
+
+    def load(self, alias: str) -> None:
+        """Show every job of a store that was added."""
+        self._spawn(self._load(alias))
+
+    def pause(self) -> None:
+        """Decide no fire times until ``resume``."""
+        self._post(self._scheduler.pause)
+
+    def resume(self) -> None:
+        """Decide fire times again."""
+        self._post(self._scheduler.resume)
+
+    def add_executor(self, alias: str, executor: BaseExecutor) -> None:
+        """Add an executor, and look again at every job."""
+        self._aliases.add(alias)
+        self._pools[alias] = self._pool(executor)
+        self._spawn(self._add_pool(alias))
+
+    async def _add_pool(self, alias: str) -> None:
+        await self._scheduler.add_pool(alias, self._pools[alias])
+        await self._show_all()
+
+    def remove_executor(self, alias: str, *, wait: bool) -> None:
+        """Remove an executor. Jobs that name it have no runs until it is there again."""
+        self._aliases.discard(alias)
+        del self._pools[alias]
+        self._spawn(self._remove_pool(alias, FOREVER if wait else 0.0))
+
+    async def _remove_pool(self, alias: str, grace: float) -> None:
+        await self._scheduler.remove_pool(alias, grace)
+        await self._show_all()
+
+    async def _show_all(self) -> None:
+        self._compiler.use(self._surroundings())
+        for alias in list(self._stores):
+            await self._load(alias)
+
+    async def _load(self, alias: str) -> None:
+        """Show every job of a store. A store that fails is asked again."""
+        while (store := self._stores.get(alias)) is not None:
+            try:
+                kept = await asyncio.to_thread(store.kept_jobs) if store.blocks else store.kept_jobs()
+            except Exception as error:  # noqa: BLE001 - a store may raise anything
+                log.warning(
+                    "Error getting jobs from job store %r, trying again in %s seconds: %s",
+                    alias,
+                    self._retry_interval,
+                    error,
+                )
+                await asyncio.sleep(self._retry_interval)
+                continue
+            self._show_each(alias, kept)
+            return
+
+    def _show_each(self, alias: str, kept: Iterable[KeptJob]) -> None:
+        for one in kept:
+            if one.problem:
+                log.error("Job %r of job store %r cannot be restored: %s", one.id, alias, one.problem)
+            self._scheduler.observe(stored_of(alias, one))
+
+    # -- what its executors tell it
+
+    def ended(self, event: JobExecutionEvent) -> bool:
+        """Receive the end of a run from an executor; return False if no executor was given this run."""
+        fire_time = microseconds_of(event.scheduled_run_time)
+        return any(pool.ended(event, fire_time) for pool in list(self._pools.values()))
+
+    def executor_failed(self, executor: BaseExecutor, job_id: str, error: BaseException) -> None:
+        """Receive an error of an executor itself: its runs of the job are failures."""
+        for pool in list(self._pools.values()):
+            if pool.executor is executor:
+                pool.failed(job_id, error)
+
+    def _ended(self, ref: Ref, run: str, event: JobExecutionEvent) -> None:
+        self._mapping.keep(ref, run, event)
+        if ref.uid not in self._scheduler.overview.uids():
+            self._mapping.release(ref, run)
+
+    # -- into its loop
+
+    def _post(self, function: Callable[[], None]) -> None:
+        loop = self._loop
+        if loop is not None:
+            with suppress(RuntimeError):  # the loop is closed: the scheduler has shut down
+                loop.call_soon_threadsafe(function)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        tasks: set[asyncio.Task[None]] = set()
+
+        def spawn() -> None:
+            task = asyncio.ensure_future(work)
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+        self._post(spawn)

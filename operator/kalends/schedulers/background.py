@@ -1,0 +1,24 @@
+"""A scheduler for programs that do something else: it works in threads of its process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from typing_extensions import override
+
+from kalends.library.configuration import as_bool
+from kalends.schedulers.base import BaseScheduler
+
+
+class BackgroundScheduler(BaseScheduler):
+    """Starts and returns. The program must continue by itself.
+
+    Args:
+        daemon: Whether the scheduler's thread lets the process end (default True).
+    """
+
+    @override
+    def _configure(self, config: Mapping[str, Any]) -> None:
+        self._daemon = as_bool(config.get("daemon", True))
+        super()._configure(config)

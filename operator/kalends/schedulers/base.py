@@ -1,0 +1,232 @@
+"""What every scheduler offers. Its configuration, start and end are here; jobs and components are its parts."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from datetime import tzinfo
+from typing import Any
+
+from kalends.events import (
+    EVENT_SCHEDULER_PAUSED,
+    EVENT_SCHEDULER_RESUMED,
+    EVENT_SCHEDULER_SHUTDOWN,
+    EVENT_SCHEDULER_START,
+    SchedulerEvent,
+)
+from kalends.executors.base import BaseExecutor
+from kalends.executors.pool import ThreadPoolExecutor
+from kalends.jobstores.base import BaseJobStore
+from kalends.jobstores.memory import MemoryJobStore
+from kalends.library.components import EXECUTOR_PLUGINS, JOB_STORE_PLUGINS, Components
+from kalends.library.configuration import as_bool, as_int, nested, without_prefix
+from kalends.library.engine_thread import EngineThread
+from kalends.library.jobs import Jobs
+from kalends.library.scheduler_core import STATE_PAUSED, STATE_RUNNING, STATE_STOPPED, undefined
+from kalends.schedulers import SchedulerAlreadyRunningError, SchedulerNotRunningError
+from kalends.triggers.timezones import local_timezone, timezone_of
+
+
+class BaseScheduler(Jobs, Components):
+    """Keeps jobs in job stores, and has executors call them at the fire times of their triggers.
+
+    Any thread may use it. No method waits for the engine or for a run, except ``shutdown(wait=True)``.
+
+    Args:
+        gconfig: A flat dictionary of options, as ``configure`` reads it.
+        options: See ``configure``.
+    """
+
+    def __init__(self, gconfig: Mapping[str, Any] | None = None, **options: Any) -> None:
+        super().__init__()
+        self.configure(gconfig or {}, **options)
+
+    def __getstate__(self) -> None:
+        raise TypeError(
+            "a scheduler cannot be pickled: it is likely that a job was given a method, or a closure, of an object "
+            "that contains the scheduler"
+        )
+
+    # -- configuration
+
+    def configure(self, gconfig: Mapping[str, Any] | None = None, prefix: str | None = None, **options: Any) -> None:
+        """Configure the scheduler anew.
+
+        Args:
+            gconfig: A flat dictionary; its keys have a prefix, and dots between the names of groups.
+            prefix: The prefix of its keys. None: ``kalends.``, and ``apscheduler.`` is read, too.
+            options: The same names without a prefix: ``logger``, ``timezone``, ``job_defaults`` (a dictionary),
+                ``executors`` and ``jobstores`` (alias to instance, or to a dictionary with ``type`` or ``class``),
+                ``jobstore_retry_interval`` in seconds.
+
+        Raises:
+            SchedulerAlreadyRunningError: It is running.
+        """
+        if self.state != STATE_STOPPED:
+            raise SchedulerAlreadyRunningError
+        config = nested(without_prefix(gconfig or {}, prefix))
+        config.update(options)
+        self._configure(config)
+
+    def _configure(self, config: Mapping[str, Any]) -> None:
+        self._logger = _logger_of(config.get("logger"))
+        self.timezone: tzinfo = timezone_of(config.get("timezone")) or local_timezone()
+        self.jobstore_retry_interval = float(config.get("jobstore_retry_interval", 10))
+        defaults: Mapping[str, Any] = config.get("job_defaults") or {}
+        self._job_defaults: dict[str, Any] = {
+            "misfire_grace_time": as_int(defaults.get("misfire_grace_time", 1)),
+            "coalesce": _coalesce(defaults.get("coalesce", True)),
+            "max_instances": as_int(defaults.get("max_instances", 1)),
+        }
+        known = {"misfire_grace_time", "coalesce", "max_instances"}
+        self._job_defaults.update({key: value for key, value in defaults.items() if key not in known})
+        self._executors.clear()
+        self._book.stores.clear()
+        for alias, value in (config.get("executors") or {}).items():
+            self.add_executor(EXECUTOR_PLUGINS.configured(alias, value), alias)
+        for alias, value in (config.get("jobstores") or {}).items():
+            self.add_jobstore(JOB_STORE_PLUGINS.configured(alias, value), alias)
+
+    def _create_default_executor(self) -> BaseExecutor:
+        return ThreadPoolExecutor()
+
+    def _create_default_jobstore(self) -> BaseJobStore:
+        return MemoryJobStore(self._clock)
+
+    # -- start and end
+
+    def start(self, paused: bool = False) -> None:  # noqa: FBT001, FBT002 - APScheduler's signature
+        """Start the executors and the job stores, add the jobs that wait for that, and begin with fire times.
+
+        Args:
+            paused: Begin with no fire times until ``resume``.
+
+        Raises:
+            SchedulerAlreadyRunningError: It runs already.
+        """
+        if self.state != STATE_STOPPED:
+            raise SchedulerAlreadyRunningError
+        self._check_uwsgi()
+        with self._lock:
+            if "default" not in self._executors:
+                self.add_executor(self._create_default_executor(), "default")
+            if "default" not in self._book.stores:
+                self.add_jobstore(self._create_default_jobstore(), "default")
+            for alias, executor in self._executors.items():
+                executor.start(self, alias)
+            for alias in self._book.stores:
+                self._start_jobstore(alias)
+            pending, self._book.pending = self._book.pending, []
+            for job, alias, replace_existing in pending:
+                self._add_to_store(job, alias, replace_existing=replace_existing)
+            self._dispatcher.start(self._run_listeners_in)
+            self._engine = EngineThread(
+                clock=self._clock,
+                zone=self.timezone,
+                stores=self._book.recording,
+                executors=self._executors,
+                dispatch=self._dispatcher.later,
+                daemon=self._daemon,
+                retry_interval=self.jobstore_retry_interval,
+            )
+            self._engine.start(paused=paused)
+            self.state = STATE_PAUSED if paused else STATE_RUNNING
+        self._logger.info("Scheduler started")
+        self._dispatcher.now(SchedulerEvent(EVENT_SCHEDULER_START))
+
+    _daemon = True
+    """Whether the threads of the scheduler let the process end."""
+
+    def _run_listeners_in(self, call: Callable[[], None]) -> None:
+        """Call listeners of what the engine decides: in the dispatcher's thread, unless a subclass has a loop."""
+        call()
+
+    @staticmethod
+    def _check_uwsgi() -> None:
+        uwsgi = sys.modules.get("uwsgi")
+        if uwsgi is not None and not getattr(uwsgi, "opt", {}).get("enable-threads"):
+            raise RuntimeError(
+                "uWSGI has disabled threads, and the scheduler needs them: start uWSGI with the option --enable-threads"
+            )
+
+    def shutdown(self, wait: bool = True) -> None:  # noqa: FBT001, FBT002 - APScheduler's signature
+        """Shut down the engine, the executors and the job stores. The scheduler can be started again.
+
+        Args:
+            wait: Return once every active run has ended. Otherwise threads continue, and the ends of their runs are
+                not recorded.
+
+        Raises:
+            SchedulerNotRunningError: It is not running.
+        """
+        with self._lock:
+            if self.state == STATE_STOPPED:
+                raise SchedulerNotRunningError
+            self.state = STATE_STOPPED
+            engine = self._engine
+        # Without the lock: active runs may use the scheduler.
+        if engine is not None:
+            engine.stop(wait=wait)  # executors report to it until then
+            self._engine = None
+        for executor in list(self._executors.values()):
+            executor.shutdown(wait)
+        with self._lock:
+            for store in self._book.stores.values():
+                store.shutdown()
+            self._book.recording.clear()
+        self._logger.info("Scheduler has been shut down")
+        self._dispatcher.stop()
+        self._dispatcher.now(SchedulerEvent(EVENT_SCHEDULER_SHUTDOWN))
+
+    def pause(self) -> None:
+        """Begin no runs until ``resume``. Active runs continue.
+
+        Raises:
+            SchedulerNotRunningError: It is not running.
+        """
+        if self.state == STATE_STOPPED:
+            raise SchedulerNotRunningError
+        if self.state == STATE_RUNNING and self._engine is not None:
+            self.state = STATE_PAUSED
+            self._engine.pause()
+            self._logger.info("Paused scheduler job processing")
+            self._dispatcher.now(SchedulerEvent(EVENT_SCHEDULER_PAUSED))
+
+    def resume(self) -> None:
+        """Begin runs again. Fire times that have come since ``pause`` are judged by grace time and ``coalesce``.
+
+        Raises:
+            SchedulerNotRunningError: It is not running.
+        """
+        if self.state == STATE_STOPPED:
+            raise SchedulerNotRunningError
+        if self.state == STATE_PAUSED and self._engine is not None:
+            self.state = STATE_RUNNING
+            self._engine.resume()
+            self._logger.info("Resumed scheduler job processing")
+            self._dispatcher.now(SchedulerEvent(EVENT_SCHEDULER_RESUMED))
+
+    def wakeup(self) -> None:
+        """Have every job looked at now. Programs never need to: every change of a job does it.
+
+        Raises:
+            SchedulerNotRunningError: It is not running.
+        """
+        if self.state == STATE_STOPPED:
+            raise SchedulerNotRunningError
+        if self.state == STATE_RUNNING and self._engine is not None:
+            self._engine.resume()
+
+
+def _coalesce(value: Any) -> bool | str:
+    return value if value in {"latest", "earliest", "all"} else as_bool(value)
+
+
+def _logger_of(given: Any) -> logging.Logger:
+    if isinstance(given, logging.Logger):
+        return given
+    return logging.getLogger(given or "kalends.scheduler")
+
+
+__all__ = ["STATE_PAUSED", "STATE_RUNNING", "STATE_STOPPED", "BaseScheduler", "undefined"]

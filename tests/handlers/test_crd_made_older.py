@@ -125,6 +125,18 @@ async def test_a_record_that_another_writer_cuts_is_written_again() -> None:
         await world.assert_whole()
 
 
+async def test_an_upgrade_of_a_crd_that_fits_before_and_after_causes_no_resource_to_be_read_again() -> None:
+    async with at_work() as world:
+        newer = crd_manifest()
+        status = newer["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
+        status["properties"]["fieldOfALaterRelease"] = {"type": "string"}
+        reads = world.cluster.api.count_of("GET", "/scheduledjobs/")
+        install(world.cluster, newer)
+        await asyncio.sleep(70)  # the generation is read once a minute
+        assert world.cluster.api.count_of("GET", "/scheduledjobs/") == reads
+        await world.assert_whole()
+
+
 async def test_a_cut_record_is_not_believed_before_the_crd_has_been_looked_at() -> None:
     cluster = Cluster()
     install(cluster, crd_manifest())

@@ -3,8 +3,9 @@
 An API server drops the fields that its CRD does not have, from what is written and from what it shows. A record that
 was cut like that looks like an edit by a user. While the CRD does not fit, nothing is decided and nothing is written.
 A CRD that fits now does not prove that earlier reads were whole: the resourceVersion of a record does not change when
-the API server shows it whole again. Therefore the CRD is examined before ScheduledJobs are read, and they are read
-again if its generation has changed since.
+the API server shows it whole again. Therefore the CRD is examined before ScheduledJobs are read for the first time, and
+they are read again if its generation has changed by the time they have been read. Later a cut record is noticed,
+because the record that was written is known.
 """
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ class CrdCheck:
     ) -> None:
         """Take how to stop deciding, and how to find a ScheduledJob, as ``namespace/name``, to ask about.
 
-        ``on_problem`` is called when the CRD does not fit, or did not fit for a time since the last look. Where the CRD
-        may not be read, a dry run on a ScheduledJob shows what it lacks.
+        ``on_problem`` is called when the CRD does not fit, or perhaps did not fit during the first read. If the CRD may
+        not be read, a dry run on a ScheduledJob shows what it lacks.
         """
         self.problem: str | None = None
         """Why records cannot be kept with the installed CRD, or None as far as is known."""
@@ -65,6 +66,8 @@ class CrdCheck:
         self._suspected = asyncio.Event()
         self._fitting: int | None = None
         """The generation that was found to fit."""
+        self._is_first_read = True
+        """Whether ScheduledJobs are still being read for the first time."""
         self._may_read = True
         self._mentioned_at = float("-inf")
 
@@ -72,6 +75,7 @@ class CrdCheck:
         """Wait while records written now would lose fields."""
         while not await self.fits():
             await asyncio.sleep(AGAIN_AFTER)
+        self._is_first_read = False
 
     async def examine_before_reading(self) -> None:
         """Take the first look, before any ScheduledJob is read."""
@@ -82,7 +86,7 @@ class CrdCheck:
     async def fits(self) -> bool:
         """Return whether nothing is known to be lost now; where something is, say so."""
         before, found = self.problem, await self._look()
-        was_changed = found.generation not in {None, self._fitting}
+        was_changed = self._is_first_read and found.generation not in {None, self._fitting}
         if found.problem is None and (before is not None or was_changed):
             # The definition is right. API servers serve the previous definition for another moment.
             await asyncio.sleep(AGAIN_AFTER)

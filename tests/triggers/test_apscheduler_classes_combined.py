@@ -16,6 +16,7 @@ from kalends.triggers.compiled import compile_trigger
 from kalends.triggers.cron import CronTrigger
 from kalends.triggers.date import DateTrigger
 from kalends.triggers.interval import IntervalTrigger
+from kalends.triggers.protocol import Tally
 from triggers.program_triggers import NOW, SECOND, chain, counts_agree, cron_fields, instants, listed, moments
 
 
@@ -63,6 +64,18 @@ def test_or_of_two_intervals_loses_none() -> None:
 def test_or_of_two_dates_fires_twice() -> None:
     dates = [NOW + timedelta(hours=1), NOW]
     assert chain(OrTrigger(list(map(DateTrigger, dates))), NOW, 3) == sorted(dates)
+
+
+def test_a_year_of_an_interval_between_seconds_and_a_cron_is_counted_at_once() -> None:
+    quarters = IntervalTrigger(seconds=0.25, start_date=NOW + timedelta(microseconds=1), timezone="UTC")
+    thirds = IntervalTrigger(seconds=0.75, start_date=NOW, timezone="UTC")
+    trigger = compile_trigger(OrTrigger([quarters, thirds, CronTrigger(minute="*/7", timezone="UTC")]))
+    start, year = instants([NOW])[0], 365 * 86_400 * SECOND
+    at_thirds = year // 750_000
+    crons = sum(1 for minute in range(365 * 1_440) if (30 + minute) % 60 % 7 == 0)
+    common = sum(1 for minute in range(365 * 1_440) if (30 + minute) % 60 % 7 == 0 and minute * 60 * 4 % 3 == 0)
+    expected = Tally(year // 250_000 + at_thirds + crons - common, start, start + year - 249_999)
+    assert trigger.tally(start - 1, start + year - 1) == expected
 
 
 def test_members_keep_their_own_zones_and_bounds() -> None:

@@ -13,12 +13,12 @@ from kalends.triggers.base import BaseTrigger
 from kalends.triggers.datetimes import SECOND
 from kalends.triggers.microseconds.custom import Chain
 from kalends.triggers.microseconds.exact import Delayed, Grid, Never
+from kalends.triggers.microseconds.grids import common_grid, union_of_grids
 from kalends.triggers.microseconds.listed import Intersection, ListedTrigger, Union
 from kalends.triggers.protocol import Trigger
 from kalends.triggers.rule_trigger import RuleTrigger, SecondsPart, checked_jitter, is_rule
 from kalends.triggers.rules.combined import any_of
 from kalends.triggers.rules.intersections import all_of
-from kalends.triggers.rules.interval import IntervalRule, meeting
 from kalends.triggers.timezones import local_timezone, timezone_of
 from kalends.triggers.zones.zone import Zone, find_zone
 
@@ -102,6 +102,12 @@ def _is(one: object, other: object) -> bool:
     return one is other
 
 
+def _is_whole(member: BaseTrigger) -> bool:
+    """Return whether all fire times of a member are whole seconds."""
+    part = member.seconds_part() if isinstance(member, RuleTrigger) and is_rule(member) else None
+    return part is not None and part.complete
+
+
 def _zone(parts: Sequence[SecondsPart]) -> Zone:
     """Return the zone whose days a search compares: that of the first member which has one."""
     return next((part.rule.zone for part in parts if hasattr(part.rule, "zone")), find_zone("UTC"))
@@ -137,7 +143,14 @@ class OrTrigger(BaseCombiningTrigger):
         part = self.seconds_part()
         if part is not None and part.complete:
             return part.in_microseconds()
-        return ListedTrigger(Union([self._times_of(place) for place in range(len(self.triggers))]))
+        times = [self._times_of(place) for place in range(len(self.triggers))]
+        if part is not None:
+            grids = [time for time in times if isinstance(time, Grid)]
+            others = [member for member, time in zip(self.triggers, times, strict=True) if not isinstance(time, Grid)]
+            counted = union_of_grids(grids, part.in_microseconds(), SECOND)
+            if counted is not None and all(map(_is_whole, others)):
+                return counted
+        return ListedTrigger(Union(times))
 
     def _times_of(self, place: int) -> Trigger:
         member = self.triggers[place]
@@ -197,7 +210,7 @@ class AndTrigger(BaseCombiningTrigger):
         members = [fire_times_of(member) for member in self.triggers]
         grids = [member for member in members if isinstance(member, Grid)]
         others = [member for member in members if not isinstance(member, Grid)]
-        common = _common_grid(grids) if grids else None
+        common = common_grid(grids) if grids else None
         if grids and common is None:
             return Never()
         together = [*others, *([common] if common is not None else [])]
@@ -205,10 +218,3 @@ class AndTrigger(BaseCombiningTrigger):
 
     def __str__(self) -> str:
         return f"and[{', '.join(map(str, self.triggers))}]"
-
-
-def _common_grid(grids: Sequence[Grid]) -> Grid | None:
-    common: IntervalRule | None = IntervalRule(grids[0].first, grids[0].period)
-    for grid in grids[1:]:
-        common = None if common is None else meeting(common, IntervalRule(grid.first, grid.period))
-    return None if common is None else Grid(common.first, common.period, min(grid.end for grid in grids))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kalends.errors import InvalidSchedule, InvalidTrigger
 from kalends.triggers.cron.compiled import CompiledCron, compile_eight_fields
@@ -74,13 +75,18 @@ def read_fields(given: Mapping[str, object]) -> tuple[CronField, ...]:
     Raises:
         InvalidTrigger: An expression cannot be read; the message says what the field accepts.
     """
-    written = [place for place, name in enumerate(FIELD_NAMES) if given.get(name) is not None]
+    return _read(tuple(None if given.get(name) is None else str(given[name]) for name in FIELD_NAMES))
+
+
+@lru_cache(maxsize=1024)
+def _read(given: tuple[str | None, ...]) -> tuple[CronField, ...]:
+    """Return the fields; jobs with equal expressions share them."""
+    written = [place for place, value in enumerate(given) if value is not None]
     finest = written[-1] if written else len(FIELD_NAMES)
     fields = []
-    for place, name in enumerate(FIELD_NAMES):
-        value = given.get(name)
+    for place, (name, value) in enumerate(zip(FIELD_NAMES, given, strict=True)):
         if value is not None:
-            field = CronField(name, _plain(str(value)))
+            field = CronField(name, _plain(value))
         else:
             field = CronField(name, "*" if place < finest else _LEAST.get(name, "*"), is_default=True)
         field.items  # noqa: B018 - refuses an expression that cannot be read

@@ -21,6 +21,11 @@ from kalends.engine.runs.job_uids import with_job_uids
 from kalends.engine.runs.proofs_of_start import is_premature, may_have_created_jobs
 from kalends.model.values import Outcome
 
+OUT_OF_ORDER = 5
+"""Seconds by which a Job may end before another Job and be recorded after it: its pods report how they ended."""
+_ENDS_OF_JOBS = frozenset({Outcome.SUCCEEDED, Outcome.FAILED})
+"""The outcomes whose instants the API server's Jobs give, and not the operator's clock."""
+
 
 def record_of_jobs(schedule: Schedule | None, facts: Facts) -> State:
     """Return a record in place of one that was removed: nothing before now runs again, and Jobs that run count.
@@ -84,14 +89,25 @@ def jobs_to_take_up(schedule: Schedule, record: State, facts: Facts) -> tuple[Jo
 def _recover_unlisted(state: State, facts: Facts) -> State:
     """Return the record with the active Jobs that were too many to be listed in it.
 
-    A status lists fifty; ``counts.active`` is exact. After a restart the others are found among the Jobs that there
-    are, those first that are still active, and the newest; those that are not there any more are lost.
+    A status lists fifty; ``counts.active`` is exact. After a restart the others are found among the Jobs that exist:
+    active ones first, then finished ones, each from the newest on. Those that do not exist any more are lost.
+
+    A finished Job that the history does not list any more was counted, if a later end was counted: ends are recorded in
+    the order in which they come.
     """
     unlisted = state.counts.active - len(state.active)
     if unlisted <= 0 or facts.jobs is None:
         return state
     known = {run.name for run in state.active} | {run.name for run in state.history}
-    old = [job for job in facts.jobs if job.name not in known and is_recorded(state, job) and has_come(job, facts)]
+    counted_until = _last_counted_end(state) - OUT_OF_ORDER
+    old = [
+        job
+        for job in facts.jobs
+        if job.name not in known
+        and is_recorded(state, job)
+        and has_come(job, facts)
+        and (job.report is None or job.report.completed >= counted_until)
+    ]
     found = sorted(old, key=lambda job: (job.report is None, job.fire_time), reverse=True)[:unlisted]
     active = tuple(
         ActiveRun(job.name, job.fire_time, job.created, JOBS_EXECUTOR, job.attempt, request=job.request)
@@ -100,6 +116,12 @@ def _recover_unlisted(state: State, facts: Facts) -> State:
     lost = unlisted - len(found)
     counts = replace(state.counts, active=state.counts.active - lost, lost=state.counts.lost + lost)
     return replace(state, active=(*state.active, *active), counts=counts)
+
+
+def _last_counted_end(state: State) -> Instant:
+    """Return the latest end of a Job's run that is counted, as far as the record shows it."""
+    ends = [one.completed for one in state.history if one.outcome in _ENDS_OF_JOBS]
+    return max((state.last_successful or 0, *ends))
 
 
 def _adopt_attempts(state: State, facts: Facts, *, adopts: bool) -> State:

@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 
 from cluster.audit import Patience
-from cluster.chaos.fleet import fleet
+from cluster.chaos.fleet import every, fleet, job
 from cluster.chaos.proxy import CLEAR, Busyness, Proxy, Weather
 from cluster.chaos.rig import Rig
 from cluster.chaos.table import chance_of, times
+from cluster.operator_process import scheduled_job
 from devcluster import Cluster, ControlPlane
 from devcluster.api import Api
 from devcluster.standin_node import StandInNode
+from devcluster.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 BAD = Weather(refused=1 / 3, slow=0.05, lost=0.03, gone=0.2, watch_seconds=5.0)
@@ -68,3 +70,24 @@ def test_in_bad_weather_every_fire_time_is_decided_once_and_nothing_spins(
         most = proxy.counted.most_common(6)
         # A run takes at most four requests in good weather; each of them is tried half as often again here.
         assert rate < 20 + 8 * (verdict.executions + verdict.jobs) / seconds, most
+
+
+@pytest.mark.parametrize("wish", ["100000", "inf"])
+def test_a_retry_after_of_a_day_is_observed_for_a_minute_at_most(
+    installed: Cluster, local_control_plane: ControlPlane, node: StandInNode, namespace: str, tmp_path: Path, wish: str
+) -> None:
+    """The end of a Job is seen: what watches Jobs is not away for longer than what writes records."""
+    with Proxy(local_control_plane, chance_of("patience")) as proxy:
+        behind = proxy.kubeconfig(tmp_path / "proxy.kubeconfig")
+        with Rig(installed.kubeconfig, namespace, tmp_path, operators_kubeconfig=behind) as rig:
+            rig.apply(scheduled_job("brief", namespace, **every(3), **job()))
+            rig.start()
+            eventually(lambda: rig.counts("brief").get("succeeded", 0) >= 1)
+            begun = time.time()
+            proxy.weather = Weather(refused=1.0, retry_after=wish, watch_seconds=1.0)
+            time.sleep(10)
+            proxy.weather = CLEAR
+            rig.hindered("refusals", begun)
+            before = rig.counts("brief")["succeeded"]
+            eventually(lambda: rig.counts("brief")["succeeded"] >= before + 3, within=100.0)
+            rig.assert_clean(Patience(late=90.0))

@@ -36,6 +36,8 @@ class Weather:
 
     refused: float = 0.0
     """Answered with 429 or 500, by turns of chance; not passed on."""
+    retry_after: str = "1"
+    """What an answer with 429 asks for, in seconds."""
     slow: float = 0.0
     """Answered ``slow_seconds`` late."""
     slow_seconds: float = 5.0
@@ -182,7 +184,7 @@ class Proxy:
         draw = self._chance.random
         if draw() < weather.refused:
             self.harmed["refused"] += 1
-            return refusal(429 if draw() < 0.5 else 500)
+            return refusal(429 if draw() < 0.5 else 500, weather.retry_after)
         if request.is_watch and draw() < weather.gone:
             self.harmed["gone"] += 1
             return refusal(410) if draw() < 0.5 else gone_event()
@@ -294,11 +296,11 @@ def status(code: int) -> dict[str, object]:
     }
 
 
-def refusal(code: int) -> bytes:
+def refusal(code: int, retry_after: str = "1") -> bytes:
     """Return an answer that refuses."""
     body = json.dumps(status(code)).encode()
     words = {429: "Too Many Requests", 500: "Internal Server Error", 410: "Gone"}
-    retry = "Retry-After: 1\r\n" if code == 429 else ""
+    retry = f"Retry-After: {retry_after}\r\n" if code == 429 else ""
     return (
         f"HTTP/1.1 {code} {words[code]}\r\nContent-Type: application/json\r\n{retry}Content-Length: {len(body)}\r\n\r\n"
     ).encode() + body

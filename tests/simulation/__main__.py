@@ -15,22 +15,23 @@ def main() -> int:
     parser.add_argument("--seeds", default="1-200", help="try these, and name those that fail: FIRST-LAST")
     parser.add_argument("--jobs", type=int, default=1, help="in so many processes side by side")
     parser.add_argument("--releases", type=int, choices=(1, 2), default=1, help="releases over the same namespaces")
+    parser.add_argument("--restores", action="store_true", help="with resources that are restored from backups")
     parser.add_argument("--logs", action="store_true", help="with what the operators log")
     said = parser.parse_args()
     if said.seed is not None:
-        history = history_of(said.seed, releases=said.releases, logs=said.logs)
+        history = history_of(said.seed, releases=said.releases, restores=said.restores, logs=said.logs)
         print(history)  # noqa: T201 - a command prints
         return bool(history.wrong)
     first, _, last = said.seeds.partition("-")
-    return try_all(range(int(first), int(last or first) + 1), said.jobs, said.releases)
+    return try_all(range(int(first), int(last or first) + 1), said.jobs, said.releases, restores=said.restores)
 
 
-def try_all(seeds: range, processes: int, releases: int) -> int:
+def try_all(seeds: range, processes: int, releases: int, *, restores: bool) -> int:
     """Try seeds, say which fail and how, and how long it took; return how many failed."""
     begun = time.perf_counter()
     failed = runs = 0
     simulated = 0.0
-    for came in tried(seeds, processes, releases):
+    for came in tried(seeds, processes, releases, restores=restores):
         runs += came.runs
         simulated += came.seconds
         if came.wrong:

@@ -28,6 +28,20 @@ async def with_two_releases(world: World) -> None:
     await _live(world, [_install_and_uninstall(world)])
 
 
+async def with_restores(world: World) -> None:
+    """Live as the seed says, while users restore resources from backups."""
+    await _live(world, [_restore(world)])
+
+
+async def _restore(world: World) -> None:
+    chance = world.chance.stream("restores")
+    while True:
+        await asyncio.sleep(chance.between(5, 30))
+        name, marked = chance.pick(NAMES), chance.happens(0.5)
+        if name in world.users.manifests and world.users.is_there(name):
+            world.users.restore(name, marked=marked)
+
+
 async def _install_and_uninstall(world: World) -> None:
     chance = world.chance.stream("releases")
     leaving = chance.pick(sorted({replica.lease for replica in world.replicas}))

@@ -13,7 +13,7 @@ import pytest
 from kalends.engine.core.holders import Holders
 from kalends.engine.core.run_names import run_name
 from kalends.engine.decisions import decide as deciding
-from kalends.engine.decisions import draft_view
+from kalends.engine.decisions import draft_view, restored
 from kalends.engine.decisions.claims import claims_to_start
 from kalends.engine.decisions.draft import Draft
 from kalends.engine.loop.scheduler import Scheduler
@@ -27,10 +27,10 @@ SEEDS = range(1, 120)
 pytestmark = pytest.mark.slow
 
 
-def found_out() -> str:
+def found_out(*, restores: bool = False) -> str:
     """Return what the audit says first, of the first seed in which it finds anything."""
     for seed in SEEDS:
-        wrong = history_of(str(seed)).wrong
+        wrong = history_of(str(seed), restores=restores).wrong
         if wrong:
             return wrong[0]
     return "nothing"
@@ -105,3 +105,15 @@ def test_a_release_that_decides_on_what_another_release_decides_is_found_out(mon
     monkeypatch.setattr(Holders, "may_decide", lambda self, record: True)
     found = next((wrong[0] for seed in range(1, 9) if (wrong := history_of(str(seed), releases=2).wrong)), "")
     assert "takes over from" in found
+
+
+def test_a_request_that_came_with_a_restored_resource_and_runs_again_is_found_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(restored, "_came_along", lambda request, facts, *, later: ())
+    assert found_out(restores=True) != "nothing"
+
+
+def test_a_restored_resource_that_is_not_held_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deciding, "held", lambda schedule, record, facts: schedule)
+    assert found_out(restores=True) != "nothing"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from kalends.conversion.v1alpha1 import RESTORED_ANNOTATION
 from kube.fake_objects import Object
 from simulation.behaviour import Behaviour
 from simulation.chance import Chance
@@ -14,6 +15,7 @@ from simulation.server import JOBS, NAMESPACE, SCHEDULED_JOBS, Server
 from simulation.specs import HOW, LIMITS, Spec, draw_how, draw_limits, draw_manner, draw_when, draw_where, what
 from simulation.story import Story
 
+NOTHING: Mapping[str, str] = {}
 Next = Callable[[str], int | None]
 
 
@@ -62,12 +64,14 @@ class Users:
         manifest.spec = {**draw_when(chance, self._now()), **draw_how(chance), **limits}
         self.make(manifest)
 
-    def make(self, manifest: Manifest) -> None:
+    def make(self, manifest: Manifest, annotations: Mapping[str, str] = NOTHING) -> None:
         """Create what a manifest says."""
         self.manifests[manifest.name] = manifest
         self._lives = max(self._lives, manifest.life)
         spec = {**manifest.spec, **what(manifest.where, manifest.life, manifest.version)}
-        metadata = {"name": manifest.name, **self._managed()}
+        metadata = {"name": manifest.name, "annotations": dict(annotations), **self._managed()}
+        if not annotations:
+            del metadata["annotations"]
         self._tell(f"creates {manifest.name} (life {manifest.life}): {_shown(spec)}")
         self._server.objects.create(SCHEDULED_JOBS, NAMESPACE, {"metadata": metadata, "spec": spec})
 
@@ -150,6 +154,22 @@ class Users:
         self._tell(f"deletes {name}, to make it again")
         self._server.delete(SCHEDULED_JOBS, name)
         self.create(name)
+
+    def restore(self, name: str, *, marked: bool) -> None:
+        """Delete, and create again from a backup without its status; ``marked`` as the documentation says."""
+        found = self._server.find(SCHEDULED_JOBS, name)
+        if found is None:
+            return
+        annotations = dict(found["metadata"].get("annotations") or {})
+        self._server.delete(SCHEDULED_JOBS, name)
+        if self._server.find(SCHEDULED_JOBS, name) is not None:
+            return  # it was deleted in the foreground before, and is not gone yet
+        before = self.manifests[name]
+        self._lives += 1
+        self._behaviour.manners[self._lives] = self._behaviour.manners[before.life]
+        marks = {RESTORED_ANNOTATION: "true"} if marked else {}
+        self._tell(f"restores {name} from a backup{' that is marked' if marked else ''}")
+        self.make(Manifest(name, self._lives, before.where, 1, dict(before.spec)), annotations | marks)
 
     def delete_a_job(self) -> None:
         jobs = [job for job in self._server.all(JOBS) if is_ours(job)]

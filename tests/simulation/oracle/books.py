@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from kalends.conversion.v1alpha1 import RESTORED_ANNOTATION
+from kalends.engine.core.schedule import REQUEST_ANNOTATION
 from simulation.instants import fire_time_of, instant_of, rfc3339
 from simulation.loop import Process
 from simulation.oracle.firetimes import FireTimes
@@ -53,6 +55,10 @@ class Life:
     name: str
     number: int
     created: int
+    restored: bool = False
+    """Whether it is marked as coming from a backup."""
+    came_with: str = ""
+    """The token of the request that it was created with: a request of a life before, which must not run again."""
     versions: dict[int, Version] = field(default_factory=dict)
     status: Json = field(default_factory=dict)
     operator_since: float = 0.0
@@ -98,6 +104,9 @@ class Books:
         meta = obj["metadata"]
         number, _ = reported_by(obj["spec"])
         life = Life(meta["uid"], meta["name"], number, instant_of(meta["creationTimestamp"]))
+        annotations = meta.get("annotations") or {}
+        life.restored = annotations.get(RESTORED_ANNOTATION) == "true"
+        life.came_with = annotations.get(REQUEST_ANNOTATION, "")
         self.lives[life.uid] = self.by_number[number] = life
         self.edited(obj, now)
 
@@ -107,6 +116,9 @@ class Books:
         generation = meta["generation"]
         if generation not in life.versions:
             _, number = reported_by(spec)
+            if life.restored and not life.status:
+                # It is held until it is edited after the first record. An edit before that may be part of the restore.
+                spec = {**spec, "suspend": True}
             fires = FireTimes(spec, life.created)
             life.versions[generation] = Version(generation, number, spec, now, fires)
 

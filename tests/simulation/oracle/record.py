@@ -71,7 +71,8 @@ def _armed(it: Writing) -> Iterator[str]:
         yield "armedTime is missing"
         return
     if old is None:
-        if not it.life.created - 1 <= new <= it.life.created:
+        first, last = (it.life.created, it.clock) if it.life.restored else (it.life.created - 1, it.life.created)
+        if not first <= new <= last:
             yield f"a resource seen for the first time counts from {new - it.life.created:+d} s of its creation"
         return
     seen, reported = it.before.get("observedGeneration", 0), it.after.get("observedGeneration", 0)

@@ -17,6 +17,8 @@ def wrong_starts(it: Writing) -> Iterator[str]:
     due, more = set(it.due), adopted(it)
     queued = keys(it.before, "queued")
     for key, run in it.newly("active").items():
+        if key == it.life.came_with:
+            yield f"{run['name']} is started for a request that came with a restored resource"
         if key in it.life.runs:
             yield f"{run['name']} is started, but was before"
         if not run.get("request") and instant_of(key) not in due and key not in queued and key not in more:

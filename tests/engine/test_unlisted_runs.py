@@ -76,6 +76,6 @@ def test_failed_runs_that_were_counted_are_not_counted_again_either() -> None:
 def test_an_unlisted_run_that_ended_while_no_operator_ran_is_counted_as_it_ended() -> None:
     old = [ended(at, at + 1) for at in COUNTED]
     still_there = [running(at) for at in ACTIVE[:-5]]
-    meanwhile = ended(ACTIVE[-5], START + 150)
-    counts = decided(record(Outcome.SUCCEEDED), *old, *still_there, meanwhile).counts
+    ended_since = ended(ACTIVE[-5], START + 150)
+    counts = decided(record(Outcome.SUCCEEDED), *old, *still_there, ended_since).counts
     assert (counts.active, counts.succeeded, counts.lost) == (65, 61, 4)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
 from typing_extensions import override
 
 from kalends.clock import Clock, MicrosecondClock
+from kalends.engine.core.copying import replace
 from kalends.job import Job
 from kalends.jobstores.base import ConflictingIdError, JobLookupError, KeptJob, RecordingJobStore, RecordWrite
 from kalends.triggers.datetimes import datetime_of

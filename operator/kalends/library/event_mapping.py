@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import tzinfo
 
+from kalends.engine.core.copying import replace
 from kalends.engine.core.state import Ref
 from kalends.engine.ports import Decided, Ended, Notice, Removed, Retried, Verdict
 from kalends.events import (

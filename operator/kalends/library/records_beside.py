@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -12,6 +11,7 @@ from uuid import uuid4
 from typing_extensions import override
 
 from kalends.clock import Clock
+from kalends.engine.core.copying import replace
 from kalends.job import Job
 from kalends.jobstores.base import BaseJobStore, JobLookupError, KeptJob, RecordingJobStore, RecordWrite
 from kalends.triggers.datetimes import datetime_of

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
+from kalends.engine.core.copying import replace
 from kalends.engine.core.history import NO_RUN, last_run, was_run
 from kalends.engine.core.state import ActiveRun, Condition, Counts, FinishedRun, Misfire, QueuedRun, State
 from kalends.errors import InvalidStatus

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 import orjson
 
+from kalends.engine.core.copying import replace
 from kalends.engine.core.definition import Definition, Problem, Stored
 from kalends.engine.core.namespace_quota import NamespaceQuota
 from kalends.engine.core.schedule import Check, Defaults, RetryPolicy, Schedule

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from kalends.engine.core.copying import replace
 from kalends.engine.core.schedule import RetryPolicy
 from kalends.engine.core.state import Instant, Ref, State
 from kalends.engine.core.target import Target

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
+from kalends.engine.core.copying import replace
 from kalends.engine.core.state import Condition, FinishedRun, Instant, State
 from kalends.model.values import MOST_HISTORY_LISTED, Outcome
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from kalends.engine.core.copying import replace
 from kalends.engine.core.state import Condition, State
 from kalends.model.reasons import Reason
 

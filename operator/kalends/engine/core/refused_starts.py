@@ -6,8 +6,9 @@ fire times that are missed or coalesced, and Jobs beyond their history limits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from kalends.engine.core.copying import replace
 from kalends.engine.core.state import Instant
 
 TRIES_UNTIL_NOTICED = 4

@@ -7,8 +7,9 @@ two decisions, so that a restarted operator continues where the record ends.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from kalends.engine.core.copying import replace
 from kalends.model.values import Outcome
 
 Instant = int

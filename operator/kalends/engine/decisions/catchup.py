@@ -12,9 +12,10 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import assert_never
 
+from kalends.engine.core.copying import replace
 from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import ActiveRun, Instant
 from kalends.errors import SearchUnfinished

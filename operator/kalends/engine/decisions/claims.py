@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from kalends.engine.core.copying import replace
 from kalends.engine.core.facts import Facts
 from kalends.engine.core.policies import Refusal, how_late
 from kalends.engine.core.schedule import Schedule

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from kalends.engine.core.copying import replace
 from kalends.engine.core.definition import Problem
 from kalends.engine.core.facts import Facts
 from kalends.engine.core.history import last_run_condition

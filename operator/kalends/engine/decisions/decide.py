@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from kalends.engine.core.copying import replace
 from kalends.engine.core.definition import Problem
 from kalends.engine.core.facts import Decision, Facts
 from kalends.engine.core.holders import OTHER_OPERATOR

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
+from kalends.engine.core.copying import replace
 from kalends.engine.core.facts import Facts
 from kalends.engine.core.history import with_entry
 from kalends.engine.core.policies import Refusal

@@ -6,8 +6,7 @@ marked as restored is held, like a suspended one, until it is edited or the mark
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from kalends.engine.core.copying import replace
 from kalends.engine.core.facts import Facts
 from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import Instant, State

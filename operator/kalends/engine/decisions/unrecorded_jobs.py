@@ -8,8 +8,8 @@ with the others that are decided now (``planning``).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
+from kalends.engine.core.copying import replace
 from kalends.engine.core.facts import Facts
 from kalends.engine.core.schedule import JOBS_EXECUTOR, Schedule
 from kalends.engine.core.state import ActiveRun, Counts, Instant, State

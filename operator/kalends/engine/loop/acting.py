@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 
+from kalends.engine.core.copying import replace
 from kalends.engine.core.facts import Decision
 from kalends.engine.core.schedule import JOBS_EXECUTOR
 from kalends.engine.core.state import ActiveRun, Ref

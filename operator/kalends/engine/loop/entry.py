@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from kalends.engine.core.copying import replace
 from kalends.engine.core.definition import Problem
 from kalends.engine.core.policies import Refusal
 from kalends.engine.core.refused_starts import NEGLIGIBLE_PAUSE, RefusedStarts

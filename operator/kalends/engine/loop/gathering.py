@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 from kalends.clock import Clock
+from kalends.engine.core.copying import replace
 from kalends.engine.core.definition import Problem
 from kalends.engine.core.facts import Decision, Facts
 from kalends.engine.core.holders import Holders, operator_of

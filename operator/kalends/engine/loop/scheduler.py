@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from kalends.clock import Clock
 from kalends.engine.core.compiler import Compiler
+from kalends.engine.core.copying import replace
 from kalends.engine.core.definition import Stored
 from kalends.engine.core.holders import operators_in
 from kalends.engine.core.state import Ref

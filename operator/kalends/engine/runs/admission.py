@@ -7,9 +7,9 @@ and counts for ``maxInstances``, but does not run.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
+from kalends.engine.core.copying import replace
 from kalends.engine.core.facts import Facts
 from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import ActiveRun, Instant, State

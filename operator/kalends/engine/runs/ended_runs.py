@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 
+from kalends.engine.core.copying import replace
 from kalends.engine.core.facts import Facts
 from kalends.engine.core.history import last_fire_time_with_run, with_entry
 from kalends.engine.core.schedule import RetryPolicy, Schedule

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from kalends.engine.core.copying import replace
 from kalends.engine.core.state import ActiveRun, State
 from kalends.engine.ports import JobView
 

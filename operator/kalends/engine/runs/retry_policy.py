@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from hashlib import blake2b
 
+from kalends.engine.core.copying import replace
 from kalends.engine.core.run_names import run_name
 from kalends.engine.core.schedule import RetryPolicy
 from kalends.engine.core.state import ActiveRun

@@ -10,7 +10,13 @@ from typing import Any
 
 from typing_extensions import override
 
-from kalends.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
+from kalends.events import (
+    EVENT_JOB_ERROR,
+    EVENT_JOB_EXECUTED,
+    EVENT_JOB_MAX_INSTANCES,
+    EVENT_JOB_MISSED,
+    EVENT_JOB_REMOVED,
+)
 from kalends.executors.base import BaseExecutor, run_job
 from kalends.job import Job
 from kalends.jobstores.base import BaseJobStore, ConflictingIdError, JobLookupError
@@ -18,7 +24,7 @@ from kalends.schedulers.background import BackgroundScheduler
 from kalends.triggers.base import BaseTrigger
 from narrowing import present
 
-LONG = 5.0
+LONG = 20.0
 """Seconds after which a test has failed. Nothing takes as long on a machine that works."""
 
 
@@ -180,6 +186,7 @@ def test_a_job_store_of_a_program() -> None:
         scheduler.add_job(len, args=["abc"], id="once")
         (end,) = events.wait_for(EVENT_JOB_EXECUTED)
         assert (end.job_id, end.jobstore) == ("once", "default")
+        events.wait_for(EVENT_JOB_REMOVED)
         assert shelf.lookup_job("once") is None
         scheduler.modify_job("hourly", next_run_time=datetime.now(scheduler.timezone))
         events.wait_for(EVENT_JOB_EXECUTED, 2)

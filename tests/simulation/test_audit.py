@@ -110,7 +110,7 @@ def test_a_release_that_decides_on_what_another_release_decides_is_found_out(mon
 def test_a_request_that_came_with_a_restored_resource_and_runs_again_is_found_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(restored, "_came_along", lambda request, facts, *, later: ())
+    monkeypatch.setattr(restored, "came_along", lambda request, facts, *, later: ())
     assert found_out(restores=True) != "nothing"
 
 

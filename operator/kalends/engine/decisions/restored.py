@@ -58,7 +58,7 @@ def first_record_of_invalid(snapshot: Snapshot, facts: Facts) -> State:
     if facts.record_lost:
         handled = (snapshot.request,) if snapshot.request else ()
         return replace(record_of_jobs(snapshot.schedule, facts), handled_requests=handled)
-    found = _came_along(snapshot.request, facts, later=snapshot.requested_later)
+    found = came_along(snapshot.request, facts, later=snapshot.requested_later)
     if snapshot.restored:
         armed = max(int(facts.now), snapshot.created)
         return State(
@@ -71,7 +71,7 @@ def first_record_of_invalid(snapshot: Snapshot, facts: Facts) -> State:
     return State(armed=snapshot.created - 1, handled_requests=found)
 
 
-def _came_along(request: str, facts: Facts, *, later: bool) -> tuple[str, ...]:
+def came_along(request: str, facts: Facts, *, later: bool) -> tuple[str, ...]:
     """Return the token of a request that came with its resource, as handled, or nothing."""
     return (request,) if request and request == facts.found_request and not later else ()
 
@@ -93,5 +93,5 @@ def first_record(schedule: Schedule, facts: Facts) -> State:
         # What lies before is not this one's to run, its creation included.
         armed=max(int(facts.now), schedule.created) if schedule.held else schedule.first_armed,
         schedule_hash=schedule.hash,
-        handled_requests=_came_along(schedule.request, facts, later=schedule.requested_later),
+        handled_requests=came_along(schedule.request, facts, later=schedule.requested_later),
     )

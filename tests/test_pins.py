@@ -22,10 +22,16 @@ OPERATOR = [
     for wanted in PROJECT["project"]["dependencies"] + EXTRAS["cli"] + EXTRAS["operator"]
     if wanted != "kalends[cli]"
 ]
+STORES = [
+    wanted
+    for extra in ("sqlalchemy", "postgresql", "mariadb", "redis", "mongodb")
+    for wanted in EXTRAS[extra]
+    if not wanted.startswith("kalends[")
+]
 RANGES = {
     "build.txt": PROJECT["dependency-groups"]["build"] + PROJECT["build-system"]["requires"],
     "image.txt": OPERATOR,
-    "dev.txt": OPERATOR + PROJECT["dependency-groups"]["dev"],
+    "dev.txt": OPERATOR + STORES + PROJECT["dependency-groups"]["dev"],
 }
 DOCKERFILES = (ROOT / "Dockerfile", ROOT / "own-image/Dockerfile")
 

@@ -13,7 +13,8 @@ KalendsError
 │   ├── AlreadyExists        the resource exists, and was not to be replaced
 │   ├── Conflict             the resource was written in between: read again, decide again
 │   ├── Gone                 the resource does not exist any more
-│   └── Refused              the store does not accept the record itself
+│   ├── Refused              the store does not accept the record itself
+│   └── UnknownLayout        a later version of Kalends, or another program, made the store
 ├── ExecutorError            an executor did not run a run
 │   ├── StartRefused         the run cannot be started
 │   └── WorkerDied           the worker ended before its run did
@@ -116,6 +117,10 @@ class Gone(JobStoreError):
 
 class Refused(JobStoreError):
     """The store does not accept the record itself, and will not however often it is written."""
+
+
+class UnknownLayout(JobStoreError):
+    """A store has a layout that this version of Kalends does not know."""
 
 
 class ExecutorError(KalendsError):

@@ -148,6 +148,15 @@ class RecordingJobStore(BaseJobStore):
     survives = True
     """Whether what it keeps survives the process."""
 
+    def add_all(self, jobs: Sequence[Job]) -> None:
+        """Add jobs, in one transaction if the store has transactions: then all are added, or none.
+
+        Raises:
+            ConflictingIdError: There is a job of one of their IDs.
+        """
+        for job in jobs:
+            self.add_job(job)
+
     @abstractmethod
     def kept_jobs(self) -> Sequence[KeptJob]:
         """Return all jobs with their records."""

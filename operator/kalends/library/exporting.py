@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from kalends.job import Job
-from kalends.library.serialization import job_from_json, job_to_json
+from kalends.jobstores.serialization import job_from_json, job_to_json
 
 VERSION = 1
 

@@ -1,7 +1,7 @@
 """Jobs and their records as JSON: what job stores keep, and what ``export_jobs`` writes.
 
 A job names its callable by reference, its trigger as ``kalends.triggers.stored`` writes it, and its arguments as
-``kalends.library.json_values`` does. Nothing is pickled.
+``kalends.jobstores.json_values`` does. Nothing is pickled.
 
 A store must be trusted nonetheless. A program that reads a job imports the modules that the job names, and calls the
 callable that it names with the arguments that it has: write access to the store is the permission to call any function
@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from kalends.engine.core.state import State
 from kalends.job import Job
 from kalends.jobstores.base import TransientJobError
-from kalends.library.json_values import NoJsonForm, decode, encode
+from kalends.jobstores.json_values import NoJsonForm, decode, encode
 from kalends.triggers.datetimes import datetime_from, datetime_text
 from kalends.triggers.stored import state_of, trigger_of
 

@@ -1,0 +1,259 @@
+"""A job store in Redis or Valkey."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
+
+from kalends.clock import Clock
+from kalends.engine.core.state import Instant
+from kalends.errors import UnknownLayout
+from kalends.jobstores.base import ConflictingIdError
+from kalends.jobstores.layouts import LAYOUT, migrate
+from kalends.jobstores.rows import Row, RowChange, RowJobStore
+from kalends.references import object_of
+
+try:
+    from redis import Redis
+except ImportError as error:
+    raise ImportError("RedisJobStore needs the package redis: pip install 'kalends[redis]'") from error
+
+if TYPE_CHECKING:
+    from kalends.schedulers.base import BaseScheduler
+
+# KEYS of each script: jobs, run times, versions, records.
+_INSERT = """
+for i = 1, #ARGV, 4 do
+  if redis.call('HEXISTS', KEYS[1], ARGV[i]) == 1 then
+    return ARGV[i]
+  end
+end
+for i = 1, #ARGV, 4 do
+  redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
+  redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 2])
+  redis.call('HDEL', KEYS[4], ARGV[i])
+  if ARGV[i + 3] ~= '' then
+    redis.call('ZADD', KEYS[2], ARGV[i + 3], ARGV[i])
+  end
+end
+return false
+"""
+_CHANGE = """
+local done = {}
+for i = 1, #ARGV, 6 do
+  local id, expected = ARGV[i], ARGV[i + 1]
+  local version = redis.call('HGET', KEYS[3], id)
+  if version and string.sub(version, 1, #expected) == expected then
+    redis.call('HSET', KEYS[3], id, ARGV[i + 2])
+    if ARGV[i + 3] == '' then
+      redis.call('ZREM', KEYS[2], id)
+    else
+      redis.call('ZADD', KEYS[2], ARGV[i + 3], id)
+    end
+    if ARGV[i + 4] ~= '' then
+      redis.call('HSET', KEYS[1], id, ARGV[i + 4])
+    end
+    if ARGV[i + 5] ~= '' then
+      redis.call('HSET', KEYS[4], id, ARGV[i + 5])
+    end
+    done[#done + 1] = 1
+  else
+    done[#done + 1] = 0
+  end
+end
+return done
+"""
+_REMOVE = """
+local version = redis.call('HGET', KEYS[3], ARGV[1])
+if not version or string.sub(version, 1, #ARGV[2]) ~= ARGV[2] then
+  return 0
+end
+redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('HDEL', KEYS[3], ARGV[1])
+redis.call('HDEL', KEYS[4], ARGV[1])
+return 1
+"""
+
+
+class RedisJobStore(RowJobStore):
+    """Keeps jobs in three hashes and a sorted set. Several processes may use them: scripts compare and set versions.
+
+    Redis keeps what it has as its persistence says: without an append-only file, the writes since its last snapshot are
+    lost when it crashes, and their runs are repeated.
+
+    Args:
+        db: The number of the database.
+        jobs_key: The key of the hash of jobs. ``<jobs_key>.versions``, ``.records`` and ``.layout`` belong to it.
+        run_times_key: The key of the sorted set of next run times.
+        pickle_protocol: The protocol of pickles.
+        client: A client in place of a connection of the store, or a reference to it. It must not decode responses.
+            For a cluster, both keys must have the same hash tag: ``{kalends}.jobs``.
+        serializer: ``"json"`` or ``"pickle"``, see ``RowJobStore``.
+        clock: Says when a job was created and edited.
+        connect_args: Arguments of ``redis.Redis``.
+
+    Raises:
+        ValueError: A key is empty.
+    """
+
+    def __init__(  # noqa: PLR0913 - APScheduler's signature
+        self,
+        db: int | str = 0,
+        jobs_key: str = "kalends.jobs",
+        run_times_key: str = "kalends.run_times",
+        pickle_protocol: int = pickle.HIGHEST_PROTOCOL,
+        *,
+        client: Any = None,
+        serializer: str = "json",
+        clock: Clock | None = None,
+        **connect_args: Any,
+    ) -> None:
+        super().__init__(serializer, pickle_protocol, clock)
+        if not jobs_key:
+            raise ValueError('The "jobs_key" parameter must not be empty')
+        if not run_times_key:
+            raise ValueError('The "run_times_key" parameter must not be empty')
+        self.jobs_key = jobs_key
+        self.run_times_key = run_times_key
+        self._owns_client = client is None
+        self.redis: Any = object_of(client) if client is not None else Redis(db=int(db), **connect_args)
+        self._keys = [jobs_key, run_times_key, f"{jobs_key}.versions", f"{jobs_key}.records"]
+        self._layout_key = f"{jobs_key}.layout"
+        self._insert_script = self.redis.register_script(_INSERT)
+        self._change_script = self.redis.register_script(_CHANGE)
+        self._remove_script = self.redis.register_script(_REMOVE)
+
+    @override
+    def start(self, scheduler: BaseScheduler, alias: str) -> None:
+        super().start(scheduler, alias)
+        found = self.redis.get(self._layout_key)
+        if found is None:
+            if self.redis.exists(self.jobs_key, self.run_times_key) and not self.redis.exists(self._layout_key):
+                raise UnknownLayout(
+                    f"the keys {self.jobs_key!r} and {self.run_times_key!r} must be unused or of Kalends, and another "
+                    "program made them: use other keys"
+                )
+            self.redis.set(self._layout_key, LAYOUT, nx=True)
+            return
+        version = int(found)
+        if migrate(version, self.redis, place=f"the key {self.jobs_key!r}") != version:
+            self.redis.set(self._layout_key, LAYOUT)
+
+    @override
+    def shutdown(self) -> None:
+        if self._owns_client:
+            self.redis.connection_pool.disconnect()
+
+    # -- the operations on rows
+
+    @override
+    def insert_rows(self, rows: Sequence[Row]) -> None:
+        arguments: list[bytes | str] = []
+        for row in rows:
+            arguments += [row.id, row.definition, _version(row.uid, row.version, row.next_run_time)]
+            arguments.append(_score(row.next_run_time))
+        taken = self._insert_script(self._keys, arguments)
+        if taken is not None:
+            raise ConflictingIdError(bytes(taken).decode())
+
+    @override
+    def fetch_row(self, job_id: str) -> Row | None:
+        return next(iter(self._fetch_some([job_id])), None)
+
+    def _fetch_some(self, ids: Sequence[str | bytes]) -> list[Row]:
+        if not ids:
+            return []
+        jobs, _, versions, records = self._keys
+        with self.redis.pipeline(transaction=True) as pipeline:
+            for key in (jobs, versions, records):
+                pipeline.hmget(key, ids)
+            found = pipeline.execute()
+        return _rows(ids, *found)
+
+    @override
+    def fetch_rows(self) -> Sequence[Row]:
+        jobs, _, versions, records = self._keys
+        with self.redis.pipeline(transaction=True) as pipeline:
+            for key in (jobs, versions, records):
+                pipeline.hgetall(key)
+            by_id, version_of, record_of = pipeline.execute()
+        ids = list(by_id)
+        return _rows(ids, by_id.values(), (version_of.get(one) for one in ids), (record_of.get(one) for one in ids))
+
+    @override
+    def fetch_due_rows(self, until: Instant) -> Sequence[Row]:
+        # A score is a float: beyond the year 2255 it is not exact to the microsecond, the version has the exact time.
+        rows = self._fetch_some(self.redis.zrangebyscore(self.run_times_key, "-inf", until))
+        return [row for row in rows if row.next_run_time is not None and row.next_run_time <= until]
+
+    @override
+    def earliest_run_time(self) -> Instant | None:
+        first = self.redis.zrange(self.run_times_key, 0, 0, withscores=True)
+        if not first:
+            return None
+        score = first[0][1]
+        rows = self._fetch_some(self.redis.zrangebyscore(self.run_times_key, "-inf", score))
+        return min((row.next_run_time for row in rows if row.next_run_time is not None), default=None)
+
+    @override
+    def change_rows(self, changes: Sequence[RowChange]) -> Sequence[bool]:
+        arguments: list[bytes | str] = []
+        for change in changes:
+            arguments += [
+                change.id,
+                _expected(change.uid, change.version),
+                _version(change.uid, change.version + 1, change.next_run_time),
+                _score(change.next_run_time),
+                change.definition or b"",
+                change.record or b"",
+            ]
+        return [bool(done) for done in self._change_script(self._keys, arguments)]
+
+    @override
+    def remove_row(self, job_id: str, uid: str | None = None, version: int | None = None) -> bool:
+        expected = "" if uid is None or version is None else _expected(uid, version)
+        return bool(self._remove_script(self._keys, [job_id, expected]))
+
+    @override
+    def clear_rows(self) -> None:
+        self.redis.delete(*self._keys)
+
+
+def _expected(uid: str, version: int) -> str:
+    return f"{uid}:{version}:"
+
+
+def _version(uid: str, version: int, next_run_time: Instant | None) -> str:
+    return f"{_expected(uid, version)}{_score(next_run_time)}"
+
+
+def _score(next_run_time: Instant | None) -> str:
+    return "" if next_run_time is None else str(next_run_time)
+
+
+def _rows(
+    ids: Iterable[str | bytes],
+    definitions: Iterable[bytes | None],
+    versions: Iterable[bytes | None],
+    records: Iterable[bytes | None],
+) -> list[Row]:
+    rows: list[Row] = []
+    for job_id, definition, version, record in zip(ids, definitions, versions, records, strict=True):
+        if definition is None or version is None:
+            continue
+        uid, number, time = version.decode().split(":")
+        rows.append(
+            Row(
+                id=job_id if isinstance(job_id, str) else job_id.decode(),
+                uid=uid,
+                version=int(number),
+                next_run_time=int(time) if time else None,
+                definition=definition,
+                record=record,
+            )
+        )
+    return rows

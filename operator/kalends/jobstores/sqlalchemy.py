@@ -1,0 +1,372 @@
+"""A job store in a table of SQLite, PostgreSQL, MariaDB or MySQL."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
+
+from kalends.clock import Clock
+from kalends.engine.core.state import Instant
+from kalends.errors import UnknownLayout
+from kalends.jobstores.base import ConflictingIdError
+from kalends.jobstores.layouts import LAYOUT, migrate
+from kalends.jobstores.rows import LONGEST_ID, Row, RowChange, RowJobStore
+from kalends.references import object_of
+
+try:
+    from sqlalchemy import (
+        BigInteger,
+        Column,
+        Connection,
+        Engine,
+        Index,
+        Integer,
+        LargeBinary,
+        MetaData,
+        Select,
+        String,
+        Table,
+        TypeDecorator,
+        bindparam,
+        create_engine,
+        event,
+        func,
+        inspect,
+        make_url,
+        select,
+    )
+    from sqlalchemy.dialects import mysql
+    from sqlalchemy.exc import DBAPIError, IntegrityError
+    from sqlalchemy.pool import StaticPool
+except ImportError as error:
+    raise ImportError("SQLAlchemyJobStore needs SQLAlchemy: pip install 'kalends[sqlalchemy]'") from error
+
+if TYPE_CHECKING:
+    from kalends.schedulers.base import BaseScheduler
+
+log = logging.getLogger(__name__)
+
+SQLITE_TIMEOUT = 30.0
+"""Seconds that a write to SQLite waits for another writer."""
+_CREATE_TRIES = 5
+_IDS_AT_ONCE = 500
+
+
+class _BinaryText(TypeDecorator[str]):
+    """Text as its bytes in UTF-8: MySQL and MariaDB compare text without case, or without spaces at its end."""
+
+    impl = mysql.VARBINARY
+    cache_ok = True
+
+    @override
+    def process_bind_param(self, value: str | None, dialect: Any) -> bytes | None:
+        return None if value is None else value.encode()
+
+    @override
+    def process_result_value(self, value: bytes | None, dialect: Any) -> str | None:
+        return None if value is None else bytes(value).decode()
+
+
+class SQLAlchemyJobStore(RowJobStore):
+    """Keeps jobs in a table, which is created at the start if it is missing.
+
+    Several processes may use the table: each write names the version that it replaces. Many jobs and records are
+    written in one transaction.
+
+    Args:
+        url: The URL of the database, as SQLAlchemy reads it.
+        engine: An SQLAlchemy engine in place of ``url``, or a reference to one. The store does not dispose of it.
+        tablename: The table. A second table, ``<tablename>_layout``, has the version of the layout.
+        metadata: SQLAlchemy metadata to which the tables are added, or a reference to it.
+        pickle_protocol: The protocol of pickles.
+        tableschema: The schema of the tables.
+        engine_options: Arguments of ``create_engine``, with ``url``.
+        serializer: ``"json"`` or ``"pickle"``, see ``RowJobStore``.
+        clock: Says when a job was created and edited.
+
+    Raises:
+        ValueError: Neither ``url`` nor ``engine`` is given.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - APScheduler's signature
+        self,
+        url: str | None = None,
+        engine: Engine | str | None = None,
+        tablename: str = "kalends_jobs",
+        metadata: MetaData | str | None = None,
+        pickle_protocol: int = pickle.HIGHEST_PROTOCOL,
+        tableschema: str | None = None,
+        engine_options: Mapping[str, Any] | None = None,
+        *,
+        serializer: str = "json",
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__(serializer, pickle_protocol, clock)
+        self._owns_engine = engine is None
+        if engine is not None:
+            given: Engine = object_of(engine)
+        elif url:
+            given = _new_engine(url, dict(engine_options or {}))
+        else:
+            raise ValueError('Need either "engine" or "url" defined')
+        self.engine = given
+        # A lost compare-and-set is an answer here, never an error of the database.
+        levels = {} if given.dialect.name == "sqlite" else {"isolation_level": "READ COMMITTED"}
+        self._engine = given.execution_options(**levels)
+        # Threads share the only connection of a database in memory.
+        self._turn = threading.RLock() if isinstance(given.pool, StaticPool) else None
+        known_metadata: MetaData = object_of(metadata) if metadata is not None else MetaData()
+        self.jobs_t = _jobs_table(tablename, known_metadata, tableschema)
+        self._layout_t = Table(
+            f"{tablename}_layout",
+            known_metadata,
+            Column("id", Integer, primary_key=True, autoincrement=False),
+            Column("version", Integer, nullable=False),
+            schema=tableschema,
+        )
+
+    @override
+    def start(self, scheduler: BaseScheduler, alias: str) -> None:
+        super().start(scheduler, alias)
+        for tries_left in reversed(range(_CREATE_TRIES)):
+            try:
+                self._create()
+            except DBAPIError:
+                # Another process creates the same tables now; then they are there.
+                if not tries_left:
+                    raise
+            else:
+                return
+
+    def _create(self) -> None:
+        with self._transaction() as connection:
+            columns = self._columns(connection)
+            wanted = set(self.jobs_t.columns.keys())
+            if columns is not None and not wanted <= columns:
+                raise UnknownLayout(
+                    f"the table {self.jobs_t.fullname} must have the columns {', '.join(sorted(wanted))}, and another "
+                    "program made it: use another tablename"
+                )
+            self.jobs_t.create(connection, checkfirst=True)
+            self._layout_t.create(connection, checkfirst=True)
+        with self._transaction() as connection:
+            found = connection.execute(select(self._layout_t.c.version).with_for_update()).scalar()
+            if found is None:
+                connection.execute(self._layout_t.insert(), {"id": 1, "version": LAYOUT})
+            elif migrate(found, connection, place=f"the table {self.jobs_t.fullname}") != found:
+                connection.execute(self._layout_t.update().values(version=LAYOUT))
+
+    def _columns(self, connection: Connection) -> set[str] | None:
+        inspector = inspect(connection)
+        if not inspector.has_table(self.jobs_t.name, schema=self.jobs_t.schema):
+            return None
+        return {column["name"] for column in inspector.get_columns(self.jobs_t.name, schema=self.jobs_t.schema)}
+
+    @override
+    def shutdown(self) -> None:
+        if self._owns_engine:
+            self.engine.dispose()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        """Yield a connection in a transaction.
+
+        On SQLite, a transaction that writes must begin with a write: it waits for its turn then, and would fail at once
+        if it had read before.
+        """
+        if self._turn is None:
+            with self._engine.begin() as connection:
+                yield connection
+        else:
+            with self._turn, self._engine.begin() as connection:
+                yield connection
+
+    # -- the operations on rows
+
+    @override
+    def insert_rows(self, rows: Sequence[Row]) -> None:
+        values = [
+            {
+                "id": row.id,
+                "uid": row.uid,
+                "version": row.version,
+                "next_run_time": row.next_run_time,
+                "definition": row.definition,
+                "record": row.record,
+            }
+            for row in rows
+        ]
+        try:
+            with self._transaction() as connection:
+                connection.execute(self.jobs_t.insert(), values)
+        except IntegrityError as error:
+            raise ConflictingIdError(self._first_known(rows)) from error
+
+    def _first_known(self, rows: Sequence[Row]) -> str:
+        """Return the first of the IDs that is in the table."""
+        ids = [row.id for row in rows]
+        with self._transaction() as connection:
+            for start in range(0, len(ids), _IDS_AT_ONCE):
+                some = ids[start : start + _IDS_AT_ONCE]
+                known = set(connection.execute(select(self.jobs_t.c.id).where(self.jobs_t.c.id.in_(some))).scalars())
+                for job_id in some:
+                    if job_id in known:
+                        return job_id
+        return ids[0]  # it was removed since
+
+    @override
+    def fetch_row(self, job_id: str) -> Row | None:
+        found = self._rows(select(self.jobs_t).where(self.jobs_t.c.id == job_id))
+        return found[0] if found else None
+
+    @override
+    def fetch_rows(self) -> Sequence[Row]:
+        return self._rows(select(self.jobs_t))
+
+    @override
+    def fetch_due_rows(self, until: Instant) -> Sequence[Row]:
+        return self._rows(select(self.jobs_t).where(self.jobs_t.c.next_run_time <= until))
+
+    @override
+    def earliest_run_time(self) -> Instant | None:
+        with self._transaction() as connection:
+            return connection.execute(select(func.min(self.jobs_t.c.next_run_time))).scalar()
+
+    def _rows(self, query: Select[Any]) -> list[Row]:
+        with self._transaction() as connection:
+            return [
+                Row(
+                    id=found.id,
+                    uid=found.uid,
+                    version=found.version,
+                    next_run_time=found.next_run_time,
+                    definition=bytes(found.definition),
+                    record=None if found.record is None else bytes(found.record),
+                )
+                for found in connection.execute(query)
+            ]
+
+    @override
+    def change_rows(self, changes: Sequence[RowChange]) -> Sequence[bool]:
+        # In the order of their IDs, so that two writers of the same rows wait for each other in one order.
+        ordered = sorted(changes, key=lambda change: change.id)
+        if not self._change_all(ordered):
+            with self._transaction() as connection:
+                written = {
+                    change.id: connection.execute(self._statement(change), _parameters(change)).rowcount == 1
+                    for change in ordered
+                }
+            return [written[change.id] for change in changes]
+        return [True] * len(changes)
+
+    def _change_all(self, changes: Sequence[RowChange]) -> bool:
+        """Write all changes, many in one statement; write nothing and return False if one of the rows has changed."""
+        with self._transaction() as connection:
+            for form in _forms(changes):
+                result = connection.execute(self._statement(form[0]), [_parameters(change) for change in form])
+                if result.rowcount != len(form):
+                    connection.rollback()
+                    return False
+        return True
+
+    def _statement(self, form: RowChange) -> Any:
+        table = self.jobs_t
+        values: dict[str, Any] = {
+            "version": table.c.version + 1,
+            "next_run_time": bindparam("new_next_run_time", type_=table.c.next_run_time.type),
+        }
+        if form.definition is not None:
+            values["definition"] = bindparam("new_definition", type_=table.c.definition.type)
+        if form.record is not None:
+            values["record"] = bindparam("new_record", type_=table.c.record.type)
+        return (
+            table.update()
+            .where(table.c.id == bindparam("of_id", type_=table.c.id.type))
+            .where(table.c.uid == bindparam("of_uid", type_=table.c.uid.type))
+            .where(table.c.version == bindparam("of_version", type_=table.c.version.type))
+            .values(values)
+        )
+
+    @override
+    def remove_row(self, job_id: str, uid: str | None = None, version: int | None = None) -> bool:
+        statement = self.jobs_t.delete().where(self.jobs_t.c.id == job_id)
+        if uid is not None:
+            statement = statement.where(self.jobs_t.c.uid == uid)
+        if version is not None:
+            statement = statement.where(self.jobs_t.c.version == version)
+        with self._transaction() as connection:
+            return connection.execute(statement).rowcount == 1
+
+    @override
+    def clear_rows(self) -> None:
+        with self._transaction() as connection:
+            connection.execute(self.jobs_t.delete())
+
+    @override
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} (url={self.engine.url!r})>"
+
+
+def _jobs_table(name: str, metadata: MetaData, schema: str | None) -> Table:
+    document = LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")
+    text = String(LONGEST_ID).with_variant(_BinaryText(4 * LONGEST_ID), "mysql", "mariadb")
+    return Table(
+        name,
+        metadata,
+        Column("id", text, primary_key=True),
+        Column("uid", String(32), nullable=False),
+        Column("version", BigInteger, nullable=False),
+        Column("next_run_time", BigInteger),
+        Column("definition", document, nullable=False),
+        Column("record", document),
+        Index(f"ix_{name}_next_run_time", "next_run_time"),
+        schema=schema,
+    )
+
+
+def _forms(changes: Sequence[RowChange]) -> list[list[RowChange]]:
+    """Return the changes in groups that write the same columns."""
+    forms: dict[tuple[bool, bool], list[RowChange]] = {}
+    for change in changes:
+        forms.setdefault((change.definition is None, change.record is None), []).append(change)
+    return list(forms.values())
+
+
+def _parameters(change: RowChange) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "of_id": change.id,
+        "of_uid": change.uid,
+        "of_version": change.version,
+        "new_next_run_time": change.next_run_time,
+    }
+    if change.definition is not None:
+        found["new_definition"] = change.definition
+    if change.record is not None:
+        found["new_record"] = change.record
+    return found
+
+
+def _new_engine(url: str, options: dict[str, Any]) -> Engine:
+    """Return an engine for a URL, with what a job store needs on SQLite: patience, and readers that never wait."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, **{"pool_pre_ping": True} | options)
+    arguments = {"timeout": SQLITE_TIMEOUT} | dict(options.pop("connect_args", {}))
+    in_memory = parsed.database in {None, "", ":memory:"}
+    if in_memory and "poolclass" not in options:
+        options["poolclass"] = StaticPool
+        arguments["check_same_thread"] = False
+    made = create_engine(parsed, connect_args=arguments, **options)
+    if not in_memory:
+        event.listen(made, "connect", _use_write_ahead_log)
+    return made
+
+
+def _use_write_ahead_log(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")

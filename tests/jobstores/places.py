@@ -1,0 +1,123 @@
+"""Where job stores keep jobs in these tests: a place of its own for each test, which outlives a store object."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, cast
+from uuid import uuid4
+
+from redis import Redis as RedisClient
+from sqlalchemy import MetaData, create_engine, make_url
+from typing_extensions import override
+
+from jobstores.jobs import BERLIN
+from kalends.jobstores.base import RecordingJobStore
+from kalends.jobstores.memory import MemoryJobStore
+from kalends.jobstores.redis import RedisJobStore
+from kalends.jobstores.rows import RowChange, RowJobStore
+from kalends.jobstores.sqlalchemy import SQLAlchemyJobStore
+from kalends.schedulers.base import BaseScheduler
+from servers.harness import ServerKind, Servers
+from servers.key_value import Redis, Valkey
+from servers.sql import MariaDB, PostgreSQL
+
+
+class Place(ABC):
+    """A place for the jobs of one test."""
+
+    @abstractmethod
+    def new_store(self, **options: Any) -> RecordingJobStore:
+        """Return a store that has not been started."""
+
+    def remove(self) -> None:  # noqa: B027 - some places need nothing
+        """Remove what the test has left."""
+
+
+class Scheduler:
+    """What a store asks of its scheduler."""
+
+    timezone = BERLIN
+
+
+def start(store: RecordingJobStore) -> None:
+    """Start a store as a scheduler does."""
+    store.start(cast("BaseScheduler", Scheduler()), "default")
+
+
+class Memory(Place):
+    @override
+    def new_store(self, **options: Any) -> RecordingJobStore:
+        return MemoryJobStore(**options)
+
+
+class SqlTable(Place):
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.table = f"jobs_{uuid4().hex}"
+
+    @override
+    def new_store(self, **options: Any) -> SQLAlchemyJobStore:
+        return SQLAlchemyJobStore(self.url, tablename=self.table, **options)
+
+    @override
+    def remove(self) -> None:
+        engine = create_engine(self.url)
+        found = MetaData()
+        found.reflect(engine, only=lambda name, _: name.startswith(self.table))
+        found.drop_all(engine)
+        engine.dispose()
+
+
+class RedisKeys(Place):
+    def __init__(self, address: str) -> None:
+        self.address = address
+        url = make_url(address)
+        self.connection: Mapping[str, Any] = {"host": url.host, "port": url.port, "db": int(url.database or 0)}
+        self.prefix = f"{{{uuid4().hex}}}"
+
+    @override
+    def new_store(self, **options: Any) -> RedisJobStore:
+        return RedisJobStore(
+            **self.connection, jobs_key=f"{self.prefix}.jobs", run_times_key=f"{self.prefix}.run_times", **options
+        )
+
+    @override
+    def remove(self) -> None:
+        with RedisClient.from_url(self.address) as client:
+            for key in client.scan_iter(f"{self.prefix}*"):
+                client.delete(key)
+
+
+def _on(kind: ServerKind, place: Callable[[str], Place]) -> Callable[[Servers, Path], Place]:
+    return lambda servers, _: place(servers.address(kind))
+
+
+PLACES: Mapping[str, Callable[[Servers, Path], Place]] = {
+    "memory": lambda _, __: Memory(),
+    "sqlite": lambda _, folder: SqlTable(f"sqlite:///{folder / 'jobs.sqlite'}"),
+    "postgresql": _on(PostgreSQL(), SqlTable),
+    "mariadb": _on(MariaDB(), SqlTable),
+    "redis": _on(Redis(), RedisKeys),
+    "valkey": _on(Valkey(), RedisKeys),
+}
+LASTING = [name for name in PLACES if name != "memory"]
+
+
+def damage(
+    store: RecordingJobStore, job_id: str, *, definition: bytes | None = None, record: bytes | None = None
+) -> None:
+    """Replace a document of a row."""
+    assert isinstance(store, RowJobStore)
+    row = store.fetch_row(job_id)
+    assert row is not None
+    change = RowChange(
+        id=row.id,
+        uid=row.uid,
+        version=row.version,
+        next_run_time=row.next_run_time,
+        definition=definition,
+        record=record,
+    )
+    assert list(store.change_rows([change])) == [True]

@@ -1,0 +1,537 @@
+"""One set of claims for every job store: what APScheduler's interface promises, and the records beside the jobs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from jobstores.jobs import BERLIN, MICROSECOND, NOON, job, record, write_of
+from jobstores.places import LASTING, Place, damage, start
+from kalends.jobstores.base import ConflictingIdError, JobLookupError, RecordingJobStore, TransientJobError
+from kalends.triggers.datetimes import microseconds_of
+
+lasting = pytest.mark.parametrize("place", LASTING, indirect=True)
+
+
+def ids(jobs: Sequence[Any]) -> list[str]:
+    return [one.id for one in jobs]
+
+
+# -- jobs
+
+
+def test_an_empty_store_has_no_jobs(store: RecordingJobStore) -> None:
+    assert store.get_all_jobs() == []
+    assert store.get_due_jobs(NOON) == []
+    assert store.get_next_run_time() is None
+    assert list(store.kept_jobs()) == []
+
+
+def test_a_job_that_was_added_is_found(store: RecordingJobStore) -> None:
+    store.add_job(job("a", args=(1, "two"), name="Report", max_instances=3, concurrency="queue", time_limit=2.5))
+    found = store.lookup_job("a")
+    assert found is not None
+    assert found.__getstate__()["trigger"].interval == timedelta(minutes=5)
+    assert (found.args, found.name, found.max_instances) == ((1, "two"), "Report", 3)
+    assert (found.concurrency, found.time_limit, found.misfire_grace_time) == ("queue", 2.5, 30)
+    assert found.next_run_time == found.first_fire_time == NOON
+
+
+def test_a_second_job_of_an_id_conflicts(store: RecordingJobStore) -> None:
+    store.add_job(job("a", name="first"))
+    with pytest.raises(ConflictingIdError, match="a"):
+        store.add_job(job("a", name="second"))
+    assert [one.name for one in store.get_all_jobs()] == ["first"]
+
+
+def test_many_jobs_are_added_in_one_call(store: RecordingJobStore) -> None:
+    store.add_all([job(str(number)) for number in range(1200)])
+    assert len(store.kept_jobs()) == 1200
+
+
+def test_no_jobs_are_added_in_one_call(store: RecordingJobStore) -> None:
+    store.add_all([])
+    assert store.get_all_jobs() == []
+
+
+@lasting
+def test_of_many_jobs_none_is_added_if_one_conflicts(store: RecordingJobStore) -> None:
+    store.add_job(job("7"))
+    with pytest.raises(ConflictingIdError, match="7"):
+        store.add_all([job(str(number)) for number in range(10)])
+    assert ids(store.get_all_jobs()) == ["7"]
+
+
+@lasting
+def test_of_many_jobs_none_is_added_if_two_have_one_id(store: RecordingJobStore) -> None:
+    with pytest.raises(ConflictingIdError, match="a"):
+        store.add_all([job("a"), job("b"), job("a")])
+    assert store.get_all_jobs() == []
+
+
+def test_a_job_that_is_not_there_is_not_found(store: RecordingJobStore) -> None:
+    assert store.lookup_job("missing") is None
+    with pytest.raises(JobLookupError, match="missing"):
+        store.kept_job("missing")
+    with pytest.raises(JobLookupError, match="missing"):
+        store.update_job(job("missing"))
+    with pytest.raises(JobLookupError, match="missing"):
+        store.remove_job("missing")
+
+
+def test_a_changed_job_is_found_changed(store: RecordingJobStore) -> None:
+    store.add_job(job("a"))
+    before = store.kept_job("a")
+    store.update_job(job("a", at=NOON + MICROSECOND, name="changed"))
+    after = store.kept_job("a")
+    assert after.job is not None
+    assert (after.job.name, after.job.next_run_time) == ("changed", NOON + MICROSECOND)
+    assert store.get_next_run_time() == NOON + MICROSECOND
+    assert (after.uid, after.created) == (before.uid, before.created)
+    assert after.version != before.version
+    assert (before.generation, after.generation) == (1, 2)
+    assert after.edited >= before.edited
+
+
+def test_a_removed_job_is_gone(store: RecordingJobStore) -> None:
+    store.add_job(job("a"))
+    store.add_job(job("b"))
+    store.remove_job("a")
+    assert ids(store.get_all_jobs()) == ["b"]
+    assert store.lookup_job("a") is None
+
+
+def test_a_removed_job_can_be_added_again(store: RecordingJobStore) -> None:
+    store.add_job(job("a"))
+    before = store.kept_job("a")
+    store.write_records([write_of(before, record())])
+    store.remove_job("a")
+    store.add_job(job("a"))
+    after = store.kept_job("a")
+    assert after.uid != before.uid
+    assert after.record is None
+
+
+def test_all_jobs_are_removed(store: RecordingJobStore) -> None:
+    store.add_all([job("a"), job("b", at=None)])
+    store.remove_all_jobs()
+    assert store.get_all_jobs() == []
+    assert store.get_next_run_time() is None
+    store.add_job(job("a"))
+    assert ids(store.get_all_jobs()) == ["a"]
+
+
+# -- time
+
+
+def test_due_jobs_come_in_the_order_of_their_times(store: RecordingJobStore) -> None:
+    for id_, seconds in (("c", 2), ("a", 0), ("b", 1), ("d", 3)):
+        store.add_job(job(id_, at=NOON + timedelta(seconds=seconds)))
+    store.add_job(job("paused", at=None))
+    assert ids(store.get_due_jobs(NOON + timedelta(seconds=2))) == ["a", "b", "c"]
+    assert store.get_next_run_time() == NOON
+
+
+def test_paused_jobs_come_last(store: RecordingJobStore) -> None:
+    store.add_job(job("a-paused", at=None))
+    store.add_job(job("z", at=NOON))
+    store.add_job(job("y", at=NOON + timedelta(days=1)))
+    assert ids(store.get_all_jobs()) == ["z", "y", "a-paused"]
+    paused = store.lookup_job("a-paused")
+    assert paused is not None
+    assert paused.next_run_time is None
+
+
+def test_only_paused_jobs_have_no_next_run_time(store: RecordingJobStore) -> None:
+    store.add_job(job("a", at=None))
+    assert store.get_next_run_time() is None
+    assert store.get_due_jobs(NOON + timedelta(days=10_000)) == []
+
+
+def test_a_paused_job_stays_paused_when_it_is_recorded(store: RecordingJobStore) -> None:
+    store.add_job(job("a", at=None))
+    store.write_records([write_of(store.kept_job("a"), record(next_run=None))])
+    (found,) = store.get_all_jobs()
+    assert found.next_run_time is None
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        datetime(1962, 7, 1, 1, 2, 3, 456789, tzinfo=UTC),
+        datetime(1970, 1, 1, tzinfo=UTC),
+        datetime(2026, 11, 28, 10, 0, 0, 1, tzinfo=UTC),
+        datetime(2026, 11, 28, 10, 0, 0, 999_999, tzinfo=UTC),
+        datetime(2200, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+        datetime(9990, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    ],
+)
+def test_times_are_exact_to_the_microsecond(store: RecordingJobStore, at: datetime) -> None:
+    store.add_job(job("a", at=at))
+    store.add_job(job("b", at=at + MICROSECOND))
+    assert store.get_next_run_time() == at
+    assert ids(store.get_due_jobs(at)) == ["a"]
+    assert store.get_due_jobs(at - MICROSECOND) == []
+    assert [one.next_run_time for one in store.get_all_jobs()] == [at, at + MICROSECOND]
+
+
+def test_both_hours_of_a_fold_are_told_apart(store: RecordingJobStore) -> None:
+    first = datetime(2026, 10, 25, 2, 30, tzinfo=BERLIN)
+    store.add_job(job("first", at=first))
+    store.add_job(job("second", at=first.replace(fold=1)))
+    found = store.lookup_job("second")
+    assert found is not None
+    assert found.next_run_time is not None
+    assert microseconds_of(found.next_run_time) == microseconds_of(first.replace(fold=1))
+    assert ids(store.get_due_jobs(first.astimezone(UTC))) == ["first"]
+
+
+def test_the_next_run_time_follows_the_record(store: RecordingJobStore) -> None:
+    store.add_job(job("a"))
+    later = NOON + timedelta(minutes=5, microseconds=3)
+    store.write_records([write_of(store.kept_job("a"), record(next_run=later))])
+    found = store.lookup_job("a")
+    assert found is not None
+    assert (found.next_run_time, found.first_fire_time) == (later, NOON)
+    assert store.get_next_run_time() == later
+    assert store.get_due_jobs(NOON) == []
+
+
+# -- IDs and arguments
+
+
+ODD_IDS = [
+    "a/b/../c",
+    ".",
+    "..",
+    "a:b{c}*[d]?",
+    "%2f %00 $where",
+    "'; DROP TABLE kalends_jobs; --",
+    "line\nbreak\ttab\x7f",
+    " ",
+    "größe 时间 🕰",
+    "x" * 300,
+    "é" * 512,
+]
+
+
+@pytest.mark.parametrize("id_", ODD_IDS, ids=lambda id_: id_.encode("unicode_escape").decode()[:20])
+def test_odd_ids_are_kept(store: RecordingJobStore, id_: str) -> None:
+    store.add_job(job(id_))
+    kept = store.kept_job(id_)
+    assert kept.id == id_
+    assert list(store.write_records([write_of(kept, record())])) != [None]
+    assert ids(store.get_all_jobs()) == ids(store.get_due_jobs(NOON)) == [id_]
+    store.remove_job(id_)
+    assert store.get_all_jobs() == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("a", "A"), ("a", "a "), ("a", " a"), ("a", "a\t"), ("é", "e\u0301"), ("a/b", "a%2Fb"), ("ß", "ss")],
+)
+def test_similar_ids_are_distinct(store: RecordingJobStore, one: str, other: str) -> None:
+    store.add_job(job(one, name="one"))
+    store.add_job(job(other, name="other"))
+    store.remove_job(one)
+    assert [found.name for found in store.get_all_jobs()] == ["other"]
+    assert store.lookup_job(one) is None
+
+
+@lasting
+@pytest.mark.parametrize(
+    ("id_", "problem"),
+    [("a\0b", "must not contain NUL"), ("x" * 513, "from 1 to 512 characters"), ("\ud800", "Unicode")],
+)
+def test_an_id_that_no_server_could_keep_is_refused(store: RecordingJobStore, id_: str, problem: str) -> None:
+    with pytest.raises(TransientJobError, match=problem):
+        store.add_job(job(id_))
+    assert store.lookup_job(id_) is None
+    with pytest.raises(JobLookupError):
+        store.remove_job(id_)
+    assert store.remove_version(id_, "", 1) is False
+
+
+def test_arguments_of_two_megabytes_are_kept(store: RecordingJobStore) -> None:
+    text = "0123456789abcdef" * (2 * 1024 * 1024 // 16)
+    store.add_job(job("a", args=(text,)))
+    found = store.lookup_job("a")
+    assert found is not None
+    assert found.args == (text,)
+
+
+@lasting
+def test_a_lambda_is_refused(store: RecordingJobStore) -> None:
+    with pytest.raises(TransientJobError, match="no reference leads"):
+        store.add_job(job("a", func=lambda: None))
+    assert store.get_all_jobs() == []
+
+
+@lasting
+def test_an_argument_without_a_json_form_is_refused(store: RecordingJobStore) -> None:
+    store.add_job(job("a"))
+    for write in (store.add_job, store.update_job):
+        with pytest.raises(TransientJobError, match=r"args\[0\]\['lock'\] must be"):
+            write(job("a", args=({"lock": threading.Lock()},)))
+    kept = store.kept_job("a")
+    assert kept.generation == 1
+
+
+# -- records
+
+
+def test_a_record_is_kept_as_it_was_written(store: RecordingJobStore) -> None:
+    store.add_job(job("a"))
+    before = store.kept_job("a")
+    (version,) = store.write_records([write_of(before, record(missed=3))])
+    after = store.kept_job("a")
+    assert (after.version, after.record) == (version, record(missed=3))
+    assert (after.generation, after.edited) == (before.generation, before.edited)
+    assert list(store.kept_jobs()) == [after]
+
+
+def test_a_record_of_a_stale_version_is_not_written(store: RecordingJobStore) -> None:
+    store.add_job(job("a"))
+    kept = store.kept_job("a")
+    store.write_records([write_of(kept, record(missed=1))])
+    assert list(store.write_records([write_of(kept, record(missed=2))])) == [None]
+    assert store.kept_job("a").record == record(missed=1)
+
+
+def test_a_record_of_a_changed_job_is_not_written(store: RecordingJobStore) -> None:
+    store.add_job(job("a"))
+    kept = store.kept_job("a")
+    store.update_job(job("a", at=None))
+    assert list(store.write_records([write_of(kept, record())])) == [None]
+    assert store.kept_job("a").record is None
+
+
+def test_a_record_of_a_removed_job_is_not_written(store: RecordingJobStore) -> None:
+    store.add_job(job("a"))
+    kept = store.kept_job("a")
+    store.remove_job("a")
+    assert list(store.write_records([write_of(kept, record())])) == [None]
+    store.add_job(job("a"))
+    assert list(store.write_records([write_of(kept, record())])) == [None]
+    assert store.kept_job("a").record is None
+
+
+def test_of_many_records_all_but_the_stale_are_written(store: RecordingJobStore) -> None:
+    store.add_all([job(str(number)) for number in range(10)])
+    kept = {one.id: one for one in store.kept_jobs()}
+    store.write_records([write_of(kept["3"], record(missed=1))])
+    store.remove_job("7")
+    order = [str(number) for number in (9, 3, 0, 7, 1, 2, 4, 5, 6, 8)]
+    written = list(store.write_records([write_of(kept[id_], record(missed=2)) for id_ in order]))
+    assert [id_ for id_, version in zip(order, written, strict=True) if version is None] == ["3", "7"]
+    after = {one.id: one.record for one in store.kept_jobs()}
+    assert after == {id_: record(missed=1 if id_ == "3" else 2) for id_ in kept if id_ != "7"}
+
+
+def test_more_records_than_one_call_of_the_engine_are_written(store: RecordingJobStore) -> None:
+    store.add_all([job(str(number)) for number in range(1200)])
+    written = store.write_records([write_of(kept, record()) for kept in store.kept_jobs()])
+    assert len(written) == 1200
+    assert None not in written
+
+
+def test_no_records_are_written(store: RecordingJobStore) -> None:
+    assert list(store.write_records([])) == []
+
+
+def test_a_changed_job_keeps_its_record(store: RecordingJobStore) -> None:
+    store.add_job(job("a"))
+    store.write_records([write_of(store.kept_job("a"), record(missed=3))])
+    store.update_job(job("a", name="changed"))
+    assert store.kept_job("a").record == record(missed=3)
+
+
+def test_only_the_version_that_was_read_is_removed(store: RecordingJobStore) -> None:
+    store.add_job(job("a"))
+    kept = store.kept_job("a")
+    store.update_job(job("a"))
+    assert not store.remove_version("a", kept.uid, kept.version)
+    now = store.kept_job("a")
+    assert not store.remove_version("a", "another", now.version)
+    assert store.remove_version("a", now.uid, now.version)
+    assert not store.remove_version("a", now.uid, now.version)
+    assert store.get_all_jobs() == []
+
+
+# -- several writers
+
+
+def in_threads(calls: Sequence[Any]) -> list[Any]:
+    """Call functions at the same time; return what each returned, or the exception that it raised."""
+    results: list[Any] = [None] * len(calls)
+    ready = threading.Barrier(len(calls))
+
+    def run(number: int) -> None:
+        ready.wait()
+        try:
+            results[number] = calls[number]()
+        except Exception as error:  # noqa: BLE001 - the test judges it
+            results[number] = error
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def two_stores(place: Place, store: RecordingJobStore) -> list[RecordingJobStore]:
+    """Return two stores of a place; of memory, which no other store sees, one store twice."""
+    other = place.new_store() if store.survives else store
+    if other is not store:
+        start(other)
+    return [store, other]
+
+
+def test_of_two_writers_of_a_record_one_wins(place: Place, store: RecordingJobStore) -> None:
+    store.add_all([job(str(number)) for number in range(100)])
+    kept = sorted(store.kept_jobs(), key=lambda one: one.id)
+    stores = two_stores(place, store)
+    writes = [[write_of(one, record(missed=writer)) for one in kept] for writer in (1, 2)]
+    first, second = in_threads([lambda s=s, w=w: list(s.write_records(w)) for s, w in zip(stores, writes, strict=True)])
+    assert [(a is None) != (b is None) for a, b in zip(first, second, strict=True)] == [True] * 100
+    stores[1].shutdown()
+
+
+def test_of_two_who_add_an_id_one_wins(place: Place, store: RecordingJobStore) -> None:
+    stores = two_stores(place, store)
+    for number in range(20):
+        results = in_threads([lambda s=s, n=number: s.add_job(job(str(n))) for s in stores])
+        assert sorted(map(type, results), key=str) == sorted([type(None), ConflictingIdError], key=str)
+    stores[1].shutdown()
+
+
+def test_a_change_is_not_lost_beside_records(place: Place, store: RecordingJobStore) -> None:
+    store.add_job(job("a"))
+    stores = two_stores(place, store)
+
+    def change() -> None:
+        for number in range(20):
+            stores[0].update_job(job("a", name=f"change {number}"))
+
+    def write() -> int:
+        return sum(
+            version is not None
+            for _ in range(40)
+            for version in stores[1].write_records([write_of(stores[1].kept_job("a"), record())])
+        )
+
+    changed, written = in_threads([change, write])
+    assert changed is None
+    kept = store.kept_job("a")
+    assert kept.job is not None
+    assert (kept.job.name, kept.generation) == ("change 19", 21)
+    if store.survives:  # memory gives versions from one counter
+        assert kept.version == 1 + 20 + written
+    stores[1].shutdown()
+
+
+@lasting
+def test_stores_that_start_at_the_same_time_share_a_new_place(place: Place) -> None:
+    stores = [place.new_store() for _ in range(4)]
+    assert in_threads([lambda s=s: start(s) for s in stores]) == [None] * 4
+    stores[0].add_job(job("a"))
+    assert [ids(one.get_all_jobs()) for one in stores] == [["a"]] * 4
+    for one in stores:
+        one.shutdown()
+
+
+# -- restarts and rows that cannot be restored
+
+
+@lasting
+def test_a_restart_keeps_everything(place: Place, store: RecordingJobStore) -> None:
+    store.add_all([job("a", args=(b"\0\xff", NOON)), job("paused", at=None)])
+    store.write_records([write_of(store.kept_job("a"), record(missed=3))])
+    before = {kept.id: kept for kept in store.kept_jobs()}
+    store.shutdown()
+    again = place.new_store()
+    start(again)
+    after = {kept.id: kept for kept in again.kept_jobs()}
+    assert after == before
+    first = after["a"].job
+    assert first is not None
+    assert first.args == (b"\0\xff", NOON)
+    again.shutdown()
+
+
+@lasting
+def test_a_store_that_was_shut_down_starts_again(store: RecordingJobStore) -> None:
+    store.add_job(job("a"))
+    store.shutdown()
+    start(store)
+    assert ids(store.get_all_jobs()) == ["a"]
+
+
+@lasting
+@pytest.mark.parametrize(
+    ("definition", "problem"),
+    [
+        (b"\x80\x04garbage", "JSONDecodeError"),
+        (b'{"version":99,"generation":1,"created":0,"edited":0,"serializer":"json","job":{}}', "version 99"),
+        (b'{"version":1,"generation":1,"created":0,"edited":0,"serializer":"pickle","job":""}', "serializer='pickle'"),
+        (b'{"version":1,"generation":1,"created":0,"edited":0,"serializer":"json","job":{}}', "must have a version"),
+    ],
+    ids=["damaged", "of a later version", "pickled", "empty"],
+)
+def test_a_job_that_cannot_be_restored_is_kept(store: RecordingJobStore, definition: bytes, problem: str) -> None:
+    store.add_all([job("a"), job("b")])
+    damage(store, "a", definition=definition)
+    kept = store.kept_job("a")
+    assert kept.job is None
+    assert problem in kept.problem
+    assert store.lookup_job("a") is None
+    assert ids(store.get_all_jobs()) == ids(store.get_due_jobs(NOON)) == ["b"]
+    assert sorted(ids(store.kept_jobs())) == ["a", "b"]
+    with pytest.raises(ConflictingIdError):
+        store.add_job(job("a"))
+
+
+@lasting
+def test_a_job_that_cannot_be_restored_is_replaced_and_removed(store: RecordingJobStore) -> None:
+    store.add_all([job("a"), job("b")])
+    for id_ in ("a", "b"):
+        damage(store, id_, definition=b"{}")
+    before = store.kept_job("a")
+    store.update_job(job("a", name="restored"))
+    after = store.kept_job("a")
+    assert after.job is not None
+    assert after.job.name == "restored"
+    assert after.generation > before.generation
+    store.remove_job("b")
+    assert ids(store.kept_jobs()) == ["a"]
+
+
+@lasting
+def test_a_job_whose_callable_has_gone_works_again_with_it(
+    store: RecordingJobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from jobstores import jobs
+
+    store.add_job(job("a", func=jobs.renamed))
+    with monkeypatch.context() as without:
+        without.delattr(jobs, "renamed")
+        kept = store.kept_job("a")
+        assert kept.job is None
+        assert "jobstores.jobs:renamed" in kept.problem
+    assert ids(store.get_all_jobs()) == ["a"]
+
+
+@lasting
+def test_a_record_of_a_later_version_stops_its_job(store: RecordingJobStore) -> None:
+    store.add_job(job("a"))
+    damage(store, "a", record=b'{"version":99,"record":{}}')
+    kept = store.kept_job("a")
+    assert kept.job is None
+    assert "the record has version 99" in kept.problem
+    assert kept.record is None

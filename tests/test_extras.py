@@ -67,7 +67,9 @@ def test_the_library_imports_no_package_of_an_extra(module: str) -> None:
     assert run.returncode == 0, run.stderr
 
 
-@pytest.mark.parametrize(("module", "extra"), [("sqlalchemy", "sqlalchemy"), ("redis", "redis")])
+@pytest.mark.parametrize(
+    ("module", "extra"), [("sqlalchemy", "sqlalchemy"), ("redis", "redis"), ("mongodb", "mongodb")]
+)
 def test_a_job_store_without_its_client_library_names_the_extra(module: str, extra: str) -> None:
     run = python(f"import kalends.jobstores.{module}", missing=packages_of(extra))
     assert f"pip install 'kalends[{extra}]'" in run.stderr.splitlines()[-1]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
+from pymongo import MongoClient
 from redis import Redis as RedisClient
 from sqlalchemy import MetaData, create_engine, make_url
 from typing_extensions import override
@@ -15,10 +16,12 @@ from typing_extensions import override
 from jobstores.jobs import BERLIN
 from kalends.jobstores.base import RecordingJobStore
 from kalends.jobstores.memory import MemoryJobStore
+from kalends.jobstores.mongodb import MongoDBJobStore
 from kalends.jobstores.redis import RedisJobStore
 from kalends.jobstores.rows import RowChange, RowJobStore
 from kalends.jobstores.sqlalchemy import SQLAlchemyJobStore
 from kalends.schedulers.base import BaseScheduler
+from servers.documents import SecantusDB
 from servers.harness import ServerKind, Servers
 from servers.key_value import Redis, Valkey
 from servers.sql import MariaDB, PostgreSQL
@@ -90,6 +93,22 @@ class RedisKeys(Place):
                 client.delete(key)
 
 
+class MongoCollection(Place):
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.database = f"kalends_{uuid4().hex}"
+
+    @override
+    def new_store(self, **options: Any) -> MongoDBJobStore:
+        return MongoDBJobStore(self.database, host=self.address, **options)
+
+    @override
+    def remove(self) -> None:
+        client: MongoClient[dict[str, Any]] = MongoClient(self.address)
+        with client:
+            client.drop_database(self.database)
+
+
 def _on(kind: ServerKind, place: Callable[[str], Place]) -> Callable[[Servers, Path], Place]:
     return lambda servers, _: place(servers.address(kind))
 
@@ -101,6 +120,7 @@ PLACES: Mapping[str, Callable[[Servers, Path], Place]] = {
     "mariadb": _on(MariaDB(), SqlTable),
     "redis": _on(Redis(), RedisKeys),
     "valkey": _on(Valkey(), RedisKeys),
+    "mongodb": _on(SecantusDB(), MongoCollection),
 }
 LASTING = [name for name in PLACES if name != "memory"]
 

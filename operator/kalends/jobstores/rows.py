@@ -79,7 +79,7 @@ class RowJobStore(RecordingJobStore):
     """A job store that keeps rows. A subclass implements the operations on rows; any thread may call them.
 
     A row that cannot be restored (its callable was renamed, its document was damaged) is never deleted: the scheduler
-    reports its problem, and runs the job again once the cause is removed. The row can be replaced and removed by its ID.
+    reports its problem, and runs the job again once the cause is removed. It can be replaced and removed by its ID.
 
     Args:
         serializer: ``"json"``, or ``"pickle"``, which also keeps arguments that have no JSON form. **Anyone who can

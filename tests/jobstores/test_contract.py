@@ -179,7 +179,7 @@ def test_times_are_exact_to_the_microsecond(store: RecordingJobStore, at: dateti
     assert [one.next_run_time for one in store.get_all_jobs()] == [at, at + MICROSECOND]
 
 
-def test_both_hours_of_a_fold_are_told_apart(store: RecordingJobStore) -> None:
+def test_both_hours_of_a_fold_are_distinct(store: RecordingJobStore) -> None:
     first = datetime(2026, 10, 25, 2, 30, tzinfo=BERLIN)
     store.add_job(job("first", at=first))
     store.add_job(job("second", at=first.replace(fold=1)))
@@ -513,7 +513,7 @@ def test_a_job_that_cannot_be_restored_is_replaced_and_removed(store: RecordingJ
 
 
 @lasting
-def test_a_job_whose_callable_has_gone_works_again_with_it(
+def test_a_job_whose_callable_was_renamed_works_again_with_it(
     store: RecordingJobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from jobstores import jobs

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobstores.values import Client, Colour, Level, Pair, Point, Rights
+from jobstores.values import Client, Colour, Level, Pair, Permission, Point
 from kalends.jobstores.json_values import NoJsonForm, decode, encode
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -37,7 +37,7 @@ SCALARS = st.one_of(
     st.timedeltas(),
     st.decimals(allow_nan=False),
     st.uuids(),
-    st.sampled_from([*Colour, *Level, Rights.READ, Rights.READ | Rights.WRITE]),
+    st.sampled_from([*Colour, *Level, Permission.READ, Permission.READ | Permission.WRITE]),
 )
 
 
@@ -123,7 +123,7 @@ def test_nan_survives() -> None:
         ("\ud800", {"$utf16": "00d8"}),
         (1 << 63, {"$int": "8000000000000000"}),
         (Colour.CRIMSON, {"$enum": "jobstores.values:Colour", "name": "RED"}),
-        (Rights.READ | Rights.WRITE, {"$enum": "jobstores.values:Rights", "value": 3}),
+        (Permission.READ | Permission.WRITE, {"$enum": "jobstores.values:Permission", "value": 3}),
         (Point(1.0, 2.0), {"$dataclass": "jobstores.values:Point", "fields": {"x": 1.0, "y": 2.0}}),
     ],
 )

@@ -19,7 +19,7 @@ class Level(enum.IntEnum):
     HIGH = 2
 
 
-class Rights(enum.Flag):
+class Permission(enum.Flag):
     READ = 1
     WRITE = 2
 

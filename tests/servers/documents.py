@@ -1,8 +1,8 @@
 """MongoDB's protocol, as SecantusDB speaks it.
 
 No package registry has MongoDB itself. SecantusDB is another server on MongoDB's own storage engine. Its licence is
-GPL-2.0: it is a separate process of the tests, in a virtual environment of its own, and no dependency of Kalends. To run the
-tests on MongoDB, set ``KALENDS_TEST_MONGODB`` to its address.
+GPL-2.0: it is a separate process of the tests, in a virtual environment of its own, and no dependency of Kalends.
+``KALENDS_TEST_MONGODB``, the address of a MongoDB, has the tests run on that.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def environment(requirements: Path) -> Path:
             return folder
         shutil.rmtree(folder, ignore_errors=True)
         install = ["-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", str(requirements)]
-        for command in ([sys.executable, "-m", "venv", folder], [folder / "bin" / "python", *install]):
+        for command in ([sys.executable, "-m", "venv", str(folder)], [str(folder / "bin" / "python"), *install]):
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 raise Missing(f"SecantusDB cannot be installed: {done.stderr.strip()[-500:]}")

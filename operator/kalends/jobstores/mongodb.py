@@ -69,8 +69,8 @@ class MongoDBJobStore(RowJobStore):
         if not collection:
             raise ValueError('The "collection" parameter must not be empty')
         self._owns_client = client is None
-        self._new_client = lambda: MongoClient(**{"w": "majority"} | connect_args)
-        self.client: Any = self._new_client() if client is None else object_of(client)
+        self._connect_args = {"w": "majority"} | connect_args
+        self.client: Any = MongoClient(**self._connect_args) if client is None else object_of(client)
         self._is_closed = False
         self._names = database, collection
 
@@ -89,7 +89,7 @@ class MongoDBJobStore(RowJobStore):
     def start(self, scheduler: BaseScheduler, alias: str) -> None:
         super().start(scheduler, alias)
         if self._is_closed:  # a client that was closed cannot be used again
-            self.client, self._is_closed = self._new_client(), False
+            self.client, self._is_closed = MongoClient(**self._connect_args), False
         place = f"the collection {'.'.join(self._names)!r}"
         if self.collection.find_one({"uid": {"$exists": False}}, {"_id": 1}) is not None:
             raise UnknownLayout(

@@ -10,12 +10,14 @@ that can be imported. Unlike a pickle, a document that is only read runs no code
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from kalends.engine.core.state import State
 from kalends.job import Job
@@ -85,8 +87,15 @@ MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
 
 def record_to_json(record: State) -> bytes:
-    """Return a record as JSON text. Fields that have their default are left out."""
-    fields = _RECORD.dump_json(record, exclude_defaults=True)
+    """Return a record as JSON text. Fields that have their default are left out.
+
+    A message of an exception may have lone surrogates, which UTF-8 lacks: they become question marks.
+    """
+    try:
+        fields = _RECORD.dump_json(record, exclude_defaults=True)
+    except PydanticSerializationError:
+        values = _RECORD.dump_python(record, mode="json", exclude_defaults=True)
+        fields = json.dumps(values, ensure_ascii=False).encode(errors="replace")
     return b'{"version":%d,"record":%b}' % (RECORD_VERSION, fields)
 
 

@@ -228,7 +228,8 @@ class Job:
         """Return the fire times from ``next_run_time`` to ``now``, both included, as APScheduler's jobs do."""
         found: list[datetime] = []
         at = self.next_run_time
-        while at is not None and at <= now:
+        # Two datetimes of a zone are compared by their wall time, which goes back once a year: timestamps are not.
+        while at is not None and at.timestamp() <= now.timestamp():
             found.append(at)
             at = self.trigger.get_next_fire_time(at, now)
         return found
@@ -251,7 +252,10 @@ class Job:
         args: Sequence[Any] = self.args
         if ismethod(self.func) and not isclass(self.func.__self__) and _is_of_class(self.func_ref, self.func):
             args = (self.func.__self__, *args)  # the reference leads to the function of the class
-        options = {name: getattr(self, name) for name in _OPTIONS}
+        # What APScheduler's jobs have not is part of the state only where it says something.
+        extra = {name: value for name, default in _OPTIONS.items() if (value := getattr(self, name)) != default}
+        if self._first != self.next_run_time:
+            extra["first"] = self._first
         return {
             "version": 1,
             "id": self.id,
@@ -265,8 +269,7 @@ class Job:
             "coalesce": self.coalesce,
             "max_instances": self.max_instances,
             "next_run_time": self.next_run_time,
-            "first": self._first,
-            **options,
+            **extra,
         }
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from kalends.executors.base import BaseExecutor
 from kalends.executors.pool import ThreadPoolExecutor
 from kalends.library.components import EXECUTOR_PLUGINS
-from kalends.library.configuration import as_bool, as_int, nested, without_prefix
+from kalends.library.configuration import as_int, nested, without_prefix
 from kalends.schedulers.background import BackgroundScheduler
 
 
@@ -30,18 +30,6 @@ def test_both_prefixes_are_read_and_that_of_kalends_counts() -> None:
     config = {"apscheduler.timezone": "UTC", "kalends.timezone": "Asia/Tokyo", "apscheduler.a": 1, "other.b": 2}
     assert without_prefix(config, None) == {"timezone": "Asia/Tokyo", "a": 1}
     assert without_prefix(config, "other.") == {"b": 2}
-
-
-@pytest.mark.parametrize(
-    ("value", "meaning"), [("yes", True), ("False", False), (1, True), ("0", False), (None, False)]
-)
-def test_text_is_read_as_yes_or_no(value: Any, meaning: bool) -> None:
-    assert as_bool(value) is meaning
-
-
-def test_text_that_says_neither_is_refused() -> None:
-    with pytest.raises(ValueError, match="must be 'true' or 'false', got 'perhaps'"):
-        as_bool("perhaps")
 
 
 @pytest.mark.parametrize(("value", "number"), [("30", 30), (None, None), ("None", None), (5, 5)])

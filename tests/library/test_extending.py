@@ -148,7 +148,8 @@ class Shelf(BaseJobStore):
 
     @override
     def get_due_jobs(self, now: datetime) -> list[Job]:
-        return [job for job in self.get_all_jobs() if job.next_run_time is not None and job.next_run_time <= now]
+        until = now.timestamp()
+        return [job for job in self.get_all_jobs() if job.next_run_time and job.next_run_time.timestamp() <= until]
 
     @override
     def get_next_run_time(self) -> datetime | None:

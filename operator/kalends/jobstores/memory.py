@@ -40,12 +40,13 @@ class MemoryJobStore(RecordingJobStore):
 
     @override
     def get_due_jobs(self, now: datetime) -> list[Job]:
-        return [job for job in self.get_all_jobs() if job.next_run_time is not None and job.next_run_time <= now]
+        until = now.timestamp()  # two datetimes of a zone are compared by their wall time
+        return [job for job in self.get_all_jobs() if job.next_run_time and job.next_run_time.timestamp() <= until]
 
     @override
     def get_next_run_time(self) -> datetime | None:
         times = (kept.job.next_run_time for kept in self._values() if kept.job is not None)
-        return min((at for at in times if at is not None), default=None)
+        return min((at for at in times if at is not None), key=datetime.timestamp, default=None)
 
     @override
     def get_all_jobs(self) -> list[Job]:

@@ -110,22 +110,6 @@ def object_at_or_missing(reference: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def as_bool(value: Any) -> bool:
-    """Return what a value of a configuration means as yes or no.
-
-    Raises:
-        ValueError: It is text that says neither.
-    """
-    if isinstance(value, str):
-        text = value.strip().lower()
-        if text in {"true", "yes", "on", "y", "t", "1"}:
-            return True
-        if text in {"false", "no", "off", "n", "f", "0"}:
-            return False
-        raise ValueError(f"must be 'true' or 'false', got {value!r}")
-    return bool(value)
-
-
 def as_int(value: Any) -> int | None:
     """Return a number of a configuration, which may be text; None stays None, also as the text ``None``."""
     if value is None or value in {"None", "none", ""}:

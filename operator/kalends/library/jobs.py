@@ -18,9 +18,10 @@ from kalends.events import (
 from kalends.job import Job
 from kalends.jobstores.base import JobLookupError
 from kalends.library.exporting import read_jobs, write_jobs
-from kalends.library.scheduler_core import SchedulerCore, undefined
+from kalends.library.scheduler_core import SchedulerCore
 from kalends.triggers.aliases import create_trigger
 from kalends.triggers.base import BaseTrigger
+from kalends.undefined import undefined
 
 OPTIONS = frozenset({"concurrency", "retry", "time_limit", "max_runs"})
 """Options of jobs that ``add_job`` takes beside the arguments of the trigger."""

@@ -25,19 +25,6 @@ STATE_RUNNING = 1
 STATE_PAUSED = 2
 
 
-class _Undefined:
-    """Stands for an argument that was not given, where None has a meaning."""
-
-    def __bool__(self) -> bool:
-        return False
-
-    def __repr__(self) -> str:
-        return "<undefined>"
-
-
-undefined: Any = _Undefined()
-
-
 class SchedulerCore(ABC):
     """The base of the parts of ``BaseScheduler``."""
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from typing_extensions import override
 
-from kalends.library.configuration import as_bool
 from kalends.schedulers.base import BaseScheduler
+from kalends.util import asbool
 
 
 class BackgroundScheduler(BaseScheduler):
@@ -20,5 +20,5 @@ class BackgroundScheduler(BaseScheduler):
 
     @override
     def _configure(self, config: Mapping[str, Any]) -> None:
-        self._daemon = as_bool(config.get("daemon", True))
+        self._daemon = asbool(config.get("daemon", True))
         super()._configure(config)

@@ -20,12 +20,14 @@ from kalends.executors.pool import ThreadPoolExecutor
 from kalends.jobstores.base import BaseJobStore
 from kalends.jobstores.memory import MemoryJobStore
 from kalends.library.components import EXECUTOR_PLUGINS, JOB_STORE_PLUGINS, Components
-from kalends.library.configuration import as_bool, as_int, nested, without_prefix
+from kalends.library.configuration import as_int, nested, without_prefix
 from kalends.library.engine_thread import EngineThread
 from kalends.library.jobs import Jobs
-from kalends.library.scheduler_core import STATE_PAUSED, STATE_RUNNING, STATE_STOPPED, undefined
+from kalends.library.scheduler_core import STATE_PAUSED, STATE_RUNNING, STATE_STOPPED
 from kalends.schedulers import SchedulerAlreadyRunningError, SchedulerNotRunningError
 from kalends.triggers.timezones import local_timezone, timezone_of
+from kalends.undefined import undefined
+from kalends.util import asbool
 
 
 class BaseScheduler(Jobs, Components):
@@ -220,7 +222,7 @@ class BaseScheduler(Jobs, Components):
 
 
 def _coalesce(value: Any) -> bool | str:
-    return value if value in {"latest", "earliest", "all"} else as_bool(value)
+    return value if value in {"latest", "earliest", "all"} else asbool(value)
 
 
 def _logger_of(given: Any) -> logging.Logger:

@@ -42,7 +42,7 @@ def test_a_moment_is_rounded_up_to_a_whole_second() -> None:
 def test_wall_times_get_the_zone_that_is_given() -> None:
     assert util.convert_to_datetime("2026-01-31 09:00", BERLIN, "run_date") == datetime(2026, 1, 31, 8, tzinfo=UTC)
     assert util.convert_to_datetime(None, BERLIN, "run_date") is None
-    assert util.localize(datetime(2026, 7, 1, 12), BERLIN).utcoffset() == timedelta(hours=2)
+    assert util.localize(datetime.fromisoformat("2026-07-01 12:00"), BERLIN).utcoffset() == timedelta(hours=2)
 
 
 def test_arithmetic_over_a_change_of_the_clocks_is_normalized() -> None:

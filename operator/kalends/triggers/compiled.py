@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from copy import copy
 from dataclasses import dataclass, field
-from datetime import tzinfo
+from datetime import datetime, tzinfo
+from threading import Lock
 from typing import Any
 
 import orjson
@@ -18,6 +21,11 @@ from kalends.triggers.microseconds.listed import ListedTrigger
 from kalends.triggers.protocol import Instant, NotFound, PartialTally, Tally, Trigger, may_search
 from kalends.triggers.rule_trigger import RuleTrigger, is_rule
 from kalends.triggers.stored import state_of
+
+_MOST_LISTED = 1_000
+_LISTED: OrderedDict[tuple[str, str], tuple[BaseTrigger, ListedTrigger]] = OrderedDict()
+"""Triggers and their lists, by what decides the fire times: compiling a job again does not begin its list again."""
+_LOCK = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +86,42 @@ def compile_trigger(
             f"{type(trigger).__qualname__}"
         )
     if not isinstance(trigger, RuleTrigger) or not is_rule(trigger):
-        times: Trigger = ListedTrigger(Chain(trigger, timezone or asked_timezone(trigger), first))
-    elif first is None:
-        times = trigger.read_fire_times()
-    else:
-        times = StartingAt(first, trigger.fire_times_from(first))
+        return _listed(trigger, timezone or asked_timezone(trigger), first)
+    times = trigger.read_fire_times() if first is None else StartingAt(first, trigger.fire_times_from(first))
     return CompiledTrigger(_description(trigger, first), times, str(trigger))
+
+
+def exact_next_fire_time(trigger: BaseTrigger, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
+    """Return what ``get_next_fire_time`` returns, without the jitter that the engine is to apply (``jitter_of``).
+
+    A first fire time must be exact: fire times count from it, and jitter would be added to it again.
+    """
+    if not jitter_of(trigger):
+        return trigger.get_next_fire_time(previous_fire_time, now)
+    exact = copy(trigger)
+    setattr(exact, "jitter", None)  # noqa: B010 - what has a jitter has this attribute
+    return exact.get_next_fire_time(previous_fire_time, now)
 
 
 def jitter_of(trigger: BaseTrigger) -> float:
     """Return by how many seconds the engine is to delay runs at most: 0 where the trigger applies its jitter itself."""
     return trigger.jitter or 0 if isinstance(trigger, RuleTrigger) and is_rule(trigger) else 0
+
+
+def _listed(trigger: BaseTrigger, timezone: tzinfo, first: Instant | None) -> CompiledTrigger:
+    """Return the compiled trigger of a class of the program; an equal trigger shares what was listed before."""
+    description = _description(trigger, first)
+    key = (description, str(timezone))
+    with _LOCK:
+        asked, known = _LISTED.pop(key, (trigger, None))
+        # The trigger that the list asks may have been changed since.
+        if known is None or _description(asked, first) != description:
+            asked, known = trigger, ListedTrigger(Chain(trigger, timezone, first))
+        if description.startswith("{"):  # others may look equal and not be
+            _LISTED[key] = asked, known
+        if len(_LISTED) > _MOST_LISTED:
+            _LISTED.popitem(last=False)
+    return CompiledTrigger(description, known, str(trigger))
 
 
 def _description(trigger: BaseTrigger, first: Instant | None) -> str:

@@ -28,7 +28,8 @@ from kalends.triggers.stored import state_of, trigger_of
 
 JOB_VERSION = 1
 RECORD_VERSION = 1
-_TIMES = ("next_run_time", "first")
+_TIMES = frozenset({"next_run_time", "first"})
+"""Fields that are moments. ``first`` is there only if it is not ``next_run_time``."""
 
 
 def job_to_json(job: Job) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def job_to_json(job: Job) -> dict[str, Any]:
     place = "trigger"
     try:
         found["trigger"] = state_of(state.pop("trigger"))
-        for place in _TIMES:
+        for place in _TIMES & state.keys():
             moment: datetime | None = state.pop(place)
             found[place] = None if moment is None else datetime_text(moment)
     except TypeError as error:
@@ -72,7 +73,9 @@ def job_from_json(document: Mapping[str, Any]) -> Job:
     try:
         state = {key: decode(value) for key, value in document.items() if key not in {"trigger", *_TIMES}}
         state["trigger"] = trigger_of(document["trigger"])
-        state |= {key: None if document[key] is None else datetime_from(document[key]) for key in _TIMES}
+        state |= {
+            key: None if document[key] is None else datetime_from(document[key]) for key in _TIMES & document.keys()
+        }
         state["version"] = 1  # of the state that a job takes
         job = Job.__new__(Job)
         job.__setstate__(state)

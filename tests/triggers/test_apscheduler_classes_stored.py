@@ -151,3 +151,32 @@ def test_a_class_that_another_process_cannot_find_is_refused() -> None:
 def test_a_state_that_cannot_be_read_is_refused(state: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         trigger_of(state)
+
+
+def test_what_a_hash_is_made_of_never_changes() -> None:
+    # Records keep the hash: another text would be an edit of every job, and start its fire times from now.
+    start = "2026-01-31"
+    made = [
+        (CronTrigger(day="LAST", hour="09", timezone=BERLIN, jitter=9), None),
+        (IntervalTrigger(seconds=0.25, end_date=NOW, timezone="UTC"), 5),
+        (CalendarIntervalTrigger(months=1, start_date=start, timezone="UTC"), None),
+        (OrTrigger([DateTrigger(start, "UTC")], jitter=3), 7),
+    ]
+    assert [compile_trigger(trigger, first=first).description for trigger, first in made] == [
+        (
+            '{"end_date":null,"fields":{"day":"last","hour":"9"},"first":null,"start_date":null,'
+            '"timezone":"Europe/Berlin","type":"cron","version":1}'
+        ),
+        (
+            '{"end_date":"2026-02-11T09:30:00+00:00","first":5,"microseconds":250000,"timezone":"UTC",'
+            '"type":"interval","version":1}'
+        ),
+        (
+            '{"days":0,"end_date":null,"first":null,"hour":0,"minute":0,"months":1,"second":0,'
+            '"start_date":"2026-01-31","timezone":"UTC","type":"calendarinterval","version":1,"weeks":0,"years":0}'
+        ),
+        (
+            '{"first":7,"triggers":[{"run_date":"2026-01-31T00:00:00+00:00","run_date_is_default":false,"type":"date",'
+            '"version":1}],"type":"or","version":1}'
+        ),
+    ]

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from kalends.references import check_arguments, name_of, object_at, reference_of
 from kalends.triggers.base import BaseTrigger
-from kalends.triggers.datetimes import to_datetime
+from kalends.triggers.datetimes import microseconds_of, to_datetime
 from kalends.triggers.timezones import local_timezone
 
 if TYPE_CHECKING:
@@ -228,8 +228,8 @@ class Job:
         """Return the fire times from ``next_run_time`` to ``now``, both included, as APScheduler's jobs do."""
         found: list[datetime] = []
         at = self.next_run_time
-        # Two datetimes of a zone are compared by their wall time, which goes back once a year: timestamps are not.
-        while at is not None and at.timestamp() <= now.timestamp():
+        # Two datetimes of a zone are compared by their wall time, which goes back once a year: instants are not.
+        while at is not None and microseconds_of(at) <= microseconds_of(now):
             found.append(at)
             at = self.trigger.get_next_fire_time(at, now)
         return found

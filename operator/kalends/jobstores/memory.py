@@ -13,7 +13,7 @@ from kalends.clock import Clock, MicrosecondClock
 from kalends.engine.core.copying import replace
 from kalends.job import Job
 from kalends.jobstores.base import ConflictingIdError, JobLookupError, KeptJob, RecordingJobStore, RecordWrite
-from kalends.triggers.datetimes import datetime_of
+from kalends.triggers.datetimes import datetime_of, microseconds_of
 
 
 class MemoryJobStore(RecordingJobStore):
@@ -40,13 +40,13 @@ class MemoryJobStore(RecordingJobStore):
 
     @override
     def get_due_jobs(self, now: datetime) -> list[Job]:
-        until = now.timestamp()  # two datetimes of a zone are compared by their wall time
-        return [job for job in self.get_all_jobs() if job.next_run_time and job.next_run_time.timestamp() <= until]
+        until = microseconds_of(now)  # two datetimes of a zone are compared by their wall time
+        return [job for job in self.get_all_jobs() if job.next_run_time and microseconds_of(job.next_run_time) <= until]
 
     @override
     def get_next_run_time(self) -> datetime | None:
         times = (kept.job.next_run_time for kept in self._values() if kept.job is not None)
-        return min((at for at in times if at is not None), key=datetime.timestamp, default=None)
+        return min((at for at in times if at is not None), key=microseconds_of, default=None)
 
     @override
     def get_all_jobs(self) -> list[Job]:
@@ -129,6 +129,6 @@ class MemoryJobStore(RecordingJobStore):
         return self._version
 
 
-def _order(job: Job) -> tuple[bool, float, str]:
+def _order(job: Job) -> tuple[bool, int, str]:
     at = job.next_run_time
-    return at is None, 0.0 if at is None else at.timestamp(), job.id
+    return at is None, 0 if at is None else microseconds_of(at), job.id

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import logging
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from threading import RLock
 from traceback import format_exception
@@ -18,6 +22,7 @@ from kalends.events import (
     EVENT_JOB_MISSED,
     JobExecutionEvent,
 )
+from kalends.executors.coroutines import run_to_end
 
 if TYPE_CHECKING:
     from kalends.job import Job
@@ -42,6 +47,8 @@ class BaseExecutor(ABC):
 
     _scheduler: BaseScheduler | None = None
     _lock: Any = None
+    accepting = True
+    """Whether it takes runs: false while it shuts down."""
     _logger = logging.getLogger("kalends.executors")
 
     def __init__(self) -> None:
@@ -73,6 +80,8 @@ class BaseExecutor(ABC):
             MaxInstancesReachedError: As many runs of it are active as it may have.
         """
         assert self._lock is not None, "This executor has not been started yet"  # noqa: S101 - a fault of the program
+        if job._scheduler is None:  # noqa: SLF001 - a store that restores jobs knows no scheduler
+            job._scheduler = self._scheduler  # noqa: SLF001
         with self._lock:
             if self._instances[job.id] >= job.max_instances:
                 raise MaxInstancesReachedError(job)
@@ -123,48 +132,100 @@ def run_job(
     """Call a job once for each of its fire times, and return an event for each. It does not raise.
 
     A fire time that is later than the grace time of the job allows is missed; what counts is when the call would
-    really start.
+    really start. If the call gives a coroutine, a new event loop runs it.
     """
-    events: list[JobExecutionEvent] = []
-    logger = logging.getLogger(logger_name)
+    runs = _Runs(job, jobstore_alias, logging.getLogger(logger_name))
     for run_time in run_times:
-        if is_late(job, run_time):
-            events.append(JobExecutionEvent(EVENT_JOB_MISSED, job.id, jobstore_alias, run_time))
-            logger.warning("Run time of job %s was missed by %s", job, datetime.now(UTC) - run_time)
+        if runs.missed(run_time):
             continue
-        logger.info("Running job %s (scheduled at %s)", job, run_time)
-        try:
-            value = job.func(*job.args, **job.kwargs)
-        except BaseException as error:
-            events.append(failed(job, jobstore_alias, run_time, error))
-            logger.exception("Job %s raised an exception", job)
-        else:
-            events.append(JobExecutionEvent(EVENT_JOB_EXECUTED, job.id, jobstore_alias, run_time, retval=value))
-            logger.info("Job %s executed successfully", job)
-    return events
+        with running(job, run_time):
+            try:
+                value = job.func(*job.args, **job.kwargs)
+                if inspect.iscoroutine(value):
+                    value = run_to_end(value)
+            except BaseException as error:  # noqa: BLE001 - whatever a job raises is its own failure
+                runs.failed(run_time, error)
+            else:
+                runs.succeeded(run_time, value)
+    return runs.events
 
 
 async def run_coroutine_job(
     job: Job, jobstore_alias: str | None, run_times: Sequence[datetime], logger_name: str
 ) -> list[JobExecutionEvent]:
-    """Call a job whose callable is a coroutine function, as ``run_job`` does."""
-    events: list[JobExecutionEvent] = []
-    logger = logging.getLogger(logger_name)
+    """Call a job whose callable is a coroutine function, as ``run_job`` does. Cancelled, it calls no more."""
+    runs = _Runs(job, jobstore_alias, logging.getLogger(logger_name))
+    cancelled: BaseException | None = None
     for run_time in run_times:
-        if is_late(job, run_time):
-            events.append(JobExecutionEvent(EVENT_JOB_MISSED, job.id, jobstore_alias, run_time))
-            logger.warning("Run time of job %s was missed by %s", job, datetime.now(UTC) - run_time)
+        if cancelled is not None:
+            runs.failed(run_time, cancelled)
             continue
-        logger.info("Running job %s (scheduled at %s)", job, run_time)
-        try:
-            value = await job.func(*job.args, **job.kwargs)
-        except BaseException as error:
-            events.append(failed(job, jobstore_alias, run_time, error))
-            logger.exception("Job %s raised an exception", job)
-        else:
-            events.append(JobExecutionEvent(EVENT_JOB_EXECUTED, job.id, jobstore_alias, run_time, retval=value))
-            logger.info("Job %s executed successfully", job)
-    return events
+        if runs.missed(run_time):
+            continue
+        with running(job, run_time):
+            try:
+                value = await job.func(*job.args, **job.kwargs)
+            except BaseException as error:  # noqa: BLE001 - as above
+                runs.failed(run_time, error)
+                cancelled = error if isinstance(error, asyncio.CancelledError) else None
+            else:
+                runs.succeeded(run_time, value)
+    return runs.events
+
+
+class _Runs:
+    """The events of the runs of one job, and their lines in the log."""
+
+    def __init__(self, job: Job, jobstore_alias: str | None, logger: logging.Logger) -> None:
+        self.events: list[JobExecutionEvent] = []
+        self._job = job
+        self._alias = jobstore_alias
+        self._logger = logger
+
+    def missed(self, run_time: datetime) -> bool:
+        """Return whether a fire time is missed, or log that its run begins."""
+        if is_late(self._job, run_time):
+            self.events.append(JobExecutionEvent(EVENT_JOB_MISSED, self._job.id, self._alias, run_time))
+            self._logger.warning("Run time of job %s was missed by %s", self._job, datetime.now(UTC) - run_time)
+            return True
+        self._logger.info("Running job %s (scheduled at %s)", self._job, run_time)
+        return False
+
+    def failed(self, run_time: datetime, error: BaseException) -> None:
+        """Add the event of a run that raised an exception."""
+        self.events.append(failed(self._job, self._alias, run_time, error))
+        self._logger.error("Job %s raised an exception", self._job, exc_info=error)
+
+    def succeeded(self, run_time: datetime, value: Any) -> None:
+        """Add the event of a run that returned."""
+        self.events.append(JobExecutionEvent(EVENT_JOB_EXECUTED, self._job.id, self._alias, run_time, retval=value))
+        self._logger.info("Job %s executed successfully", self._job)
+
+
+_this_run: ContextVar[tuple[object, str, datetime] | None] = ContextVar("kalends_run", default=None)
+"""The scheduler, the ID of the job and the fire time of the run that the caller is."""
+
+
+@contextmanager
+def running(job: Job, run_time: datetime) -> Iterator[None]:
+    """Mark what is called within it as a run of a job, as a run cannot wait for its own end."""
+    token = _this_run.set((job._scheduler, job.id, run_time))  # noqa: SLF001 - part of the interface of executors
+    try:
+        yield
+    finally:
+        _this_run.reset(token)
+
+
+def is_run_of(scheduler: BaseScheduler) -> bool:
+    """Return whether the caller is a run of this scheduler."""
+    this = _this_run.get()
+    return this is not None and this[0] is scheduler
+
+
+def is_this_run(job: Job, run_times: Sequence[datetime]) -> bool:
+    """Return whether the caller is a run of this job for one of these fire times."""
+    this = _this_run.get()
+    return this is not None and this[1] == job.id and this[2] in run_times
 
 
 def is_late(job: Job, run_time: datetime) -> bool:

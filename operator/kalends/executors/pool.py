@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from kalends.events import JobExecutionEvent
 from kalends.executors.base import BaseExecutor, run_job
+from kalends.threads import GreenletPool, gevent_has_patched_threads
 
 if TYPE_CHECKING:
     from kalends.job import Job
@@ -88,6 +89,8 @@ class ThreadPoolExecutor(BasePoolExecutor):
 
     @override
     def _new_pool(self) -> Executor:
+        if gevent_has_patched_threads():
+            return GreenletPool()
         return _Threads(self._max_workers, **self._pool_kwargs)
 
 

@@ -26,7 +26,7 @@ class MemoryJobStore(RecordingJobStore):
         super().__init__()
         self._clock = clock or MicrosecondClock()
         self._kept: dict[str, KeptJob] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may interrupt a call and use the scheduler
         self._version = 0
 
     @override

@@ -31,11 +31,14 @@ from kalends.library.definitions import stored_of
 from kalends.library.engine_store import EngineStore
 from kalends.library.event_mapping import EventMapping
 from kalends.library.executor_pool import ExecutorPool
+from kalends.threads import NativeThread
 from kalends.triggers.datetimes import microseconds_of
 
 log = logging.getLogger(__name__)
 
 FOREVER = float("inf")
+LONGEST_HOLD = 1.0
+"""Seconds to wait for the engine, which a job in a ``DebugExecutor`` may hold up."""
 
 
 class EngineThread:
@@ -64,9 +67,10 @@ class EngineThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = threading.Event()
         self._stop: asyncio.Event
+        self._error: Exception | None = None
         self._grace = FOREVER
         self._scheduler: Scheduler
-        self._thread: threading.Thread | None = None
+        self._thread: NativeThread | None = None
 
     def _pool(self, executor: BaseExecutor) -> ExecutorPool:
         return ExecutorPool(executor, self._clock, self._zone, self._ended)
@@ -84,13 +88,21 @@ class EngineThread:
 
     def start(self, *, paused: bool) -> None:
         """Start the thread, and return once the engine takes calls."""
-        self._thread = threading.Thread(target=self._main, args=(paused,), name="Kalends", daemon=self._daemon)
+        self._thread = NativeThread(lambda: self._main(paused=paused), "Kalends", daemon=self._daemon)
         self._thread.start()
         self._ready.wait()
+        if self._loop is None:
+            raise RuntimeError("the thread of the scheduler could not start its event loop") from self._error
 
-    def _main(self, paused: bool) -> None:  # noqa: FBT001 - the only argument of the thread
-        with asyncio.Runner() as runner:
-            runner.run(self._run(paused=paused))
+    def _main(self, *, paused: bool) -> None:
+        try:
+            with asyncio.Runner() as runner:
+                runner.run(self._run(paused=paused))
+        except Exception as error:
+            self._error = error
+            log.critical("the engine ended", exc_info=True)
+        finally:
+            self._ready.set()
 
     async def _run(self, *, paused: bool) -> None:
         self._loop = asyncio.get_running_loop()
@@ -121,12 +133,13 @@ class EngineThread:
             await asyncio.wait({running})
 
     def stop(self, *, wait: bool) -> None:
-        """Stop the engine. With ``wait``, return once every active run has ended and its end is recorded."""
+        """Stop the engine: at once, or with ``wait`` once every active run has ended and its end is recorded."""
         self._grace = FOREVER if wait else 0.0
         self._post(self._stop.set)
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait until the engine has ended, for up to ``timeout`` seconds; return whether it has."""
+        return self._thread is None or self._thread.join(timeout)
 
     # -- what the scheduler tells it
 
@@ -155,6 +168,17 @@ class EngineThread:
     def pause(self) -> None:
         """Decide no fire times until ``resume``."""
         self._post(self._scheduler.pause)
+
+    def hold(self) -> None:
+        """Decide no fire times from the return of this on. It waits for the engine, which waits for no run."""
+        held = threading.Event()
+
+        def hold() -> None:
+            self._scheduler.pause()
+            held.set()
+
+        self._post(hold)
+        held.wait(LONGEST_HOLD)
 
     def resume(self) -> None:
         """Decide fire times again."""

@@ -91,6 +91,8 @@ class ExecutorPool:
 
     def free_slots(self) -> int:
         """Return how many more runs can start at once."""
+        if not self.executor.accepting:
+            return 0
         slots = self.executor.slots
         return ANY_NUMBER if slots is None else slots - len(self._active)
 
@@ -120,6 +122,9 @@ class ExecutorPool:
         except MaxInstancesReachedError as error:
             del self._active[key]
             raise Unavailable(str(error)) from error
+        except Unavailable:
+            del self._active[key]
+            raise
         except Exception as error:
             del self._active[key]
             log.exception("Error submitting job %s to executor", job)

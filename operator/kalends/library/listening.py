@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from kalends.events import SchedulerEvent
+from kalends.threads import Mailbox, new_mailbox
 
 log = logging.getLogger("kalends.scheduler")
 Listener = Callable[[Any], Any]
@@ -19,26 +19,25 @@ class Dispatcher:
     """Calls listeners: at once in the calling thread, or in order in a thread that the engine does not wait for."""
 
     def __init__(self) -> None:
-        self._listeners: list[tuple[Listener, int]] = []
-        self._lock = threading.Lock()
-        self._queue: queue.SimpleQueue[SchedulerEvent | None] = queue.SimpleQueue()
+        self._listeners: tuple[tuple[Listener, int], ...] = ()
+        """Replaced and never changed: events need no lock, which a signal handler might find locked."""
+        self._lock = threading.RLock()
+        self._queue: Mailbox[SchedulerEvent | None] = new_mailbox()
         self._thread: threading.Thread | None = None
 
     def add(self, listener: Listener, mask: int) -> None:
         """Call a function with each event whose code is in ``mask``."""
         with self._lock:
-            self._listeners.append((listener, mask))
+            self._listeners = (*self._listeners, (listener, mask))
 
     def remove(self, listener: Listener) -> None:
         """Call a function no more."""
         with self._lock:
-            self._listeners = [one for one in self._listeners if one[0] != listener]
+            self._listeners = tuple(known for known in self._listeners if known[0] != listener)
 
     def now(self, event: SchedulerEvent) -> None:
         """Call the listeners of an event in this thread."""
-        with self._lock:
-            listeners = list(self._listeners)
-        for listener, mask in listeners:
+        for listener, mask in self._listeners:
             if event.code & mask:
                 try:
                     listener(event)
@@ -47,18 +46,16 @@ class Dispatcher:
 
     def later(self, event: SchedulerEvent) -> None:
         """Call the listeners of an event in the thread for them, after those of earlier events."""
-        with self._lock:
-            wanted = any(event.code & mask for _, mask in self._listeners)
-        if wanted:
+        if any(event.code & mask for _, mask in self._listeners):
             self._queue.put(event)
 
     def start(self, run: Run) -> None:
         """Start the thread. It gives each call to ``run``, which makes it, or has it made in a loop."""
-        self._queue = queue.SimpleQueue()
+        self._queue = new_mailbox()
         self._thread = threading.Thread(target=self._work, args=(self._queue, run), name="Kalends events", daemon=True)
         self._thread.start()
 
-    def _work(self, events: queue.SimpleQueue[SchedulerEvent | None], run: Run) -> None:
+    def _work(self, events: Mailbox[SchedulerEvent | None], run: Run) -> None:
         while (event := events.get()) is not None:
             self._run(event, run)
 

@@ -6,7 +6,7 @@ import logging
 from abc import ABC
 from collections.abc import Callable
 from datetime import datetime, tzinfo
-from threading import RLock
+from threading import RLock, Thread
 from typing import TYPE_CHECKING, Any, cast
 
 from kalends.clock import MicrosecondClock
@@ -40,6 +40,10 @@ class SchedulerCore(ABC):
         self._book = JobBook(self._clock)
         self._lock = self._create_lock()
         self._engine: EngineThread | None = None
+        self._ending: EngineThread | None = None
+        """The engine while the scheduler shuts down: it still records the ends of runs."""
+        self._finishing: Thread | None = None
+        """The thread of a shutdown that nothing waits for."""
         self._dispatcher = Dispatcher()
 
     @property
@@ -70,11 +74,12 @@ class SchedulerCore(ABC):
 
     def _dispatch_event(self, event: SchedulerEvent) -> None:
         """Receive an event of an executor: the end of a run is recorded first, then listeners are called."""
-        engine = self._engine
+        engine = self._engine or self._ending
         if isinstance(event, JobExecutionEvent) and engine is not None and engine.ended(event):
             return
         self._dispatcher.now(event)
 
     def _executor_failed(self, executor: BaseExecutor, job_id: str, error: BaseException) -> None:
-        if self._engine is not None:
-            self._engine.executor_failed(executor, job_id, error)
+        engine = self._engine or self._ending
+        if engine is not None:
+            engine.executor_failed(executor, job_id, error)

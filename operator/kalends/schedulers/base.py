@@ -6,7 +6,8 @@ import logging
 import sys
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
-from typing import Any
+from threading import Thread, current_thread
+from typing import Any, Self
 
 from kalends.events import (
     EVENT_SCHEDULER_PAUSED,
@@ -15,7 +16,7 @@ from kalends.events import (
     EVENT_SCHEDULER_START,
     SchedulerEvent,
 )
-from kalends.executors.base import BaseExecutor
+from kalends.executors.base import BaseExecutor, is_run_of
 from kalends.executors.pool import ThreadPoolExecutor
 from kalends.jobstores.base import BaseJobStore
 from kalends.jobstores.memory import MemoryJobStore
@@ -107,35 +108,45 @@ class BaseScheduler(Jobs, Components):
         Raises:
             SchedulerAlreadyRunningError: It runs already.
         """
-        if self.state != STATE_STOPPED:
-            raise SchedulerAlreadyRunningError
         self._check_uwsgi()
+        self._wait_for_shutdown()
         with self._lock:
-            if "default" not in self._executors:
-                self.add_executor(self._create_default_executor(), "default")
-            if "default" not in self._book.stores:
-                self.add_jobstore(self._create_default_jobstore(), "default")
-            for alias, executor in self._executors.items():
-                executor.start(self, alias)
-            for alias in self._book.stores:
-                self._start_jobstore(alias)
-            pending, self._book.pending = self._book.pending, []
-            for job, alias, replace_existing in pending:
-                self._add_to_store(job, alias, replace_existing=replace_existing)
-            self._dispatcher.start(self._run_listeners_in)
-            self._engine = EngineThread(
-                clock=self._clock,
-                zone=self.timezone,
-                stores=self._book.recording,
-                executors=self._executors,
-                dispatch=self._dispatcher.later,
-                daemon=self._daemon,
-                retry_interval=self.jobstore_retry_interval,
-            )
-            self._engine.start(paused=paused)
+            if self.state != STATE_STOPPED:
+                raise SchedulerAlreadyRunningError
+            try:
+                self._start_all(paused=paused)
+            except BaseException:
+                self._release()
+                raise
             self.state = STATE_PAUSED if paused else STATE_RUNNING
         self._logger.info("Scheduler started")
         self._dispatcher.now(SchedulerEvent(EVENT_SCHEDULER_START))
+
+    def _start_all(self, *, paused: bool) -> None:
+        if "default" not in self._executors:
+            self.add_executor(self._create_default_executor(), "default")
+        if "default" not in self._book.stores:
+            self.add_jobstore(self._create_default_jobstore(), "default")
+        for alias, executor in self._executors.items():
+            executor.start(self, alias)
+        for alias in self._book.stores:
+            self._start_jobstore(alias)
+        while self._book.pending:
+            job, alias, replace_existing = self._book.pending[0]
+            self._add_to_store(job, alias, replace_existing=replace_existing)
+            del self._book.pending[0]  # after it was added: if the start fails, the others still wait
+        self._dispatcher.start(self._run_listeners_in)
+        engine = EngineThread(
+            clock=self._clock,
+            zone=self.timezone,
+            stores=self._book.recording,
+            executors=self._executors,
+            dispatch=self._dispatcher.later,
+            daemon=self._daemon,
+            retry_interval=self.jobstore_retry_interval,
+        )
+        engine.start(paused=paused)
+        self._engine = engine
 
     _daemon = True
     """Whether the threads of the scheduler let the process end."""
@@ -155,6 +166,8 @@ class BaseScheduler(Jobs, Components):
     def shutdown(self, wait: bool = True) -> None:  # noqa: FBT001, FBT002 - APScheduler's signature
         """Shut down the engine, the executors and the job stores. The scheduler can be started again.
 
+        A run that calls this does not wait for its own end: the scheduler shuts down in another thread then.
+
         Args:
             wait: Return once every active run has ended. Otherwise threads continue, and the ends of their runs are
                 not recorded.
@@ -162,24 +175,77 @@ class BaseScheduler(Jobs, Components):
         Raises:
             SchedulerNotRunningError: It is not running.
         """
+        finish = self._begin_shutdown(wait=wait)
+        if is_run_of(self):
+            self._finish_in_thread(finish)
+        else:
+            finish()
+
+    def _begin_shutdown(self, *, wait: bool) -> Callable[[], None]:
+        """Let the scheduler be stopped for its users, and return the rest of the work."""
         with self._lock:
             if self.state == STATE_STOPPED:
                 raise SchedulerNotRunningError
+            self._ending, self._engine = self._engine, None
             self.state = STATE_STOPPED
-            engine = self._engine
+        return lambda: self._finish_shutdown(wait=wait)
+
+    def _finish_in_thread(self, finish: Callable[[], None]) -> None:
+        # No daemon: a process does not end before the ends of its runs are recorded.
+        self._finishing = Thread(target=finish, name="Kalends shutdown", daemon=False)
+        self._finishing.start()
+
+    def _finish_shutdown(self, *, wait: bool) -> None:
         # Without the lock: active runs may use the scheduler.
+        engine = self._ending
         if engine is not None:
-            engine.stop(wait=wait)  # executors report to it until then
-            self._engine = None
-        for executor in list(self._executors.values()):
-            executor.shutdown(wait)
-        with self._lock:
-            for store in self._book.stores.values():
-                store.shutdown()
-            self._book.recording.clear()
+            engine.stop(wait=wait)
+            self._join(engine)
+        self._ending = None
+        self._release(wait=wait)
         self._logger.info("Scheduler has been shut down")
         self._dispatcher.stop()
+        if self._finishing is current_thread():
+            self._run_listeners_in(self._announce_shutdown)
+        else:
+            self._announce_shutdown()
+
+    def _announce_shutdown(self) -> None:
         self._dispatcher.now(SchedulerEvent(EVENT_SCHEDULER_SHUTDOWN))
+
+    def _join(self, engine: EngineThread) -> None:
+        """Wait until the engine has ended."""
+        engine.join()
+
+    def _release(self, *, wait: bool = False) -> None:
+        """Shut down the executors and the job stores. An error of one of them does not keep the others."""
+        for executor in list(self._executors.values()):
+            try:
+                executor.shutdown(wait)
+            except Exception:
+                self._logger.exception("Error shutting down executor %r", executor)
+        with self._lock:
+            for alias in list(self._book.recording):
+                try:
+                    self._book.stores[alias].shutdown()
+                except Exception:
+                    self._logger.exception("Error shutting down job store %r", alias)
+            self._book.recording.clear()
+
+    def _wait_for_shutdown(self) -> None:
+        """Wait for a shutdown that a run, or a loop, has begun."""
+        finishing = self._finishing
+        if finishing is not None and finishing is not current_thread():
+            finishing.join()
+            self._finishing = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.running:
+            self.shutdown()
 
     def pause(self) -> None:
         """Begin no runs until ``resume``. Active runs continue.

@@ -2,33 +2,54 @@
 
 from __future__ import annotations
 
-from threading import Event
-from typing import Any
+from queue import Empty, SimpleQueue
+from typing import Any, Self
 
 from typing_extensions import override
 
 from kalends.schedulers.base import BaseScheduler
 
+LONGEST_WAIT = 1.0
+"""Seconds. Between two waits Python calls signal handlers on every platform."""
+
 
 class BlockingScheduler(BaseScheduler):
-    """Returns from ``start`` after ``shutdown``, which a signal handler, a job or another thread calls."""
+    """Starts, and returns from ``start`` when ``shutdown`` was called: by a signal handler, a job, or another thread.
 
-    _ended: Event | None = None
+    An exception that ends the wait, such as ``KeyboardInterrupt``, leaves the scheduler paused: it begins no more runs.
+    """
+
+    # A queue of this class may be used by a signal handler that interrupts the waiting thread; an Event must not be.
+    _ended: SimpleQueue[None] | None = None
 
     @override
     def start(self, *args: Any, **kwargs: Any) -> None:
-        ended = Event()
+        ended: SimpleQueue[None] = SimpleQueue()
         super().start(*args, **kwargs)
         self._ended = ended
-        while self.running and not ended.wait(_LONGEST_WAIT):
-            pass
+        try:
+            self._wait(ended)
+        except BaseException:
+            if self.running:
+                self.pause()
+            raise
+
+    def _wait(self, ended: SimpleQueue[None]) -> None:
+        while self._ended is ended and (self.running or self._ending is not None):
+            try:
+                ended.get(timeout=LONGEST_WAIT)
+            except Empty:
+                continue
+            break
 
     @override
-    def shutdown(self, wait: bool = True) -> None:
-        super().shutdown(wait)
-        if self._ended is not None:
-            self._ended.set()
+    def _finish_shutdown(self, *, wait: bool) -> None:
+        super()._finish_shutdown(wait=wait)
+        ended, self._ended = self._ended, None
+        if ended is not None:
+            ended.put(None)
 
-
-_LONGEST_WAIT = 1.0
-"""Seconds. Signals are handled between two waits on every platform."""
+    @override
+    def __enter__(self) -> Self:
+        super().start()
+        return self

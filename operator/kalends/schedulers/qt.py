@@ -1,0 +1,61 @@
+"""A scheduler for programs with a Qt loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from typing_extensions import override
+
+from kalends.schedulers.base import BaseScheduler
+
+BINDINGS = ("PySide6", "PyQt6", "PySide2", "PyQt5")
+"""Packages that bind Qt, the first that is installed is used."""
+
+
+def _qt_core() -> Any:
+    for name in BINDINGS:
+        try:
+            return import_module(f"{name}.QtCore")
+        except ImportError:
+            continue
+    raise ImportError(f"QtScheduler needs one of the packages {', '.join(BINDINGS)}, and none of them is installed")
+
+
+QtCore = _qt_core()
+_Signal = getattr(QtCore, "Signal", None) or QtCore.pyqtSignal
+_QObject: Any = QtCore.QObject
+
+
+class _Relay(_QObject):  # type: ignore[misc]
+    """Lives in the thread of the Qt loop, and calls there what other threads ask for."""
+
+    asked = _Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked.connect(self.make)
+
+    def make(self, call: Callable[[], None]) -> None:
+        """Make a call."""
+        call()
+
+
+class QtScheduler(BaseScheduler):
+    """Runs jobs in ten threads, and calls listeners of what becomes of them in the thread that has started it.
+
+    That thread must have a Qt loop. The scheduler needs no timer of Qt.
+    """
+
+    _relay: Any = None
+
+    @override
+    def start(self, paused: bool = False) -> None:
+        if not self.running:
+            self._relay = _Relay()
+        super().start(paused)
+
+    @override
+    def _run_listeners_in(self, call: Callable[[], None]) -> None:
+        self._relay.asked.emit(call)

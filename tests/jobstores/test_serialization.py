@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from apscheduler.schedulers.background import BackgroundScheduler as ApschedulerScheduler
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,9 +20,21 @@ from kalends.engine.core.state import State
 from kalends.job import Job
 from kalends.jobstores.base import TransientJobError
 from kalends.jobstores.serialization import job_from_json, job_to_json, record_from_json, record_to_json
+from kalends.library.exporting import read_jobs
 from kalends.triggers.combining import OrTrigger
 from kalends.triggers.cron import CronTrigger
 from kalends.triggers.date import DateTrigger
+
+
+def test_an_export_of_apscheduler_is_refused_without_unpickling(tmp_path: Path) -> None:
+    theirs = ApschedulerScheduler(timezone="UTC")
+    theirs.start(paused=True)
+    theirs.add_job("jobstores.jobs:report", "cron", hour=3)
+    theirs.export_jobs(str(tmp_path / "jobs.json"))
+    theirs.shutdown()
+    with pytest.raises(ValueError, match="APScheduler's export_jobs wrote the job, with pickles"):
+        read_jobs(str(tmp_path / "jobs.json"))
+
 
 INSTANTS = st.integers(-(1 << 60), 1 << 60)
 

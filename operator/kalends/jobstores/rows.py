@@ -9,8 +9,8 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from secrets import token_hex
 from typing import Any
-from uuid import uuid4
 
 import orjson
 from typing_extensions import override
@@ -254,7 +254,7 @@ class RowJobStore(RecordingJobStore):
         now = self._now()
         return Row(
             id=job.id,
-            uid=uuid4().hex,
+            uid=token_hex(16),
             version=1,
             next_run_time=_instant_or_none(job.next_run_time),
             definition=_definition(self._written(job), _Header(1, now, now)),

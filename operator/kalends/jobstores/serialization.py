@@ -48,7 +48,7 @@ def job_to_json(job: Job) -> dict[str, Any]:
     place = "trigger"
     try:
         found["trigger"] = state_of(state.pop("trigger"))
-        for place in _TIMES & state.keys():
+        for place in sorted(_TIMES & state.keys()):
             moment: datetime | None = state.pop(place)
             found[place] = None if moment is None else datetime_text(moment)
     except TypeError as error:
@@ -69,19 +69,28 @@ def job_from_json(document: Mapping[str, Any]) -> Job:
         ValueError: It was not written by it, or by a later version of Kalends.
         LookupError: The callable, or a class that it names, cannot be imported.
     """
+    if _is_of_apscheduler(document):
+        raise ValueError(
+            "APScheduler's export_jobs wrote the job, with pickles in its trigger and its times, which are not read: "
+            "add the job in a program"
+        )
     _check_version(document, JOB_VERSION, "job")
     try:
-        state = {key: decode(value) for key, value in document.items() if key not in {"trigger", *_TIMES}}
+        state = {key: decode(value) for key, value in document.items() if key not in {"trigger"} | _TIMES}
         state["trigger"] = trigger_of(document["trigger"])
-        state |= {
-            key: None if document[key] is None else datetime_from(document[key]) for key in _TIMES & document.keys()
-        }
+        for key in _TIMES & document.keys():
+            state[key] = None if document[key] is None else datetime_from(document[key])
         state["version"] = 1  # of the state that a job takes
         job = Job.__new__(Job)
         job.__setstate__(state)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"the job cannot be read: {type(error).__name__}: {error}") from error
     return job
+
+
+def _is_of_apscheduler(document: Mapping[str, Any]) -> bool:
+    trigger = document.get("trigger")
+    return isinstance(trigger, Mapping) and any(str(key).startswith("__apscheduler_") for key in trigger)
 
 
 _RECORD: TypeAdapter[State] = TypeAdapter(State)

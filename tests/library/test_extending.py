@@ -238,3 +238,9 @@ def test_a_fire_time_is_skipped_while_as_many_runs_as_may_are_active() -> None:
         release()
         assert skipped.job_id == "slow"
         events.wait_for(EVENT_JOB_EXECUTED, 2)
+
+
+def test_jitter_delays_runs_and_moves_no_fire_time() -> None:
+    scheduler = BackgroundScheduler(timezone="UTC")
+    job = scheduler.add_job(len, "cron", hour=0, jitter=3600, args=["abc"])
+    assert present(job.next_run_time).strftime("%H:%M:%S.%f") == "00:00:00.000000"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from math import ceil
 from typing import Any
 
 from typing_extensions import override
@@ -16,7 +18,8 @@ from kalends.job import Job
 from kalends.jobstores.base import KeptJob
 from kalends.model.reasons import Reason
 from kalends.model.values import Coalesce, ConcurrencyPolicy
-from kalends.triggers.compiled import compile_trigger
+from kalends.triggers.base import BaseTrigger
+from kalends.triggers.compiled import CompiledTrigger, compile_trigger, jitter_of
 from kalends.triggers.datetimes import microseconds_of
 
 MOST_CATCH_UP_RUNS = 100_000
@@ -82,7 +85,11 @@ def definition_of(job: Job) -> Definition:
         concurrency = ConcurrencyPolicy.QUEUE  # they run one after another, as a batch of APScheduler does
     first = job.first_fire_time
     return Definition(
-        when=compile_trigger(job.trigger, first=None if first is None else microseconds_of(first)),
+        when=compile_trigger(
+            job.trigger,
+            first=None if first is None else microseconds_of(first),
+            timezone=None if first is None else first.tzinfo,
+        ),
         target=JobCall(job),
         executor=job.executor,
         suspended=job.next_run_time is None,
@@ -93,11 +100,18 @@ def definition_of(job: Job) -> Definition:
         waits_for_room=False,
         max_instances=job.max_instances,
         max_runs=job.max_runs,
-        jitter=int(getattr(job.trigger, "jitter", None) or 0),
+        jitter=ceil(jitter_of(job.trigger)),
         retry=retry_of(job.retry),
         time_limit=job.time_limit,  # type: ignore[arg-type]  # pools accept fractions of a second, too
         ttl=0,  # a job that has ended is removed
     )
+
+
+def compiled(trigger: BaseTrigger, first: datetime | None) -> CompiledTrigger:
+    """Return the trigger of the engine whose fire times count from ``first``."""
+    if first is None:
+        return compile_trigger(trigger)
+    return compile_trigger(trigger, first=microseconds_of(first), timezone=first.tzinfo)
 
 
 def retry_of(given: int | Mapping[str, Any] | None) -> RetryPolicy | None:

@@ -21,6 +21,7 @@ from kalends.job import Job
 from kalends.library.definitions import JobCall
 from kalends.model.reasons import Reason
 from kalends.model.values import Outcome
+from kalends.triggers.compiled import jitter_of
 from kalends.triggers.datetimes import datetime_of
 
 log = logging.getLogger(__name__)
@@ -136,7 +137,7 @@ class ExecutorPool:
         """Return the job as the executor sees it. If its slots are known, the engine has judged the deadline."""
         target = run.target
         assert isinstance(target, JobCall)  # noqa: S101 - every job of this engine is one
-        if self.executor.slots is None and not getattr(target.job.trigger, "jitter", None) and run.attempt == 1:
+        if self.executor.slots is None and not jitter_of(target.job.trigger) and run.attempt == 1:
             return target.job
         job = copy(target.job)
         job.misfire_grace_time = None

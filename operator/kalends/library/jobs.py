@@ -21,6 +21,7 @@ from kalends.library.exporting import read_jobs, write_jobs
 from kalends.library.scheduler_core import SchedulerCore
 from kalends.triggers.aliases import create_trigger
 from kalends.triggers.base import BaseTrigger
+from kalends.triggers.compiled import exact_next_fire_time
 from kalends.undefined import undefined
 
 OPTIONS = frozenset({"concurrency", "retry", "time_limit", "max_runs"})
@@ -93,7 +94,7 @@ class Jobs(SchedulerCore):
             given.setdefault(key, value)
         job = Job(self._whole, id=id, **given)
         if "next_run_time" not in given:
-            first = job.trigger.get_next_fire_time(None, self._now())
+            first = exact_next_fire_time(job.trigger, None, self._now())
             job._modify(next_run_time=first)  # noqa: SLF001
             if first is None:
                 self._logger.warning("Job %s will never run: its trigger has no fire time to come", job.name)
@@ -179,7 +180,9 @@ class Jobs(SchedulerCore):
             JobLookupError: There is no such job.
         """
         made = self._create_trigger(trigger, trigger_args)
-        return self.modify_job(job_id, jobstore, trigger=made, next_run_time=made.get_next_fire_time(None, self._now()))
+        return self.modify_job(
+            job_id, jobstore, trigger=made, next_run_time=exact_next_fire_time(made, None, self._now())
+        )
 
     def pause_job(self, job_id: str, jobstore: str | None = None) -> Job:
         """Pause a job: it has no fire times until ``resume_job``.
@@ -200,7 +203,7 @@ class Jobs(SchedulerCore):
         """
         with self._lock:
             job, _ = self._find(job_id, jobstore)
-            following = job.trigger.get_next_fire_time(None, self._now())
+            following = exact_next_fire_time(job.trigger, None, self._now())
             if following is None:
                 self.remove_job(job_id, jobstore)
                 return None

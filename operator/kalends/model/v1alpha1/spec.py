@@ -46,14 +46,15 @@ class Retry(Wire):
     limit: Annotated[int, Field(strict=True, ge=0, le=100)] = 3
     """limit is the maximum number of further attempts of a failed run. Unset: 3."""
     backoff_seconds: Annotated[int, Field(strict=True, ge=0, le=LONGEST_BACKOFF)] = 10
-    """backoffSeconds is the delay before the first retry, in seconds, plus up to a quarter. Unset: 10."""
+    """backoffSeconds is the delay before the first retry, in seconds. A random part of up to a quarter is added to
+    every delay. Unset: 10."""
     factor: Annotated[int, Field(strict=True, ge=1, le=10)] = 2
-    """factor multiplies the delay after each retry; 1 keeps it constant. Unset: 2."""
+    """factor multiplies the delay after each further failure; 1 keeps it constant. Unset: 2."""
     max_backoff_seconds: Annotated[int, Field(strict=True, ge=0, le=LONGEST_BACKOFF)] = 300
-    """maxBackoffSeconds is the maximum delay between two attempts, in seconds. Unset: 300."""
+    """maxBackoffSeconds is the maximum delay between two attempts, in seconds, without the random part. Unset: 300."""
     on_lost: Flag = False
-    """onLost also retries runs that were in progress when the operator died, so that their outcome is unknown. Use it
-    only for idempotent work. Unset: false; such a run ends as Lost."""
+    """onLost also retries runs whose outcome is unknown because the operator stopped during the run. Such a run may
+    have done all of its work: set onLost only if the work is idempotent. Unset: false; such a run ends as Lost."""
 
 
 class ScheduledJobSpec(Wire):
@@ -79,32 +80,34 @@ class ScheduledJobSpec(Wire):
     """exclude lists instants that are not fire times, such as holidays. They are not counted as missed. Unset:
     none."""
     jitter_seconds: Annotated[int, Field(strict=True, ge=0, le=86_400)] = 0
-    """jitterSeconds spreads the load: each run starts with a delay of up to this many seconds after its fire time. The
-    delay of a fire time is always the same, and never exceeds the next fire time. Unset: 0."""
+    """jitterSeconds delays the start of each run by a random time of up to this many seconds, to spread the load. A
+    fire time always has the same delay, which ends before the next fire time. Unset: 0."""
     daylight_saving: DaylightSaving = DaylightSaving.ADJUST
-    """daylightSaving decides about wall times that a clock change skips or repeats. Adjust: a daily job runs once a
-    day; a cron expression whose minute or hour begins with `*` follows the clock. Literal: a skipped time gets no run
-    and a repeated time gets two, as with CronJob. Unset: Adjust."""
+    """daylightSaving decides what happens to wall times that a clock change skips or repeats. Adjust: a skipped time
+    fires right after the change, and a repeated time fires only the first time; a cron expression whose minute or hour
+    begins with `*` fires whenever the clock matches it. Literal: a skipped time does not fire, and a repeated time
+    fires twice, as in CronJob. Unset: Adjust."""
 
     suspend: Flag = False
-    """suspend stops the schedule: no fire time is due. Active runs continue. A resumed schedule starts from now; fire
-    times during the suspension are not caught up. Unset: false."""
+    """suspend stops the schedule. Active runs continue. Fire times during the suspension get no run, also after the
+    schedule is resumed. Unset: false."""
     starting_deadline_seconds: Annotated[int, Field(strict=True, ge=0, le=INT64_MAX)] | None = None
-    """startingDeadlineSeconds is how late a run may start, in seconds. A run that has not started by then is recorded
-    as Missed. APScheduler calls this misfire_grace_time. Unset: the operator's default, which is no limit."""
+    """startingDeadlineSeconds is how late a run may start, in seconds after its fire time. A later run does not start
+    and is recorded as Missed. APScheduler calls this misfire_grace_time. Unset: the operator's default, which is no
+    limit."""
     coalesce: Coalesce | None = None
     """coalesce selects which of several overdue fire times get a run, for example after downtime: Latest, Earliest or
-    All. It is applied before concurrencyPolicy. Use All with Allow or Queue; with Forbid only one of them can run.
-    Unset: the operator's default, which is Latest."""
+    All. The others are counted as coalesced. It is applied before concurrencyPolicy. Use All with Allow or Queue; with
+    Forbid only one of them can run. Unset: the operator's default, which is Latest."""
     concurrency_policy: Annotated[
         ConcurrencyPolicy,
         BeforeValidator(_without_blank),
         Field(json_schema_extra={"enum": [*ConcurrencyPolicy, ""]}),
     ] = ConcurrencyPolicy.FORBID
     """concurrencyPolicy decides what happens to a fire time while maxInstances runs are active. Forbid: it is skipped;
-    with startingDeadlineSeconds, the latest fire time waits within that time. Allow: it starts. Replace: the oldest run
-    is cancelled, and the new run starts after it has ended. Queue: it waits. An empty text, which CronJob accepts,
-    means Forbid. Unset: Forbid."""
+    with startingDeadlineSeconds, the latest fire time waits within that time. Allow: its run starts. Replace: the
+    oldest run is cancelled, and the new run starts after it has ended. Queue: it waits for a run to end. An empty text,
+    which CronJob accepts, means Forbid. Unset: Forbid."""
     max_instances: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
     """maxInstances is the maximum number of active runs; for tasks, and for Jobs with retry, at most 50. It cannot be
     set if concurrencyPolicy is Allow, which has no limit. Unset: the operator's default, which is 1."""
@@ -114,11 +117,11 @@ class ScheduledJobSpec(Wire):
     """maxQueued is the maximum number of queued runs if concurrencyPolicy is Queue. Further fire times are skipped.
     Unset: 1000."""
     max_runs: Annotated[int, Field(strict=True, ge=1, le=INT32_MAX)] | None = None
-    """maxRuns ends the schedule after this many started runs, including requested runs. Unset: no limit."""
+    """maxRuns ends the schedule after this number of started runs, including requested runs. Unset: no limit."""
 
     task: Task | None = None
-    """task selects a registered Python callable, which runs in the operator's pod. Exactly one of task and jobTemplate
-    is set."""
+    """task names a Python callable that is registered with the operator, and runs in its pod. Exactly one of task and
+    jobTemplate is set."""
     job_template: JobTemplate | None = None
     """jobTemplate is the Kubernetes Job to create for each run, as in CronJob. Exactly one of task and jobTemplate
     is set."""
@@ -132,19 +135,19 @@ class ScheduledJobSpec(Wire):
     """activeDeadlineSeconds is the time limit of a task, in seconds. A run that exceeds it is stopped and recorded as
     TimedOut. For Jobs use `jobTemplate.spec.activeDeadlineSeconds`. Unset: no limit."""
     pending_timeout_seconds: PositiveSeconds | None = None
-    """pendingTimeoutSeconds is how long the pods of a Job may fail to start, in seconds. After that the run fails and
-    no longer blocks the schedule. Unset: no limit."""
+    """pendingTimeoutSeconds is how long, in seconds, a Job may have no pod with a started container, for example
+    because its image cannot be pulled. After that the run fails and no longer blocks the schedule. Unset: no limit."""
     admission_timeout_seconds: PositiveSeconds | None = None
-    """admissionTimeoutSeconds is how long a Job may wait for admission, in seconds: another controller, such as Kueue,
-    keeps it suspended. After that the Job is deleted and the run is Missed with the reason AdmissionTimeout; a run that
-    had started before is Failed. Unset: no limit."""
+    """admissionTimeoutSeconds is how long, in seconds, a Job may wait for another controller that keeps it suspended,
+    such as Kueue. After that the Job is deleted and the run is Missed with the reason AdmissionTimeout; a run that had
+    started before is Failed. Unset: no limit."""
     successful_jobs_history_limit: Annotated[int, JOBS_KEPT] = 3
     """successfulJobsHistoryLimit is the number of successful Jobs to keep, at most 1000. Unset: 3."""
     failed_jobs_history_limit: Annotated[int, JOBS_KEPT] = 1
     """failedJobsHistoryLimit is the number of failed Jobs to keep, at most 1000. Unset: 1."""
     ttl_seconds_after_finished: Seconds | None = None
-    """ttlSecondsAfterFinished deletes this resource this many seconds after its schedule and its last run have ended.
-    Unset: it is kept."""
+    """ttlSecondsAfterFinished is the time, in seconds, after which this resource is deleted. It counts from the end of
+    the schedule and of the last run. Unset: the resource is kept."""
 
     @classmethod
     @override

@@ -132,7 +132,7 @@ class Misfire(Wire):
     message: Line = ""
     """message explains the reason in a sentence for people."""
     count: Count | None = None
-    """count is the number of fire times with this decision. Unset: not recorded."""
+    """count is the number of these fire times. Unset: not recorded."""
 
 
 class Counts(Wire):
@@ -143,7 +143,7 @@ class Counts(Wire):
     """
 
     due: Count = 0
-    """due is the number of decided fire times."""
+    """due is the number of fire times that were decided, with or without a run."""
     started: Count = 0
     """started is the number of started runs, including requested runs."""
     missed: Count = 0
@@ -163,7 +163,7 @@ class Counts(Wire):
     cancelled: Count = 0
     """cancelled is the number of runs that were stopped before their end."""
     lost: Count = 0
-    """lost is the number of runs whose outcome is unknown because the operator that ran them went away."""
+    """lost is the number of runs whose outcome is unknown, because their operator stopped or their Job was deleted."""
     requested: Count = 0
     """requested is the number of requested runs; they are not part of due."""
 
@@ -177,15 +177,15 @@ class Status(Wire):
     """conditions are Ready, Stalled and LastRunSucceeded; JobsIgnored, JobRelabelled and OtherOperator only while they
     hold."""
     schedule_summary: Annotated[str, StringConstraints(max_length=128)] | None = None
-    """scheduleSummary is a short text for the schedule, as in `0 2 * * *` or `every 6h`."""
+    """scheduleSummary is the schedule in short form, as in `0 2 * * *` or `every 6h`."""
     next_run_time: Instant | None = None
-    """nextRunTime is when the next run starts, including jitter. It is in the past while this run waits for a worker.
-    Unset: no further run."""
+    """nextRunTime is when the next run starts, including the delay by jitterSeconds. It is in the past while this run
+    waits for a worker. Unset: no further run."""
     last_schedule_time: Instant | None = None
     """lastScheduleTime is the last fire time that got a run, as in CronJob. Requested runs do not count. Unset: no
     run."""
     decided_until_time: Instant | None = None
-    """decidedUntilTime is the cursor: every fire time up to it has been decided, with or without a run. Unset: fire
+    """decidedUntilTime is the instant up to which every fire time has been decided, with or without a run. Unset: fire
     times are decided from armedTime on."""
     last_run_time: Instant | None = None
     """lastRunTime is when a run last started. Unset: never."""
@@ -194,8 +194,8 @@ class Status(Wire):
     last_successful_time: Instant | None = None
     """lastSuccessfulTime is when a run last succeeded. Unset: never."""
     armed_time: Instant | None = None
-    """armedTime is the instant from which fire times count: the creation, the last edit of the schedule, or the
-    last resume."""
+    """armedTime is the instant before which no fire time gets a run: the creation, the last edit of the schedule, or
+    the end of the last suspension."""
     schedule_hash: Word | None = None
     """scheduleHash is a digest of the fields of spec that decide fire times. A change of it changes armedTime."""
     active: Annotated[tuple[ActiveRun, ...], Field(max_length=MOST_ACTIVE_LISTED)] = ()
@@ -205,10 +205,12 @@ class Status(Wire):
     history: Annotated[tuple[FinishedRun, ...], Field(max_length=MOST_HISTORY_LISTED)] = ()
     """history lists finished runs, and fire times that got no run, newest first, at most 20 entries."""
     last_misfire: Misfire | None = None
-    """lastMisfire is the last decision by which fire times were missed or skipped. Coalesced fire times do not count.
-    Unset: never."""
+    """lastMisfire describes the last fire times that were missed or skipped, not those that were coalesced. Unset:
+    never."""
     counts: Counts = Counts()
-    """counts accounts for every fire time."""
+    """counts shows how every fire time was decided and how every run ended, since the creation of the resource. At any
+    time, due + requested = started + missed + coalesced + skipped + queued, and started = active + succeeded + failed +
+    cancelled + lost."""
     handled_requests: Annotated[tuple[Token, ...], Field(max_length=MOST_REQUESTS_LISTED)] = ()
     """handledRequests lists the latest values of the annotation kalends.dev/run-requested that have been handled,
     newest first."""

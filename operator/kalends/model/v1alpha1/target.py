@@ -39,7 +39,7 @@ class Task(WireTarget):  # type: ignore[no-redef]  # pydantic's plugin adds **kw
     args: tuple[Any, ...] = Field(default=(), max_length=64)
     """args are the positional arguments, any JSON. Unset: none."""
     kwargs: dict[str, Any] = Field(default_factory=dict, max_length=64)
-    """kwargs are the keyword arguments, any JSON by name. Client-side `kubectl apply` drops null values; use
+    """kwargs are the keyword arguments by name, each any JSON. Client-side `kubectl apply` drops null values; use
     `--server-side`. Unset: none."""
 
 
@@ -96,5 +96,5 @@ class JobTemplate(WireTarget):
     metadata: TemplateMeta = TemplateMeta()
     """metadata of each Job. Only labels and annotations are used. Unset: only those that Kalends sets."""
     spec: dict[str, Any] = Field(max_length=64)
-    """spec of each Job, exactly as in `kubectl explain job.spec`. The operator lets the API server check it in a dry
+    """spec of each Job, exactly as in `kubectl explain job.spec`. The operator has the API server check it by a dry
     run; the condition Ready shows errors."""

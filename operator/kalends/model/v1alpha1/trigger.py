@@ -39,20 +39,19 @@ class CronFields(Wire):
     year: FieldExpression | None = None
     """year of four digits, or an expression. Unset: every year."""
     month: FieldExpression | None = None
-    """month from 1 to 12, a name such as `jan`, or an expression. Unset: every month, or 1 if only coarser fields
-    are set."""
+    """month from 1 to 12, a name such as `jan`, or an expression. Unset: every month, or 1 if only `year` is set."""
     day: FieldExpression | None = None
     """day of the month from 1 to 31, `last` (or `L`), `last-3`, `LW`, `15W`, `2nd fri`, `last sun`, or an expression.
-    Unset: every day, or 1 if only coarser fields are set."""
+    Unset: every day, or 1 if only larger fields are set."""
     week: FieldExpression | None = None
     """week of the year by ISO 8601, from 1 to 53, or an expression. Unset: every week."""
     day_of_week: FieldExpression | None = None
     """dayOfWeek by name, as in `mon-fri` or `sat,sun`. Digits are refused: 0 is Monday in APScheduler and Sunday in
     cron. Unset: every day of the week."""
     hour: FieldExpression | None = None
-    """hour from 0 to 23, or an expression. Unset: every hour, or 0 if only coarser fields are set."""
+    """hour from 0 to 23, or an expression. Unset: every hour, or 0 if only larger fields are set."""
     minute: FieldExpression | None = None
-    """minute from 0 to 59, or an expression such as `*/5` or `10-20/2`. Unset: every minute, or 0 if only coarser
+    """minute from 0 to 59, or an expression such as `*/5` or `10-20/2`. Unset: every minute, or 0 if only larger
     fields are set."""
     second: FieldExpression | None = None
     """second from 0 to 59, or an expression. Unset: 0."""
@@ -65,7 +64,7 @@ class CronFields(Wire):
 
 
 class Interval(Wire):
-    """Fire times at a fixed distance of elapsed time: the sum of the members."""
+    """Fire times a fixed elapsed time apart: the sum of the members."""
 
     weeks: Annotated[Amount, Field(le=LONGEST_DAYS // 7)] = 0
     """weeks between two fire times. Unset: 0."""
@@ -104,7 +103,7 @@ def _total_seconds(raw: Raw) -> int:
 
 
 class CalendarInterval(Wire):
-    """Fire times every so many calendar units, always at the same time of day.
+    """Fire times a number of years, months, weeks or days apart, always at the same time of day.
 
     A month that lacks the day has no fire time.
     """
@@ -114,15 +113,15 @@ class CalendarInterval(Wire):
     months: Annotated[Amount, Field(le=1200)] = 0
     """months between two fire times. Unset: 0."""
     weeks: Annotated[Amount, Field(le=LONGEST_DAYS // 7)] = 0
-    """weeks between two fire times, or, with daysOfWeek, between two weeks with fire times. The first week, which
-    begins on Monday, is that of startTime, or of the creation without startTime. Unset: 0."""
+    """weeks between two fire times; with daysOfWeek, from a week with fire times to the next such week. Weeks begin on
+    Monday. The first week contains startTime or, without startTime, the creation of the resource. Unset: 0."""
     days: Annotated[Amount, Field(le=LONGEST_DAYS)] = 0
     """days of the calendar between two fire times. Unset: 0."""
     days_of_week: DaysOfWeek | None = None
-    """daysOfWeek lists the days of such a week by name, as in `[tue, thu]`. It requires `weeks` and excludes the other
-    units. Unset: the day of the week of startTime, or of the creation without startTime."""
+    """daysOfWeek lists the days of the week with fire times by name, as in `[tue, thu]`. It requires `weeks` and
+    excludes the other units. Unset: the weekday of startTime or, without startTime, of the creation of the resource."""
     hour: Annotated[Amount, Field(le=23)] = 0
-    """hour of the day of each fire time. Unset: 0."""
+    """hour of each fire time, in timeZone. Unset: 0."""
     minute: Annotated[Amount, Field(le=59)] = 0
     """minute of each fire time. Unset: 0."""
     second: Annotated[Amount, Field(le=59)] = 0
@@ -155,8 +154,8 @@ class Date(Wire):
     """One fire time."""
 
     at: Moment
-    """at is the instant, as in `2027-01-01T00:00:00+01:00`. Without an offset it is wall time in timeZone; a date alone
-    means the start of that day; a fraction of a second is rounded up."""
+    """at is the fire time, as in `2027-01-01T00:00:00+01:00`. Without an offset it is wall time in timeZone; a date
+    alone means the start of that day; a fraction of a second is rounded up."""
 
 
 Members = Annotated[tuple["Member", ...], Field(min_length=1, max_length=16)]
@@ -167,15 +166,17 @@ class Trigger(Wire):
     """A rule that names fire times: exactly one member is set."""
 
     cron: CronFields | None = None
-    """cron fires when all of its fields match, as the cron trigger of APScheduler does. Fields that are less
-    significant than all given fields default to their minimum."""
+    """cron fires when all of its fields match, as CronTrigger of APScheduler does. From the largest field to the
+    smallest, the order is: year, month, day, week, dayOfWeek, hour, minute, second. Unset fields that are smaller than
+    every set field have their minimum (week and dayOfWeek: any value); other unset fields match any value."""
     interval: Interval | None = None
-    """interval fires at a fixed distance of elapsed time. The first fire time is startTime, or one interval after the
-    creation of the resource without startTime. Clock changes do not affect it."""
+    """interval fires again and again, a fixed elapsed time apart. The first fire time is startTime; without startTime,
+    it is one interval after the creation of the resource. Clock changes do not affect it."""
     calendar_interval: CalendarInterval | None = None
-    """calendarInterval fires every so many years, months, weeks or days, at the same time of day."""
+    """calendarInterval fires every given number of years, months, weeks or days, at the same time of day. A month
+    without the day of startTime has no fire time."""
     date: Date | None = None
-    """date fires once."""
+    """date fires once, at a given instant."""
     any_of: Members | None = None
     """anyOf fires when at least one of its members fires. Members that fire at the same instant cause one fire time."""
     all_of: Members | None = None

@@ -1,0 +1,21 @@
+"""Coroutines as jobs: they run on the loop of the program. The end of ``async with`` waits for them."""
+
+import asyncio
+from datetime import datetime
+
+from kalends.schedulers.asyncio import AsyncIOScheduler
+
+
+async def tick() -> None:
+    await asyncio.sleep(0.01)
+    print(f"Tick! The time is: {datetime.now().astimezone()}", flush=True)
+
+
+async def main() -> None:
+    async with AsyncIOScheduler() as scheduler:
+        scheduler.add_job(tick, "interval", seconds=0.2)
+        await asyncio.sleep(1)  # here the program does its work
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,23 @@
+"""Jobs declared where their functions are. A job with an ID replaces what a job store has under that ID."""
+
+import time
+
+from kalends.schedulers.background import BackgroundScheduler
+
+scheduler = BackgroundScheduler(timezone="Europe/Berlin")
+
+
+@scheduler.scheduled_job("interval", seconds=0.2, id="heartbeat")
+def heartbeat() -> None:
+    print("beat", flush=True)
+
+
+@scheduler.scheduled_job("cron", day_of_week="mon-fri", hour=9, minute=30, id="report")
+def report() -> None:
+    print("report", flush=True)
+
+
+if __name__ == "__main__":
+    with scheduler:
+        scheduler.print_jobs()
+        time.sleep(1)

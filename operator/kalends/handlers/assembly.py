@@ -15,7 +15,7 @@ from kalends.handlers.kopf_feed import Connection, KopfFeed
 from kalends.handlers.operator import Operator
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.paths import SCHEDULED_JOBS
-from kalends.kube.client.sockets import SocketTransport
+from kalends.kube.client.socket_transport import SocketTransport
 from kalends.kube.login.credentials import Credentials
 from kalends.settings import Settings
 from kalends.tasks import Registry

@@ -1,4 +1,4 @@
-"""Jobs that are there and not recorded: they were created, and then no operator was left to record it. Pure.
+"""Jobs that exist but are not recorded, because the operator stopped between the creation and the record. Pure.
 
 A Job's name is a function of the resource and the fire time, or the request (law 4), so a Job proves what was decided
 before a crash. What finds such Jobs is here. Those of fire times that are due, and of requests, are counted together

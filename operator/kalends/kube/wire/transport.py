@@ -1,7 +1,8 @@
-"""The port between what we say to the API server and how the bytes travel.
+"""The interface between requests to the API server and the connections that carry them.
 
-Two things stand behind it: sockets (``sockets.py``), and in tests and simulations an API server in memory. Everything
-that has to do with time (time-outs, retries) stands in front of it, in the client, so that it can run in fake time.
+It has two implementations: sockets (``client/socket_transport.py``), and in tests and simulations an API server in
+memory. Everything that depends on time (time limits, retries) is in the client, above this interface, so that it can
+run in fake time.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""How much work one question to a trigger may take: a count, so that it is the same on every machine.
+"""The budget of one search for fire times, in units of work: a count, so that it is the same on every machine.
 
-Asking a leaf for its next fire time takes a few microseconds, the bit set of a day of it about ten. So a question takes
-some 50 ms at most, whatever the rule. It covers two thousand days of a single leaf, seven weeks of a rule with as many
-leaves as the model accepts, and centuries where the fire times of a member lie far apart.
+A question is one call of a trigger, such as ``next_after``; a leaf is a rule without members. The next fire time of a
+leaf takes a few microseconds, the bit set of its times in a day about ten. So a question takes at most about 50 ms.
+This covers two thousand days of a single leaf, seven weeks of a rule with the largest accepted number of leaves, and
+centuries if the fire times of a member lie far apart.
 """
 
 from __future__ import annotations

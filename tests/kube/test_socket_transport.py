@@ -15,7 +15,7 @@ from kalends.handlers.kopf_feed import Connection
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.paths import JOBS
 from kalends.kube.client.reachability import Reachability
-from kalends.kube.client.sockets import SocketTransport
+from kalends.kube.client.socket_transport import SocketTransport
 from kalends.kube.login.credentials import load_credentials
 from kube.fake_api import FakeApi
 from kube.fake_faults import Fault

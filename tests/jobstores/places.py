@@ -128,16 +128,18 @@ LASTING = [name for name in PLACES if name != "memory"]
 def damage(
     store: RecordingJobStore, job_id: str, *, definition: bytes | None = None, record: bytes | None = None
 ) -> None:
-    """Replace a document of a row."""
+    """Replace a document of a row, also while a scheduler writes its record."""
     assert isinstance(store, RowJobStore)
-    row = store.fetch_row(job_id)
-    assert row is not None
-    change = RowChange(
-        id=row.id,
-        uid=row.uid,
-        version=row.version,
-        next_run_time=row.next_run_time,
-        definition=definition,
-        record=record,
-    )
-    assert list(store.change_rows([change])) == [True]
+    done = False
+    while not done:
+        row = store.fetch_row(job_id)
+        assert row is not None
+        change = RowChange(
+            id=row.id,
+            uid=row.uid,
+            version=row.version,
+            next_run_time=row.next_run_time,
+            definition=definition,
+            record=record,
+        )
+        (done,) = store.change_rows([change])

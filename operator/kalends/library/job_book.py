@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -104,6 +105,20 @@ class JobBook:
             found = self.store(of).lookup_job(job_id)
             if found is not None:
                 return found, of
+        raise JobLookupError(job_id)
+
+    def alias_of(self, job_id: str, alias: str | None, *, started: bool) -> str | None:
+        """Return the alias of the store of a job, also of a job that cannot be restored; None while it waits.
+
+        The arguments and errors are those of ``find``.
+        """
+        if not started:
+            return self.find(job_id, alias, started=False)[1]
+        for of in self.stores if alias is None else [alias]:
+            self.store(of)
+            with suppress(JobLookupError):
+                self.recording[of].kept_job(job_id)
+                return of
         raise JobLookupError(job_id)
 
     def remove(self, job_id: str, alias: str | None) -> None:

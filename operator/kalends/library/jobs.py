@@ -244,7 +244,7 @@ class Jobs(SchedulerCore):
             JobLookupError: There is no such job.
         """
         with self._lock:
-            _, alias = self._find(job_id, jobstore)
+            alias = self._book.alias_of(job_id, jobstore, started=self.running)
             self._book.remove(job_id, alias)
             if self._engine is not None and alias is not None:
                 self._engine.forget(alias, job_id)

@@ -30,10 +30,6 @@ JOB_STORES = {
     "sqlalchemy": "kalends.jobstores.sqlalchemy:SQLAlchemyJobStore",
     "mongodb": "kalends.jobstores.mongodb:MongoDBJobStore",
     "redis": "kalends.jobstores.redis:RedisJobStore",
-    "rethinkdb": "kalends.jobstores.rethinkdb:RethinkDBJobStore",
-    "zookeeper": "kalends.jobstores.zookeeper:ZooKeeperJobStore",
-    "etcd": "kalends.jobstores.etcd:EtcdJobStore",
-    "kubernetes": "kalends.jobstores.kubernetes:KubernetesJobStore",
 }
 
 EXECUTOR_PLUGINS = Plugins("executor", "kalends.executors", EXECUTORS, BaseExecutor)

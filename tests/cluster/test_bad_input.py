@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 Json = dict[str, Any]
 
 NAMESPACE = "bad-input"
-NEIGHBOURS = 10
+NEIGHBOURS = 5
 LATE_SECONDS = 90
 """How late a run of a neighbour may start. Machines stall; `test_faults_hostile.py` measures lateness."""
 RESOURCES = f"/apis/kalends.dev/v1alpha1/namespaces/{NAMESPACE}/scheduledjobs"

@@ -96,7 +96,8 @@ def test_a_long_history_and_forged_jobs_harm_no_schedule_beside_them(
         assert not any(counts.values()), "none of them counts as a run"
         assert peak < MOST_MEMORY
         assert max(lag.worst, lag_again.worst) <= LATE
-        assert max(late, late_again) <= max(LATE, 2 * calm)
+        # Lateness is that of the slowest of many runs: on a machine that is busy before, too, it varies by as much.
+        assert max(late, late_again) <= max(LATE, 3 * calm)
         rig.assert_clean()
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from typing_extensions import override
 
 from kalends.events import (
@@ -244,3 +245,23 @@ def test_jitter_delays_runs_and_moves_no_fire_time() -> None:
     scheduler = BackgroundScheduler(timezone="UTC")
     job = scheduler.add_job(len, "cron", hour=0, jitter=3600, args=["abc"])
     assert present(job.next_run_time).strftime("%H:%M:%S.%f") == "00:00:00.000000"
+
+
+def test_many_jobs_are_added_in_one_call() -> None:
+    with running() as (scheduler, events):
+        added = scheduler.add_jobs({"func": len, "args": ["abc"], "id": f"job-{place}"} for place in range(20))
+        ends = events.wait_for(EVENT_JOB_EXECUTED, 20)
+        assert {end.job_id for end in ends} == {job.id for job in added}
+        paused = scheduler.add_jobs(
+            [{"func": len, "trigger": "interval", "hours": 1, "next_run_time": None, "args": [""]}]
+        )
+        assert scheduler.get_job(paused[0].id) is paused[0]
+
+
+def test_of_jobs_that_are_added_together_all_are_checked_first() -> None:
+    with running() as (scheduler, _):
+        with pytest.raises(ValueError, match="missing"):
+            scheduler.add_jobs([{"func": len, "args": ["abc"], "trigger": "interval", "hours": 1}, {"func": len}])
+        with pytest.raises(TypeError, match="each job must have 'func'"):
+            scheduler.add_jobs([{"args": ["abc"]}])
+        assert scheduler.get_jobs() == []

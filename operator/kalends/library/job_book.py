@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -70,6 +70,18 @@ class JobBook:
             recording.update_job(job)
         job.belongs_to(None, alias)
         return recording.kept_job(job.id)
+
+    def add_all(self, jobs: Sequence[Job], alias: str) -> None:
+        """Add jobs to a store.
+
+        Raises:
+            ConflictingIdError: There is a job of one of their IDs.
+            KeyError: There is no such store.
+        """
+        self.store(alias)
+        self.recording[alias].add_all(jobs)
+        for job in jobs:
+            job.belongs_to(None, alias)
 
     def update(self, job: Job, alias: str) -> KeptJob:
         """Write a job that was changed.

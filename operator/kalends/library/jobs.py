@@ -26,6 +26,22 @@ from kalends.undefined import undefined
 
 OPTIONS = frozenset({"concurrency", "retry", "time_limit", "max_runs"})
 """Options of jobs that ``add_job`` takes beside the arguments of the trigger."""
+_ARGUMENTS = frozenset(
+    {
+        "func",
+        "trigger",
+        "args",
+        "kwargs",
+        "id",
+        "name",
+        "misfire_grace_time",
+        "coalesce",
+        "max_instances",
+        "next_run_time",
+        "executor",
+    }
+)
+"""Arguments of ``add_job`` that are not of the trigger."""
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -76,34 +92,85 @@ class Jobs(SchedulerCore):
             LookupError: There is no such callable, trigger or job store.
         """
         given: dict[str, Any] = {
-            "trigger": self._create_trigger(trigger, trigger_args),
-            "executor": executor,
             "func": func,
-            "args": () if args is None else args,
-            "kwargs": {} if kwargs is None else kwargs,
+            "trigger": trigger,
+            "args": args,
+            "kwargs": kwargs,
+            "id": id,
+            "name": name,
             "misfire_grace_time": misfire_grace_time,
             "coalesce": coalesce,
             "max_instances": max_instances,
             "next_run_time": next_run_time,
+            "executor": executor,
         }
-        given |= {key: trigger_args[key] for key in OPTIONS & trigger_args.keys()}
-        if name is not None:
-            given["name"] = name
-        given = {key: value for key, value in given.items() if value is not undefined}
-        for key, value in self._job_defaults.items():
-            given.setdefault(key, value)
-        job = Job(self._whole, id=id, **given)
-        if "next_run_time" not in given:
-            first = exact_next_fire_time(job.trigger, None, self._now())
-            job._modify(next_run_time=first)  # noqa: SLF001
-            if first is None:
-                self._logger.warning("Job %s will never run: its trigger has no fire time to come", job.name)
+        job = self._new_job({key: value for key, value in given.items() if value is not undefined}, trigger_args)
         with self._lock:
             if not self.running:
                 self._book.pending.append((job, jobstore, replace_existing))
                 self._logger.info("Adding job tentatively -- it will be properly scheduled when the scheduler starts")
             else:
                 self._add_to_store(job, jobstore, replace_existing=replace_existing)
+        return job
+
+    def add_jobs(self, jobs: Iterable[Mapping[str, Any]]) -> list[Job]:
+        """Add many jobs in few calls of their job stores. No job replaces another.
+
+        Args:
+            jobs: For each job the arguments of ``add_job`` by their names, without ``replace_existing``.
+
+        Returns:
+            The jobs, in the same order.
+
+        Raises:
+            ConflictingIdError: There is a job of one of the IDs. A store with transactions has added none then.
+            TypeError, ValueError, LookupError: As ``add_job``; nothing was added.
+        """
+        made: list[tuple[Job, str]] = []
+        for arguments in jobs:
+            options = dict(arguments)
+            alias = options.pop("jobstore", "default")
+            given = {key: options.pop(key) for key in _ARGUMENTS & options.keys()}
+            if "func" not in given or "replace_existing" in options:
+                raise TypeError("each job must have 'func', and must not have 'replace_existing'")
+            made.append((self._new_job(given, options), alias))
+        with self._lock:
+            if not self.running:
+                self._book.pending += [(job, alias, False) for job, alias in made]
+                return [job for job, _ in made]
+            for alias in dict.fromkeys(alias for _, alias in made):
+                added = [job for job, of in made if of == alias]
+                self._book.add_all(added, alias)
+                if self._engine is not None:
+                    self._engine.load(alias)
+        for job, alias in made:
+            self._dispatcher.now(JobEvent(EVENT_JOB_ADDED, job.id, alias))
+        self._logger.info("Added %d jobs", len(made))
+        return [job for job, _ in made]
+
+    def _new_job(self, given: dict[str, Any], options: dict[str, Any]) -> Job:
+        """Return a job.
+
+        Args:
+            given: Arguments of ``add_job`` that were given.
+            options: The arguments of the trigger, and the options that APScheduler has not.
+        """
+        job_id, name = given.pop("id", None), given.pop("name", None)
+        fields = {
+            **given,
+            **{key: options[key] for key in OPTIONS & options.keys()},
+            "trigger": self._create_trigger(given.get("trigger"), options),
+            "args": () if given.get("args") is None else given["args"],
+            "kwargs": {} if given.get("kwargs") is None else given["kwargs"],
+        }
+        if name is not None:
+            fields["name"] = name
+        job = Job(self._whole, id=job_id, **{"executor": "default", **self._job_defaults, **fields})
+        if "next_run_time" not in fields:
+            first = exact_next_fire_time(job.trigger, None, self._now())
+            job._modify(next_run_time=first)  # noqa: SLF001
+            if first is None:
+                self._logger.warning("Job %s will never run: its trigger has no fire time to come", job.name)
         return job
 
     def scheduled_job(  # noqa: PLR0913, PLR0917 - APScheduler's signature

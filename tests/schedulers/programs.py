@@ -30,14 +30,19 @@ def run(code: str, *, warnings: str = "error") -> str:
 
 def interrupted(code: str, signum: signal.Signals, *, after: str) -> tuple[int, str, str]:
     """Send a program a signal once it has printed a line; return its exit code, the rest of its output, its errors."""
-    command = [sys.executable, "-c", code]
+    # A process that a shell starts in the background ignores SIGINT, and its children do, too.
+    heeds = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    command = [sys.executable, "-c", heeds + code]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
     ) as program:
-        assert program.stdout is not None
-        for line in program.stdout:
-            if line.strip() == after:
-                break
-        program.send_signal(signum)
-        rest, errors = program.communicate(timeout=PATIENCE)
+        try:
+            assert program.stdout is not None
+            for line in program.stdout:
+                if line.strip() == after:
+                    break
+            program.send_signal(signum)
+            rest, errors = program.communicate(timeout=PATIENCE)
+        finally:
+            program.kill()  # one that did not end must not outlive the test
     return program.returncode, rest, errors

@@ -261,7 +261,7 @@ def test_explain_reads_well(cluster: Cluster) -> None:
     text = explain(cluster, "scheduledjob.spec.trigger")
     assert "trigger defines the fire times in structured form; exactly one member is set." in text
     assert "anyOf <[]Object> anyOf fires when at least one of its members fires." in text
-    assert "date <Object> date fires once." in text
+    assert "date <Object> date fires once, at a given instant." in text
 
 
 def test_explain_goes_as_deep_as_triggers_nest(cluster: Cluster) -> None:

@@ -153,7 +153,7 @@ class History:
             self.jobs[name] = replace(self.jobs[name], report=self.reports.pop(name))
 
     def lose_job(self, which: int) -> None:
-        """Let somebody delete a Job that is on record: of one that is not, only the Job itself could tell."""
+        """Delete a recorded Job: of a Job that is not recorded, nothing else is known."""
         recorded = {run.name for run in self.record.active} if self.record is not None else set()
         there = sorted(self.jobs.keys() & recorded)
         if there:

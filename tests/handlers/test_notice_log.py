@@ -1,4 +1,4 @@
-"""In the JSON format, a line about a fire time or a run has fields, so that nobody has to parse its text."""
+"""In the JSON format, a line about a fire time or a run has fields, so that no tool has to parse its text."""
 
 from __future__ import annotations
 

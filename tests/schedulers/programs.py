@@ -44,5 +44,5 @@ def interrupted(code: str, signum: signal.Signals, *, after: str) -> tuple[int, 
             program.send_signal(signum)
             rest, errors = program.communicate(timeout=PATIENCE)
         finally:
-            program.kill()  # one that did not end must not outlive the test
+            program.kill()  # it must not outlive the test
     return program.returncode, rest, errors

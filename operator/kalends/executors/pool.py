@@ -97,7 +97,7 @@ class ThreadPoolExecutor(BasePoolExecutor):
 class ProcessPoolExecutor(BasePoolExecutor):
     """Calls jobs in processes, started anew (``spawn``) unless ``pool_kwargs`` has an ``mp_context``.
 
-    The callable must be one that a reference leads to; its arguments, its result and its exceptions are pickled.
+    A reference must lead to the callable; its arguments, its result and its exceptions are pickled.
 
     Args:
         max_workers: How many processes, and so how many runs at once.

@@ -57,7 +57,7 @@ def to_datetime(value: object, info: tzinfo, name: str) -> datetime | None:
         raise TypeError(f"{name} must be {_ACCEPTED}, got {type(value).__name__}")
     if value.tzinfo is not None:
         return value
-    # Through UTC and back, so that a wall time in a gap becomes one that the clocks show.
+    # Through UTC and back, so that a wall time in a gap becomes a time that the clocks show.
     return value.replace(tzinfo=info).astimezone(UTC).astimezone(info)
 
 

@@ -92,7 +92,7 @@ class Job:
     def __init__(self, scheduler: BaseScheduler | None, id: str | None = None, **kwargs: Any) -> None:  # noqa: A002 - APScheduler's name
         self._scheduler = scheduler
         self._jobstore_alias: str | None = None
-        for name, default in _OPTIONS.items():
+        for name, default in OPTIONS.items():
             setattr(self, name, default)
         self._modify(id=id or uuid4().hex, **kwargs)
 
@@ -253,7 +253,7 @@ class Job:
         if ismethod(self.func) and not isclass(self.func.__self__) and _is_of_class(self.func_ref, self.func):
             args = (self.func.__self__, *args)  # the reference leads to the function of the class
         # What APScheduler's jobs have not is part of the state only where it says something.
-        extra = {name: value for name, default in _OPTIONS.items() if (value := getattr(self, name)) != default}
+        extra = {name: value for name, default in OPTIONS.items() if (value := getattr(self, name)) != default}
         if self._first != self.next_run_time:
             extra["first"] = self._first
         return {
@@ -291,7 +291,7 @@ class Job:
         self.max_instances = state["max_instances"]
         self.next_run_time = state["next_run_time"]
         self._first = state.get("first", state["next_run_time"])
-        for name, default in _OPTIONS.items():
+        for name, default in OPTIONS.items():
             setattr(self, name, state.get(name, default))
 
     @override
@@ -317,7 +317,7 @@ class Job:
         return f"{self.name} (trigger: {self.trigger}, {status})"
 
 
-_OPTIONS: Mapping[str, Any] = {"concurrency": "skip", "retry": None, "time_limit": None, "max_runs": None}
+OPTIONS: Mapping[str, Any] = {"concurrency": "skip", "retry": None, "time_limit": None, "max_runs": None}
 """The fields that APScheduler's jobs have not, and their defaults."""
 
 

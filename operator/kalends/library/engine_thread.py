@@ -71,6 +71,8 @@ class EngineThread:
         self._grace = FOREVER
         self._scheduler: Scheduler
         self._thread: NativeThread | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        """The loop itself refers to its tasks weakly."""
 
     def _pool(self, executor: BaseExecutor) -> ExecutorPool:
         return ExecutorPool(executor, self._clock, self._zone, self._ended)
@@ -122,7 +124,7 @@ class EngineThread:
         running = asyncio.create_task(self._scheduler.run(), name="engine")
         self._ready.set()
         for alias in list(self._stores):
-            self._loop.create_task(self._load(alias))
+            self._begin(self._load(alias))
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if running.done():
@@ -259,11 +261,9 @@ class EngineThread:
                 loop.call_soon_threadsafe(function)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        tasks: set[asyncio.Task[None]] = set()
+        self._post(lambda: self._begin(work))
 
-        def spawn() -> None:
-            task = asyncio.ensure_future(work)
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-
-        self._post(spawn)
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -15,7 +15,7 @@ from kalends.events import (
     JobEvent,
     SchedulerEvent,
 )
-from kalends.job import Job
+from kalends.job import OPTIONS, Job
 from kalends.jobstores.base import JobLookupError
 from kalends.library.exporting import read_jobs, write_jobs
 from kalends.library.scheduler_core import SchedulerCore
@@ -24,8 +24,6 @@ from kalends.triggers.base import BaseTrigger
 from kalends.triggers.compiled import exact_next_fire_time
 from kalends.undefined import undefined
 
-OPTIONS = frozenset({"concurrency", "retry", "time_limit", "max_runs"})
-"""Options of jobs that ``add_job`` takes beside the arguments of the trigger."""
 _ARGUMENTS = frozenset(
     {
         "func",

@@ -30,7 +30,7 @@ def act(what: str = "apply", at: float = BEGIN + 0.5, **more: Any) -> Act:
 def ran(fire: int, *, attempt: int = 1, outcome: str = "ok", mark: str = "v1", **more: Any) -> Execution:
     end = None if outcome == "cut" else fire + 0.4
     shown = "" if outcome == "cut" else outcome
-    honest = Execution("test", "tick", f"tick-{fire}", fire, attempt, mark, 10, 9, fire + 0.1, end, shown)
+    honest = Execution("test", "tick", f"tick-{fire}", fire, attempt, mark, 10, (9, 8), fire + 0.1, end, shown)
     return replace(honest, **more)
 
 
@@ -139,6 +139,8 @@ def test_a_run_that_continued_in_a_replaced_operator_may_be_lost() -> None:
     last = HONEST.executions[-1]
     usurped = Fault("usurped", last.start - 1, last.start + 20, last.pid)
     assert examine(replace(HONEST, faults=[usurped], final=[lost])).is_clean
+    for operator in last.ancestors:  # a worker process: the operator began it, or the process that did
+        assert examine(replace(HONEST, faults=[replace(usurped, pid=operator)], final=[lost])).is_clean
     elsewhere = replace(usurped, pid=last.pid + 1000)
     assert "outcome" in found_in(replace(HONEST, faults=[elsewhere], final=[lost]))
 
@@ -266,7 +268,7 @@ def test_a_run_that_continues_after_its_operator_was_killed_is_found() -> None:
     kill = Fault("kill", FIVE[0] + 0.2, FIVE[0] + 0.9)
     runs = [replace(HONEST.executions[0], end=FIVE[0] + 9.0), *HONEST.executions[1:]]
     assert "lingering" in found_in(replace(HONEST, executions=runs, faults=[kill]))
-    orphan = [replace(HONEST.executions[0], parent=1), *HONEST.executions[1:]]
+    orphan = [replace(HONEST.executions[0], ancestors=(1,)), *HONEST.executions[1:]]
     assert "lingering" in found_in(replace(HONEST, executions=orphan))
 
 

@@ -95,7 +95,7 @@ class Account:
         if one.end is not None:
             over = [max(one.start, fault.at) for fault in self._usurped(one, within=0.0)]
             return min([one.end, *over, *([at_most] if limits else [])])
-        kills = [k.at for k in self.kills if k.at >= one.start and k.pid in {0, one.pid, one.parent}]
+        kills = [k.at for k in self.kills if k.at >= one.start and (not k.pid or one.is_in(k.pid))]
         history = self.life.status.get("history") or ()
         entries = [entry for entry in history if entry["name"] == one.run and entry["outcome"] == "Cancelled"]
         cancelled = [max(one.start, instant_of(entry["completionTime"])) for entry in entries]
@@ -113,7 +113,7 @@ class Account:
         return [
             fault
             for fault in self.usurpations
-            if fault.pid in {one.pid, one.parent} and one.start <= fault.until and fault.at <= ended + within
+            if one.is_in(fault.pid) and one.start <= fault.until and fault.at <= ended + within
         ]
 
     def fates(self) -> Counter[str]:

@@ -69,12 +69,17 @@ class Execution:
     mark: str
     """Tells which manifest asked for it."""
     pid: int
-    parent: int
+    ancestors: tuple[int, ...]
+    """Process IDs: of the process's parent, of the parent's parent and so on; the operator is ``pid`` or among them."""
     start: float
     end: float | None = None
     """None: it was cut off."""
     outcome: str = ""
     """``ok`` or ``fail``; empty when it was cut off."""
+
+    def is_in(self, operator: int) -> bool:
+        """Return whether it ran in the operator with this process ID, or in a worker process of it."""
+        return operator == self.pid or operator in self.ancestors
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +167,8 @@ def executions_in(ledger: Path) -> list[Execution]:
 
 
 def _execution(start: Json, end: Json | None) -> Execution:
-    names = ("namespace", "name", "run", "fire", "attempt", "mark", "pid", "parent")
-    fields = {name: start[name] for name in names}
+    names = ("namespace", "name", "run", "fire", "attempt", "mark", "pid")
+    fields = {name: start[name] for name in names} | {"ancestors": tuple(start["ancestors"])}
     if end is None:
         return Execution(**fields, start=start["at_start"])
     return Execution(**fields, start=start["at_start"], end=end["at"], outcome=end["outcome"])
@@ -171,7 +176,7 @@ def _execution(start: Json, end: Json | None) -> Execution:
 
 def _as_written(executions: Sequence[Execution]) -> Iterator[Json]:
     for one in executions:
-        names = ("namespace", "name", "run", "fire", "attempt", "mark", "pid", "parent")
+        names = ("namespace", "name", "run", "fire", "attempt", "mark", "pid", "ancestors")
         fields = {name: getattr(one, name) for name in names} | {"at_start": one.start}
         yield {"what": "start", **fields, "at": one.start}
         if one.end is not None:

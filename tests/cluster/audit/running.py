@@ -146,11 +146,11 @@ def in_time(account: Account, patience: Patience) -> Iterator[Finding]:
 def nothing_after_its_holder(account: Account, patience: Patience) -> Iterator[Finding]:
     """What ran in an operator that was killed does not go on: it is on record as lost, and may be tried again."""
     for one in account.executions:
-        if one.parent == ORPHAN:
+        if one.ancestors[0] == ORPHAN:
             claim = "began in a process whose operator had gone already"
             yield Finding("lingering", account.life.where, claim, [described(one)])
         for kill in account.kills:
-            mine = kill.pid in {one.pid, one.parent} if kill.pid else True
+            mine = not kill.pid or one.is_in(kill.pid)
             if mine and one.start < kill.at and one.end is not None and one.end > kill.at + patience.linger:
                 claim = f"went on for {one.end - kill.at:.1f} s after its operator was killed at {shown(kill.at)}"
                 yield Finding("lingering", account.life.where, claim, [described(one)])

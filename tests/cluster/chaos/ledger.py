@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 from kalends.tasks import current_run, task
@@ -35,7 +36,7 @@ def work(mark: str, seconds: float = 0.1, fail_every: int = 0, good_attempt: int
         "attempt": run.attempt,
         "mark": mark,
         "pid": os.getpid(),
-        "parent": os.getppid(),
+        "ancestors": ancestors(),
         "at_start": time.time(),
     }
     write({"what": "start", **entry})
@@ -46,6 +47,21 @@ def work(mark: str, seconds: float = 0.1, fail_every: int = 0, good_attempt: int
     if fails:
         raise RuntimeError("as it was told to")
     return "done"
+
+
+def ancestors() -> list[int]:
+    """Return the process IDs of this process's parent, of the parent's parent and so on: the operator is among them.
+
+    A worker process is started by a process that the operator started.
+    """
+    found = [os.getppid()]
+    while found[-1] > 1:
+        try:
+            fields = Path(f"/proc/{found[-1]}/stat").read_text().rpartition(")")[2].split()
+        except OSError:  # it ended just now
+            break
+        found.append(int(fields[1]))
+    return found
 
 
 def write(line: dict[str, Any]) -> None:

@@ -14,10 +14,11 @@ from jobstores.jobs import NOON, job
 from jobstores.places import PLACES, MongoCollection, Place, RedisKeys, SqlTable, start
 from kalends.errors import UnknownLayout
 from kalends.jobstores.base import RecordingJobStore
-from kalends.jobstores.layouts import migrate
+from kalends.jobstores.layouts import LAYOUT, migrate
 from kalends.jobstores.mongodb import MongoDBJobStore
 from kalends.jobstores.redis import RedisJobStore
 from kalends.jobstores.sqlalchemy import SQLAlchemyJobStore
+from kalends.leases.port import LeaseRecord, LeaseStore
 from servers.harness import Servers
 
 
@@ -38,8 +39,24 @@ def set_layout(store: RecordingJobStore, version: int) -> None:
             collection.database[f"{collection.name}_layout"].update_one({}, {"$set": {"version": version}})
 
 
+def layout_of(store: RecordingJobStore) -> int:
+    match store:
+        case SQLAlchemyJobStore():
+            with store.engine.begin() as connection:
+                found = connection.execute(text(f"SELECT version FROM {store.jobs_t.name}_layout")).scalar()  # noqa: S608
+        case RedisJobStore():
+            found = store.redis.get(f"{store.jobs_key}.layout")
+        case MongoDBJobStore():
+            collection = store.collection
+            found = collection.database[f"{collection.name}_layout"].find_one({})["version"]
+        case _:
+            raise TypeError(store)
+    assert found is not None
+    return int(found)
+
+
 @pytest.mark.parametrize("place", ["sqlite", "postgresql", "valkey", "mongodb"], indirect=True)
-@pytest.mark.parametrize("version", [0, 2])
+@pytest.mark.parametrize("version", [0, LAYOUT + 1])
 def test_a_layout_that_is_not_known_is_refused(place: Place, store: RecordingJobStore, version: int) -> None:
     store.add_job(job("a"))
     set_layout(store, version)
@@ -47,8 +64,24 @@ def test_a_layout_that_is_not_known_is_refused(place: Place, store: RecordingJob
     with pytest.raises(UnknownLayout, match=f"layout of version {version}, and this version of Kalends uses"):
         start(other)
     other.shutdown()
-    set_layout(store, 1)
+    set_layout(store, LAYOUT)
     start(other)
+    assert [one.id for one in other.get_all_jobs()] == ["a"]
+    other.shutdown()
+
+
+@pytest.mark.parametrize("place", ["sqlite", "postgresql", "mariadb", "valkey", "mongodb"], indirect=True)
+def test_a_store_of_the_first_layout_gets_leases(place: Place, store: RecordingJobStore) -> None:
+    store.add_job(job("a"))
+    set_layout(store, 1)
+    if isinstance(store, SQLAlchemyJobStore):
+        with store.engine.begin() as connection:
+            connection.execute(text(f"DROP TABLE {store.jobs_t.name}_leases"))
+    other = place.new_store()
+    start(other)
+    assert layout_of(other) == LAYOUT
+    assert isinstance(other, LeaseStore)
+    assert other.write_lease("default", None, LeaseRecord("me", 15.0, 1)) is not None
     assert [one.id for one in other.get_all_jobs()] == ["a"]
     other.shutdown()
 
@@ -111,7 +144,7 @@ def test_an_engine_is_given_in_place_of_a_url(tmp_path: Path) -> None:
     start(store)
     store.add_job(job("a"))
     store.shutdown()
-    assert set(metadata.tables) == {"mine", "mine_layout"}
+    assert set(metadata.tables) == {"mine", "mine_layout", "mine_leases"}
     with engine.connect() as connection:
         assert connection.execute(text("SELECT id FROM mine")).scalars().all() == ["a"]
     engine.dispose()

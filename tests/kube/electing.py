@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.paths import LEASES
-from kalends.kube.leases.election import LeaderElector
+from kalends.kube.lease import KubernetesLease
+from kalends.leases.election import LeaderElector
+from kalends.leases.port import Timing
 from kube.fake_api import FakeConnection
 from kube.fake_clock import LoopClock
 
@@ -26,9 +28,7 @@ class Replica:
 
     def __post_init__(self) -> None:
         self.elector = LeaderElector(
-            ApiClient(self.connection, self.clock, chance=lambda: 0.5),
-            namespace="kalends",
-            name="kalends",
+            KubernetesLease(ApiClient(self.connection, self.clock, chance=lambda: 0.5), "kalends", "kalends", Timing()),
             identity=self.connection.client,
             clock=self.clock,
             on_started=lambda epoch: self._tell(f"started {epoch}"),

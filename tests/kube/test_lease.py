@@ -7,8 +7,9 @@ import pytest
 from kalends.errors import ApiError
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.paths import LEASES
-from kalends.kube.leases.election import LeaderElector
-from kalends.kube.leases.lease_object import Timing
+from kalends.kube.lease import KubernetesLease
+from kalends.leases.election import LeaderElector
+from kalends.leases.port import Timing
 from kube.electing import LEASE, Replica, electing
 from kube.fake_api import FakeApi
 from kube.fake_clock import LoopClock
@@ -142,7 +143,8 @@ async def test_what_on_started_raises_ends_the_term(client: ApiClient, clock: Lo
     def fail(_: int) -> None:
         raise ApiError(0, "Broken", "this replica cannot lead")
 
-    elector = LeaderElector(client, namespace="kalends", name="kalends", identity="me", clock=clock, on_started=fail)
+    lease = KubernetesLease(client, "kalends", "kalends", Timing())
+    elector = LeaderElector(lease, identity="me", clock=clock, on_started=fail)
     with pytest.raises(ApiError, match="cannot lead"):
         await elector.run()
     assert not elector.is_leader()

@@ -17,8 +17,9 @@ from kalends.clock import Clock
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.errors import ApiError
 from kalends.kube.client.client import ApiClient
-from kalends.kube.leases.election import LeaderElector
-from kalends.kube.leases.lease_object import Timing
+from kalends.kube.lease import KubernetesLease
+from kalends.leases.election import LeaderElector
+from kalends.leases.port import Timing
 from kalends.settings import LeaderElection
 
 log = logging.getLogger(__name__)
@@ -59,13 +60,12 @@ class Leading:
         self._work: LeaderWork | None = None
         self._elector: LeaderElector | None = None
         if settings.enabled and settings.namespace:
+            timing = Timing(settings.lease_duration, settings.renew_deadline, settings.retry_period)
             self._elector = LeaderElector(
-                client,
-                namespace=settings.namespace,
-                name=settings.name,
+                KubernetesLease(client, settings.namespace, settings.name, timing),
                 identity=identity,
                 clock=clock,
-                timing=Timing(settings.lease_duration, settings.renew_deadline, settings.retry_period),
+                timing=timing,
                 on_started=lambda _: self._turn.set(),
                 on_stopped=self.end_term,
                 on_superseded=self._give_up_runs,

@@ -17,7 +17,8 @@ from kalends.engine.core.holders import others_named
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.errors import ApiError
 from kalends.kube.client.client import ApiClient
-from kalends.kube.leases.lease_object import LeaseObject, Timing
+from kalends.kube.lease import KubernetesLease
+from kalends.leases.port import Timing
 from kalends.settings import LeaderElection
 
 log = logging.getLogger(__name__)
@@ -87,18 +88,18 @@ class OtherOperators:
         replaced = lease in self._replaced
         if not namespace or not name or "/" in name:
             return replaced  # no Lease has that name: the record was edited
-        reading = LeaseObject(self._client, namespace, name, self._timing, self._clock)
+        reading = KubernetesLease(self._client, namespace, name, self._timing)
         try:
-            record = await reading.read()
+            kept = await reading.read()
         except ApiError as error:
             if error.status not in {HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED}:
                 return lease in self._gone  # what was known holds until there is an answer
             self._say(lease, f"cannot be read, so its operator counts as at work: {error}")
             return replaced
         now, known = self._clock.monotonic(), self._seen.get(lease)
-        version = None if record is None else record.version
+        version = None if kept is None else kept.version
         if known is None or known.version != version:
-            duration = self._timing.lease_duration if record is None else record.duration
+            duration = self._timing.lease_duration if kept is None else kept.record.duration
             self._seen[lease] = known = _Seen(version, now, duration)
         patience = known.duration if replaced else max(self._patience, known.duration)
         return now - known.since >= patience

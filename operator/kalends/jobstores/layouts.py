@@ -7,8 +7,12 @@ from typing import TypeVar
 
 from kalends.errors import UnknownLayout
 
-LAYOUT = 1
-"""The version of the layout of every job store. It changes when a Kalends before the change could not use the store."""
+LAYOUT = 2
+"""The version of the layout of every job store. It changes when a Kalends before the change must not use the store.
+
+Version 2 has leases: a scheduler of version 1 acts without one. Their place is created at each start if it is missing,
+so nothing is to be done for a store of version 1.
+"""
 _T = TypeVar("_T")
 
 
@@ -22,7 +26,7 @@ def migrate(
         target: What each step is called with.
         place: Where it is, for messages.
         newest: The version that is wanted.
-        steps: From each earlier version to the next.
+        steps: From each earlier version to the next, where there is anything to do.
 
     Returns:
         The version that it has now.
@@ -36,5 +40,7 @@ def migrate(
             "use the Kalends that made it, or another place"
         )
     for version in range(found, newest):
-        (steps or {})[version](target)
+        step = (steps or {}).get(version)
+        if step is not None:
+            step(target)
     return newest

@@ -15,6 +15,7 @@ from kalends.engine.core.state import Instant
 from kalends.errors import UnknownLayout
 from kalends.jobstores.base import ConflictingIdError
 from kalends.jobstores.layouts import LAYOUT, migrate
+from kalends.jobstores.lease_rows import LeaseRow
 from kalends.jobstores.rows import Row, RowChange, RowJobStore
 from kalends.references import object_of
 
@@ -41,7 +42,8 @@ class MongoDBJobStore(RowJobStore):
 
     Args:
         database: The database.
-        collection: The collection. A second collection, ``<collection>_layout``, has the version of the layout.
+        collection: The collection. A second collection, ``<collection>_layout``, has the version of the
+            layout, a third, ``<collection>_leases``, the leases.
         client: A client in place of a connection of the store, or a reference to it.
         pickle_protocol: The protocol of pickles.
         serializer: ``"json"`` or ``"pickle"``, see ``RowJobStore``.
@@ -84,6 +86,11 @@ class MongoDBJobStore(RowJobStore):
     def _layout(self) -> Any:
         database, collection = self._names
         return self.client[database][f"{collection}_layout"]
+
+    @property
+    def _leases(self) -> Any:
+        database, collection = self._names
+        return self.client[database][f"{collection}_leases"]
 
     @override
     def start(self, scheduler: BaseScheduler, alias: str) -> None:
@@ -175,6 +182,28 @@ class MongoDBJobStore(RowJobStore):
     @override
     def clear_rows(self) -> None:
         self.collection.delete_many({})
+
+    # -- leases
+
+    @override
+    def fetch_lease(self, name: str) -> LeaseRow | None:
+        found = self._leases.find_one({"_id": name})
+        return None if found is None else LeaseRow(int(found["version"]), bytes(found["document"]))
+
+    @override
+    def put_lease(self, name: str, version: int | None, document: bytes) -> bool:
+        if version is None:
+            try:
+                self._leases.insert_one({"_id": name, "version": Int64(1), "document": Binary(document)})
+            except DuplicateKeyError:
+                return False
+            return True
+        new = {"version": Int64(version + 1), "document": Binary(document)}
+        return bool(self._leases.update_one({"_id": name, "version": version}, {"$set": new}).matched_count)
+
+    @override
+    def drop_lease(self, name: str, version: int) -> bool:
+        return bool(self._leases.delete_one({"_id": name, "version": version}).deleted_count)
 
     @override
     def __repr__(self) -> str:

@@ -13,6 +13,7 @@ from kalends.engine.core.state import Instant
 from kalends.errors import UnknownLayout
 from kalends.jobstores.base import ConflictingIdError
 from kalends.jobstores.layouts import LAYOUT, migrate
+from kalends.jobstores.lease_rows import LeaseRow
 from kalends.jobstores.rows import Row, RowChange, RowJobStore
 from kalends.references import object_of
 
@@ -78,6 +79,24 @@ redis.call('HDEL', KEYS[4], ARGV[1])
 return 1
 """
 
+# KEYS: leases. A field is the version, a space and the document; the expected version is empty if there is none.
+_PUT_LEASE = """
+local found = redis.call('HGET', KEYS[1], ARGV[1])
+local version = found and string.match(found, '^%d+') or ''
+if version ~= ARGV[2] then
+  return 0
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+return 1
+"""
+_DROP_LEASE = """
+local found = redis.call('HGET', KEYS[1], ARGV[1])
+if not found or string.match(found, '^%d+') ~= ARGV[2] then
+  return 0
+end
+return redis.call('HDEL', KEYS[1], ARGV[1])
+"""
+
 
 class RedisJobStore(RowJobStore):
     """Keeps jobs in three hashes and a sorted set. Several processes may use them: scripts compare and set versions.
@@ -87,7 +106,8 @@ class RedisJobStore(RowJobStore):
 
     Args:
         db: The number of the database.
-        jobs_key: The key of the hash of jobs. ``<jobs_key>.versions``, ``.records`` and ``.layout`` belong to it.
+        jobs_key: The key of the hash of jobs. ``<jobs_key>.versions``, ``.records``, ``.leases`` and ``.layout``
+            belong to it.
         run_times_key: The key of the sorted set of next run times.
         pickle_protocol: The protocol of pickles.
         client: A client in place of a connection of the store, or a reference to it. It must not decode responses.
@@ -126,6 +146,9 @@ class RedisJobStore(RowJobStore):
         self._insert_script = self.redis.register_script(_INSERT)
         self._change_script = self.redis.register_script(_CHANGE)
         self._remove_script = self.redis.register_script(_REMOVE)
+        self._leases_key = f"{jobs_key}.leases"
+        self._put_lease_script = self.redis.register_script(_PUT_LEASE)
+        self._drop_lease_script = self.redis.register_script(_DROP_LEASE)
 
     @override
     def start(self, scheduler: BaseScheduler, alias: str) -> None:
@@ -221,6 +244,25 @@ class RedisJobStore(RowJobStore):
     @override
     def clear_rows(self) -> None:
         self.redis.delete(*self._keys)
+
+    # -- leases
+
+    @override
+    def fetch_lease(self, name: str) -> LeaseRow | None:
+        found = self.redis.hget(self._leases_key, name)
+        if found is None:
+            return None
+        version, _, document = bytes(found).partition(b" ")
+        return LeaseRow(int(version), document)
+
+    @override
+    def put_lease(self, name: str, version: int | None, document: bytes) -> bool:
+        expected, written = ("", 1) if version is None else (str(version), version + 1)
+        return bool(self._put_lease_script([self._leases_key], [name, expected, b"%d %b" % (written, document)]))
+
+    @override
+    def drop_lease(self, name: str, version: int) -> bool:
+        return bool(self._drop_lease_script([self._leases_key], [name, version]))
 
 
 def _expected(uid: str, version: int) -> str:

@@ -27,6 +27,7 @@ from kalends.jobstores.base import (
     RecordWrite,
     TransientJobError,
 )
+from kalends.jobstores.lease_rows import LeaseRows
 from kalends.jobstores.serialization import job_from_json, job_to_json, record_from_json, record_to_json
 from kalends.triggers.datetimes import datetime_of, microseconds_of
 
@@ -75,8 +76,10 @@ class _Header:
     edited: Instant
 
 
-class RowJobStore(RecordingJobStore):
+class RowJobStore(RecordingJobStore, LeaseRows):
     """A job store that keeps rows. A subclass implements the operations on rows; any thread may call them.
+
+    Several schedulers may share it, as it keeps leases, too (``LeaseRows``).
 
     A row that cannot be restored (its callable was renamed, its document was damaged) is never deleted: the scheduler
     reports its problem, and runs the job again once the cause is removed. It can be replaced and removed by its ID.

@@ -16,6 +16,7 @@ from kalends.engine.core.state import Instant
 from kalends.errors import UnknownLayout
 from kalends.jobstores.base import ConflictingIdError
 from kalends.jobstores.layouts import LAYOUT, migrate
+from kalends.jobstores.lease_rows import LeaseRow
 from kalends.jobstores.rows import LONGEST_ID, Row, RowChange, RowJobStore
 from kalends.references import object_of
 
@@ -44,6 +45,8 @@ try:
     from sqlalchemy.dialects import mysql
     from sqlalchemy.exc import DBAPIError, IntegrityError
     from sqlalchemy.pool import StaticPool
+
+    from kalends.jobstores.sql_leases import LeasesTable
 except ImportError as error:
     raise ImportError("SQLAlchemyJobStore needs SQLAlchemy: pip install 'kalends[sqlalchemy]'") from error
 
@@ -82,7 +85,8 @@ class SQLAlchemyJobStore(RowJobStore):
     Args:
         url: The URL of the database, as SQLAlchemy reads it.
         engine: An SQLAlchemy engine in place of ``url``, or a reference to one. The store does not dispose of it.
-        tablename: The table. A second table, ``<tablename>_layout``, has the version of the layout.
+        tablename: The table. A second table, ``<tablename>_layout``, has the version of the layout, a
+            third, ``<tablename>_leases``, the leases.
         metadata: SQLAlchemy metadata to which the tables are added, or a reference to it.
         pickle_protocol: The protocol of pickles.
         tableschema: The schema of the tables.
@@ -130,6 +134,7 @@ class SQLAlchemyJobStore(RowJobStore):
             Column("version", Integer, nullable=False),
             schema=tableschema,
         )
+        self._leases = LeasesTable(f"{tablename}_leases", known_metadata, tableschema)
 
     @override
     def start(self, scheduler: BaseScheduler, alias: str) -> None:
@@ -155,6 +160,7 @@ class SQLAlchemyJobStore(RowJobStore):
                 )
             self.jobs_t.create(connection, checkfirst=True)
             self._layout_t.create(connection, checkfirst=True)
+            self._leases.table.create(connection, checkfirst=True)
         with self._transaction() as connection:
             found = connection.execute(select(self._layout_t.c.version).with_for_update()).scalar()
             if found is None:
@@ -307,6 +313,23 @@ class SQLAlchemyJobStore(RowJobStore):
     def clear_rows(self) -> None:
         with self._transaction() as connection:
             connection.execute(self.jobs_t.delete())
+
+    # -- leases
+
+    @override
+    def fetch_lease(self, name: str) -> LeaseRow | None:
+        with self._transaction() as connection:
+            return self._leases.fetch(connection, name)
+
+    @override
+    def put_lease(self, name: str, version: int | None, document: bytes) -> bool:
+        with self._transaction() as connection:
+            return self._leases.put(connection, name, version, document)
+
+    @override
+    def drop_lease(self, name: str, version: int) -> bool:
+        with self._transaction() as connection:
+            return self._leases.drop(connection, name, version)
 
     @override
     def __repr__(self) -> str:

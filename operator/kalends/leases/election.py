@@ -1,9 +1,9 @@
 """Leader election: at most one replica acts, and only while it can prove that it holds the lease.
 
 The proof: other replicas respect a renewed lease for ``lease_duration`` seconds by their own clock, from the moment
-when *they* see the renewal, which is later than we sent it. We stop counting on it ``renew_deadline`` seconds after we
-sent it. No two clocks are ever compared; the instants in the record are for people. Leases are written under the
-version that was read, so if two replicas take a lease at the same moment, the second gets a conflict.
+when *they* see the renewal, which is later than the holder sent it. The holder stops counting on it ``renew_deadline``
+seconds after it was sent. No two clocks are ever compared; the instants in the record are for people. Leases are
+written under the version that was read, so if two replicas take a lease at the same moment, the second gets a conflict.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from kalends.clock import Clock
-from kalends.errors import ApiError
-from kalends.kube.client.client import ApiClient
-from kalends.kube.leases.lease_object import LeaseObject, Record, Timing
-from kalends.kube.wire.transport import JsonObject
+from kalends.errors import KalendsError
+from kalends.leases.port import KeptLease, Lease, LeaseRecord, Timing
 from kalends.model.instants import micro_time
+from kalends.model.versions import is_newer
 
 log = logging.getLogger(__name__)
 
@@ -34,50 +33,71 @@ SHORTEST_WAIT = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The last renewal: when it was sent, by both clocks."""
+    """The last renewal: when it was sent, in seconds of both clocks."""
 
     monotonic: float
     wall: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A lease as it was last seen to change, and when (monotonic seconds) that was."""
+
+    kept: KeptLease
+    changed_at: float
+
+    @property
+    def record(self) -> LeaseRecord:
+        return self.kept.record
+
+    @property
+    def lapses_at(self) -> float:
+        return self.changed_at + self.record.duration
+
+
 class LeaderElector:
-    """Tries to hold one Lease, for as long as ``run`` runs.
+    """Tries to hold one lease, for as long as ``run`` runs.
 
     ``identity`` must belong to this process alone: the pod's name and something random. ``on_started(epoch)`` is
     called when the lease is won, ``on_stopped()`` when it is no longer certain that it is held; both are synchronous.
-    ``epoch`` (the Lease's ``leaseTransitions``) grows with every term, of whichever replica: a fencing token.
+    ``epoch`` (the transitions of the lease) grows with every term, of whichever replica: a fencing token.
 
     ``is_leader`` must be asked right before every act: a process that was paused learns from it, before anything
     else runs, that its time is over. ``on_superseded()`` is called once it is seen, after a term of this replica, that
     another replica has had the lease since: until then no other replica has acted.
 
+    ``process`` names the process in the record, and ``is_gone`` says of the process of another holder whether it is
+    known to have ended: its lease is taken without waiting (``kalends.leases.processes``).
+
     A standby also watches the lease, to hear of a release at once and of a last renewal when it happens. Nothing
     depends on it: without the right to watch, taking over takes two retry periods longer.
     """
 
-    def __init__(  # noqa: PLR0913 - which lease, our identity, its timing, and the callbacks
+    def __init__(  # noqa: PLR0913 - which lease, the identity, the timing, and the callbacks
         self,
-        client: ApiClient,
+        lease: Lease,
         *,
-        namespace: str,
-        name: str,
         identity: str,
         clock: Clock,
         timing: Timing | None = None,
         on_started: Callable[[int], None] = lambda _: None,
         on_stopped: Callable[[], None] = lambda: None,
         on_superseded: Callable[[], None] = lambda: None,
+        process: str = "",
+        is_gone: Callable[[str], bool] = lambda _: False,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.identity = identity
+        self._process = process
+        self._is_gone = is_gone
         self._clock = clock
         self._timing = timing or Timing()
-        self._lease = LeaseObject(client, namespace, name, self._timing, clock)
+        self._lease = lease
         self._on_started = on_started
         self._on_stopped = on_stopped
         self._on_superseded = on_superseded
         self._chance = chance
-        self._record: Record | None = None
+        self._seen: _Seen | None = None
         self._proof: Proof | None = None
         self._epoch = 0
         self._claimed = 0
@@ -97,11 +117,16 @@ class LeaderElector:
     @property
     def holder(self) -> str | None:
         """Return the holder of the lease when it was last read; None before that, and if it had no holder."""
-        return self._record.holder or None if self._record is not None else None
+        return self._seen.record.holder or None if self._seen is not None else None
 
     def is_leader(self) -> bool:
         """Return whether the lease is provably held at this moment."""
         return self._remaining() > 0
+
+    def look(self) -> None:
+        """Look at the lease now: something may have changed."""
+        if not self.is_leader():
+            self._woken.set()
 
     def stop(self) -> None:
         """Make ``run`` release the lease and return."""
@@ -141,10 +166,10 @@ class LeaderElector:
             async with asyncio.timeout(seconds):
                 # A late answer to an old take proves nothing: take it again, unless another replica has taken it.
                 await (self._renew() if self.is_leader() else self._take())
-        except (ApiError, TimeoutError) as error:
+        except (KalendsError, TimeoutError) as error:
             complaint = str(error) or "the renew deadline has passed"
             if self._complaint != complaint:
-                log.warning("The lease %s could not be read or written: %s", self._lease.path, complaint)
+                log.warning("The lease %s could not be read or written: %s", self._lease.place, complaint)
             self._complaint = complaint
         else:
             self._complaint = ""
@@ -152,33 +177,36 @@ class LeaderElector:
 
     async def _take(self) -> None:
         blind = self._clock.monotonic() - self._last_contact > self._timing.renew_deadline
-        record = await self._read()
-        if blind and record is not None:
-            self._give_a_head_start(record)
+        found = await self._read()
+        if blind and found is not None:
+            self._give_a_head_start(found)
         # A lease that was deleted binds us until it would have lapsed: its holder need not know yet.
-        last = self._record
-        if last is None or last.holder in {"", self.identity} or self._has_lapsed(last):
+        last = self._seen
+        if last is None or last.record.holder in {"", self.identity} or self._has_lapsed(last):
             # The highest term that was written by us, perhaps without our knowing: its answer may have been lost.
-            self._claimed = max(last.transitions if last is not None else 0, self._epoch) + 1
-            await self._write(record, {"leaseTransitions": self._claimed, "acquireTime": self._now()})
+            self._claimed = max(last.record.transitions if last is not None else 0, self._epoch) + 1
+            await self._write(found, self._claimed, acquired=micro_time(self._wall()))
 
-    def _give_a_head_start(self, record: Record) -> None:
+    def _give_a_head_start(self, found: _Seen) -> None:
         """Let the holder renew first after an outage in which no replica could: its runs continue, and are not lost."""
         lapses = self._clock.monotonic() + HEAD_START * self._timing.retry_period
-        self._record = replace(record, changed_at=max(record.changed_at, lapses - record.duration))
+        self._seen = replace(found, changed_at=max(found.changed_at, lapses - found.record.duration))
 
     async def _renew(self) -> None:
-        known = self._record
-        if known is None or not self._is_of_this_term(known) or not await self._write(known, {}):
+        known = self._seen
+        if known is None or not self._is_of_this_term(known) or not await self._write_again(known):
             # There was a write in between: perhaps our own, by a request whose answer was lost.
-            record = await self._read()
-            if record is None or not self._is_of_this_term(record):
+            found = await self._read()
+            if found is None or not self._is_of_this_term(found):
                 self._proof = None
             else:
-                await self._write(record, {})
+                await self._write_again(found)
 
-    def _is_of_this_term(self, record: Record) -> bool:
-        return (record.holder, record.transitions) == (self.identity, self._epoch)
+    def _is_of_this_term(self, seen: _Seen) -> bool:
+        return (seen.record.holder, seen.record.transitions) == (self.identity, self._epoch)
+
+    async def _write_again(self, known: _Seen) -> bool:
+        return await self._write(known, known.record.transitions, acquired=known.record.acquired)
 
     async def _release(self) -> None:
         if self._proof is not None:
@@ -187,57 +215,57 @@ class LeaderElector:
             return
         try:
             async with asyncio.timeout(RELEASE_TIMEOUT):
-                record = await self._read()
-                is_holder = record is not None and record.holder == self.identity
-                if is_holder and await self._lease.write(record, {"holderIdentity": None}) is not None:
+                found = await self._read()
+                if found is None or found.record.holder != self.identity:
+                    return
+                if await self._lease.write(found.kept, replace(found.record, holder="", process="")) is not None:
                     log.info("%s released the lease.", self.identity)
-        except (ApiError, TimeoutError) as error:
-            log.warning("The lease %s could not be released, it expires by itself: %s", self._lease.path, error)
+        except (KalendsError, TimeoutError) as error:
+            log.warning("The lease %s could not be released, it expires by itself: %s", self._lease.place, error)
 
     def _step_down(self) -> None:
         self._proof = None
         self._on_stopped()
 
-    async def _read(self) -> Record | None:
+    async def _read(self) -> _Seen | None:
         """Read the lease; return what it says, with the moment from which its age counts, or None if there is none."""
-        record = await self._lease.read()
+        kept = await self._lease.read()
         self._last_contact = self._clock.monotonic()
-        if record is None:
+        if kept is None:
             return None
-        if self._record is None or self._record.version != record.version:
-            self._record = record
-        self._may_hold = self._record.holder == self.identity
-        self._look_for_successor(self._record)
-        return self._record
+        if self._seen is None or self._seen.kept.version != kept.version:
+            self._seen = _Seen(kept, self._last_contact)
+        self._may_hold = self._seen.record.holder == self.identity
+        self._look_for_successor(self._seen.record)
+        return self._seen
 
     async def _watch(self) -> None:
         """Follow the lease while another replica holds it."""
         while True:
-            if self._record is not None and not self.is_leader():
+            if self._seen is not None and not self.is_leader():
                 try:
-                    await self._follow(self._record.version)
-                except ApiError as error:
-                    log.debug("Watching the lease %s ended: %s", self._lease.path, error)
+                    await self._follow(self._seen.kept.version)
+                except KalendsError as error:
+                    log.debug("Watching the lease %s ended: %s", self._lease.place, error)
             await asyncio.sleep(self._timing.retry_period)
 
     async def _follow(self, version: str) -> None:
         async with aclosing(self._lease.changes(version)) as changes:
-            async for record in changes:
+            async for kept in changes:
                 if self.is_leader():
                     return
-                self._hear(record)
+                self._hear(kept)
 
-    def _hear(self, record: Record) -> None:
+    def _hear(self, kept: KeptLease) -> None:
         self._last_contact = self._clock.monotonic()
-        known = self._record
-        if known is not None and not record.is_newer_than(known):
+        if self._seen is not None and not is_newer(kept.version, self._seen.kept.version):
             return
-        self._record = record
-        self._look_for_successor(record)
-        if not record.holder:
+        self._seen = _Seen(kept, self._last_contact)
+        self._look_for_successor(kept.record)
+        if not kept.record.holder:
             self._woken.set()
 
-    def _look_for_successor(self, record: Record) -> None:
+    def _look_for_successor(self, record: LeaseRecord) -> None:
         if record.holder != self._reported_holder:
             self._reported_holder = record.holder
             if record.holder not in {"", self.identity}:
@@ -248,28 +276,30 @@ class LeaderElector:
             self._unsucceeded = False
             self._on_superseded()
 
-    async def _write(self, known: Record | None, changes: JsonObject) -> bool:
+    async def _write(self, known: _Seen | None, transitions: int, *, acquired: str) -> bool:
         """Write our identity into the lease, unless it changed since it was read; return whether it was written."""
-        proof = Proof(self._clock.monotonic(), self._clock.now())
-        spec = {
-            "holderIdentity": self.identity,
-            "leaseDurationSeconds": math.ceil(self._timing.lease_duration),
-            "renewTime": micro_time(proof.wall),
-            **changes,
-        }
+        proof = Proof(self._clock.monotonic(), self._wall())
+        record = LeaseRecord(
+            self.identity,
+            self._timing.lease_duration,
+            transitions,
+            acquired=acquired,
+            renewed=micro_time(proof.wall),
+            process=self._process,
+        )
         self._may_hold = True
-        record = await self._lease.write(known, spec)
-        if record is None:
+        kept = await self._lease.write(None if known is None else known.kept, record)
+        if kept is None:
             return False
         self._last_contact = self._clock.monotonic()
-        self._record = record
-        self._epoch = record.transitions
+        self._seen = _Seen(kept, self._last_contact)
+        self._epoch = kept.record.transitions
         self._unsucceeded = True
         self._proof = proof
         return True
 
-    def _has_lapsed(self, record: Record) -> bool:
-        return self._clock.monotonic() >= record.changed_at + record.duration
+    def _has_lapsed(self, seen: _Seen) -> bool:
+        return self._clock.monotonic() >= seen.lapses_at or self._is_gone(seen.record.process)
 
     def _remaining(self) -> float:
         """Return for how many seconds more the lease is provably held.
@@ -279,19 +309,19 @@ class LeaderElector:
         """
         if self._proof is None:
             return 0.0
-        passed = max(self._clock.monotonic() - self._proof.monotonic, self._clock.now() - self._proof.wall)
+        passed = max(self._clock.monotonic() - self._proof.monotonic, self._wall() - self._proof.wall)
         return max(0.0, self._timing.renew_deadline - passed)
 
-    def _now(self) -> str:
-        return micro_time(self._clock.now())
+    def _wall(self) -> float:
+        return self._clock.now() / self._clock.second
 
     def _until_next_try(self) -> float:
         """Return how long a standby waits: a retry period and a bit, but no longer than the lease lasts."""
         period = self._timing.retry_period * (1 + self._chance() / 5)
-        if self._record is None or not self._record.holder or self._has_lapsed(self._record):
+        seen = self._seen
+        if seen is None or not seen.record.holder or self._has_lapsed(seen):
             return period
-        lapses_in = self._record.changed_at + self._record.duration - self._clock.monotonic()
-        return max(SHORTEST_WAIT, min(period, lapses_in))
+        return max(SHORTEST_WAIT, min(period, seen.lapses_at - self._clock.monotonic()))
 
     async def _wait(self, seconds: float) -> None:
         try:

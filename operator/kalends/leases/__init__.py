@@ -1,0 +1,1 @@
+"""Leases: at most one of several processes acts, wherever the record of the lease is kept."""

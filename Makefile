@@ -78,7 +78,7 @@ cluster-test: $(READY) ## Tests on a real API server
 chaos: $(READY) ## All faults listed in tests/cluster/README.md, and thousands of simulations: takes hours
 	@echo "── chaos (Kubernetes $(KUBERNETES))"
 	@KALENDS_CHAOS=1 $(BIN)/python -m pytest -q -s -p no:cacheprovider tests/cluster/test_faults_*.py \
-		$(wildcard tests/cluster/test_replicas*.py tests/simulation)
+		$(wildcard tests/cluster/test_replicas*.py tests/simulation) tests/sharing
 
 simulate: $(READY) ## Simulations by seed, SEEDS=1-1000; or the log of a single seed, SEED=7
 	@cd tests && ../$(BIN)/python -m simulation $(if $(SEED),--seed $(SEED) --logs,--seeds $(or $(SEEDS),1-1000) --jobs 2)

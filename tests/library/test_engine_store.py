@@ -102,3 +102,17 @@ async def test_a_job_that_was_removed_or_replaced_is_gone() -> None:
         await engine_store.read(ref_of(kept))
     with pytest.raises(Gone):
         await engine_store.read(Ref("removed", kept.id, kept.uid))
+
+
+async def test_a_decision_is_not_written_while_another_scheduler_may_act_but_the_end_of_a_run_is() -> None:
+    store = CountingStore()
+    (kept,) = filled(store, 1)
+    engine_store = EngineStore({"default": store}, lambda ref: None, lambda alias: False)
+    record = State(armed=7, cursor=9)
+    with pytest.raises(Unavailable, match="another scheduler may act"):
+        await engine_store.write(ref_of(kept), str(kept.version), State(armed=7), record)
+    with pytest.raises(Unavailable, match="another scheduler may act"):
+        await engine_store.delete(ref_of(kept), str(kept.version))
+    assert store.kept_job(kept.id).record is None
+    await engine_store.write(ref_of(kept), str(kept.version), record, record)
+    assert store.kept_job(kept.id).record == record

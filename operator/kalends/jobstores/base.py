@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -176,6 +176,32 @@ class RecordingJobStore(BaseJobStore):
         Returns:
             For each write the new version, or None if the job was removed, or changed since that version.
         """
+
+    # -- what other schedulers change; only stores that several schedulers may share need it
+
+    def kept_versions(self) -> Mapping[str, tuple[str, int]]:
+        """Return the UID and the version of every job, by its ID."""
+        return {kept.id: (kept.uid, kept.version) for kept in self.kept_jobs()}
+
+    def change_number(self) -> int | None:
+        """Return a number that differs after each addition, change and removal of a job, by whichever process.
+
+        Records, and the removal of jobs that have ended, need not change it. None: the store has no such number, so
+        that the versions are compared at each look.
+        """
+        return None
+
+    def listen(self, changed: Callable[[], None]) -> Callable[[], None] | None:
+        """Call a function, from any thread, soon after another process has changed jobs or released a lease.
+
+        It may be called more often than that. Where it may be called less often, because notices can be lost, the
+        scheduler notices changes later, by looking. A connection that breaks is made again by the store.
+
+        Returns:
+            A function that ends it, or None if the store gives no notices.
+        """
+        del changed
+        return None
 
     @abstractmethod
     def remove_version(self, job_id: str, uid: str, version: int) -> bool:

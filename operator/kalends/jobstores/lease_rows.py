@@ -40,6 +40,9 @@ class LeaseRows(LeaseStore):
     def drop_lease(self, name: str, version: int) -> bool:
         """Remove a row if it has this version, in one atomic step; return whether it was removed."""
 
+    def announce(self) -> None:
+        """Notify those that ``listen``: a lease was released."""
+
     @override
     def read_lease(self, name: str) -> KeptLease | None:
         row = self.fetch_lease(name)
@@ -50,6 +53,8 @@ class LeaseRows(LeaseStore):
         version = None if known is None else int(known.version)
         if not self.put_lease(name, version, orjson.dumps(asdict(record))):
             return None
+        if not record.holder:
+            self.announce()
         return KeptLease(str((version or 0) + 1), record)
 
     @override

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -16,6 +16,7 @@ from kalends.errors import UnknownLayout
 from kalends.jobstores.base import ConflictingIdError
 from kalends.jobstores.layouts import LAYOUT, migrate
 from kalends.jobstores.lease_rows import LeaseRow
+from kalends.jobstores.notices import Wait, listen
 from kalends.jobstores.rows import Row, RowChange, RowJobStore
 from kalends.references import object_of
 
@@ -23,7 +24,7 @@ try:
     from bson.binary import Binary
     from bson.int64 import Int64
     from pymongo import ASCENDING, MongoClient, UpdateOne
-    from pymongo.errors import BulkWriteError, DuplicateKeyError
+    from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 except ImportError as error:
     raise ImportError("MongoDBJobStore needs the package pymongo: pip install 'kalends[mongodb]'") from error
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from kalends.schedulers.base import BaseScheduler
 
 _DUPLICATE_KEY = 11000
+CHANGES = "#changes"
+"""The document beside the leases whose version counts the changes of jobs."""
+_CHANGED = [{"$match": {"documentKey._id": CHANGES}}]
 _IDS_AT_ONCE = 1000
 
 
@@ -119,6 +123,7 @@ class MongoDBJobStore(RowJobStore):
 
     @override
     def insert_rows(self, rows: Sequence[Row]) -> None:
+        self.announce()
         try:
             self.collection.insert_many([_document(row) for row in rows], ordered=True)
         except BulkWriteError as error:
@@ -129,6 +134,8 @@ class MongoDBJobStore(RowJobStore):
             if failed["code"] != _DUPLICATE_KEY:
                 raise
             raise ConflictingIdError(rows[number].id) from error
+        finally:
+            self.announce()
 
     @override
     def fetch_row(self, job_id: str) -> Row | None:
@@ -151,6 +158,15 @@ class MongoDBJobStore(RowJobStore):
 
     @override
     def change_rows(self, changes: Sequence[RowChange]) -> Sequence[bool]:
+        if all(change.definition is None for change in changes):
+            return self._change(changes)
+        self.announce()
+        try:
+            return self._change(changes)
+        finally:
+            self.announce()
+
+    def _change(self, changes: Sequence[RowChange]) -> Sequence[bool]:
         writer = uuid4().hex
         updates = [(_same(change), _update(change, writer)) for change in changes]
         if len(updates) == 1:
@@ -177,11 +193,46 @@ class MongoDBJobStore(RowJobStore):
             wanted["uid"] = uid
         if version is not None:
             wanted["version"] = version
-        return bool(self.collection.delete_one(wanted).deleted_count)
+        removed = bool(self.collection.delete_one(wanted).deleted_count)
+        if uid is None:  # what the acting scheduler removes it knows
+            self.announce()
+        return removed
 
     @override
     def clear_rows(self) -> None:
         self.collection.delete_many({})
+        self.announce()
+
+    # -- changes of others
+
+    @override
+    def kept_versions(self) -> Mapping[str, tuple[str, int]]:
+        found = self.collection.find({}, {"uid": 1, "version": 1})
+        return {one["_id"]: (one["uid"], int(one["version"])) for one in found}
+
+    @override
+    def change_number(self) -> int | None:
+        found = self._leases.find_one({"_id": CHANGES})
+        return 0 if found is None else int(found["version"])
+
+    @override
+    def listen(self, changed: Callable[[], None]) -> Callable[[], None] | None:
+        try:
+            self._leases.watch(_CHANGED, max_await_time_ms=1).close()
+        except PyMongoError:  # only replica sets and sharded clusters have change streams
+            return None
+        return listen(self._listening, changed)
+
+    @contextmanager
+    def _listening(self) -> Iterator[Wait]:
+        with self._leases.watch(_CHANGED, max_await_time_ms=1000) as stream:
+            yield lambda _: stream.try_next() is not None
+
+    @override
+    def announce(self) -> None:
+        # Documents and this number are not written in one step. A change is counted before and after it, so that it is
+        # noticed also if its writer ends in between, unless that is read in between, too.
+        self._leases.update_one({"_id": CHANGES}, {"$inc": {"version": Int64(1)}}, upsert=True)
 
     # -- leases
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -14,6 +15,7 @@ from kalends.errors import UnknownLayout
 from kalends.jobstores.base import ConflictingIdError
 from kalends.jobstores.layouts import LAYOUT, migrate
 from kalends.jobstores.lease_rows import LeaseRow
+from kalends.jobstores.notices import Wait, listen
 from kalends.jobstores.rows import Row, RowChange, RowJobStore
 from kalends.references import object_of
 
@@ -25,7 +27,7 @@ except ImportError as error:
 if TYPE_CHECKING:
     from kalends.schedulers.base import BaseScheduler
 
-# KEYS of each script: jobs, run times, versions, records.
+# KEYS of each script: jobs, run times, versions, records, and the number of changes, which is a channel, too.
 _INSERT = """
 for i = 1, #ARGV, 4 do
   if redis.call('HEXISTS', KEYS[1], ARGV[i]) == 1 then
@@ -40,10 +42,11 @@ for i = 1, #ARGV, 4 do
     redis.call('ZADD', KEYS[2], ARGV[i + 3], ARGV[i])
   end
 end
+redis.call('PUBLISH', KEYS[5], redis.call('INCR', KEYS[5]))
 return false
 """
 _CHANGE = """
-local done = {}
+local done, changed = {}, false
 for i = 1, #ARGV, 6 do
   local id, expected = ARGV[i], ARGV[i + 1]
   local version = redis.call('HGET', KEYS[3], id)
@@ -56,6 +59,7 @@ for i = 1, #ARGV, 6 do
     end
     if ARGV[i + 4] ~= '' then
       redis.call('HSET', KEYS[1], id, ARGV[i + 4])
+      changed = true
     end
     if ARGV[i + 5] ~= '' then
       redis.call('HSET', KEYS[4], id, ARGV[i + 5])
@@ -64,6 +68,9 @@ for i = 1, #ARGV, 6 do
   else
     done[#done + 1] = 0
   end
+end
+if changed then
+  redis.call('PUBLISH', KEYS[5], redis.call('INCR', KEYS[5]))
 end
 return done
 """
@@ -76,6 +83,9 @@ redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('HDEL', KEYS[3], ARGV[1])
 redis.call('HDEL', KEYS[4], ARGV[1])
+if ARGV[2] == '' then
+  redis.call('PUBLISH', KEYS[5], redis.call('INCR', KEYS[5]))
+end
 return 1
 """
 
@@ -106,8 +116,8 @@ class RedisJobStore(RowJobStore):
 
     Args:
         db: The number of the database.
-        jobs_key: The key of the hash of jobs. ``<jobs_key>.versions``, ``.records``, ``.leases`` and ``.layout``
-            belong to it.
+        jobs_key: The key of the hash of jobs. ``<jobs_key>.versions``, ``.records``, ``.leases``, ``.changes``
+            and ``.layout`` belong to it.
         run_times_key: The key of the sorted set of next run times.
         pickle_protocol: The protocol of pickles.
         client: A client in place of a connection of the store, or a reference to it. It must not decode responses.
@@ -142,6 +152,8 @@ class RedisJobStore(RowJobStore):
         self._owns_client = client is None
         self.redis: Any = object_of(client) if client is not None else Redis(db=int(db), **connect_args)
         self._keys = [jobs_key, run_times_key, f"{jobs_key}.versions", f"{jobs_key}.records"]
+        self._changes_key = f"{jobs_key}.changes"
+        self._script_keys = [*self._keys, self._changes_key]
         self._layout_key = f"{jobs_key}.layout"
         self._insert_script = self.redis.register_script(_INSERT)
         self._change_script = self.redis.register_script(_CHANGE)
@@ -179,7 +191,7 @@ class RedisJobStore(RowJobStore):
         for row in rows:
             arguments += [row.id, row.definition, _version(row.uid, row.version, row.next_run_time)]
             arguments.append(_score(row.next_run_time))
-        taken = self._insert_script(self._keys, arguments)
+        taken = self._insert_script(self._script_keys, arguments)
         if taken is not None:
             raise ConflictingIdError(bytes(taken).decode())
 
@@ -234,16 +246,46 @@ class RedisJobStore(RowJobStore):
                 change.definition or b"",
                 change.record or b"",
             ]
-        return [bool(done) for done in self._change_script(self._keys, arguments)]
+        return [bool(done) for done in self._change_script(self._script_keys, arguments)]
 
     @override
     def remove_row(self, job_id: str, uid: str | None = None, version: int | None = None) -> bool:
         expected = "" if uid is None or version is None else _expected(uid, version)
-        return bool(self._remove_script(self._keys, [job_id, expected]))
+        return bool(self._remove_script(self._script_keys, [job_id, expected]))
 
     @override
     def clear_rows(self) -> None:
-        self.redis.delete(*self._keys)
+        with self.redis.pipeline(transaction=True) as pipeline:
+            pipeline.delete(*self._keys)
+            pipeline.incr(self._changes_key)
+            pipeline.publish(self._changes_key, "")
+            pipeline.execute()
+
+    # -- changes of others
+
+    @override
+    def kept_versions(self) -> Mapping[str, tuple[str, int]]:
+        found = self.redis.hgetall(self._keys[2])
+        parts = ((bytes(job_id).decode(), bytes(version).decode().split(":")) for job_id, version in found.items())
+        return {job_id: (uid, int(number)) for job_id, (uid, number, _) in parts}
+
+    @override
+    def change_number(self) -> int | None:
+        return int(self.redis.get(self._changes_key) or 0)
+
+    @override
+    def listen(self, changed: Callable[[], None]) -> Callable[[], None] | None:
+        return listen(self._listening, changed)
+
+    @contextmanager
+    def _listening(self) -> Iterator[Wait]:
+        with self.redis.pubsub(ignore_subscribe_messages=True) as subscription:
+            subscription.subscribe(self._changes_key)
+            yield lambda seconds: subscription.get_message(timeout=seconds) is not None
+
+    @override
+    def announce(self) -> None:
+        self.redis.publish(self._changes_key, "")
 
     # -- leases
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,36 +17,29 @@ from kalends.errors import UnknownLayout
 from kalends.jobstores.base import ConflictingIdError
 from kalends.jobstores.layouts import LAYOUT, migrate
 from kalends.jobstores.lease_rows import LeaseRow
-from kalends.jobstores.rows import LONGEST_ID, Row, RowChange, RowJobStore
+from kalends.jobstores.notices import listen
+from kalends.jobstores.rows import Row, RowChange, RowJobStore
 from kalends.references import object_of
 
 try:
     from sqlalchemy import (
-        BigInteger,
         Column,
         Connection,
         Engine,
-        Index,
         Integer,
-        LargeBinary,
         MetaData,
         Select,
-        String,
         Table,
-        TypeDecorator,
         bindparam,
-        create_engine,
-        event,
         func,
         inspect,
-        make_url,
         select,
     )
-    from sqlalchemy.dialects import mysql
     from sqlalchemy.exc import DBAPIError, IntegrityError
     from sqlalchemy.pool import StaticPool
 
-    from kalends.jobstores.sql_leases import LeasesTable
+    from kalends.jobstores.sql_leases import CHANGES, LeasesTable, can_listen, listening
+    from kalends.jobstores.sql_tables import jobs_table, new_engine
 except ImportError as error:
     raise ImportError("SQLAlchemyJobStore needs SQLAlchemy: pip install 'kalends[sqlalchemy]'") from error
 
@@ -55,25 +48,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SQLITE_TIMEOUT = 30.0
-"""Seconds that a write to SQLite waits for another writer."""
 _CREATE_TRIES = 5
 _IDS_AT_ONCE = 500
-
-
-class _BinaryText(TypeDecorator[str]):
-    """Text as its bytes in UTF-8: MySQL and MariaDB compare text without case, or without spaces at its end."""
-
-    impl = mysql.VARBINARY
-    cache_ok = True
-
-    @override
-    def process_bind_param(self, value: str | None, dialect: Any) -> bytes | None:
-        return None if value is None else value.encode()
-
-    @override
-    def process_result_value(self, value: bytes | None, dialect: Any) -> str | None:
-        return None if value is None else bytes(value).decode()
 
 
 class SQLAlchemyJobStore(RowJobStore):
@@ -116,7 +92,7 @@ class SQLAlchemyJobStore(RowJobStore):
         if engine is not None:
             given: Engine = object_of(engine)
         elif url:
-            given = _new_engine(url, dict(engine_options or {}))
+            given = new_engine(url, dict(engine_options or {}))
         else:
             raise ValueError('Need either "engine" or "url" defined')
         self.engine = given
@@ -126,7 +102,7 @@ class SQLAlchemyJobStore(RowJobStore):
         # Threads share the only connection of a database in memory.
         self._turn = threading.RLock() if isinstance(given.pool, StaticPool) else None
         known_metadata: MetaData = object_of(metadata) if metadata is not None else MetaData()
-        self.jobs_t = _jobs_table(tablename, known_metadata, tableschema)
+        self.jobs_t = jobs_table(tablename, known_metadata, tableschema)
         self._layout_t = Table(
             f"{tablename}_layout",
             known_metadata,
@@ -162,6 +138,7 @@ class SQLAlchemyJobStore(RowJobStore):
             self._layout_t.create(connection, checkfirst=True)
             self._leases.table.create(connection, checkfirst=True)
         with self._transaction() as connection:
+            self._leases.begin_counting(connection)
             found = connection.execute(select(self._layout_t.c.version).with_for_update()).scalar()
             if found is None:
                 connection.execute(self._layout_t.insert(), {"id": 1, "version": LAYOUT})
@@ -211,6 +188,7 @@ class SQLAlchemyJobStore(RowJobStore):
         try:
             with self._transaction() as connection:
                 connection.execute(self.jobs_t.insert(), values)
+                self._leases.count_change(connection)
         except IntegrityError as error:
             raise ConflictingIdError(self._first_known(rows)) from error
 
@@ -268,6 +246,8 @@ class SQLAlchemyJobStore(RowJobStore):
                     change.id: connection.execute(self._statement(change), _parameters(change)).rowcount == 1
                     for change in ordered
                 }
+                if _changes_jobs(ordered):
+                    self._leases.count_change(connection)
             return [written[change.id] for change in changes]
         return [True] * len(changes)
 
@@ -279,6 +259,8 @@ class SQLAlchemyJobStore(RowJobStore):
                 if result.rowcount != len(form):
                     connection.rollback()
                     return False
+            if _changes_jobs(changes):
+                self._leases.count_change(connection)
         return True
 
     def _statement(self, form: RowChange) -> Any:
@@ -307,12 +289,41 @@ class SQLAlchemyJobStore(RowJobStore):
         if version is not None:
             statement = statement.where(self.jobs_t.c.version == version)
         with self._transaction() as connection:
-            return connection.execute(statement).rowcount == 1
+            removed = connection.execute(statement).rowcount == 1
+            if uid is None:  # what the acting scheduler removes it knows
+                self._leases.count_change(connection)
+            return removed
 
     @override
     def clear_rows(self) -> None:
         with self._transaction() as connection:
             connection.execute(self.jobs_t.delete())
+            self._leases.count_change(connection)
+
+    # -- changes of others
+
+    @override
+    def kept_versions(self) -> Mapping[str, tuple[str, int]]:
+        table = self.jobs_t
+        with self._transaction() as connection:
+            found = connection.execute(select(table.c.id, table.c.uid, table.c.version))
+            return {job_id: (uid, version) for job_id, uid, version in found}
+
+    @override
+    def change_number(self) -> int | None:
+        row = self.fetch_lease(CHANGES)
+        return None if row is None else row.version
+
+    @override
+    def listen(self, changed: Callable[[], None]) -> Callable[[], None] | None:
+        if not can_listen(self.engine):
+            return None
+        return listen(lambda: listening(self.engine, self._leases.channel), changed)
+
+    @override
+    def announce(self) -> None:
+        with self._transaction() as connection:
+            self._leases.count_change(connection)
 
     # -- leases
 
@@ -336,21 +347,8 @@ class SQLAlchemyJobStore(RowJobStore):
         return f"<{type(self).__name__} (url={self.engine.url!r})>"
 
 
-def _jobs_table(name: str, metadata: MetaData, schema: str | None) -> Table:
-    document = LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")
-    text = String(LONGEST_ID).with_variant(_BinaryText(4 * LONGEST_ID), "mysql", "mariadb")
-    return Table(
-        name,
-        metadata,
-        Column("id", text, primary_key=True),
-        Column("uid", String(32), nullable=False),
-        Column("version", BigInteger, nullable=False),
-        Column("next_run_time", BigInteger),
-        Column("definition", document, nullable=False),
-        Column("record", document),
-        Index(f"ix_{name}_next_run_time", "next_run_time"),
-        schema=schema,
-    )
+def _changes_jobs(changes: Sequence[RowChange]) -> bool:
+    return any(change.definition is not None for change in changes)
 
 
 def _forms(changes: Sequence[RowChange]) -> list[list[RowChange]]:
@@ -373,23 +371,3 @@ def _parameters(change: RowChange) -> dict[str, Any]:
     if change.record is not None:
         found["new_record"] = change.record
     return found
-
-
-def _new_engine(url: str, options: dict[str, Any]) -> Engine:
-    """Return an engine for a URL, with what a job store needs on SQLite: patience, and readers that never wait."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, **{"pool_pre_ping": True} | options)
-    arguments = {"timeout": SQLITE_TIMEOUT} | dict(options.pop("connect_args", {}))
-    in_memory = parsed.database in {None, "", ":memory:"}
-    if in_memory and "poolclass" not in options:
-        options["poolclass"] = StaticPool
-        arguments["check_same_thread"] = False
-    made = create_engine(parsed, connect_args=arguments, **options)
-    if not in_memory:
-        event.listen(made, "connect", _use_write_ahead_log)
-    return made
-
-
-def _use_write_ahead_log(connection: Any, _record: Any) -> None:
-    connection.execute("PRAGMA journal_mode=WAL")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TypeVar
 
 from kalends.errors import KalendsError, Unavailable
@@ -18,14 +18,14 @@ _T = TypeVar("_T")
 class StoreLease:
     """Implements ``Lease`` with one lease of a store.
 
-    Calls are made in threads of their own, so that a renewal never waits for other calls of the store.
+    Calls are made in threads of their own (``new_threads``): a renewal never waits for other calls of the store.
     """
 
-    def __init__(self, store: LeaseStore, name: str, place: str) -> None:
+    def __init__(self, store: LeaseStore, name: str, place: str, threads: Executor | None = None) -> None:
         self._store = store
         self._name = name
         self._place = place
-        self._threads = ThreadPoolExecutor(MOST_THREADS, "Kalends lease")
+        self._threads = threads or new_threads()
 
     @property
     def place(self) -> str:
@@ -47,10 +47,6 @@ class StoreLease:
         for kept in nothing:
             yield kept
 
-    def close(self) -> None:
-        """Release the threads, once the calls that they make have returned."""
-        self._threads.shutdown(wait=False)
-
     async def _in_thread(self, function: Callable[..., _T], *args: object) -> _T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
@@ -58,3 +54,8 @@ class StoreLease:
             raise
         except Exception as error:
             raise Unavailable(f"{type(error).__name__}: {error}") from error
+
+
+def new_threads() -> Executor:
+    """Return threads for the calls of leases."""
+    return ThreadPoolExecutor(MOST_THREADS, "Kalends lease")

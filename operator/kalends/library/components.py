@@ -124,6 +124,7 @@ class Components(SchedulerCore):
             del self._book.stores[alias]
             self._book.recording.pop(alias, None)
             if self._engine is not None:
+                self._engine.release(alias)
                 self._engine.forget_all(alias)
         if shutdown:
             store.shutdown()
@@ -137,3 +138,18 @@ class Components(SchedulerCore):
     def _start_jobstore(self, alias: str) -> None:
         if not self._book.start(alias, self._whole):
             self._logger.info("The job store %r has no compare-and-set: one process may use it", alias)
+
+    def acts_for(self, jobstore: str = "default") -> bool:
+        """Return whether this scheduler acts for a job store at this moment: it starts the runs of its jobs.
+
+        Of the schedulers that share a store, one acts. A store in memory, or without compare-and-set, is not shared.
+
+        Args:
+            jobstore: The alias of the store.
+
+        Raises:
+            KeyError: There is no job store of this alias.
+        """
+        self._book.store(jobstore)
+        engine = self._engine
+        return engine is not None and engine.acts_for(jobstore)

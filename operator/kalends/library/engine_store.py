@@ -15,6 +15,7 @@ from kalends.library.definitions import stored_of
 
 MOST_AT_ONCE = 1000
 """Records in one call of a store."""
+NOT_ACTING = "another scheduler may act for this job store by now"
 _T = TypeVar("_T")
 
 
@@ -24,20 +25,30 @@ class _Waiting:
 
     write: RecordWrite
     answer: asyncio.Future[int | None]
+    decides: bool
+    """Whether it records more than ends of runs."""
 
 
 class EngineStore:
     """Implements the engine's ``JobStore``. A resource's namespace is the alias of its job store."""
 
-    def __init__(self, stores: Mapping[str, RecordingJobStore], removed: Callable[[Ref], None]) -> None:
+    def __init__(
+        self,
+        stores: Mapping[str, RecordingJobStore],
+        removed: Callable[[Ref], None],
+        acts_for: Callable[[str], bool] = lambda _: True,
+    ) -> None:
         """Return a store.
 
         Args:
             stores: The job stores by alias; the scheduler may add and remove some.
-            removed: Receives each job that was removed because it has ended.
+            removed: Receives each job that was removed because it has ended, or by another process.
+            acts_for: Whether this scheduler may act for a store at the moment. It is asked right before each write of a
+                decision. The ends of runs are written always.
         """
         self._stores = stores
         self._removed = removed
+        self._acts_for = acts_for
         self._waiting: dict[str, list[_Waiting]] = {}
         self._writers: dict[str, asyncio.Task[None]] = {}
 
@@ -45,13 +56,13 @@ class EngineStore:
         self, ref: Ref, version: str, before: State | None, after: State, *, keeps_unread: bool = False
     ) -> str:
         """Record a state."""
-        del before, keeps_unread
-        write = RecordWrite(ref.name, ref.uid, int(version), after)
+        del keeps_unread
+        write, decides = RecordWrite(ref.name, ref.uid, int(version), after), _decides(before, after)
         store = self._store(ref)
         if not store.blocks:
             (written,) = self._called(store.write_records, [write])
         else:
-            waiting = _Waiting(write, asyncio.get_running_loop().create_future())
+            waiting = _Waiting(write, asyncio.get_running_loop().create_future(), decides)
             self._waiting.setdefault(ref.namespace, []).append(waiting)
             if ref.namespace not in self._writers:
                 self._writers[ref.namespace] = asyncio.create_task(self._write_all(ref.namespace, store))
@@ -68,11 +79,16 @@ class EngineStore:
                 rest = batch[MOST_AT_ONCE:]
                 if rest:
                     self._waiting[alias] = rest
-                await self._write_batch(store, batch[:MOST_AT_ONCE])
+                await self._write_batch(alias, store, batch[:MOST_AT_ONCE])
         finally:
             del self._writers[alias]
 
-    async def _write_batch(self, store: RecordingJobStore, batch: Sequence[_Waiting]) -> None:
+    async def _write_batch(self, alias: str, store: RecordingJobStore, batch: Sequence[_Waiting]) -> None:
+        if not self._acts_for(alias):
+            for one in batch:
+                if one.decides and not one.answer.done():
+                    one.answer.set_exception(Unavailable(NOT_ACTING))
+            batch = [one for one in batch if not one.decides]
         writes = [one.write for one in batch]
         try:
             versions = await asyncio.to_thread(self._called, store.write_records, writes)
@@ -91,6 +107,7 @@ class EngineStore:
         try:
             kept = await self._call(store, store.kept_job, ref.name)
         except JobLookupError as error:
+            self._removed(ref)
             raise Gone(f"job {ref.name!r} was removed") from error
         if kept.uid != ref.uid:
             raise Gone(f"job {ref.name!r} was removed, and another one added")
@@ -99,6 +116,8 @@ class EngineStore:
     async def delete(self, ref: Ref, version: str) -> None:
         """Remove a job that has ended."""
         store = self._store(ref)
+        if not self._acts_for(ref.namespace):
+            raise Unavailable(NOT_ACTING)
         if not await self._call(store, store.remove_version, ref.name, ref.uid, int(version)):
             raise Conflict(f"job {ref.name!r} was changed or removed since")
         self._removed(ref)
@@ -122,3 +141,10 @@ class EngineStore:
             raise
         except Exception as error:
             raise Unavailable(f"the job store failed: {type(error).__name__}: {error}") from error
+
+
+def _decides(before: State | None, after: State) -> bool:
+    """Return whether a record has decisions that the record before it had not: fire times, or claims of runs."""
+    if before is None or (before.cursor, before.armed) != (after.cursor, after.armed):
+        return True
+    return not {run.name for run in after.active} <= {run.name for run in before.active}

@@ -31,6 +31,7 @@ from kalends.library.definitions import stored_of
 from kalends.library.engine_store import EngineStore
 from kalends.library.event_mapping import EventMapping
 from kalends.library.executor_pool import ExecutorPool
+from kalends.library.shared_stores import SharedStores, SharingOptions
 from kalends.threads import NativeThread
 from kalends.triggers.datetimes import microseconds_of
 
@@ -54,6 +55,7 @@ class EngineThread:
         dispatch: Callable[[SchedulerEvent], None],
         daemon: bool,
         retry_interval: float,
+        sharing: SharingOptions | None = None,
     ) -> None:
         self._clock = clock
         self._zone = zone
@@ -61,6 +63,9 @@ class EngineThread:
         self._daemon = daemon
         self._retry_interval = retry_interval
         self._mapping = EventMapping(zone, dispatch)
+        identity = f"{socket.gethostname()}-{os.getpid()}-{token_hex(4)}"
+        self._shared = SharedStores(stores, sharing or SharingOptions(), clock, identity, lambda: self._scheduler)
+        self._identity = identity
         self._aliases = set(executors)
         self._compiler = Compiler(self._surroundings())
         self._pools = {alias: self._pool(executor) for alias, executor in executors.items()}
@@ -75,7 +80,7 @@ class EngineThread:
         """The loop itself refers to its tasks weakly."""
 
     def _pool(self, executor: BaseExecutor) -> ExecutorPool:
-        return ExecutorPool(executor, self._clock, self._zone, self._ended)
+        return ExecutorPool(executor, self._clock, self._zone, self._ended, self._shared.acts_for)
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(Defaults(), self._check, second=MicrosecondClock.second)
@@ -109,30 +114,32 @@ class EngineThread:
     async def _run(self, *, paused: bool) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        store = EngineStore(self._stores, lambda ref: self._scheduler.forget(ref.key, ref.uid))
-        identity = f"{socket.gethostname()}-{os.getpid()}-{token_hex(4)}"
+        acts_for = self._shared.acts_for
+        store = EngineStore(self._stores, self._removed, acts_for)
         self._scheduler = Scheduler(
             clock=self._clock,
             store=store,
             pools=self._pools,
-            identity=identity,
+            identity=self._identity,
             listeners=[self._mapping],
             compiler=self._compiler,
+            acts_for=acts_for,
         )
         if paused:
-            self._scheduler.pause()
+            self._pause()
         running = asyncio.create_task(self._scheduler.run(), name="engine")
         self._ready.set()
         for alias in list(self._stores):
-            self._begin(self._load(alias))
+            self._begin(self._add_store(alias))
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if running.done():
             log.critical("the engine ended", exc_info=running.exception())
         else:
-            await self._scheduler.drain(self._grace)
+            await self._scheduler.drain(self._grace, lambda: self._shared.hand_over(keeps_runs=self._grace > 0))
             running.cancel()
             await asyncio.wait({running})
+        await self._shared.close()
 
     def stop(self, *, wait: bool) -> None:
         """Stop the engine: at once, or with ``wait`` once every active run has ended and its end is recorded."""
@@ -147,7 +154,12 @@ class EngineThread:
 
     def show(self, alias: str, kept: KeptJob) -> None:
         """Show a job that was added or changed."""
-        self._post(lambda: self._scheduler.observe(stored_of(alias, kept)))
+        self._post(lambda: self._show(alias, kept))
+
+    def _show(self, alias: str, kept: KeptJob) -> None:
+        # While another scheduler acts for the store, only jobs with runs here are followed.
+        if self._shared.holds(alias) or self._scheduler.overview.find(f"{alias}/{kept.id}") is not None:
+            self._scheduler.observe(stored_of(alias, kept))
 
     def forget(self, alias: str, job_id: str) -> None:
         """Forget a job that was removed."""
@@ -165,11 +177,30 @@ class EngineThread:
 
     def load(self, alias: str) -> None:
         """Show every job of a store that was added."""
-        self._spawn(self._load(alias))
+        self._spawn(self._add_store(alias))
+
+    def release(self, alias: str) -> None:
+        """Let others act for a store that is removed. It waits for the engine, which waits for no run."""
+        released = threading.Event()
+
+        async def release() -> None:
+            await self._shared.remove(alias)
+            released.set()
+
+        self._spawn(release())
+        released.wait(LONGEST_HOLD)
+
+    def acts_for(self, alias: str) -> bool:
+        """Return whether this scheduler acts for a store at this moment."""
+        return self._shared.acts_for(alias)
 
     def pause(self) -> None:
-        """Decide no fire times until ``resume``."""
-        self._post(self._scheduler.pause)
+        """Decide no fire times until ``resume``, and let other schedulers act for shared stores."""
+        self._post(self._pause)
+
+    def _pause(self) -> None:
+        self._scheduler.pause()
+        self._begin(self._shared.pause())
 
     def hold(self) -> None:
         """Decide no fire times from the return of this on. It waits for the engine, which waits for no run."""
@@ -184,7 +215,12 @@ class EngineThread:
 
     def resume(self) -> None:
         """Decide fire times again."""
-        self._post(self._scheduler.resume)
+
+        def resume() -> None:
+            self._scheduler.resume()
+            self._shared.resume()
+
+        self._post(resume)
 
     def add_executor(self, alias: str, executor: BaseExecutor) -> None:
         """Add an executor, and look again at every job."""
@@ -211,9 +247,14 @@ class EngineThread:
         for alias in list(self._stores):
             await self._load(alias)
 
+    async def _add_store(self, alias: str) -> None:
+        # Jobs of a shared store are shown when this scheduler acts for it.
+        if not self._shared.add(alias) or self._shared.acts_for(alias):
+            await self._load(alias)
+
     async def _load(self, alias: str) -> None:
         """Show every job of a store. A store that fails is asked again."""
-        while (store := self._stores.get(alias)) is not None:
+        while (store := self._stores.get(alias)) is not None and self._shared.holds(alias):
             try:
                 kept = await asyncio.to_thread(store.kept_jobs) if store.blocks else store.kept_jobs()
             except Exception as error:  # noqa: BLE001 - a store may raise anything
@@ -246,6 +287,10 @@ class EngineThread:
         for pool in list(self._pools.values()):
             if pool.executor is executor:
                 pool.failed(job_id, error)
+
+    def _removed(self, ref: Ref) -> None:
+        self._scheduler.forget(ref.key, ref.uid)
+        self._mapping.release_all(ref)
 
     def _ended(self, ref: Ref, run: str, event: JobExecutionEvent) -> None:
         self._mapping.keep(ref, run, event)

@@ -55,6 +55,11 @@ class EventMapping:
         if event is not None:
             self._dispatch(event)
 
+    def release_all(self, ref: Ref) -> None:
+        """Dispatch the kept events of a job that was removed."""
+        for uid, run in [key for key in self._kept if key[0] == ref.uid]:
+            self._dispatch(self._kept.pop((uid, run)))
+
     def notice(self, notice: Notice) -> None:
         """Dispatch the event of a recorded decision, if it has one."""
         match notice:

@@ -19,6 +19,7 @@ from kalends.executors.base import BaseExecutor, MaxInstancesReachedError
 from kalends.executors.results import error_text
 from kalends.job import Job
 from kalends.library.definitions import JobCall
+from kalends.library.engine_store import NOT_ACTING
 from kalends.model.reasons import Reason
 from kalends.model.values import Outcome
 from kalends.triggers.compiled import jitter_of
@@ -54,6 +55,7 @@ class ExecutorPool:
         clock: Clock,
         zone: tzinfo,
         keep: Callable[[Ref, str, JobExecutionEvent], None],
+        acts_for: Callable[[str], bool] = lambda _: True,
     ) -> None:
         """Return a pool.
 
@@ -62,11 +64,13 @@ class ExecutorPool:
             clock: Gives the start and the end of runs.
             zone: The zone of the fire times that the executor sees.
             keep: Receives the executor's event of a run that has ended, before its end is reported.
+            acts_for: Whether this scheduler may act for a job store at the moment. It is asked right before each start.
         """
         self.executor = executor
         self._clock = clock
         self._zone = zone
         self._keep = keep
+        self._acts_for = acts_for
         self._active: dict[Key, _Active] = {}
         self._events: ExecutorEvents
         self._loop: asyncio.AbstractEventLoop
@@ -113,6 +117,8 @@ class ExecutorPool:
         """
         if not self._open:
             raise Unavailable("the scheduler is shutting down")
+        if not self._acts_for(run.ref.namespace):
+            raise Unavailable(NOT_ACTING)
         key = (run.ref.namespace, run.ref.name, run.fire_time)
         if key in self._active:
             return

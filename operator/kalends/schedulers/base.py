@@ -25,6 +25,7 @@ from kalends.library.configuration import as_int, nested, without_prefix
 from kalends.library.engine_thread import EngineThread
 from kalends.library.jobs import Jobs
 from kalends.library.scheduler_core import STATE_PAUSED, STATE_RUNNING, STATE_STOPPED
+from kalends.library.shared_stores import sharing_options
 from kalends.schedulers import SchedulerAlreadyRunningError, SchedulerNotRunningError
 from kalends.triggers.timezones import local_timezone, timezone_of
 from kalends.undefined import undefined
@@ -61,7 +62,9 @@ class BaseScheduler(Jobs, Components):
             prefix: The prefix of its keys. None: ``kalends.``, and ``apscheduler.`` is read, too.
             options: The same names without a prefix: ``logger``, ``timezone``, ``job_defaults`` (a dictionary),
                 ``executors`` and ``jobstores`` (alias to instance, or to a dictionary with ``type`` or ``class``),
-                ``jobstore_retry_interval`` in seconds.
+                ``jobstore_retry_interval`` in seconds; for job stores that several schedulers share
+                ``lease_duration``, ``lease_renew_deadline``, ``lease_retry_period`` (15, 10 and 2 seconds),
+                and ``jobstore_poll_interval`` (1 second): see ``docs/job-stores.md``.
 
         Raises:
             SchedulerAlreadyRunningError: It is running.
@@ -76,6 +79,7 @@ class BaseScheduler(Jobs, Components):
         self._logger = _logger_of(config.get("logger"))
         self.timezone: tzinfo = timezone_of(config.get("timezone")) or local_timezone()
         self.jobstore_retry_interval = float(config.get("jobstore_retry_interval", 10))
+        self._sharing = sharing_options(config)
         defaults: Mapping[str, Any] = config.get("job_defaults") or {}
         self._job_defaults: dict[str, Any] = {
             "misfire_grace_time": as_int(defaults.get("misfire_grace_time", 1)),
@@ -144,6 +148,7 @@ class BaseScheduler(Jobs, Components):
             dispatch=self._dispatcher.later,
             daemon=self._daemon,
             retry_interval=self.jobstore_retry_interval,
+            sharing=self._sharing,
         )
         engine.start(paused=paused)
         self._engine = engine

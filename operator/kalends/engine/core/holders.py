@@ -27,6 +27,9 @@ class Holders:
     """The Lease under which this operator acts; empty where it acts without one."""
     gone: frozenset[str] = frozenset()
     """Leases of other operators that are known not to act any more."""
+    alive: frozenset[str] = frozenset()
+    """Holders that act no more and still have runs: they released the lease before their runs had ended, and record the
+    ends themselves."""
 
     def may_decide(self, record: State) -> bool:
         """Return whether this operator decides on a resource with this record."""
@@ -35,9 +38,11 @@ class Holders:
     def is_gone(self, holder: str) -> bool:
         """Return whether a holder that is not this process can run nothing any more.
 
-        A replica under the same Lease cannot, as it does not lead. An operator under another Lease can, until it is
-        known to be gone.
+        A replica under the same Lease cannot, as it does not lead, unless it is known to be alive. An operator under
+        another Lease can, until it is known to be gone.
         """
+        if holder in self.alive:
+            return False
         operator = operator_of(holder)
         return self._is_own(operator) or operator in self.gone
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from kalends.clock import Clock
 from kalends.engine.core.copying import replace
@@ -12,7 +13,7 @@ from kalends.engine.core.holders import Holders, operator_of
 from kalends.engine.core.refused_starts import NEGLIGIBLE_PAUSE
 from kalends.engine.core.state import State
 from kalends.engine.decisions.decide import decide, decide_invalid
-from kalends.engine.decisions.foreign_resources import decide_foreign
+from kalends.engine.decisions.foreign_resources import decide_foreign, decide_standing_by
 from kalends.engine.decisions.restored import first_record_of_invalid, waits_for_status
 from kalends.engine.loop.ending_namespaces import EndingNamespaces
 from kalends.engine.loop.entry import Entry
@@ -33,6 +34,7 @@ class Gatherer:
         executors: ExecutorTable,
         workers: WorkerQueue,
         namespaces: EndingNamespaces,
+        acts_for: Callable[[str], bool],
     ) -> None:
         self.identity = identity
         """Of this operator: the holder of the runs that it claims."""
@@ -42,11 +44,13 @@ class Gatherer:
         self._executors = executors
         self._workers = workers
         self._namespaces = namespaces
+        self._acts_for = acts_for
 
     def is_open(self, entry: Entry) -> bool:
         """Return whether fire times of a resource are decided: at the end of the process, they are left to the next."""
         schedule = entry.snapshot.schedule
-        return self._executors.accepts(None if schedule is None else schedule.executor)
+        executor = None if schedule is None else schedule.executor
+        return self._executors.accepts(executor) and self._acts_for(entry.ref.namespace)
 
     def decide(self, entry: Entry) -> Decision:
         """Decide on a resource now. Should that fail, the decision is that it cannot be carried out."""
@@ -60,6 +64,9 @@ class Gatherer:
     def _decide(self, entry: Entry) -> Decision:
         facts = self._gather(entry)
         record, schedule = entry.record, entry.snapshot.schedule
+        if not self._acts_for(entry.ref.namespace):
+            known = record or State(armed=entry.snapshot.created - 1)
+            return decide_standing_by(known, facts, None if schedule is None else schedule.retry)
         if self.is_foreign(entry):
             # A record that cannot be read is left as it is, too.
             known = record or State(armed=0, operator=entry.snapshot.operator, other_operator=facts.holders.operator)
@@ -85,7 +92,9 @@ class Gatherer:
         return decide(snapshot.schedule, entry.record, facts)
 
     def is_foreign(self, entry: Entry) -> bool:
-        """Return whether another operator decides on a resource."""
+        """Return whether another operator or replica decides on a resource."""
+        if not self._acts_for(entry.ref.namespace):
+            return True
         return not self.holders.may_decide(entry.record or State(armed=0, operator=entry.snapshot.operator))
 
     def must_check(self, entry: Entry) -> bool:

@@ -91,6 +91,14 @@ class Overview:
         entry = self._entries.get(key)
         return None if entry is None else (entry.ref.uid, entry.version, entry.record)
 
+    def keys_of(self, namespace: str) -> Sequence[str]:
+        """Return the keys of the resources of a namespace."""
+        return [key for key, entry in self._entries.items() if entry.ref.namespace == namespace]
+
+    def has_runs_here(self, namespace: str) -> bool:
+        """Return whether runs of a namespace that were started here are not recorded as ended."""
+        return any(entry.runs.here for entry in self._entries.values() if entry.ref.namespace == namespace)
+
     def uids(self) -> Mapping[str, str]:
         """Return the key of every resource, by UID."""
         return self._keys

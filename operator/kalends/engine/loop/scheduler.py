@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from kalends.clock import Clock
 from kalends.engine.core.compiler import Compiler
@@ -46,7 +46,11 @@ RECORDING = 5.0
 
 
 class Scheduler:
-    """Decides on every resource it is shown, and has it acted on."""
+    """Decides on every resource it is shown, and has it acted on.
+
+    ``acts_for`` says whether this replica may act on the resources of a namespace at the moment. While it may not, it
+    records how its own runs end, and decides nothing else.
+    """
 
     def __init__(  # noqa: PLR0913 - the ports, and what is not left to defaults
         self,
@@ -58,6 +62,7 @@ class Scheduler:
         cluster: Cluster | None = None,
         listeners: Sequence[Listener] = (),
         compiler: Compiler | None = None,
+        acts_for: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self.clock = clock
         self.identity = identity
@@ -69,7 +74,7 @@ class Scheduler:
         self._inbox = Inbox(clock)
         self._workers = WorkerQueue(self._executors.by_alias, self._look_at)
         self._namespaces = EndingNamespaces(clock)
-        self._gatherer = Gatherer(clock, identity, self._executors, self._workers, self._namespaces)
+        self._gatherer = Gatherer(clock, identity, self._executors, self._workers, self._namespaces, acts_for)
         tell = Listeners(listeners).tell
         backoff = Backoff(clock, tell)
         starter = Starter(clock, self._executors, self._workers, self._namespaces, tell)
@@ -155,10 +160,14 @@ class Scheduler:
         self._reviewer.cancel_runs(entry, Reason.OWNER_DELETED)
         log.info("%s: forgotten, it was deleted", key)
 
-    def give_up_runs(self) -> None:
-        """Stop the runs in this process: another operator decides now, and has recorded them as lost."""
+    def give_up_runs(self, namespace: str | None = None) -> None:
+        """Stop the runs in this process: another operator decides now, and has recorded them as lost.
+
+        With ``namespace``, only runs of its resources.
+        """
         for entry in self._entries.values():
-            self._reviewer.cancel_runs(entry, Reason.HOLDER_GONE)
+            if namespace in {None, entry.ref.namespace}:
+                self._reviewer.cancel_runs(entry, Reason.HOLDER_GONE)
 
     def operators_gone(self, operators: frozenset[str]) -> None:
         """Take note of which other operators, by their Leases, are gone, and look at what that changes."""
@@ -166,6 +175,23 @@ class Scheduler:
         self._gatherer.holders = replace(before, gone=operators)
         for key, entry in self._entries.items():
             if entry.record is not None and operators_in(entry.record) & (before.gone ^ operators):
+                self._inbox.put(key)
+
+    def look_at_all(self, namespace: str) -> None:
+        """Look at every resource of a namespace, as this replica may act on them now."""
+        self._inbox.fill([key for key, entry in self._entries.items() if entry.ref.namespace == namespace])
+        self._inbox.wake()
+
+    async def let_starts_end(self) -> None:
+        """Wait until each run whose claim is being written has started, after ``pause``."""
+        await wait_while(self.clock, self._is_starting_in_a_pool, RECORDING)
+
+    def holders_alive(self, holders: frozenset[str]) -> None:
+        """Take note of which holders act no more and still have runs, and look at what that changes."""
+        before = self._gatherer.holders
+        self._gatherer.holders = replace(before, alive=holders)
+        for key, entry in self._entries.items():
+            if entry.record is not None and any(run.holder in before.alive ^ holders for run in entry.record.active):
                 self._inbox.put(key)
 
     def _ended(self, executor: str, report: RunReport) -> None:
@@ -230,8 +256,10 @@ class Scheduler:
         """Remove a pool, after up to ``grace`` seconds for its runs."""
         await self._executors.remove(alias, grace)
 
-    async def drain(self, grace: float) -> None:
+    async def drain(self, grace: float, hand_over: Callable[[], Awaitable[None]] | None = None) -> None:
         """Close the executors: let runs end for up to ``grace`` seconds, and record how they ended.
+
+        ``hand_over`` is called once no run of a pool starts any more, before runs are given time to end.
 
         Runs in the cluster are still started until pools are closed, as no other operator starts them before. The loop
         records what ends; if it does not run, runs only end. The next ``run`` opens the executors again.
@@ -241,6 +269,8 @@ class Scheduler:
             self._executors.stop_pools()
             # A claim that is being written still starts.
             await wait_while(self.clock, self._is_starting_in_a_pool, RECORDING)
+            if hand_over is not None:
+                await hand_over()
             await self._executors.close(grace)
             await asyncio.sleep(0)  # reports of the runs that have just ended arrive
             if not await wait_while(self.clock, self._has_unrecorded_end, RECORDING):

@@ -1,0 +1,81 @@
+"""The table of the jobs of an SQLAlchemyJobStore, and engines with the settings that a job store needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Engine,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    TypeDecorator,
+    create_engine,
+    event,
+    make_url,
+)
+from sqlalchemy.dialects import mysql
+from sqlalchemy.pool import StaticPool
+from typing_extensions import override
+
+from kalends.jobstores.rows import LONGEST_ID
+
+SQLITE_TIMEOUT = 30.0
+"""Seconds that a write to SQLite waits for another writer."""
+
+
+class _BinaryText(TypeDecorator[str]):
+    """Text as its bytes in UTF-8: MySQL and MariaDB compare text without case, or without spaces at its end."""
+
+    impl = mysql.VARBINARY
+    cache_ok = True
+
+    @override
+    def process_bind_param(self, value: str | None, dialect: Any) -> bytes | None:
+        return None if value is None else value.encode()
+
+    @override
+    def process_result_value(self, value: bytes | None, dialect: Any) -> str | None:
+        return None if value is None else bytes(value).decode()
+
+
+def jobs_table(name: str, metadata: MetaData, schema: str | None) -> Table:
+    """Return the table of jobs."""
+    document = LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")
+    text = String(LONGEST_ID).with_variant(_BinaryText(4 * LONGEST_ID), "mysql", "mariadb")
+    return Table(
+        name,
+        metadata,
+        Column("id", text, primary_key=True),
+        Column("uid", String(32), nullable=False),
+        Column("version", BigInteger, nullable=False),
+        Column("next_run_time", BigInteger),
+        Column("definition", document, nullable=False),
+        Column("record", document),
+        Index(f"ix_{name}_next_run_time", "next_run_time"),
+        schema=schema,
+    )
+
+
+def new_engine(url: str, options: dict[str, Any]) -> Engine:
+    """Return an engine for a URL, with what a job store needs on SQLite: patience, and readers that never wait."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, **{"pool_pre_ping": True} | options)
+    arguments = {"timeout": SQLITE_TIMEOUT} | dict(options.pop("connect_args", {}))
+    in_memory = parsed.database in {None, "", ":memory:"}
+    if in_memory and "poolclass" not in options:
+        options["poolclass"] = StaticPool
+        arguments["check_same_thread"] = False
+    made = create_engine(parsed, connect_args=arguments, **options)
+    if not in_memory:
+        event.listen(made, "connect", _use_write_ahead_log)
+    return made
+
+
+def _use_write_ahead_log(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")

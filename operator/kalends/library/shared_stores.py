@@ -1,0 +1,294 @@
+"""The job stores of a scheduler that others may use, too: who acts for each, and what others have changed in it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from kalends.clock import Clock
+from kalends.engine.loop.scheduler import Scheduler
+from kalends.errors import KalendsError, Unavailable
+from kalends.jobstores.base import JobLookupError, KeptJob, RecordingJobStore
+from kalends.leases.port import LeaseStore, Timing
+from kalends.library.definitions import stored_of
+from kalends.library.elections import Candidate, StoreElection
+
+log = logging.getLogger(__name__)
+
+POLL_INTERVAL, SAFETY_INTERVAL = 1.0, 15.0
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class SharingOptions:
+    """How a scheduler shares its job stores."""
+
+    timing: Timing = field(default_factory=Timing)
+    poll_interval: float = POLL_INTERVAL
+    """Seconds between two looks at what others have changed, in a store that gives no notice of changes."""
+    safety_interval: float = SAFETY_INTERVAL
+    """The same in a store that gives notice: a notice can be lost."""
+
+
+def sharing_options(config: Mapping[str, Any]) -> SharingOptions:
+    """Return the options of a scheduler's configuration, whose numbers may be text.
+
+    Raises:
+        ValueError: They are not accepted.
+    """
+    default = Timing()
+    timing = Timing(
+        float(config.get("lease_duration", default.lease_duration)),
+        float(config.get("lease_renew_deadline", default.renew_deadline)),
+        float(config.get("lease_retry_period", default.retry_period)),
+    )
+    poll_interval = float(config.get("jobstore_poll_interval", POLL_INTERVAL))
+    if not poll_interval > 0:
+        raise ValueError(f"jobstore_poll_interval must be more than 0 seconds, got {poll_interval}")
+    return SharingOptions(timing, poll_interval)
+
+
+@dataclass(slots=True, eq=False)
+class _Shared:
+    """A store that others may use, too."""
+
+    alias: str
+    store: RecordingJobStore
+    election: StoreElection
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    number: int | None = None
+    """The store's number of changes when the engine had seen all of them."""
+    alive: frozenset[str] = frozenset()
+    """Other schedulers that act no more, and have runs that records of the store name."""
+    stop_listening: Callable[[], None] | None = None
+    following: asyncio.Task[None] | None = None
+
+
+class SharedStores:
+    """Runs on the loop of the engine.
+
+    A store that keeps no leases belongs to this scheduler alone, which always acts for it.
+    """
+
+    def __init__(
+        self,
+        stores: Mapping[str, RecordingJobStore],
+        options: SharingOptions,
+        clock: Clock,
+        identity: str,
+        scheduler: Callable[[], Scheduler],
+    ) -> None:
+        """Return the shared stores among some.
+
+        Args:
+            stores: The job stores by alias; the scheduler may add and remove some.
+            options: How they are shared.
+            clock: The engine's.
+            identity: The holder of this scheduler's leases and runs.
+            scheduler: Returns the engine.
+        """
+        self._stores = stores
+        self._options = options
+        self._scheduler = scheduler
+        self._identity = identity
+        self._candidate = Candidate(identity, clock, options.timing, self._take_up, self._superseded)
+        self._shared: dict[str, _Shared] = {}
+        self._is_paused = False
+
+    def acts_for(self, alias: str) -> bool:
+        """Return whether this scheduler may act for a store at this moment."""
+        shared = self._shared.get(alias)
+        return shared is None or shared.election.acts()
+
+    def holds(self, alias: str) -> bool:
+        """Return whether this scheduler acts for a store, or is about to."""
+        shared = self._shared.get(alias)
+        return shared is None or shared.election.holds()
+
+    # -- taking part
+
+    def add(self, alias: str) -> bool:
+        """Take part in the election of a store; return False if it is not for several schedulers."""
+        store = self._stores.get(alias)
+        if store is None or not isinstance(store, LeaseStore):
+            return False
+        if alias not in self._shared:
+            shared = self._shared[alias] = _Shared(alias, store, StoreElection(alias, store, self._candidate))
+            shared.following = asyncio.create_task(self._follow(shared), name=f"changes of {alias}")
+            if not self._is_paused:
+                shared.election.compete()
+        return True
+
+    async def remove(self, alias: str) -> None:
+        """Take part no more, and release the lease."""
+        shared = self._shared.pop(alias, None)
+        if shared is not None:
+            await self._close(shared)
+
+    async def pause(self) -> None:
+        """Let others act. The scheduler has paused the engine before."""
+        self._is_paused = True
+        await self._scheduler().let_starts_end()
+        if self._is_paused:
+            await self.hand_over(keeps_runs=True)
+
+    def resume(self) -> None:
+        """Take part again."""
+        self._is_paused = False
+        for shared in self._shared.values():
+            shared.election.compete()
+
+    async def hand_over(self, *, keeps_runs: bool) -> None:
+        """Release every lease. With ``keeps_runs``, this process shows that it records the ends of its runs."""
+        await asyncio.gather(*(self._hand_over(shared, keeps_runs) for shared in self._shared.values()))
+
+    async def _hand_over(self, shared: _Shared, keeps_runs: bool) -> None:  # noqa: FBT001 - of a function above
+        if keeps_runs and shared.election.holds() and self._scheduler().overview.has_runs_here(shared.alias):
+            await shared.election.show_presence()
+        await shared.election.withdraw()
+
+    async def close(self) -> None:
+        """Release everything: no run is active any more, or none is waited for."""
+        await asyncio.gather(*(self.remove(alias) for alias in list(self._shared)))
+
+    async def _close(self, shared: _Shared) -> None:
+        if shared.stop_listening is not None:
+            await asyncio.to_thread(shared.stop_listening)
+        if shared.following is not None:
+            shared.following.cancel()
+            await asyncio.wait([shared.following])
+        await shared.election.withdraw()
+        await shared.election.end_presence()
+        shared.election.close()
+
+    # -- a term
+
+    async def _take_up(self, alias: str) -> None:
+        """Show the engine every job as it is now, and from then on act."""
+        shared, scheduler = self._shared[alias], self._scheduler()
+        known = set(scheduler.overview.keys_of(alias))
+        shared.number = await _called(shared.store.change_number)
+        kept = await _called(shared.store.kept_jobs)
+        await self._look_at_holders(shared, _holders_in(kept) - {self._identity})
+        shared.election.ready()
+        if not shared.election.acts():
+            return
+        for one in kept:
+            self._show(shared, one)
+        for key in known - {f"{alias}/{one.id}" for one in kept}:
+            scheduler.forget(key, "")
+        scheduler.look_at_all(alias)
+        await shared.election.end_presence()
+        log.info("This scheduler acts for job store %r, with %d jobs", alias, len(kept))
+
+    def _superseded(self, alias: str) -> None:
+        log.warning("Another scheduler acts for job store %r: the active runs of this one count as lost", alias)
+        self._scheduler().give_up_runs(alias)
+
+    def _show(self, shared: _Shared, kept: KeptJob) -> None:
+        if kept.problem:
+            log.error("Job %r of job store %r cannot be restored: %s", kept.id, shared.alias, kept.problem)
+        self._scheduler().observe(stored_of(shared.alias, kept))
+
+    async def _look_at_holders(self, shared: _Shared, holders: frozenset[str]) -> None:
+        """Have the engine know which of other schedulers with runs are alive."""
+        alive = await shared.election.alive(holders) if holders else holders
+        if alive != shared.alive:
+            shared.alive = alive
+            self._scheduler().holders_alive(frozenset().union(*(one.alive for one in self._shared.values())))
+
+    # -- changes of others
+
+    async def _follow(self, shared: _Shared) -> None:
+        """Look at the store after each notice, and from time to time."""
+        loop = asyncio.get_running_loop()
+        try:
+            shared.stop_listening = await _called(
+                shared.store.listen, lambda: loop.call_soon_threadsafe(shared.changed.set)
+            )
+        except Unavailable as error:
+            log.warning("Job store %r gives no notice of changes: %s", shared.alias, error)
+        while True:
+            noticed = await self._wait(shared)
+            try:
+                await self._look(shared, noticed=noticed)
+            except KalendsError as error:
+                log.warning("Error getting the changes of job store %r: %s", shared.alias, error)
+                await asyncio.sleep(self._options.poll_interval)
+            except Exception:  # the look is supervised: the next may succeed
+                log.exception("Error getting the changes of job store %r", shared.alias)
+                await asyncio.sleep(self._options.poll_interval)
+
+    async def _wait(self, shared: _Shared) -> bool:
+        interval = self._options.poll_interval
+        if shared.stop_listening is not None:
+            interval = self._options.safety_interval
+        if shared.alive or shared.election.shows_presence:
+            interval = min(interval, self._options.timing.retry_period)
+        try:
+            async with asyncio.timeout(interval):
+                await shared.changed.wait()
+        except TimeoutError:
+            return False
+        shared.changed.clear()
+        return True
+
+    async def _look(self, shared: _Shared, *, noticed: bool) -> None:
+        election = shared.election
+        if not election.acts():
+            if noticed:
+                election.look()
+            if election.shows_presence and not self._scheduler().overview.has_runs_here(shared.alias):
+                await election.end_presence()
+            return
+        await self._compare(shared)
+        if shared.alive:
+            await self._read_jobs_of(shared, shared.alive)
+            await self._look_at_holders(shared, shared.alive)
+
+    async def _compare(self, shared: _Shared) -> None:
+        """Read the jobs that others have added or changed, and forget those that they have removed."""
+        number = await _called(shared.store.change_number)
+        if number is not None and number == shared.number:
+            return
+        overview = self._scheduler().overview
+        known = set(overview.keys_of(shared.alias))
+        versions = await _called(shared.store.kept_versions)
+        for job_id, (uid, version) in versions.items():
+            if not overview.knows(f"{shared.alias}/{job_id}", uid, str(version)):
+                await self._read(shared, job_id)
+        for key in known - {f"{shared.alias}/{job_id}" for job_id in versions}:
+            self._scheduler().forget(key, "")
+        shared.number = number
+
+    async def _read_jobs_of(self, shared: _Shared, holders: frozenset[str]) -> None:
+        """Read the jobs that have runs of other schedulers, which record the ends of these."""
+        overview = self._scheduler().overview
+        for key in overview.keys_of(shared.alias):
+            found = overview.find(key)
+            record = None if found is None else found[2]
+            if record is not None and any(run.holder in holders for run in record.active):
+                await self._read(shared, key.partition("/")[2])
+
+    async def _read(self, shared: _Shared, job_id: str) -> None:
+        try:
+            kept = await _called(shared.store.kept_job, job_id)
+        except JobLookupError:
+            return
+        self._show(shared, kept)
+
+
+def _holders_in(kept: Iterable[KeptJob]) -> frozenset[str]:
+    return frozenset(run.holder for one in kept if one.record is not None for run in one.record.active if run.holder)
+
+
+async def _called(function: Callable[..., _T], *args: object) -> _T:
+    try:
+        return await asyncio.to_thread(function, *args)
+    except (JobLookupError, KalendsError):
+        raise
+    except Exception as error:
+        raise Unavailable(f"{type(error).__name__}: {error}") from error

@@ -7,7 +7,7 @@ the record allows.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,9 +24,19 @@ from kalends.model.reasons import Reason
 from kalends.stores.status_record import decode, encode
 from narrowing import known
 
-CRASHES = ("restart", "die-before-create", "die-between-creates", "die-before-record", "die-before-cancel")
+CRASHES = (
+    "restart",
+    "die-before-create",
+    "die-between-creates",
+    "die-before-record",
+    "die-before-start",
+    "die-before-cancel",
+)
 EDITS = st.lists(
-    st.tuples(st.sampled_from(["edit", "suspend", "resume", "ask", "pass", "decide", *CRASHES]), st.integers(0, 100)),
+    st.tuples(
+        st.sampled_from(["edit", "suspend", "resume", "ask", "pass", "decide", "put-off-start", *CRASHES]),
+        st.integers(0, 100),
+    ),
     max_size=30,
 )
 UNLIMITED = ("maxInstances", "Allow")
@@ -85,20 +95,34 @@ class History:
         )
 
     def decide(self, dies: str = "") -> None:
+        """Decide and act; the operator dies at a step, or with ``put-off-start`` starts nothing that it claims."""
         decision = decide(self.schedule, self.record, self.facts())
-        self.start_claimed(decision)
-        if dies == "die-before-create":
-            return self.restart()
-        for run in decision.starts_before:
-            self.create_job(run)
-            if dies == "die-between-creates":
-                return self.restart()
-        if dies == "die-before-record":
+        self.start(decision.starts_claimed)
+        if not self.create_jobs(decision, dies) or dies == "die-before-record":
             return self.restart()
         self.write(decision)
         assert self.record == decision.state or len(decision.state.active) > 50
+        if dies == "die-before-start":
+            return self.restart()
+        self.start(() if dies == "put-off-start" else decision.starts_after)
         if dies == "die-before-cancel":
             return self.restart()
+        self.clean_up(decision)
+        if not dies:
+            self.check_settled(decision)
+        return None
+
+    def create_jobs(self, decision: Decision, dies: str) -> bool:
+        """Create the Jobs of a decision; return False where the operator dies before that, or in between."""
+        if dies == "die-before-create":
+            return False
+        for run in decision.starts_before:
+            self.create_job(run)
+            if dies == "die-between-creates":
+                return False
+        return True
+
+    def clean_up(self, decision: Decision) -> None:
         for cancelled in decision.cancels:
             self.asked.add(cancelled.name)
             if cancelled.holder:
@@ -107,10 +131,18 @@ class History:
                 self.jobs.pop(cancelled.name, None)
         for name in decision.deletes:
             self.jobs.pop(name, None)
-        return None
 
-    def start_claimed(self, decision: Decision) -> None:
-        for run in decision.starts_claimed:
+    def check_settled(self, decision: Decision) -> None:
+        """Check that a decision after which nothing is decided is what the next decision would repeat."""
+        if not decision.is_all_but_starts_in_pools or self.reports or self.record != decision.state:
+            return
+        again = decide(self.schedule, self.record, self.facts())
+        assert again.state == self.record
+        assert (again.starts_claimed, again.starts_before, again.cancels, again.notices) == ((), (), (), ())
+        assert (again.waiting, again.wake_at) == (False, decision.wake_at)
+
+    def start(self, runs: Sequence[Run]) -> None:
+        for run in runs:
             self.here.add(run.name)
             self.ran.append(run)
 
@@ -187,7 +219,7 @@ class History:
                 self.edit(suspend=what == "suspend")
             case "ask":
                 self.token = f"token-{number % 3}"
-            case _ if what in CRASHES:
+            case _ if what in CRASHES or what == "put-off-start":
                 self.decide(dies=what)
 
     def edit(self, **changes: Any) -> None:

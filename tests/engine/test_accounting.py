@@ -24,6 +24,7 @@ STEPS = st.lists(
                 "clock-back",
                 "go",
                 "lose-job",
+                "put-off-start",
                 *CRASHES,
             ]
         ),

@@ -36,8 +36,8 @@ hows = st.fixed_dictionaries(
     optional={
         "suspend": st.booleans(),
         "coalesce": st.sampled_from(["Latest", "Earliest", "All"]),
-        "concurrencyPolicy": st.sampled_from(["Forbid", "Allow", "Replace"]),
-        "startingDeadlineSeconds": st.sampled_from([10, 600]),
+        "concurrencyPolicy": st.sampled_from(["Forbid", "Allow", "Replace", "Queue"]),
+        "startingDeadlineSeconds": st.sampled_from([1, 10, 600]),
         "ttlSecondsAfterFinished": st.just(60),
         "maxRuns": st.integers(1, 3),
     },
@@ -49,6 +49,7 @@ changes = st.fixed_dictionaries(
         "request": st.sampled_from(["", "one", "two"]),
         "jobs": st.booleans(),
         "dispatch": st.booleans(),
+        "free_slots": st.sampled_from([0, 1]),
         "next_run": st.sampled_from([None, START + 60, START + 300]),
         "hash": st.sampled_from(["", "other"]),
         "summary": st.just("as it was"),
@@ -58,7 +59,7 @@ changes = st.fixed_dictionaries(
 
 def both_ways(schedule: Schedule, record: State | None, given_facts: Facts) -> tuple[Decision, Decision]:
     short = deciding.decide(schedule, record, given_facts)
-    with patch.object(deciding, "_is_quiet", return_value=False):
+    with patch.object(deciding, "quiet", return_value=None):
         return short, deciding.decide(schedule, record, given_facts)
 
 
@@ -83,7 +84,8 @@ def test_the_short_way_decides_what_the_whole_way_decides(
         if record is not None:
             record = altered(record, look)
         jobs = jobs_of(record) if look.get("jobs") and record is not None else ()
-        found = facts(now, durable=of_jobs, jobs=jobs, dispatch=look.get("dispatch", True))
+        free, dispatch = look.get("free_slots", 5), look.get("dispatch", True)
+        found = facts(now, durable=of_jobs, jobs=jobs, dispatch=dispatch, free_slots=free)
         short, whole = both_ways(schedule, record, found)
         assert short == whole
         record = short.state
@@ -102,6 +104,27 @@ def test_a_look_before_the_next_run_takes_the_short_way_and_changes_nothing(
     now = START + 0.5 + (first.state.next_run - START - 0.5) * part
     short, whole = both_ways(schedule, first.state, facts(now, durable=of_jobs))
     assert short == whole == Decision(state=first.state, wake_at=first.state.next_run)
+
+
+@given(whens, hows, st.booleans(), st.floats(0.0, 3.0))
+@settings(max_examples=150, deadline=None)
+def test_a_fire_time_that_finds_no_worker_takes_a_short_way_too(
+    when: dict[str, Any], how: dict[str, Any], of_jobs: bool, late: float
+) -> None:
+    target = {"jobTemplate": JOB} if of_jobs else {"task": {"name": "kalends.echo"}}
+    schedule = schedule_of(resource(**when, **how, **target))
+    first = deciding.decide(schedule, None, facts(START + 0.5, durable=of_jobs))
+    if first.state.next_run is None:
+        return
+    found = facts(first.state.next_run + late, durable=of_jobs, free_slots=0)
+    short, whole = both_ways(schedule, first.state, found)
+    assert short == whole
+
+
+def test_a_wait_for_a_worker_decides_nothing() -> None:
+    schedule, record, found = what_is_quiet()
+    short, whole = both_ways(schedule, record, replace(found, now=START + 61.5, free_slots=0))
+    assert short == whole == Decision(state=record, wake_at=START + 62.001, waiting=True)
 
 
 def with_active(record: Any) -> Any:

@@ -70,10 +70,11 @@ class RefusedHistory(History):
     def answered(self, answer: str, after: int) -> None:
         """Decide once; the creation that follows on ``after`` others gets this answer."""
         decision = decide(self.schedule, self.record, self.facts())
-        self.start_claimed(decision)
+        self.start(decision.starts_claimed)
         if not self.create(decision.starts_before, answer, after) or answer == "unrecorded":
             return
         self.write(decision)
+        self.start(decision.starts_after)
         self.refused.clear()
         for name in decision.deletes:
             self.jobs.pop(name, None)

@@ -112,7 +112,8 @@ def test_the_first_write_to_a_record_from_before_there_was_a_cursor_writes_the_c
     status = OLDER | COALESCED | {"queued": [QUEUED]}
     record = present(decode(status, created=START))
     started = replace(record.counts, started=2, succeeded=2, queued=0)
-    after = replace(record, queued=(), counts=started).with_run_of(record.queued[0].fire_time)
+    last = record.last_with(record.queued[0].fire_time)
+    after = replace(record, queued=(), counts=started, last_scheduled=last)
     written = applied(status, status_patch(record, after))
     assert written["lastScheduleTime"] == "2026-01-01T00:02:00Z"
     assert instant(written, "cursor") == "2026-01-01T00:03:00Z"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
@@ -76,11 +77,17 @@ class ExecutorPool:
         self._loop: asyncio.AbstractEventLoop
         self._open = False
         self._emptied = asyncio.Event()
+        self._ends: deque[tuple[Key, JobExecutionEvent]] = deque()
+        """Ends of runs that the loop has not taken yet."""
+        self._is_awake = False
+        """Whether the loop is going to take them."""
 
     async def open(self, events: ExecutorEvents) -> None:
         """Accept runs."""
         self._loop = asyncio.get_running_loop()
         self._events = events
+        self._ends.clear()
+        self._is_awake = False
         self._open = True
 
     async def close(self, grace: float) -> None:
@@ -154,11 +161,22 @@ class ExecutorPool:
         key = (event.jobstore or "", event.job_id, fire_time)
         if key not in self._active:
             return False
+        self._ends.append((key, event))
+        if self._is_awake:
+            return True  # the loop has not begun to take ends, so it takes this one, too
+        self._is_awake = True
         try:
-            self._loop.call_soon_threadsafe(self._end, key, event)
+            self._loop.call_soon_threadsafe(self._take_ends)
         except RuntimeError:  # the engine's loop is closed
+            self._is_awake = False
             log.warning("the end of a run of job %s is not recorded: the scheduler has shut down", event.job_id)
         return True
+
+    def _take_ends(self) -> None:
+        """Take the ends that have come: one wake-up of the loop serves all of a moment."""
+        self._is_awake = False  # before the first is taken: an end that comes now wakes the loop again
+        while self._ends:
+            self._end(*self._ends.popleft())
 
     def failed(self, job_id: str, error: BaseException) -> None:
         """Receive an error of the executor itself, in any thread: the runs of the job that it has are failures."""

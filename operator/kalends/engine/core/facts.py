@@ -65,13 +65,15 @@ class Decision:
     """What to do, and the record once it is done.
 
     The order of acting is fixed: ``starts_claimed`` (their claim is recorded), ``starts_before`` (idempotent), then
-    the record, then ``cancels`` (that they must end is recorded), ``looks``, ``deletes``, and ``remove``. What the
-    record newly claims comes back as ``starts_claimed`` of the next decision.
+    the record, then ``starts_after`` (their claim is recorded now), ``cancels`` (that they must end is recorded),
+    ``looks``, ``deletes``, and ``remove``. A claim that was recorded and did not start, as something came in between,
+    comes back as ``starts_claimed`` of the next decision.
     """
 
     state: State
     starts_claimed: tuple[Run, ...] = ()
     starts_before: tuple[Run, ...] = ()
+    starts_after: tuple[Run, ...] = ()
     cancels: tuple[ActiveRun, ...] = ()
     """Runs whose executor is to be asked for their end."""
     looks: tuple[str, ...] = ()
@@ -93,3 +95,21 @@ class Decision:
     """Whether a run waits only for a free worker of its pool."""
     searching: bool = False
     """Whether what is due is not known yet: the search of the trigger continues at the next look."""
+
+    @property
+    def is_all_but_starts_in_pools(self) -> bool:
+        """Whether nothing is left to decide once it is recorded, and what it claims was started.
+
+        The next decision would find the same record, nothing to do, and the same instant to look again. It does not
+        hold where acting brings new facts: Jobs that exist, runs that end, a resource that goes.
+        """
+        brings_facts = self.starts_claimed or self.starts_before or self.cancels or self.looks or self.takes_up
+        return not (
+            brings_facts
+            or self.deletes
+            or self.remove
+            or self.foreign
+            or self.unrecorded
+            or self.waiting
+            or self.searching
+        )

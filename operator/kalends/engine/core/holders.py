@@ -64,7 +64,7 @@ class Holders:
         other = state.other_operator
         if other and (other == self.operator or other in self.gone):
             state = replace(state.without_condition(OTHER_OPERATOR), other_operator="")
-        if state == record and self._is_own(state.operator):
+        if state.operator == self.operator or (state == record and self._is_own(state.operator)):
             return state
         return replace(state, operator=self.operator)
 

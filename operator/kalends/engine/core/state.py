@@ -191,18 +191,21 @@ class State:
         """The instant after which fire times are still to be decided. It never goes back."""
         return self.armed if self.cursor is None else max(self.armed, self.cursor)
 
-    def with_run_of(self, fire_time: Instant) -> State:
-        """Return this state once a fire time has got a run."""
-        return replace(self, last_scheduled=max(fire_time, self.last_scheduled or fire_time))
+    def last_with(self, fire_time: Instant) -> Instant:
+        """Return ``last_scheduled`` once a fire time has got a run."""
+        return fire_time if self.last_scheduled is None else max(fire_time, self.last_scheduled)
 
     def with_conditions(self, *conditions: Condition, now: float, generation: int) -> State:
         """Return this state with each condition as given; its last transition moves only with its status."""
-        merged = dict(self.conditions)
+        merged: dict[str, Condition] | None = None
         for new in conditions:
-            old = merged.get(new.type)
+            old = (merged or self.conditions).get(new.type)
             since = old.since if old is not None and old.status == new.status else int(now)
-            merged[new.type] = replace(new, since=since, observed_generation=generation)
-        return replace(self, conditions=merged)
+            dated = replace(new, since=since, observed_generation=generation)
+            if dated != old:
+                merged = dict(self.conditions) if merged is None else merged
+                merged[new.type] = dated
+        return self if merged is None else replace(self, conditions=merged)
 
     def without_condition(self, type_: str) -> State:
         """Return this state without a condition that no longer applies."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kalends.engine.core.copying import replace
 from kalends.engine.core.facts import Facts
 from kalends.engine.core.policies import Refusal, how_late
@@ -24,11 +26,27 @@ def claims_to_start(schedule: Schedule, state: State, facts: Facts) -> tuple[dic
     for claim in _not_started_here(state, facts):
         unwelcome = _why_not(schedule, claim, facts)
         if unwelcome is None:
-            starts.append(replace(run_of(schedule, claim, state), start_by=start_by(schedule, claim)))
+            starts.append(_to_start(schedule, claim, state))
         else:
             outcome, why = unwelcome
             unwanted[claim.name] = _unstarted(schedule.ref, claim, facts, outcome, why)
     return unwanted, tuple(starts)
+
+
+def new_claims(schedule: Schedule, state: State, started: Sequence[Run], facts: Facts) -> tuple[Run, ...]:
+    """Return the runs that a record claims newly, as ``claims_to_start`` returns them once it is recorded.
+
+    A run that was found to have its Job is no claim, although it has started.
+    """
+    if not started:
+        return ()
+    names = {run.name for run in started}
+    claims = (claim for claim in state.active if claim.name in names and claim.holder == facts.me)
+    return tuple(_to_start(schedule, claim, state) for claim in claims)
+
+
+def _to_start(schedule: Schedule, claim: ActiveRun, state: State) -> Run:
+    return replace(run_of(schedule, claim, state), start_by=start_by(schedule, claim))
 
 
 def claims_of_an_invalid(ref: Ref, record: State, facts: Facts) -> dict[str, RunReport]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from kalends.engine.core.copying import replace
 from kalends.engine.core.definition import Problem
 from kalends.engine.core.facts import Decision, Facts
-from kalends.engine.core.holders import OTHER_OPERATOR
 from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import HOURS_AHEAD, ActiveRun, Instant, Ref, State
 from kalends.engine.decisions.catchup import due_instant, first_after
-from kalends.engine.decisions.claims import claims_of_an_invalid, claims_to_start
+from kalends.engine.decisions.claims import claims_of_an_invalid, claims_to_start, new_claims
 from kalends.engine.decisions.conditions import lasting_refusal, with_conditions, with_problem
 from kalends.engine.decisions.draft import Draft
 from kalends.engine.decisions.planning import plan
+from kalends.engine.decisions.quiet_looks import quiet
 from kalends.engine.decisions.restored import as_restored, first_record, hash_of_invalid, held, waits_for_status
 from kalends.engine.decisions.unrecorded_jobs import (
     adopt_passed_over,
@@ -53,15 +53,17 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
     if record is None and facts.record_lost:
         handled = (schedule.request,) if schedule.request else ()
         record = replace(record_of_jobs(schedule, facts), schedule_hash=schedule.hash, handled_requests=handled)
-    if record is not None and _is_quiet(schedule, record, facts):
-        return Decision(state=record, wake_at=record.next_run)
+    if record is not None and (nothing_new := quiet(schedule, record, facts)) is not None:
+        return nothing_new
     known = first_record(schedule, facts) if record is None else record
     taken_up = jobs_to_take_up(schedule, known, facts) if may_have_created_jobs(schedule, record, facts) else ()
     if taken_up:
         return Decision(state=known, takes_up=taken_up, unrecorded=record is None)
     if record is not None and not facts.checked:
         return _decide_unchecked(schedule, record, facts)
-    every_job, facts = facts.jobs, replace(facts, jobs=open_jobs(record, facts.jobs))
+    every_job = facts.jobs
+    if every_job:
+        facts = replace(facts, jobs=open_jobs(record, every_job))
     state = first_record(schedule, facts) if record is None else as_restored(schedule, record)
     unwanted, claims = claims_to_start(schedule, state, facts)
     draft = Draft(
@@ -74,7 +76,7 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
     )
     # Until there is a record, nothing has been decided: a run at the instant of its creation may have its Job.
     _catch_up_with_the_resource(draft, schedule.created - 1 if record is None else record.decided_until)
-    reported = replace(facts, reports={**facts.reports, **unwanted})
+    reported = replace(facts, reports={**facts.reports, **unwanted}) if unwanted else facts
     listed = with_waiting(schedule, with_jobs_of_record(draft.state, facts, adopts=draft.adopts), facts)
     draft.revise(*settle_ended(schedule.ref, listed, reported, schedule.retry))
     if facts.dispatch:
@@ -91,6 +93,7 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
     state = replace(state, next_run=next_run, summary=schedule.summary, observed_generation=observed)
     starts_claimed = () if draft.starts_are_put_off else claims
     starts_before = tuple(draft.starts) if facts.durable else ()
+    starts_after = () if facts.durable else new_claims(schedule, state, draft.starts, facts)
     # What is recorded now is recorded once these have started.
     refused = "" if starts_claimed or starts_before else lasting_refusal(schedule, state, facts.refused_starts)
     state, readiness = with_conditions(schedule, state, facts, refused, draft.searched)
@@ -100,6 +103,7 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
         state=state,
         starts_claimed=starts_claimed,
         starts_before=starts_before,
+        starts_after=starts_after,
         cancels=tuple(run for run in state.active if _is_to_be_asked(run, facts)),
         looks=jobs_to_read(record, state, facts),
         deletes=beyond_limits(schedule, state, every_job),
@@ -191,32 +195,6 @@ def _removed_at(schedule: Schedule, state: State) -> Instant | None:
     if schedule.ttl is None or ready.reason != Reason.EXHAUSTED or state.counts.active or state.queued:
         return None
     return max(state.decided_until, *(run.completed for run in state.history), schedule.created) + schedule.ttl
-
-
-def _is_quiet(schedule: Schedule, record: State, facts: Facts) -> bool:
-    """Return whether a record is up to date and its next run still to come: most looks find no more than that."""
-    ready = record.conditions.get("Ready")
-    return (
-        record.next_run is not None
-        and facts.now < record.next_run
-        and not record.active
-        and not record.queued
-        and not facts.jobs
-        and not facts.orphans
-        and (not schedule.request or schedule.request in record.handled_requests)
-        and not schedule.suspended
-        and not schedule.jitter
-        and record.schedule_hash == schedule.hash
-        and record.observed_generation == schedule.generation
-        and record.summary == schedule.summary
-        and record.next_run == schedule.trigger.next_after(record.decided_until)
-        and record.conditions.keys() <= _GOOD
-        and ready is not None
-        and ready.reason == Reason.ARMED
-    )
-
-
-_GOOD = frozenset({"Ready", "LastRunSucceeded", OTHER_OPERATOR})
 
 
 def arm(schedule: Schedule, state: State, now: float) -> State:

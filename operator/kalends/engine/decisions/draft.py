@@ -110,9 +110,8 @@ class Draft(DraftView):
         name = self.name(candidate)
         began = next((job.created for job in facts.jobs or () if job.name == name), int(facts.now))
         run = ActiveRun(name, candidate.fire_time, began, executor, holder=holder, request=candidate.request)
-        self.state = replace(self.state, active=(*self.state.active, run))
-        if not candidate.request:
-            self.state = self.state.with_run_of(candidate.fire_time)
+        last = self.state.last_scheduled if candidate.request else self.state.last_with(candidate.fire_time)
+        self.state = replace(self.state, active=(*self.state.active, run), last_scheduled=last)
         self.tell(Verdict.STARTED, candidate, delay=max(0.0, facts.now - self.due_at(candidate)) / facts.second)
         # What is there already is found to be there, however late that is.
         self.launch(run, None if candidate.adopted else start_by(self.schedule, run))
@@ -133,8 +132,8 @@ class Draft(DraftView):
         # Fire times of the schedule before a Job that lies ahead of them are still to be decided.
         cursor = state.cursor if job.fire_time > state.decided_until else max(job.fire_time, state.cursor or 0)
         self.adopted_until = max(self.adopted_until, job.fire_time)
-        state = replace(state, active=(*state.active, run), counts=counts, cursor=cursor)
-        self.state = state.with_run_of(job.fire_time)
+        last = state.last_with(job.fire_time)
+        self.state = replace(state, active=(*state.active, run), counts=counts, cursor=cursor, last_scheduled=last)
 
     def ask_to_end(self, names: Iterable[str], message: str) -> None:
         """Mark active runs that another run replaces."""
@@ -201,18 +200,16 @@ class Draft(DraftView):
 
     def _move(self, candidate: Candidate, field: str, active: int = 0) -> None:
         """Count a candidate under ``field``, out of those that wait or as newly decided."""
-        counts = self.state.counts
+        counts, queued = self.state.counts, self.state.queued
+        source = "requested" if candidate.request else "due"
+        moved = {source: getattr(counts, source) + 1}
         if candidate.queued:
-            counts = replace(counts, queued=counts.queued - 1)
             which = (candidate.fire_time, candidate.request)
-            left = tuple(one for one in self.state.queued if (one.fire_time, one.request) != which)
-            self.state = replace(self.state, queued=left)
-        elif candidate.request:
-            counts = replace(counts, requested=counts.requested + 1)
-        else:
-            counts = replace(counts, due=counts.due + 1)
-        counts = replace(counts, **{field: getattr(counts, field) + 1})
-        self.state = replace(self.state, counts=replace(counts, active=counts.active + active))
+            queued = tuple(one for one in queued if (one.fire_time, one.request) != which)
+            moved = {"queued": counts.queued - 1}
+        moved[field] = getattr(counts, field) + 1
+        counts = replace(counts, active=counts.active + active, **moved)
+        self.state = replace(self.state, counts=counts, queued=queued)
 
     def remember_misfire(self, outcome: Outcome, candidate: Candidate, why: Refusal, count: int = 1) -> None:
         """Keep the last misfire, and the row of them in the history."""

@@ -130,7 +130,9 @@ def _adopt_attempts(state: State, facts: Facts, *, adopts: bool) -> State:
     A Job of the next attempt proves that the attempt before it has failed, if its Job is deleted, or has failed
     itself. No attempt is started before the one before it is recorded, so no Job proves more than that.
     """
-    jobs = {(job.fire_time, job.request, job.attempt): job for job in facts.jobs or ()}
+    if not facts.jobs:
+        return state
+    jobs = {(job.fire_time, job.request, job.attempt): job for job in facts.jobs}
     in_pools = {run.name for run in state.active if run.holder and (not adopts or run.name in facts.here)}
     return replace(
         state, active=tuple(run if run.name in in_pools else _at_attempt_of(run, jobs) for run in state.active)

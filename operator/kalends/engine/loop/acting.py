@@ -1,7 +1,8 @@
 """Carrying out a decision, in the one order in which a crash between any two steps is repaired (law 4).
 
 Recorded claims start; Jobs are created (twice is once); then the record is written, under the version that the decision
-was made from; last, Jobs beyond their limits are deleted. Whatever fails is decided anew from what is then true.
+was made from; the claims that it has recorded start; last, Jobs beyond their limits are deleted. Whatever fails is
+decided anew from what is then true.
 """
 
 from __future__ import annotations
@@ -68,6 +69,9 @@ class Actor:
             if not await self._starter.start_before(entry, decision.starts_before):
                 return Next.DECIDE_AGAIN
             await self._recorder.record(entry, self._with_uids_of_new_jobs(entry, decision))
+            # The claims are on record by now. A claim that does not start stays there, and is decided on again.
+            if not await self._starter.start_claimed(entry, decision.starts_after):
+                return Next.DECIDE_AGAIN
             await self._ask_to_end(entry, decision.cancels)
             await self._look(entry.ref, decision)
             await self._delete(entry.ref, decision.deletes)
@@ -87,7 +91,20 @@ class Actor:
         except Exception as error:  # what went wrong for one resource must not reach the loop
             log.exception("%s: acting failed", entry.ref.key)
             return self._backoff.later(entry, f"{type(error).__name__}: {error}")
-        return Next.DECIDE_AGAIN
+        return Next.SETTLE if self._is_settled(entry, decision) else Next.DECIDE_AGAIN
+
+    @staticmethod
+    def _is_settled(entry: Entry, decision: Decision) -> bool:
+        """Return whether nothing came up while a decision was acted on, and the decision brings up nothing itself."""
+        return (
+            decision.is_all_but_starts_in_pools
+            and entry.record is decision.state
+            and not entry.has_news
+            and not entry.again
+            and not entry.runs.reports
+            and not entry.runs.refused
+            and not entry.forgotten
+        )
 
     def _with_uids_of_new_jobs(self, entry: Entry, decision: Decision) -> Decision:
         """Return the decision with the UIDs of the Jobs that it has created: the same write records them."""

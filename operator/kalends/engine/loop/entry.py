@@ -147,6 +147,12 @@ class Entry:
         return self.awaited > self.snapshot.generation
 
     @property
+    def has_news(self) -> bool:
+        """Whether something was seen while it was acted on that is newer than what is known."""
+        newer = self.newer
+        return newer is not None and self.snapshot.precedes(newer.version, newer.compiled_with)
+
+    @property
     def outdated(self) -> bool:
         """Whether its spec or its operator changed, or it was deleted, while it was acted on: then nothing starts."""
         newer, known = self.newer, self.snapshot
@@ -209,5 +215,7 @@ class Next(Enum):
 
     DECIDE_AGAIN = auto()
     """Decide at once: there may be more to do."""
+    SETTLE = auto()
+    """Nothing is left to do: the decision that was acted on says when to look again."""
     WAIT = auto()
     """Decide at ``Entry.not_before``, or when the resource changes."""

@@ -72,7 +72,8 @@ class Gatherer:
             known = record or State(armed=0, operator=entry.snapshot.operator, other_operator=facts.holders.operator)
             return decide_foreign(entry.ref, known, facts, None if schedule is None else schedule.retry)
         decision = self._decide_as_owner(entry, facts)
-        return replace(decision, state=facts.holders.owned(decision.state, record))
+        owned = facts.holders.owned(decision.state, record)
+        return decision if owned is decision.state else replace(decision, state=owned)
 
     @staticmethod
     def _decide_as_owner(entry: Entry, facts: Facts) -> Decision:

@@ -151,6 +151,8 @@ class Reviewer:
         key = entry.ref.key
         if self._entries.get(key) is not entry:
             return Next.WAIT
+        if then is Next.SETTLE and decision is not None:
+            self._settle(entry, decision)
         if then is Next.WAIT:
             pause = entry.not_before - self._clock.monotonic()
             self._inbox.put_at(key, self._clock.now() + pause * self._clock.second)

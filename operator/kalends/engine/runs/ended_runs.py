@@ -97,11 +97,10 @@ def end(state: State, run: ActiveRun, report: RunReport, retry: RetryPolicy | No
     if again is not None and again.retry_at is not None:
         retried = Retried(report, run.executor, again.attempt, again.retry_at)
         return replace(state, active=(*others, again)), retried
-    counts = replace(state.counts, active=state.counts.active - 1)
-    state = replace(state, active=others)
+    counts = state.counts
     if report.outcome is Outcome.MISSED:
         # It was claimed, and its grace time was over when it could really start; or its Job was never admitted.
-        counts = replace(counts, started=counts.started - 1, missed=counts.missed + 1)
+        counts = replace(counts, active=counts.active - 1, started=counts.started - 1, missed=counts.missed + 1)
         misfire = Misfire(run.fire_time, report.reason, report.message)
         missed = Decided(
             report.ref,
@@ -114,13 +113,14 @@ def end(state: State, run: ActiveRun, report: RunReport, retry: RetryPolicy | No
             request=run.request,
         )
         history = with_entry(state.history, replace(_entry(run, report), started=None, attempts=0))
-        state = replace(state, counts=counts, last_misfire=misfire, history=history)
+        state = replace(state, active=others, counts=counts, last_misfire=misfire, history=history)
         return _without_run_of(state, run), missed
     field = _COUNTED_AS[report.outcome]
-    counts = replace(counts, **{field: getattr(counts, field) + 1})
+    counts = replace(counts, **{"active": counts.active - 1, field: getattr(counts, field) + 1})
     succeeded = report.outcome is Outcome.SUCCEEDED
     state = replace(
         state,
+        active=others,
         counts=counts,
         history=with_entry(state.history, _entry(run, report)),
         last_successful=max(state.last_successful or 0, report.completed) if succeeded else state.last_successful,

@@ -134,7 +134,7 @@ class History:
 
     def check_settled(self, decision: Decision) -> None:
         """Check that a decision after which nothing is decided is what the next decision would repeat."""
-        if not decision.is_all_but_starts_in_pools or self.reports or self.record != decision.state:
+        if not decision.leaves_nothing_to_decide or self.reports or self.record != decision.state:
             return
         again = decide(self.schedule, self.record, self.facts())
         assert again.state == self.record

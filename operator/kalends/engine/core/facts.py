@@ -39,6 +39,8 @@ class Facts:
     """The resource's Jobs; None where they are not known (yet)."""
     orphans: Sequence[JobView] = ()
     """Jobs without any controller that only their label and their name assign to the resource."""
+    created: frozenset[str] = frozenset()
+    """Runs whose Jobs this process created, or asked for without an answer, and has not recorded yet, by name."""
     gone: frozenset[str] = frozenset()
     """Active runs whose Job is known not to be there, by name."""
     refused: Mapping[str, Refusal] = field(default_factory=dict)
@@ -97,11 +99,12 @@ class Decision:
     """Whether what is due is not known yet: the search of the trigger continues at the next look."""
 
     @property
-    def is_all_but_starts_in_pools(self) -> bool:
+    def leaves_nothing_to_decide(self) -> bool:
         """Whether nothing is left to decide once it is recorded, and what it claims was started.
 
         The next decision would find the same record, nothing to do, and the same instant to look again. It does not
-        hold where acting brings new facts: Jobs that exist, runs that end, a resource that goes.
+        hold where acting brings new facts: Jobs that exist, runs that end, a resource that goes. Nor where a run waits
+        for another one: the next decision may ask that one to end.
         """
         brings_facts = self.starts_claimed or self.starts_before or self.cancels or self.looks or self.takes_up
         return not (
@@ -112,4 +115,5 @@ class Decision:
             or self.unrecorded
             or self.waiting
             or self.searching
+            or self.state.queued
         )

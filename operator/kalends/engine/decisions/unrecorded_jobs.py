@@ -18,7 +18,7 @@ from kalends.engine.decisions.draft_view import Candidate
 from kalends.engine.ports import JobView
 from kalends.engine.runs.ended_runs import is_recorded
 from kalends.engine.runs.job_uids import with_job_uids
-from kalends.engine.runs.proofs_of_start import is_premature, may_have_created_jobs
+from kalends.engine.runs.proofs_of_start import is_believed, may_have_created_jobs
 from kalends.model.values import Outcome
 
 OUT_OF_ORDER = 5
@@ -135,14 +135,14 @@ def _adopt_attempts(state: State, facts: Facts, *, adopts: bool) -> State:
     jobs = {(job.fire_time, job.request, job.attempt): job for job in facts.jobs}
     in_pools = {run.name for run in state.active if run.holder and (not adopts or run.name in facts.here)}
     return replace(
-        state, active=tuple(run if run.name in in_pools else _at_attempt_of(run, jobs) for run in state.active)
+        state, active=tuple(run if run.name in in_pools else _at_attempt_of(run, jobs, facts) for run in state.active)
     )
 
 
-def _at_attempt_of(run: ActiveRun, jobs: Mapping[tuple[Instant, str, int], JobView]) -> ActiveRun:
+def _at_attempt_of(run: ActiveRun, jobs: Mapping[tuple[Instant, str, int], JobView], facts: Facts) -> ActiveRun:
     number = run.attempt if run.retry_at is not None else run.attempt + 1
     job, last = jobs.get((run.fire_time, run.request, number)), jobs.get((run.fire_time, run.request, run.attempt))
-    if job is None or is_premature(run.retry_at or run.started, job.created):
+    if job is None or not is_believed(job, facts, at=run.retry_at or run.started):
         return run
     if number > run.attempt and last is not None and (last.report is None or last.report.outcome is Outcome.SUCCEEDED):
         return run
@@ -205,7 +205,7 @@ def _first_attempts(draft: Draft, after: Instant) -> Iterator[JobView]:
 
 def has_come(job: JobView, facts: Facts) -> bool:
     """Return whether a Job's fire time has come: by the clock now, or by the API server's when the Job was created."""
-    return not is_premature(job.fire_time, job.created) and job.fire_time <= max(facts.now, job.created)
+    return is_believed(job, facts) and job.fire_time <= max(facts.now, job.created)
 
 
 def requests_already_started(draft: Draft) -> list[Candidate]:
@@ -223,7 +223,7 @@ def requests_already_started(draft: Draft) -> list[Candidate]:
         if job.request
         and job.attempt == 1
         and since < job.fire_time
-        and not is_premature(job.fire_time, max(job.created, since))
+        and is_believed(job, draft.facts, created=max(job.created, since))
     ]
     confirmed = [candidate for name, candidate in found if draft.name(candidate) == name]
     return sorted(confirmed, key=lambda one: one.fire_time)

@@ -97,7 +97,7 @@ class Actor:
     def _is_settled(entry: Entry, decision: Decision) -> bool:
         """Return whether nothing came up while a decision was acted on, and the decision brings up nothing itself."""
         return (
-            decision.is_all_but_starts_in_pools
+            decision.leaves_nothing_to_decide
             and entry.record is decision.state
             and not entry.has_news
             and not entry.again

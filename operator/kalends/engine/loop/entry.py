@@ -9,7 +9,7 @@ from kalends.engine.core.copying import replace
 from kalends.engine.core.definition import Problem
 from kalends.engine.core.policies import Refusal
 from kalends.engine.core.refused_starts import NEGLIGIBLE_PAUSE, RefusedStarts
-from kalends.engine.core.state import Ref, State
+from kalends.engine.core.state import Instant, Ref, State
 from kalends.engine.ports import RunReport, Snapshot
 from kalends.triggers.protocol import may_search
 
@@ -26,6 +26,8 @@ class LocalRuns:
     """When each of them was handed to its executor: its claim may have been written long before."""
     refused: dict[str, Refusal] = field(default_factory=dict)
     """Runs that their executor has refused to start."""
+    created: dict[str, Instant] = field(default_factory=dict)
+    """Runs whose Jobs were created here, or asked for without an answer, with their fire times."""
     asked_to_end: frozenset[str] = frozenset()
     """Runs whose executor has been asked for their end."""
 
@@ -37,6 +39,14 @@ class LocalRuns:
             self.here.pop(name, None)
             self.began.pop(name, None)
         self.refused.clear()
+        if self.created:
+            listed = active | {run.name for run in record.history}
+            # Of a fire time that is decided, no Job is counted any more.
+            self.created = {
+                name: at
+                for name, at in self.created.items()
+                if name not in listed and at > max(record.decided_until, record.last_requested or 0)
+            }
         self.forget_ends_asked_for(record)
 
     def forget_ends_asked_for(self, record: State | None) -> None:

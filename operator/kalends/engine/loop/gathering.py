@@ -126,6 +126,7 @@ class Gatherer:
             began=dict(entry.runs.began),
             jobs=None if cluster is None else cluster.views(entry.ref),
             orphans=() if cluster is None else cluster.orphans(entry.ref),
+            created=frozenset(entry.runs.created),
             gone=frozenset(name for name in runs_in_jobs if cluster is not None and cluster.is_gone(entry.ref, name)),
             refused=dict(entry.runs.refused),
             asked_to_end=frozenset(entry.runs.asked_to_end),

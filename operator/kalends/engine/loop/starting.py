@@ -91,10 +91,13 @@ class Starter:
                 log.debug("%s: %s was not started: %s", entry.ref.key, run.name, error)
                 return False
             except Unavailable as error:
+                if not isinstance(error, StartDeferred):  # it may have been created
+                    entry.runs.created[run.name] = run.fire_time
                 self._put_off(entry, run, error)
                 return False
             else:
                 entry.refused_starts = None
+                entry.runs.created[run.name] = run.fire_time
                 # The cluster shows the Job by now, and counts it.
                 self._workers.started(run.executor, entry.ref.uid, run.name)
                 self._namespaces.discard(entry.ref.namespace)

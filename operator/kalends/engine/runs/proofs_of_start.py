@@ -2,7 +2,8 @@
 
 Names and owner references are written by the creator of a Job, so that an account with the permission to create Jobs
 can make a Job that names any ScheduledJob of its namespace, and any fire time. What the API server itself writes is the
-creation: a Job proves at most that its fire time had come by then.
+creation: a Job proves at most that its fire time had come by then. Of the Jobs that this process created itself, it
+needs no such proof: its clock may be ahead of the API server's by any time.
 """
 
 from __future__ import annotations
@@ -25,6 +26,19 @@ time at most."""
 def is_premature(fire_time: Instant, created: Instant) -> bool:
     """Return whether a Job was created so long before its fire time that the operator cannot have created it."""
     return fire_time > created + CLOCK_SLACK
+
+
+def is_believed(job: JobView, facts: Facts, at: Instant | None = None, created: Instant | None = None) -> bool:
+    """Return whether a Job can be of the run that it names: this process created it, or it was created in its time.
+
+    Args:
+        job: The Job.
+        facts: What was gathered.
+        at: When its run may have started at the earliest; its fire time where this is None.
+        created: When it counts as created; None: when the API server says.
+    """
+    at, created = job.fire_time if at is None else at, job.created if created is None else created
+    return job.name in facts.created or not is_premature(at, created)
 
 
 def may_have_created_jobs(schedule: Schedule | None, record: State | None, facts: Facts) -> bool:
@@ -89,7 +103,7 @@ def _why(schedule: Schedule, state: State, job: JobView, facts: Facts) -> str:
         return "" if job.fire_time <= (state.last_requested or 0) or job.attempt > 1 else "was not asked for"
     if job.fire_time <= state.decided_until:
         return ""  # its run is over, or was decided otherwise
-    if is_premature(job.fire_time, job.created):
+    if not is_believed(job, facts):
         return "is named after {fire_time}, and was created at {created}"
     if not facts.durable:
         return "is a Job, and this resource runs a task"

@@ -1,0 +1,70 @@
+"""The operator's clock is a day ahead of the API server's: what this process created itself needs no other proof."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from typing_extensions import override
+
+from doubles import JOB, START, Cluster, LoopClock, ObjectStore, Pool, every, resource
+from kalends.engine.core.state import Ref, State
+from kalends.engine.loop.scheduler import Scheduler
+from kalends.errors import Unavailable
+
+pytestmark = pytest.mark.looptime
+DAY = 86_400
+
+
+class EditedStore(ObjectStore):
+    """A store in which the spec is edited right before the first start is recorded: the write conflicts."""
+
+    def __init__(self, edit: Any) -> None:
+        super().__init__()
+        self._edit = edit
+        self.edited = False
+
+    @override
+    async def write(
+        self, ref: Ref, version: str, before: State | None, after: State, *, keeps_unread: bool = False
+    ) -> str:
+        if after.counts.started and not self.edited:
+            self.edited = True
+            self.put(self._edit)
+        return await super().write(ref, version, before, after, keeps_unread=keeps_unread)
+
+
+class SilentCluster(Cluster):
+    """A cluster that creates each Job, and gives no answer to the first creation."""
+
+    @override
+    async def start(self, run: Any, is_wanted: Any = lambda: True) -> None:
+        first = not self.created
+        await super().start(run, is_wanted)
+        if first:
+            raise Unavailable("no answer")
+
+
+SUSPENDED = resource(trigger=every(60), jobTemplate=JOB, suspend=True, generation=2)
+OTHER_TIMES = resource(trigger=every(3600), jobTemplate=JOB, generation=2)
+A_TASK = resource(trigger=every(60), generation=2)
+
+
+@pytest.mark.parametrize("edit", [SUSPENDED, OTHER_TIMES, A_TASK], ids=["suspended", "other fire times", "a task"])
+@pytest.mark.parametrize("cluster_of", [Cluster, SilentCluster])
+async def test_a_job_that_was_created_right_before_an_edit_is_counted(edit: Any, cluster_of: type[Cluster]) -> None:
+    ahead = LoopClock()
+    ahead.step = DAY
+    store, cluster = EditedStore(edit), cluster_of(LoopClock())
+    scheduler = Scheduler(clock=ahead, store=store, pools={"default": Pool()}, identity="me", cluster=cluster)
+    store.put(resource(trigger=every(60), jobTemplate=JOB, created=START + DAY))
+    scheduler.observe(store.snapshot("default/nightly"))
+    running = asyncio.create_task(scheduler.run())
+    await asyncio.sleep(100)
+    running.cancel()
+    status = store.status("default/nightly")
+    assert store.edited
+    assert cluster.created == [f"nightly-{START + DAY + 60}"]
+    assert (status["counts"]["started"], status["counts"]["active"]) == (1, 1)
+    assert [run["name"] for run in status["active"]] == cluster.created

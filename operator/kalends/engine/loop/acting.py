@@ -69,7 +69,7 @@ class Actor:
             if not await self._starter.start_before(entry, decision.starts_before):
                 return Next.DECIDE_AGAIN
             await self._recorder.record(entry, self._with_uids_of_new_jobs(entry, decision))
-            # The claims are on record by now. A claim that does not start stays there, and is decided on again.
+            # The claims are recorded by now. A claim that does not start stays recorded, and is decided on again.
             if not await self._starter.start_claimed(entry, decision.starts_after):
                 return Next.DECIDE_AGAIN
             await self._ask_to_end(entry, decision.cancels)

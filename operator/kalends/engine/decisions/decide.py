@@ -110,7 +110,8 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
         remove=facts.dispatch and removed_at is not None and removed_at <= facts.now,
         notices=(*draft.notices, *odd, *readiness),
         wake_at=_wake_at(draft, state, next_run, removed_at),
-        waiting=not draft.starts_are_put_off
+        waiting=facts.dispatch
+        and not draft.starts_are_put_off
         and (
             (draft.undecided is not None and draft.free <= 0)
             or draft.waits_for_worker()

@@ -16,7 +16,7 @@ KUBERNETES ?= 1.36
 export KUBERNETES
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pins run test lint types contracts unit at-length cluster-test chaos simulate test-newest test-node test-kind \
+.PHONY: help setup pins run test lint types contracts servers unit at-length cluster-test chaos simulate test-newest test-node test-kind \
 	bench crds manifests clean
 
 help: ## Show the targets
@@ -54,6 +54,10 @@ types: $(READY) ## Type checks: mypy --strict
 contracts: $(READY) ## Layers of the packages: import-linter
 	@echo "── contracts"
 	@$(BIN)/lint-imports --no-cache
+
+servers: $(READY) ## Install the servers that tests of job stores need, in the cache folder
+	@echo "── servers of the tests of job stores"
+	@PYTHONPATH=operator:tests $(BIN)/python -m servers
 
 unit: $(READY) ## Tests in fake time, without a cluster
 	@echo "── unit tests"

@@ -15,6 +15,6 @@ compile() {
 compile build.txt --group build "$@"
 compile image.txt pyproject.toml --extra operator "$@"
 # The tests run with the versions that the image has, and with the packages that the wheel is built by.
-compile dev.txt pyproject.toml --extra operator --extra postgresql --extra mariadb --extra redis --extra mongodb --group dev --constraint requirements/image.txt --constraint requirements/build.txt "$@"
+compile dev.txt pyproject.toml --extra operator --extra postgresql --extra mariadb --extra redis --extra mongodb --extra etcd --extra zookeeper --extra rethinkdb --group dev --constraint requirements/image.txt --constraint requirements/build.txt "$@"
 # The example of an image with one's own tasks installs the same pip and the same build backend.
 cp requirements/build.txt own-image/requirements.txt

@@ -68,7 +68,15 @@ def test_the_library_imports_no_package_of_an_extra(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "extra"), [("sqlalchemy", "sqlalchemy"), ("redis", "redis"), ("mongodb", "mongodb")]
+    ("module", "extra"),
+    [
+        ("sqlalchemy", "sqlalchemy"),
+        ("redis", "redis"),
+        ("mongodb", "mongodb"),
+        ("etcd", "etcd"),
+        ("zookeeper", "zookeeper"),
+        ("rethinkdb", "rethinkdb"),
+    ],
 )
 def test_a_job_store_without_its_client_library_names_the_extra(module: str, extra: str) -> None:
     run = python(f"import kalends.jobstores.{module}", missing=packages_of(extra))

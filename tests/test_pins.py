@@ -24,7 +24,7 @@ OPERATOR = [
 ]
 STORES = [
     wanted
-    for extra in ("sqlalchemy", "postgresql", "mariadb", "redis", "mongodb")
+    for extra in ("sqlalchemy", "postgresql", "mariadb", "redis", "mongodb", "etcd", "zookeeper", "rethinkdb")
     for wanted in EXTRAS[extra]
     if not wanted.startswith("kalends[")
 ]

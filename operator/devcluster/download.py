@@ -36,10 +36,15 @@ OFFICIAL = Mirrors(kubernetes="https://dl.k8s.io", etcd="https://github.com/etcd
 
 def fetch(release: Release, into: Path, mirrors: Mirrors, say: Say) -> None:
     """Download a control plane into the folder, or raise SourceFailed within a few seconds of no answer."""
+    fetch_etcd(release, into, mirrors, say)
+    fetch_kubernetes(release, CONTROL_PLANE, into, mirrors, say)
+
+
+def fetch_etcd(release: Release, into: Path, mirrors: Mirrors, say: Say) -> None:
+    """Download etcd into the folder."""
     etcd = f"{mirrors.etcd}/{release.etcd}"
     archive = f"etcd-{release.etcd}-linux-{release.architecture}.tar.gz"
     published = sum_of(archive, at_once(f"{etcd}/SHA256SUMS"))
-    fetch_kubernetes(release, CONTROL_PLANE, into, mirrors, say)
     with timed(say, f"downloading etcd {release.etcd}"):
         (into / "etcd").write_bytes(unpacked("etcd", verified(f"{etcd}/{archive}", published)))
 

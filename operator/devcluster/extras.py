@@ -1,4 +1,4 @@
-"""Programs that a control plane does not need: those of a node, and Helm."""
+"""Programs beside a control plane: those of a node, Helm, and etcd alone."""
 
 import os
 from collections.abc import Mapping
@@ -6,7 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from . import download, gobuild
-from .collection import Collection, cache_folder
+from .binaries import cache_of
+from .collection import ASSETS, Collection, cache_folder, is_executable
 from .progress import Say, to_stderr
 from .versions import HELM, Release, insist_on_linux
 
@@ -50,3 +51,26 @@ def obtain_helm(
         build=lambda into: gobuild.build_module("helm.sh/helm/v4", HELM, packages, into, environ=environ, say=say),
     )
     return collection.obtain(environ=environ, say=say) / "helm"
+
+
+def obtain_etcd(
+    release: Release,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    say: Say = to_stderr,
+    mirrors: download.Mirrors = download.OFFICIAL,
+) -> Path:
+    """Return the path of etcd: that of a control plane that was obtained before, else etcd alone."""
+    insist_on_linux(release)
+    for folder in (Path(environ.get(ASSETS) or os.devnull), cache_of(release, environ)):
+        if is_executable(folder / "etcd"):
+            return folder / "etcd"
+    collection = Collection(
+        title=f"etcd {release.etcd}",
+        names=("etcd",),
+        cache=cache_folder(environ) / "etcd" / release.etcd,
+        stamp={"etcd": release.etcd},
+        download=lambda into: download.fetch_etcd(release, into, mirrors, say),
+        build=lambda into: gobuild.build_etcd(release, into, environ, say),
+    )
+    return collection.obtain(environ=environ, say=say) / "etcd"

@@ -38,8 +38,13 @@ class Module:
 
 def build(release: Release, into: Path, environ: Mapping[str, str], say: Say) -> None:
     """Build a control plane into the folder: ten minutes on two cores from empty Go caches, else much less."""
-    build_module(ETCD, release.etcd, {"etcd": ETCD}, into, environ=environ, say=say)
+    build_etcd(release, into, environ, say)
     build_kubernetes(release, ("kube-apiserver", "kube-controller-manager", "kubectl"), into, environ, say)
+
+
+def build_etcd(release: Release, into: Path, environ: Mapping[str, str], say: Say) -> None:
+    """Build etcd into the folder: a minute from empty Go caches."""
+    build_module(ETCD, release.etcd, {"etcd": ETCD}, into, environ=environ, say=say)
 
 
 def build_kubernetes(release: Release, names: Iterable[str], into: Path, environ: Mapping[str, str], say: Say) -> None:

@@ -19,7 +19,7 @@ from typing_extensions import override
 from devcluster import Binaries, ControlPlaneUnavailable, Release, chosen_release, download, obtain
 from devcluster.binaries import NAMES
 from devcluster.download import Mirrors
-from devcluster.extras import NODE, obtain_helm, obtain_node
+from devcluster.extras import NODE, obtain_etcd, obtain_helm, obtain_node
 from devcluster.gobuild import Module, go_mod
 from devcluster.progress import discard
 from devcluster.versions import HELM, architecture
@@ -187,6 +187,18 @@ def test_a_node_and_helm_are_downloaded_only_where_they_are_wanted(
     assert (folder / "kubelet").read_text() == "#!/bin/sh\necho kubelet\n"
     assert not [path for path in server.asked if "kube-apiserver" in path]
     assert obtain_helm(environ=environ, say=discard, mirrors=server.mirrors).read_text() == "#!/bin/sh\necho helm\n"
+
+
+def test_etcd_alone_is_downloaded_only_where_no_control_plane_has_it(
+    server: ReleaseServer, environ: dict[str, str], tmp_path: Path
+) -> None:
+    alone = obtain_etcd(RELEASE, environ=environ, say=discard, mirrors=server.mirrors)
+    assert alone == tmp_path / "cache/kalends/etcd/v3.0.0/etcd"
+    assert not [path for path in server.asked if "kube" in path]
+    whole = get(server, environ)
+    server.asked.clear()
+    assert obtain_etcd(RELEASE, environ=environ, say=discard, mirrors=server.mirrors) == whole.etcd
+    assert server.asked == []
 
 
 def test_the_error_says_what_each_source_answered(environ: dict[str, str]) -> None:

@@ -8,20 +8,27 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
+from etcd3gw.client import Etcd3Client
+from kazoo.client import KazooClient
 from pymongo import MongoClient
 from redis import Redis as RedisClient
+from rethinkdb import RethinkDB
 from sqlalchemy import MetaData, create_engine, make_url
 from typing_extensions import override
 
 from jobstores.jobs import BERLIN
 from kalends.jobstores.base import RecordingJobStore
+from kalends.jobstores.etcd import EtcdJobStore
 from kalends.jobstores.memory import MemoryJobStore
 from kalends.jobstores.mongodb import MongoDBJobStore
 from kalends.jobstores.redis import RedisJobStore
+from kalends.jobstores.rethinkdb import RethinkDBJobStore
 from kalends.jobstores.rows import RowChange, RowJobStore
 from kalends.jobstores.sqlalchemy import SQLAlchemyJobStore
+from kalends.jobstores.zookeeper import ZooKeeperJobStore
 from kalends.schedulers.base import BaseScheduler
-from servers.documents import SecantusDB
+from servers.coordination import Etcd, ZooKeeper
+from servers.documents import Reqlite, SecantusDB
 from servers.harness import ServerKind, Servers
 from servers.key_value import Redis, Valkey
 from servers.sql import MariaDB, PostgreSQL
@@ -109,6 +116,60 @@ class MongoCollection(Place):
             client.drop_database(self.database)
 
 
+class RethinkTable(Place):
+    def __init__(self, address: str) -> None:
+        url = make_url(address)
+        self.connection: Mapping[str, Any] = {"host": url.host, "port": url.port}
+        self.database = f"kalends_{uuid4().hex}"
+
+    @override
+    def new_store(self, **options: Any) -> RethinkDBJobStore:
+        return RethinkDBJobStore(self.database, **{**self.connection, **options})
+
+    @override
+    def remove(self) -> None:
+        r = RethinkDB()
+        connection = r.connect(**self.connection)
+        if self.database in r.db_list().run(connection):
+            r.db_drop(self.database).run(connection)
+        connection.close(noreply_wait=False)
+
+
+class EtcdPath(Place):
+    def __init__(self, address: str) -> None:
+        url = make_url(address)
+        self.connection: Mapping[str, Any] = {"protocol": url.drivername, "host": url.host, "port": url.port}
+        self.path = f"/kalends-{uuid4().hex}"
+
+    @override
+    def new_store(self, **options: Any) -> EtcdJobStore:
+        return EtcdJobStore(self.path, **{**self.connection, **options})
+
+    @override
+    def remove(self) -> None:
+        client = Etcd3Client(**self.connection)
+        client.delete_prefix(f"{self.path}/")
+        client.session.close()
+
+
+class ZooKeeperNode(Place):
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.path = f"/kalends-{uuid4().hex}"
+
+    @override
+    def new_store(self, **options: Any) -> ZooKeeperJobStore:
+        return ZooKeeperJobStore(self.path, **{"hosts": self.address, **options})
+
+    @override
+    def remove(self) -> None:
+        client = KazooClient(self.address)
+        client.start()
+        client.delete(self.path, recursive=True)
+        client.stop()
+        client.close()
+
+
 def _on(kind: ServerKind, place: Callable[[str], Place]) -> Callable[[Servers, Path], Place]:
     return lambda servers, _: place(servers.address(kind))
 
@@ -121,6 +182,9 @@ PLACES: Mapping[str, Callable[[Servers, Path], Place]] = {
     "redis": _on(Redis(), RedisKeys),
     "valkey": _on(Valkey(), RedisKeys),
     "mongodb": _on(SecantusDB(), MongoCollection),
+    "rethinkdb": _on(Reqlite(), RethinkTable),
+    "etcd": _on(Etcd(), EtcdPath),
+    "zookeeper": _on(ZooKeeper(), ZooKeeperNode),
 }
 LASTING = [name for name in PLACES if name != "memory"]
 

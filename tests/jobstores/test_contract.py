@@ -57,10 +57,10 @@ def test_no_jobs_are_added_in_one_call(store: RecordingJobStore) -> None:
 
 @lasting
 def test_of_many_jobs_none_is_added_if_one_conflicts(store: RecordingJobStore) -> None:
-    store.add_job(job("7"))
-    with pytest.raises(ConflictingIdError, match="7"):
-        store.add_all([job(str(number)) for number in range(10)])
-    assert ids(store.get_all_jobs()) == ["7"]
+    store.add_job(job("270"))
+    with pytest.raises(ConflictingIdError, match="270"):
+        store.add_all([job(str(number)) for number in range(300)])
+    assert ids(store.get_all_jobs()) == ["270"]
 
 
 @lasting

@@ -7,17 +7,28 @@ from typing import Any
 
 import pytest
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore as ApschedulerJobStore
-from sqlalchemy import MetaData, create_engine, inspect, text
-from sqlalchemy.pool import NullPool
+from sqlalchemy import create_engine, inspect, text
 
-from jobstores.jobs import NOON, job
-from jobstores.places import PLACES, MongoCollection, Place, RedisKeys, SqlTable, start
+from jobstores.jobs import job
+from jobstores.places import (
+    PLACES,
+    EtcdPath,
+    MongoCollection,
+    Place,
+    RedisKeys,
+    RethinkTable,
+    ZooKeeperNode,
+    start,
+)
 from kalends.errors import UnknownLayout
 from kalends.jobstores.base import RecordingJobStore
+from kalends.jobstores.etcd import EtcdJobStore
 from kalends.jobstores.layouts import LAYOUT, migrate
 from kalends.jobstores.mongodb import MongoDBJobStore
 from kalends.jobstores.redis import RedisJobStore
+from kalends.jobstores.rethinkdb import RethinkDBJobStore
 from kalends.jobstores.sqlalchemy import SQLAlchemyJobStore
+from kalends.jobstores.zookeeper import ZooKeeperJobStore
 from kalends.leases.port import LeaseRecord, LeaseStore
 from servers.harness import Servers
 
@@ -37,6 +48,13 @@ def set_layout(store: RecordingJobStore, version: int) -> None:
         case MongoDBJobStore():
             collection = store.collection
             collection.database[f"{collection.name}_layout"].update_one({}, {"$set": {"version": version}})
+        case EtcdJobStore():
+            store.client.put(f"{store.path}/layout", str(version))
+        case RethinkDBJobStore():
+            layout = store.r.db(store.database).table(f"{store.table_name}_layout")
+            layout.get("layout").update({"version": version}).run(store.conn)
+        case ZooKeeperJobStore():
+            store.client.set(f"{store.path}/layout", str(version).encode())
 
 
 def layout_of(store: RecordingJobStore) -> int:
@@ -49,13 +67,22 @@ def layout_of(store: RecordingJobStore) -> int:
         case MongoDBJobStore():
             collection = store.collection
             found = collection.database[f"{collection.name}_layout"].find_one({})["version"]
+        case EtcdJobStore():
+            (found,) = store.client.get(f"{store.path}/layout")
+        case RethinkDBJobStore():
+            layout = store.r.db(store.database).table(f"{store.table_name}_layout")
+            found = layout.get("layout").run(store.conn)["version"]
+        case ZooKeeperJobStore():
+            found, _ = store.client.get(f"{store.path}/layout")
         case _:
             raise TypeError(store)
     assert found is not None
     return int(found)
 
 
-@pytest.mark.parametrize("place", ["sqlite", "postgresql", "valkey", "mongodb"], indirect=True)
+@pytest.mark.parametrize(
+    "place", ["sqlite", "postgresql", "valkey", "mongodb", "etcd", "zookeeper", "rethinkdb"], indirect=True
+)
 @pytest.mark.parametrize("version", [0, LAYOUT + 1])
 def test_a_layout_that_is_not_known_is_refused(place: Place, store: RecordingJobStore, version: int) -> None:
     store.add_job(job("a"))
@@ -70,7 +97,11 @@ def test_a_layout_that_is_not_known_is_refused(place: Place, store: RecordingJob
     other.shutdown()
 
 
-@pytest.mark.parametrize("place", ["sqlite", "postgresql", "mariadb", "valkey", "mongodb"], indirect=True)
+@pytest.mark.parametrize(
+    "place",
+    ["sqlite", "postgresql", "mariadb", "valkey", "mongodb", "etcd", "zookeeper", "rethinkdb"],
+    indirect=True,
+)
 def test_a_store_of_the_first_layout_gets_leases(place: Place, store: RecordingJobStore) -> None:
     store.add_job(job("a"))
     set_layout(store, 1)
@@ -132,100 +163,47 @@ def test_documents_of_another_program_are_refused(servers: Servers, tmp_path: Pa
     place.remove()
 
 
-# -- options of SQLAlchemyJobStore
-
-ENGINE = create_engine("sqlite://", poolclass=NullPool)
-
-
-def test_an_engine_is_given_in_place_of_a_url(tmp_path: Path) -> None:
-    engine = create_engine(f"sqlite:///{tmp_path / 'jobs.sqlite'}")
-    metadata = MetaData()
-    store = SQLAlchemyJobStore(engine=engine, metadata=metadata, tablename="mine")
-    start(store)
-    store.add_job(job("a"))
-    store.shutdown()
-    assert set(metadata.tables) == {"mine", "mine_layout", "mine_leases"}
-    with engine.connect() as connection:
-        assert connection.execute(text("SELECT id FROM mine")).scalars().all() == ["a"]
-    engine.dispose()
-
-
-def test_an_engine_is_named_by_a_reference() -> None:
-    store = SQLAlchemyJobStore(engine="jobstores.test_layouts:ENGINE")
-    assert store.engine.url == ENGINE.url
-
-
-def test_a_url_or_an_engine_is_needed() -> None:
-    with pytest.raises(ValueError, match='Need either "engine" or "url" defined'):
-        SQLAlchemyJobStore()
-
-
-def test_options_of_the_engine_are_passed_on(tmp_path: Path) -> None:
-    options = {"poolclass": NullPool, "connect_args": {"timeout": 1.0}}
-    store = SQLAlchemyJobStore(f"sqlite:///{tmp_path / 'jobs.sqlite'}", engine_options=options)
-    assert isinstance(store.engine.pool, NullPool)
-
-
-def test_a_database_in_memory_is_shared_by_threads() -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
-    store = SQLAlchemyJobStore("sqlite://")
-    start(store)
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda number: store.add_job(job(str(number))), range(40)))
-    assert len(store.get_all_jobs()) == 40
-    store.shutdown()
-
-
-def test_a_table_has_the_schema_that_is_given(servers: Servers, tmp_path: Path) -> None:
-    place: SqlTable = place_of("postgresql", servers, tmp_path)
-    engine = create_engine(place.url)
-    with engine.begin() as connection:
-        connection.execute(text(f"CREATE SCHEMA s_{place.table}"))
-    store = place.new_store(tableschema=f"s_{place.table}")
-    start(store)
-    store.add_job(job("a"))
-    assert inspect(engine).get_table_names(schema=f"s_{place.table}") == [place.table, f"{place.table}_layout"]
-    store.shutdown()
-    with engine.begin() as connection:
-        connection.execute(text(f"DROP SCHEMA s_{place.table} CASCADE"))
-    engine.dispose()
-
-
-@pytest.mark.parametrize("place", ["postgresql", "mariadb"], indirect=True)
-def test_next_run_times_are_microseconds_in_a_column_with_an_index(place: SqlTable, store: RecordingJobStore) -> None:
-    assert isinstance(store, SQLAlchemyJobStore)
-    store.add_job(job("a"))
-    with store.engine.connect() as connection:
-        found = connection.execute(text(f"SELECT next_run_time FROM {place.table}")).scalar()  # noqa: S608
-    assert found == int(NOON.timestamp()) * 1_000_000
-    indexes = inspect(store.engine).get_indexes(place.table)
-    assert [index["column_names"] for index in indexes] == [["next_run_time"]]
-
-
-# -- options of the others
-
-
-@pytest.mark.parametrize("name", ["jobs_key", "run_times_key"])
-def test_a_key_must_not_be_empty(name: str) -> None:
-    with pytest.raises(ValueError, match=f'The "{name}" parameter must not be empty'):
-        RedisJobStore(**{name: ""})  # type: ignore[arg-type]  # a key, whichever it is
-
-
-@pytest.mark.parametrize("name", ["database", "collection"])
-def test_a_name_must_not_be_empty(name: str) -> None:
-    with pytest.raises(ValueError, match=f'The "{name}" parameter must not be empty'):
-        MongoDBJobStore(**{name: ""})  # type: ignore[arg-type]  # a name, whichever it is
-
-
-def test_a_client_of_the_program_is_not_closed(servers: Servers, tmp_path: Path) -> None:
-    from redis import Redis
-
-    place: RedisKeys = place_of("valkey", servers, tmp_path)
-    with Redis.from_url(place.address) as client:
-        store = RedisJobStore(client=client, jobs_key=f"{place.prefix}.jobs", run_times_key=f"{place.prefix}.run_times")
+def test_keys_of_another_program_below_the_path_are_refused(servers: Servers, tmp_path: Path) -> None:
+    place: EtcdPath = place_of("etcd", servers, tmp_path)
+    store = place.new_store()
+    store.client.put(f"{store.path}/a", b"\x80\x04")
+    with pytest.raises(UnknownLayout, match="another program made its keys"):
         start(store)
-        store.add_job(job("a"))
-        store.shutdown()
-        assert client.hkeys(f"{place.prefix}.jobs") == [b"a"]
+    store.shutdown()
     place.remove()
+
+
+def test_a_table_of_another_program_is_refused(servers: Servers, tmp_path: Path) -> None:
+    place: RethinkTable = place_of("rethinkdb", servers, tmp_path)
+    store = place.new_store()
+    start(store)
+    store.table.insert({"id": "a", "job_state": ""}).run(store.conn)
+    with pytest.raises(UnknownLayout, match="another program has documents in it"):
+        start(store)
+    store.shutdown()
+    place.remove()
+
+
+def test_nodes_of_another_program_are_refused(servers: Servers, tmp_path: Path) -> None:
+    place: ZooKeeperNode = place_of("zookeeper", servers, tmp_path)
+    store = place.new_store()
+    store.client.start()
+    store.client.create(f"{store.path}/a", b"\x80\x04", makepath=True)
+    with pytest.raises(UnknownLayout, match="another program made its nodes"):
+        start(store)
+    store.shutdown()
+    place.remove()
+
+
+def test_a_path_that_begins_with_another_path_is_separate(servers: Servers, tmp_path: Path) -> None:
+    place: EtcdPath = place_of("etcd", servers, tmp_path)
+    store, other = place.new_store(), EtcdJobStore(f"{place.path}2", **place.connection)
+    for one in (store, other):
+        start(one)
+        one.add_job(job("a"))
+    store.remove_all_jobs()
+    assert store.get_all_jobs() == []
+    assert [one.id for one in other.get_all_jobs()] == ["a"]
+    store.client.delete_prefix(place.path)
+    store.shutdown()
+    other.shutdown()

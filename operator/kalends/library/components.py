@@ -30,6 +30,9 @@ JOB_STORES = {
     "sqlalchemy": "kalends.jobstores.sqlalchemy:SQLAlchemyJobStore",
     "mongodb": "kalends.jobstores.mongodb:MongoDBJobStore",
     "redis": "kalends.jobstores.redis:RedisJobStore",
+    "rethinkdb": "kalends.jobstores.rethinkdb:RethinkDBJobStore",
+    "etcd": "kalends.jobstores.etcd:EtcdJobStore",
+    "zookeeper": "kalends.jobstores.zookeeper:ZooKeeperJobStore",
 }
 
 EXECUTOR_PLUGINS = Plugins("executor", "kalends.executors", EXECUTORS, BaseExecutor)

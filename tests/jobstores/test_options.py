@@ -1,0 +1,157 @@
+"""The options of the stores: those of APScheduler, under its names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kazoo.client import KazooClient
+from sqlalchemy import MetaData, create_engine, inspect, text
+from sqlalchemy.pool import NullPool
+
+from jobstores.jobs import NOON, job
+from jobstores.places import RedisKeys, SqlTable, ZooKeeperNode, start
+from jobstores.test_layouts import place_of
+from kalends.jobstores.base import RecordingJobStore
+from kalends.jobstores.etcd import EtcdJobStore
+from kalends.jobstores.mongodb import MongoDBJobStore
+from kalends.jobstores.redis import RedisJobStore
+from kalends.jobstores.rethinkdb import RethinkDBJobStore
+from kalends.jobstores.sqlalchemy import SQLAlchemyJobStore
+from kalends.jobstores.zookeeper import ZooKeeperJobStore
+from servers.harness import Servers
+
+ENGINE = create_engine("sqlite://", poolclass=NullPool)
+
+
+def test_an_engine_is_given_in_place_of_a_url(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'jobs.sqlite'}")
+    metadata = MetaData()
+    store = SQLAlchemyJobStore(engine=engine, metadata=metadata, tablename="mine")
+    start(store)
+    store.add_job(job("a"))
+    store.shutdown()
+    assert set(metadata.tables) == {"mine", "mine_layout", "mine_leases"}
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT id FROM mine")).scalars().all() == ["a"]
+    engine.dispose()
+
+
+def test_an_engine_is_named_by_a_reference() -> None:
+    store = SQLAlchemyJobStore(engine="jobstores.test_options:ENGINE")
+    assert store.engine.url == ENGINE.url
+
+
+def test_a_url_or_an_engine_is_needed() -> None:
+    with pytest.raises(ValueError, match='Need either "engine" or "url" defined'):
+        SQLAlchemyJobStore()
+
+
+def test_options_of_the_engine_are_passed_on(tmp_path: Path) -> None:
+    options = {"poolclass": NullPool, "connect_args": {"timeout": 1.0}}
+    store = SQLAlchemyJobStore(f"sqlite:///{tmp_path / 'jobs.sqlite'}", engine_options=options)
+    assert isinstance(store.engine.pool, NullPool)
+
+
+def test_a_database_in_memory_is_shared_by_threads() -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    store = SQLAlchemyJobStore("sqlite://")
+    start(store)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: store.add_job(job(str(number))), range(40)))
+    assert len(store.get_all_jobs()) == 40
+    store.shutdown()
+
+
+def test_a_table_has_the_schema_that_is_given(servers: Servers, tmp_path: Path) -> None:
+    place: SqlTable = place_of("postgresql", servers, tmp_path)
+    engine = create_engine(place.url)
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE SCHEMA s_{place.table}"))
+    store = place.new_store(tableschema=f"s_{place.table}")
+    start(store)
+    store.add_job(job("a"))
+    assert inspect(engine).get_table_names(schema=f"s_{place.table}") == [place.table, f"{place.table}_layout"]
+    store.shutdown()
+    with engine.begin() as connection:
+        connection.execute(text(f"DROP SCHEMA s_{place.table} CASCADE"))
+    engine.dispose()
+
+
+@pytest.mark.parametrize("place", ["postgresql", "mariadb"], indirect=True)
+def test_next_run_times_are_microseconds_in_a_column_with_an_index(place: SqlTable, store: RecordingJobStore) -> None:
+    assert isinstance(store, SQLAlchemyJobStore)
+    store.add_job(job("a"))
+    with store.engine.connect() as connection:
+        found = connection.execute(text(f"SELECT next_run_time FROM {place.table}")).scalar()  # noqa: S608
+    assert found == int(NOON.timestamp()) * 1_000_000
+    indexes = inspect(store.engine).get_indexes(place.table)
+    assert [index["column_names"] for index in indexes] == [["next_run_time"]]
+
+
+# -- options of the others
+
+
+@pytest.mark.parametrize("name", ["jobs_key", "run_times_key"])
+def test_a_key_must_not_be_empty(name: str) -> None:
+    with pytest.raises(ValueError, match=f'The "{name}" parameter must not be empty'):
+        RedisJobStore(**{name: ""})  # type: ignore[arg-type]  # a key, whichever it is
+
+
+@pytest.mark.parametrize("name", ["database", "collection"])
+def test_a_name_must_not_be_empty(name: str) -> None:
+    with pytest.raises(ValueError, match=f'The "{name}" parameter must not be empty'):
+        MongoDBJobStore(**{name: ""})  # type: ignore[arg-type]  # a name, whichever it is
+
+
+@pytest.mark.parametrize("name", ["database", "table"])
+def test_a_name_of_rethinkdb_must_not_be_empty(name: str) -> None:
+    with pytest.raises(ValueError, match=f'The "{name}" parameter must not be empty'):
+        RethinkDBJobStore(**{name: ""})  # type: ignore[arg-type]  # a name, whichever it is
+
+
+@pytest.mark.parametrize("store", [EtcdJobStore, ZooKeeperJobStore])
+def test_a_path_must_not_be_empty(store: type[EtcdJobStore | ZooKeeperJobStore]) -> None:
+    with pytest.raises(ValueError, match='The "path" parameter must not be empty'):
+        store("")
+
+
+def test_a_client_of_another_package_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"must be an etcd3gw.Etcd3Client, got builtins.object"):
+        EtcdJobStore(client=object())
+
+
+def test_a_client_of_zookeeper_is_closed_only_if_that_is_asked_for(servers: Servers, tmp_path: Path) -> None:
+    place: ZooKeeperNode = place_of("zookeeper", servers, tmp_path)
+    client = KazooClient(place.address)
+    client.start()
+    for is_closed in (False, True):
+        store = ZooKeeperJobStore(place.path, client, close_connection_on_exit=is_closed)
+        start(store)
+        store.shutdown()
+        assert client.connected is not is_closed
+    place.remove()
+
+
+def test_nodes_are_kept_below_a_chroot(servers: Servers, tmp_path: Path) -> None:
+    place: ZooKeeperNode = place_of("zookeeper", servers, tmp_path)
+    store = ZooKeeperJobStore(hosts=place.address + place.path)
+    start(store)
+    store.add_job(job("a"))
+    assert store.client.get_children("/kalends/jobs") == ["a"]
+    store.shutdown()
+    place.remove()
+
+
+def test_a_client_of_the_program_is_not_closed(servers: Servers, tmp_path: Path) -> None:
+    from redis import Redis
+
+    place: RedisKeys = place_of("valkey", servers, tmp_path)
+    with Redis.from_url(place.address) as client:
+        store = RedisJobStore(client=client, jobs_key=f"{place.prefix}.jobs", run_times_key=f"{place.prefix}.run_times")
+        start(store)
+        store.add_job(job("a"))
+        store.shutdown()
+        assert client.hkeys(f"{place.prefix}.jobs") == [b"a"]
+    place.remove()

@@ -72,7 +72,8 @@ def test_a_table_has_the_schema_that_is_given(servers: Servers, tmp_path: Path) 
     store = place.new_store(tableschema=f"s_{place.table}")
     start(store)
     store.add_job(job("a"))
-    assert inspect(engine).get_table_names(schema=f"s_{place.table}") == [place.table, f"{place.table}_layout"]
+    tables = inspect(engine).get_table_names(schema=f"s_{place.table}")
+    assert sorted(tables) == [place.table, f"{place.table}_layout", f"{place.table}_leases"]
     store.shutdown()
     with engine.begin() as connection:
         connection.execute(text(f"DROP SCHEMA s_{place.table} CASCADE"))

@@ -34,9 +34,13 @@ class LeasesTable:
         )
 
     def begin_counting(self, connection: Connection) -> None:
-        """Create the row that counts changes, unless there is one."""
+        """Create the row that counts changes, unless there is one.
+
+        Raises:
+            IntegrityError: Another process creates it now.
+        """
         if self.fetch(connection, CHANGES) is None:
-            self.put(connection, CHANGES, None, b"")
+            connection.execute(self.table.insert(), {"name": CHANGES, "version": 1, "document": b""})
 
     def count_change(self, connection: Connection) -> None:
         """Count a change of jobs, and notify those that listen, once the transaction is committed."""

@@ -139,6 +139,9 @@ class SQLAlchemyJobStore(RowJobStore):
             self._leases.table.create(connection, checkfirst=True)
         with self._transaction() as connection:
             self._leases.begin_counting(connection)
+            found = connection.execute(select(self._layout_t.c.version)).scalar()
+            if found == LAYOUT:
+                return  # a lock would be refused by a database that is read-only
             found = connection.execute(select(self._layout_t.c.version).with_for_update()).scalar()
             if found is None:
                 connection.execute(self._layout_t.insert(), {"id": 1, "version": LAYOUT})

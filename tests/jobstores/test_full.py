@@ -1,4 +1,4 @@
-"""Stores that are full or read-only: the error says why, nothing is written by half, and work goes on with room."""
+"""Stores that are full or read-only: the error names the reason, no call is half done, writes work again with room."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def bounded(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp
     servers.close()
 
 
-def test_a_full_store_says_so_and_keeps_what_it_has(bounded: Bounded) -> None:
+def test_a_write_to_a_full_store_fails_with_the_reason_and_loses_nothing(bounded: Bounded) -> None:
     store = bounded.store
     added: list[str] = []
     with pytest.raises(Exception, match=bounded.reason):  # of the client library  # noqa: PT012
@@ -127,7 +127,7 @@ def read_only_postgresql(servers: Servers, _folder: Path) -> tuple[RecordingJobS
 
 
 @pytest.mark.parametrize("make", [read_only_sqlite, read_only_postgresql], ids=lambda make: make.__name__)
-def test_a_store_that_is_read_only_is_read_and_says_so_at_a_write(
+def test_a_read_only_store_is_read_and_a_write_fails_with_the_reason(
     make: Callable[[Servers, Path], tuple[RecordingJobStore, RecordingJobStore]], servers: Servers, tmp_path: Path
 ) -> None:
     store, read_only = make(servers, tmp_path)

@@ -1,4 +1,4 @@
-"""A server that is killed and started again under a scheduler: its loop goes on, and no fire time runs twice."""
+"""A server that is killed and started again under a scheduler: its loop continues, and no fire time runs twice."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def run() -> None:
 
 
 @pytest.mark.slow
-def test_a_scheduler_goes_on_after_its_server_was_killed_and_started_again(
+def test_a_scheduler_continues_after_its_server_was_killed_and_started_again(
     killable: tuple[RecordingJobStore, SupervisedProcess, Callable[[], None]],
 ) -> None:
     store, process, until_it_serves = killable

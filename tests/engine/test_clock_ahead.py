@@ -68,3 +68,35 @@ async def test_a_job_that_was_created_right_before_an_edit_is_counted(edit: Any,
     assert cluster.created == [f"nightly-{START + DAY + 60}"]
     assert (status["counts"]["started"], status["counts"]["active"]) == (1, 1)
     assert [run["name"] for run in status["active"]] == cluster.created
+
+
+class InterruptedStore(ObjectStore):
+    """A store that cannot be reached when the first start is to be recorded; just then the clock is put right."""
+
+    def __init__(self, clock: LoopClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    @override
+    async def write(
+        self, ref: Ref, version: str, before: State | None, after: State, *, keeps_unread: bool = False
+    ) -> str:
+        if after.counts.started and self._clock.step:
+            self._clock.step = 0.0
+            raise Unavailable("no answer")
+        return await super().write(ref, version, before, after, keeps_unread=keeps_unread)
+
+
+async def test_a_job_counts_although_the_clock_is_put_back_before_it_is_recorded() -> None:
+    clock = LoopClock()
+    clock.step = 1200.0
+    store, cluster = InterruptedStore(clock), Cluster(LoopClock())
+    scheduler = Scheduler(clock=clock, store=store, pools={"default": Pool()}, identity="me", cluster=cluster)
+    store.put(resource(trigger=every(60), jobTemplate=JOB))
+    scheduler.observe(store.snapshot("default/nightly"))
+    running = asyncio.create_task(scheduler.run())
+    await asyncio.sleep(300)
+    running.cancel()
+    status = store.status("default/nightly")
+    assert cluster.created == [f"nightly-{START + 1200}"]
+    assert (status["counts"]["due"], status["counts"]["started"], status["counts"]["coalesced"]) == (20, 1, 19)

@@ -75,7 +75,7 @@ def _armed(it: Writing) -> Iterator[str]:
         if not first <= new <= last:
             yield f"a resource seen for the first time counts from {new - it.life.created:+d} s of its creation"
         return
-    seen, reported = it.before.get("observedGeneration", 0), it.after.get("observedGeneration", 0)
+    seen, reported = it.before.get("observedGeneration", 0), it.generation
     edits = [one for generation, one in sorted(it.life.versions.items()) if seen < generation <= reported]
     known = it.life.versions.get(seen)
     if new != old and not edits:

@@ -52,7 +52,7 @@ class Writing:
         then its conditions show the generation.
         """
         recorded = int(self.after.get("observedGeneration", 0))
-        ready = next((one for one in self.after.get("conditions", ()) if one["type"] == "Ready"), {})
+        ready: Json = next((one for one in self.after.get("conditions", ()) if one["type"] == "Ready"), {})
         shown = int(ready.get("observedGeneration", recorded))
         version, before = self.life.versions.get(shown), self.life.versions.items()
         follows_jobs = any("jobTemplate" in one.spec for generation, one in before if generation < shown)

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, tzinfo
 from inspect import isclass, ismethod
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from typing_extensions import override
 
+from kalends.job_fields import ACCEPT, OPTIONS
 from kalends.references import check_arguments, name_of, object_at, reference_of
 from kalends.triggers.base import BaseTrigger
+from kalends.triggers.compiled import exact_next_fire_time
 from kalends.triggers.datetimes import microseconds_of, to_datetime
+from kalends.triggers.exclusions import Exclusions, read_exclusions
+from kalends.triggers.options import FireTimeOptions
 from kalends.triggers.timezones import local_timezone
 
 if TYPE_CHECKING:
     from kalends.schedulers.base import BaseScheduler
-
-CONCURRENCY = ("skip", "queue", "replace")
-COALESCE = ("latest", "earliest", "all")
-DAYLIGHT_SAVING = ("adjust", "literal")
 
 
 class Job:
@@ -44,6 +44,10 @@ class Job:
             ``max_backoff`` in seconds, ``factor``, and ``on_lost``. None: never.
         time_limit: Seconds that a run may take; None: any time.
         max_runs: After so many runs the job has ended; None: no limit.
+        exclude: Moments that are no fire times: cron triggers, dates, datetimes, pairs (from, to), or a list of these.
+            ``kalends.triggers.exclusions.read_exclusions`` has what each of them means.
+        daylight_saving: What happens to a fixed time of day that a change of the clocks leaves out or repeats:
+            ``"adjust"`` (one run: after the gap, the first of two), or ``"literal"`` (never in a gap, twice in a fold).
     """
 
     __slots__ = (
@@ -54,6 +58,8 @@ class Job:
         "args",
         "coalesce",
         "concurrency",
+        "daylight_saving",
+        "exclude",
         "executor",
         "func",
         "func_ref",
@@ -86,6 +92,8 @@ class Job:
     retry: int | Mapping[str, Any] | None
     time_limit: float | None
     max_runs: int | None
+    exclude: Exclusions
+    daylight_saving: str
     _first: datetime | None
     """The fire time from which the fire times of the trigger count: what ``next_run_time`` was when it was last set."""
 
@@ -160,7 +168,7 @@ class Job:
 
     # -- its fields
 
-    def _modify(self, **changes: Any) -> None:
+    def _modify(self, **changes: Any) -> None:  # noqa: C901 - a check for each kind of field
         """Check all changes, then make them.
 
         Raises:
@@ -178,9 +186,14 @@ class Job:
             accepted["id"] = value
         if changes.keys() & {"func", "args", "kwargs"}:
             accepted |= self._accepted_call(changes)
-        for name, accept in _ACCEPT.items():
+        for name, accept in ACCEPT.items():
             if name in changes:
                 accepted[name] = accept(name, changes.pop(name))
+        if "exclude" in changes:
+            trigger = accepted.get("trigger") or self.trigger
+            accepted["exclude"] = read_exclusions(
+                changes.pop("exclude"), getattr(trigger, "timezone", None) or self._zone
+            )
         if "next_run_time" in changes:
             accepted["next_run_time"] = accepted["_first"] = self._accepted_time(changes.pop("next_run_time"))
         if changes:
@@ -221,8 +234,16 @@ class Job:
         return accepted
 
     def _accepted_time(self, value: Any) -> datetime | None:
-        zone = None if self._scheduler is None else self._scheduler.timezone
-        return to_datetime(value, zone or local_timezone(), "next_run_time")
+        return to_datetime(value, self._zone, "next_run_time")
+
+    @property
+    def _zone(self) -> tzinfo:
+        return local_timezone() if self._scheduler is None else self._scheduler.timezone
+
+    @property
+    def fire_time_options(self) -> FireTimeOptions:
+        """What decides the fire times beside the trigger."""
+        return FireTimeOptions(self.id, self.exclude, literal=self.daylight_saving == "literal")
 
     def _get_run_times(self, now: datetime) -> list[datetime]:
         """Return the fire times from ``next_run_time`` to ``now``, both included, as APScheduler's jobs do."""
@@ -231,7 +252,7 @@ class Job:
         # Two datetimes of a zone are compared by their wall time, which goes back once a year: instants are not.
         while at is not None and microseconds_of(at) <= microseconds_of(now):
             found.append(at)
-            at = self.trigger.get_next_fire_time(at, now)
+            at = exact_next_fire_time(self.trigger, at, now, self.fire_time_options)
         return found
 
     def __copy__(self) -> Job:
@@ -317,83 +338,5 @@ class Job:
         return f"{self.name} (trigger: {self.trigger}, {status})"
 
 
-OPTIONS: Mapping[str, Any] = {"concurrency": "skip", "retry": None, "time_limit": None, "max_runs": None}
-"""The fields that APScheduler's jobs have not, and their defaults."""
-
-
 def _is_of_class(reference: str, method: Any) -> bool:
     return object_at(reference) is method.__func__
-
-
-def _text(name: str, value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise TypeError(f"{name} must be text that is not empty, got {value!r}")
-    return value
-
-
-def _trigger(name: str, value: Any) -> BaseTrigger:
-    if not isinstance(value, BaseTrigger) and not callable(getattr(value, "get_next_fire_time", None)):
-        raise TypeError(f"{name} must be a trigger, got {type(value).__name__}")
-    found: BaseTrigger = value
-    return found
-
-
-def _grace_time(name: str, value: Any) -> int | None:
-    if isinstance(value, timedelta) and not value % timedelta(seconds=1):
-        value = int(value.total_seconds())
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value <= 0):
-        raise TypeError(f"{name} must be a whole number of seconds above 0, or None, got {value!r}")
-    return value
-
-
-def _coalesce(name: str, value: Any) -> bool | str:
-    if isinstance(value, str):
-        return _one_of(name, value, COALESCE)
-    return bool(value)
-
-
-def _number(name: str, value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-        raise TypeError(f"{name} must be a whole number above 0, got {value!r}")
-    return value
-
-
-def _number_or_none(name: str, value: Any) -> int | None:
-    return None if value is None else _number(name, value)
-
-
-def _one_of(name: str, value: Any, accepted: Sequence[str]) -> str:
-    if value not in accepted:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, accepted))}, got {value!r}")
-    found: str = value
-    return found
-
-
-def _retry(name: str, value: Any) -> int | Mapping[str, Any] | None:
-    known = {"limit", "backoff", "factor", "max_backoff", "on_lost"}
-    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
-        return value or None
-    if isinstance(value, Mapping) and value.keys() <= known:
-        return dict(value)
-    raise ValueError(f"{name} must be a number of retries, or a mapping with {', '.join(sorted(known))}, got {value!r}")
-
-
-def _time_limit(name: str, value: Any) -> float | None:
-    seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    if seconds is not None and (not isinstance(seconds, int | float) or isinstance(seconds, bool) or seconds <= 0):
-        raise TypeError(f"{name} must be a number of seconds above 0, or None, got {value!r}")
-    return seconds
-
-
-_ACCEPT: Mapping[str, Callable[[str, Any], Any]] = {
-    "name": _text,
-    "trigger": _trigger,
-    "executor": _text,
-    "misfire_grace_time": _grace_time,
-    "coalesce": _coalesce,
-    "max_instances": _number,
-    "concurrency": lambda name, value: _one_of(name, value, CONCURRENCY),
-    "retry": _retry,
-    "time_limit": _time_limit,
-    "max_runs": _number_or_none,
-}

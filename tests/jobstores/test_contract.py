@@ -12,7 +12,9 @@ import pytest
 from jobstores.jobs import BERLIN, MICROSECOND, NOON, job, record, write_of
 from jobstores.places import LASTING
 from kalends.jobstores.base import ConflictingIdError, JobLookupError, RecordingJobStore, TransientJobError
+from kalends.triggers.cron import CronTrigger
 from kalends.triggers.datetimes import microseconds_of
+from kalends.triggers.exclusions import exclusions_state, read_exclusions
 
 lasting = pytest.mark.parametrize("place", LASTING, indirect=True)
 
@@ -36,6 +38,15 @@ def test_a_job_that_was_added_is_found(store: RecordingJobStore) -> None:
     assert (found.args, found.name, found.max_instances) == ((1, "two"), "Report", 3)
     assert (found.concurrency, found.time_limit, found.misfire_grace_time) == ("queue", 2.5, 30)
     assert found.next_run_time == found.first_fire_time == NOON
+
+
+def test_what_a_job_excludes_is_kept(store: RecordingJobStore) -> None:
+    weekend = CronTrigger(day_of_week="sat,sun", timezone=BERLIN)
+    store.add_job(job("a", exclude=[weekend, NOON.date()], daylight_saving="literal"))
+    found = store.lookup_job("a")
+    assert found is not None
+    assert exclusions_state(found.exclude) == exclusions_state(read_exclusions([weekend, NOON.date()], BERLIN))
+    assert found.daylight_saving == "literal"
 
 
 def test_a_second_job_of_an_id_conflicts(store: RecordingJobStore) -> None:

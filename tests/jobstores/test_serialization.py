@@ -119,7 +119,7 @@ def test_what_has_no_json_form_is_refused(options: dict[str, Any], message: str)
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"version": 2}, "has version 2, and this version of Kalends reads 1 at most"),
+        ({"version": 3}, "has version 3, and this version of Kalends reads 2 at most"),
         ({"version": None}, "must have a version"),
         ({"func": "jobstores.jobs:gone"}, "cannot resolve"),
         ({"trigger": {"type": "lunar", "version": 1}}, "lunar"),

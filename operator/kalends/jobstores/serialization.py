@@ -24,10 +24,13 @@ from kalends.job import Job
 from kalends.jobstores.base import TransientJobError
 from kalends.jobstores.json_values import NoJsonForm, decode, encode
 from kalends.triggers.datetimes import datetime_from, datetime_text
+from kalends.triggers.exclusions import exclusions_from, exclusions_state
 from kalends.triggers.stored import state_of, trigger_of
 
-JOB_VERSION = 1
+JOB_VERSION = 2
+"""Of jobs with ``exclude`` or ``daylight_saving``. Others have version 1, which earlier versions of Kalends read."""
 RECORD_VERSION = 1
+_OF_TRIGGERS = frozenset({"trigger", "exclude"})
 _TIMES = frozenset({"next_run_time", "first"})
 """Fields that are moments. ``first`` is there only if it is not ``next_run_time``."""
 
@@ -43,11 +46,15 @@ def job_to_json(job: Job) -> dict[str, Any]:
         state = dict(job.__getstate__())
     except ValueError as error:
         raise TransientJobError(job.id, str(error)) from error
-    found: dict[str, Any] = {"version": JOB_VERSION, "id": state.pop("id"), "func": state.pop("func")}
+    changed = {"exclude", "daylight_saving"} & state.keys()
+    found: dict[str, Any] = {"version": JOB_VERSION if changed else 1, "id": state.pop("id"), "func": state.pop("func")}
     del state["version"]
     place = "trigger"
     try:
         found["trigger"] = state_of(state.pop("trigger"))
+        if "exclude" in state:
+            place = "exclude"
+            found["exclude"] = exclusions_state(state.pop("exclude"))
         for place in sorted(_TIMES & state.keys()):
             moment: datetime | None = state.pop(place)
             found[place] = None if moment is None else datetime_text(moment)
@@ -76,8 +83,10 @@ def job_from_json(document: Mapping[str, Any]) -> Job:
         )
     _check_version(document, JOB_VERSION, "job")
     try:
-        state = {key: decode(value) for key, value in document.items() if key not in {"trigger"} | _TIMES}
+        state = {key: decode(value) for key, value in document.items() if key not in _OF_TRIGGERS | _TIMES}
         state["trigger"] = trigger_of(document["trigger"])
+        if "exclude" in document:
+            state["exclude"] = exclusions_from(document["exclude"])
         for key in _TIMES & document.keys():
             state[key] = None if document[key] is None else datetime_from(document[key])
         state["version"] = 1  # of the state that a job takes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from math import ceil
 from typing import Any
 
@@ -18,9 +18,10 @@ from kalends.job import Job
 from kalends.jobstores.base import KeptJob
 from kalends.model.reasons import Reason
 from kalends.model.values import Coalesce, ConcurrencyPolicy
-from kalends.triggers.base import BaseTrigger
-from kalends.triggers.compiled import CompiledTrigger, compile_trigger, jitter_of
-from kalends.triggers.datetimes import microseconds_of
+from kalends.triggers.compiled import CompiledTrigger, compile_trigger, exact_next_fire_time, jitter_of
+from kalends.triggers.datetimes import datetime_of, microseconds_of
+from kalends.triggers.exclusions import excluded
+from kalends.triggers.rule_trigger import searched
 
 MOST_CATCH_UP_RUNS = 100_000
 """How many missed fire times run if they are not coalesced. Beyond that the earliest are counted as coalesced."""
@@ -83,13 +84,8 @@ def definition_of(job: Job) -> Definition:
     concurrency = CONCURRENCY[job.concurrency]
     if coalesce is Coalesce.ALL and concurrency is ConcurrencyPolicy.FORBID:
         concurrency = ConcurrencyPolicy.QUEUE  # they run one after another, as a batch of APScheduler does
-    first = job.first_fire_time
     return Definition(
-        when=compile_trigger(
-            job.trigger,
-            first=None if first is None else microseconds_of(first),
-            timezone=None if first is None else first.tzinfo,
-        ),
+        when=compiled_trigger_of(job),
         target=JobCall(job),
         executor=job.executor,
         suspended=job.next_run_time is None,
@@ -107,11 +103,35 @@ def definition_of(job: Job) -> Definition:
     )
 
 
-def compiled(trigger: BaseTrigger, first: datetime | None) -> CompiledTrigger:
-    """Return the trigger of the engine whose fire times count from ``first``."""
-    if first is None:
-        return compile_trigger(trigger)
-    return compile_trigger(trigger, first=microseconds_of(first), timezone=first.tzinfo)
+def compiled_trigger_of(job: Job) -> CompiledTrigger:
+    """Return the trigger of the engine for a job; its fire times count from the job's first."""
+    first = job.first_fire_time
+    return compile_trigger(
+        job.trigger,
+        first=None if first is None else microseconds_of(first),
+        timezone=None if first is None else first.tzinfo,
+        options=job.fire_time_options,
+    )
+
+
+def following_fire_time(job: Job, known: datetime, now: datetime) -> datetime | None:
+    """Return the next fire time of a job after a change of ``exclude`` or ``daylight_saving``.
+
+    Args:
+        job: With the change.
+        known: The next fire time before. If it has passed, it is undecided, and the search begins there.
+        now: The current time.
+    """
+    first = job.first_fire_time
+    if first is None or microseconds_of(first) > microseconds_of(now):
+        return exact_next_fire_time(job.trigger, None, now, job.fire_time_options)
+    times = compiled_trigger_of(job)
+    found = searched(times, min(microseconds_of(known) - 1, microseconds_of(now)))
+    if (
+        found is not None and excluded(job.exclude).end_of(found) is not None
+    ):  # the first fire time was not excluded before
+        found = searched(times, found)
+    return None if found is None else datetime_of(found, known.tzinfo or UTC)
 
 
 def retry_of(given: int | Mapping[str, Any] | None) -> RetryPolicy | None:

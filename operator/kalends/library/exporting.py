@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -12,6 +12,13 @@ from kalends.job import Job
 from kalends.jobstores.serialization import job_from_json, job_to_json
 
 VERSION = 1
+
+
+def print_groups(out: IO[str], groups: Mapping[str, Sequence[Job]]) -> None:
+    """Print jobs under their titles."""
+    for title, jobs in groups.items():
+        out.write(f"{title}:\n")
+        out.writelines([f"    {job}\n" for job in jobs] or ["    No scheduled jobs\n"])
 
 
 def write_jobs(outfile: IO[str] | str, jobs: Iterable[Job]) -> None:

@@ -164,7 +164,11 @@ class JobBook:
 
 def same_trigger(one: Job, other: Job) -> bool:
     """Return whether two jobs have the same fire times, so that one may continue where the other is."""
-    return type(one.trigger) is type(other.trigger) and _without_start(one) == _without_start(other)
+    return (
+        type(one.trigger) is type(other.trigger)
+        and one.fire_time_options == other.fire_time_options
+        and _without_start(one) == _without_start(other)
+    )
 
 
 def _without_start(job: Job) -> object:

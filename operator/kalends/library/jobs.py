@@ -15,13 +15,16 @@ from kalends.events import (
     JobEvent,
     SchedulerEvent,
 )
-from kalends.job import OPTIONS, Job
+from kalends.job import Job
+from kalends.job_fields import OPTIONS
 from kalends.jobstores.base import JobLookupError
-from kalends.library.exporting import read_jobs, write_jobs
+from kalends.library.definitions import following_fire_time
+from kalends.library.exporting import print_groups, read_jobs, write_jobs
 from kalends.library.scheduler_core import SchedulerCore
 from kalends.triggers.aliases import create_trigger
 from kalends.triggers.base import BaseTrigger
 from kalends.triggers.compiled import exact_next_fire_time
+from kalends.triggers.options import needs_identity
 from kalends.undefined import undefined
 
 _ARGUMENTS = frozenset(
@@ -81,7 +84,7 @@ class Jobs(SchedulerCore):
             executor: The alias of its executor.
             replace_existing: Replace a job of this ID. It keeps its phase and what was decided if the trigger is equal.
             trigger_args: Arguments of the trigger's class, and the options that APScheduler has not: ``concurrency``,
-                ``retry``, ``time_limit``, ``max_runs`` (see ``Job``).
+                ``retry``, ``time_limit``, ``max_runs``, ``exclude``, ``daylight_saving`` (see ``Job``).
 
         Raises:
             ConflictingIdError: There is a job of this ID. Before ``start``, the scheduler notices this at the start.
@@ -163,9 +166,11 @@ class Jobs(SchedulerCore):
         }
         if name is not None:
             fields["name"] = name
+        if job_id is None and needs_identity(fields["trigger"]):
+            raise ValueError("H in a cron expression needs the ID of the job, from which its value follows: give id=")
         job = Job(self._whole, id=job_id, **{"executor": "default", **self._job_defaults, **fields})
         if "next_run_time" not in fields:
-            first = exact_next_fire_time(job.trigger, None, self._now())
+            first = exact_next_fire_time(job.trigger, None, self._now(), job.fire_time_options)
             job._modify(next_run_time=first)  # noqa: SLF001
             if first is None:
                 self._logger.warning("Job %s will never run: its trigger has no fire time to come", job.name)
@@ -215,16 +220,21 @@ class Jobs(SchedulerCore):
     def modify_job(self, job_id: str, jobstore: str | None = None, **changes: Any) -> Job:
         """Change fields of a job: any argument of ``add_job`` but the ID.
 
-        Another trigger counts from the next fire time that the job has; ``reschedule_job`` computes that anew.
+        Another trigger counts from the next fire time that the job has; ``reschedule_job`` computes that anew. After a
+        change of ``exclude`` or ``daylight_saving``, the next fire time is the first that the job has now.
 
         Raises:
             JobLookupError: There is no such job.
         """
         with self._lock:
             job, alias = self._find(job_id, jobstore)
-            if "trigger" in changes and "next_run_time" not in changes and job.next_run_time is not None:
-                changes["next_run_time"] = job.next_run_time
+            following = job.next_run_time
             job.modified(**changes)
+            if "next_run_time" not in changes and following is not None:
+                if changes.keys() & {"exclude", "daylight_saving"}:
+                    job.modified(next_run_time=following_fire_time(job, following, self._now()))
+                elif "trigger" in changes:
+                    job.modified(next_run_time=following)
             if alias is not None:
                 kept = self._book.update(job, alias)
                 if self._engine is not None:
@@ -245,9 +255,10 @@ class Jobs(SchedulerCore):
             JobLookupError: There is no such job.
         """
         made = self._create_trigger(trigger, trigger_args)
-        return self.modify_job(
-            job_id, jobstore, trigger=made, next_run_time=exact_next_fire_time(made, None, self._now())
-        )
+        with self._lock:
+            options = self._find(job_id, jobstore)[0].fire_time_options
+            following = exact_next_fire_time(made, None, self._now(), options)
+            return self.modify_job(job_id, jobstore, trigger=made, next_run_time=following)
 
     def pause_job(self, job_id: str, jobstore: str | None = None) -> Job:
         """Pause a job: it has no fire times until ``resume_job``.
@@ -268,7 +279,7 @@ class Jobs(SchedulerCore):
         """
         with self._lock:
             job, _ = self._find(job_id, jobstore)
-            following = exact_next_fire_time(job.trigger, None, self._now())
+            following = exact_next_fire_time(job.trigger, None, self._now(), job.fire_time_options)
             if following is None:
                 self.remove_job(job_id, jobstore)
                 return None
@@ -338,9 +349,7 @@ class Jobs(SchedulerCore):
                 groups = {f"Jobstore {alias}": [] for alias in sorted(self._book.stores) if jobstore in {None, alias}}
             for job, alias in self._book.jobs(jobstore, started=self.running):
                 groups.setdefault("Pending jobs" if alias is None else f"Jobstore {alias}", []).append(job)
-        for title, jobs in (groups or {"Pending jobs": []}).items():
-            out.write(f"{title}:\n")
-            out.writelines([f"    {job}\n" for job in jobs] or ["    No scheduled jobs\n"])
+        print_groups(out, groups or {"Pending jobs": []})
 
     def export_jobs(self, outfile: IO[str] | str, jobstore: str | None = None) -> None:
         """Write the jobs as JSON.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, tzinfo
+from types import MappingProxyType
 
 from typing_extensions import override
 
@@ -51,6 +52,7 @@ class CalendarIntervalTrigger(RuleTrigger):
     __slots__ = (
         "days",
         "end_date",
+        "follows_clock",
         "hour",
         "minute",
         "months",
@@ -74,11 +76,15 @@ class CalendarIntervalTrigger(RuleTrigger):
         "end_date",
         "timezone",
         "jitter",
+        "follows_clock",
     )
+    ADDED = MappingProxyType({"follows_clock": False})
 
     start_date: date
     start_is_default: bool
     end_date: date | None
+    follows_clock: bool
+    """Whether the time of day follows the clock. The option ``daylight_saving`` of a job sets it."""
 
     def __init__(  # noqa: PLR0913 - the parameters are those of APScheduler
         self,
@@ -107,11 +113,13 @@ class CalendarIntervalTrigger(RuleTrigger):
         if self.end_date is not None and self.end_date < self.start_date:
             raise InvalidTrigger(f"end_date must not be before start_date ({self.start_date}), got {self.end_date}")
         self.jitter = checked_jitter(jitter)
+        self.follows_clock = False
 
     def _rule(self, anchor: date) -> WallRule:
         months = self.years * _MONTHS_OF_YEAR + self.months
         apart = days_apart(_day_number(anchor), months, self.weeks * _DAYS_OF_WEEK + self.days)
-        return WallRule(zone_of(self.timezone), apart, time_of_day(self.hour, self.minute, self.second), once=True)
+        times = time_of_day(self.hour, self.minute, self.second)
+        return WallRule(zone_of(self.timezone), apart, times, once=not self.follows_clock)
 
     def _part(self, anchor: date) -> SecondsPart:
         rule = self._rule(anchor)

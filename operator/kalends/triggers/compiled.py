@@ -5,24 +5,31 @@ from __future__ import annotations
 from collections import OrderedDict
 from copy import copy
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from threading import Lock
 from typing import Any
 
 import orjson
 
+from kalends.errors import SearchUnfinished
 from kalends.triggers.base import BaseTrigger
 from kalends.triggers.combining import asked_timezone
 from kalends.triggers.date import DateTrigger
+from kalends.triggers.datetimes import LAST_MICROSECOND, SECOND, datetime_of, microseconds_of
+from kalends.triggers.exclusions import excluded
 from kalends.triggers.interval import IntervalTrigger
 from kalends.triggers.microseconds.custom import Chain
 from kalends.triggers.microseconds.exact import StartingAt
 from kalends.triggers.microseconds.listed import ListedTrigger
+from kalends.triggers.microseconds.without import Without
+from kalends.triggers.options import NO_OPTIONS, FireTimeOptions
 from kalends.triggers.protocol import Instant, NotFound, PartialTally, Tally, Trigger, may_search
 from kalends.triggers.rule_trigger import RuleTrigger, is_rule
 from kalends.triggers.stored import state_of
 
 _MOST_LISTED = 1_000
+_MOST_EXCLUDED = 4_000
+"""Excluded stretches to pass before the search for a first fire time ends."""
 _LISTED: OrderedDict[tuple[str, str], tuple[BaseTrigger, ListedTrigger]] = OrderedDict()
 """Triggers and their lists, by what decides the fire times: compiling a job again does not begin its list again."""
 _LOCK = Lock()
@@ -64,7 +71,11 @@ class CompiledTrigger:
 
 
 def compile_trigger(
-    trigger: BaseTrigger, *, first: Instant | None = None, timezone: tzinfo | None = None
+    trigger: BaseTrigger,
+    *,
+    first: Instant | None = None,
+    timezone: tzinfo | None = None,
+    options: FireTimeOptions = NO_OPTIONS,
 ) -> CompiledTrigger:
     """Return the trigger of the engine. Later changes of ``trigger`` do not concern it.
 
@@ -75,6 +86,7 @@ def compile_trigger(
             are those that ``get_next_fire_time(first, …)`` gives: an interval counts from ``first``.
         timezone: The zone of the datetimes that a trigger of another class is asked with; unset: its attribute
             ``timezone``, else the local time zone.
+        options: What the job of the trigger says of its fire times. ``first`` is a fire time also if it is excluded.
 
     Raises:
         TypeError: It is no trigger.
@@ -85,22 +97,54 @@ def compile_trigger(
             f"trigger must be an instance of kalends.triggers.base.BaseTrigger, got {type(trigger).__module__}."
             f"{type(trigger).__qualname__}"
         )
+    found = _compiled(options.applied_to(trigger), first, timezone)
+    if not options.description:
+        return found
+    times = found.times
+    if options.exclude:
+        times = Without(times, excluded(options.exclude))
+        times = times if first is None else StartingAt(first, times)
+    return CompiledTrigger(f"{found.description} {options.description}", times, found.summary)
+
+
+def _compiled(trigger: BaseTrigger, first: Instant | None, timezone: tzinfo | None) -> CompiledTrigger:
     if not isinstance(trigger, RuleTrigger) or not is_rule(trigger):
         return _listed(trigger, timezone or asked_timezone(trigger), first)
     times = trigger.read_fire_times() if first is None else StartingAt(first, trigger.fire_times_from(first))
     return CompiledTrigger(_description(trigger, first), times, str(trigger))
 
 
-def exact_next_fire_time(trigger: BaseTrigger, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
+def exact_next_fire_time(
+    trigger: BaseTrigger,
+    previous_fire_time: datetime | None,
+    now: datetime,
+    options: FireTimeOptions = NO_OPTIONS,
+) -> datetime | None:
     """Return what ``get_next_fire_time`` returns, without the jitter that the engine is to apply (``jitter_of``).
 
     A first fire time must be exact: fire times count from it, and jitter would be added to it again.
+
+    Raises:
+        SearchUnfinished: ``exclude`` leaves no fire time for years.
     """
-    if not jitter_of(trigger):
-        return trigger.get_next_fire_time(previous_fire_time, now)
-    exact = copy(trigger)
-    setattr(exact, "jitter", None)  # noqa: B010 - what has a jitter has this attribute
-    return exact.get_next_fire_time(previous_fire_time, now)
+    exact = options.applied_to(trigger)
+    if jitter_of(trigger):
+        exact = copy(exact)
+        setattr(exact, "jitter", None)  # noqa: B010 - what has a jitter has this attribute
+    found = exact.get_next_fire_time(previous_fire_time, now)
+    taken = excluded(options.exclude)
+    for _ in range(_MOST_EXCLUDED):
+        end = None if found is None else taken.end_of(microseconds_of(found))
+        if found is None or end is None:
+            return found
+        if end >= LAST_MICROSECOND:
+            return None
+        # As the first fire time after what is excluded: an interval stays in its grid, whatever the current time is.
+        following = exact.get_next_fire_time(None, datetime_of(end + 1, found.tzinfo or UTC))
+        if following is None or microseconds_of(following) <= end:  # a date is always the same
+            return None
+        found = following
+    raise SearchUnfinished(microseconds_of(found or now) // SECOND)
 
 
 def jitter_of(trigger: BaseTrigger) -> float:

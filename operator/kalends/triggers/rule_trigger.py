@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from typing_extensions import override
@@ -60,6 +62,8 @@ class RuleTrigger(BaseTrigger):
 
     ATTRIBUTES: ClassVar[tuple[str, ...]] = ()
     """The attributes that pickles and copies consist of."""
+    ADDED: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    """Attributes that pickles of earlier versions lack, and their values."""
 
     timezone: tzinfo
     jitter: float | None
@@ -141,7 +145,7 @@ class RuleTrigger(BaseTrigger):
             raise ValueError(
                 f"{type(self).__name__} must have a state of version {_STATE_VERSION} at most, got {state['version']}"
             )
-        for name, value in state.items():
+        for name, value in {**self.ADDED, **state}.items():
             if name != "version":
                 setattr(self, name, value)
 

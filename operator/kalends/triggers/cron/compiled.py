@@ -72,20 +72,23 @@ def compile_five_fields(fields: FiveFields, identity: str) -> CompiledCron:
     )
 
 
-def compile_eight_fields(fields: EightFields) -> CompiledCron:
-    """Work out ``trigger.cron``: all of its fields must match."""
-    days, special_days = values_of(DAY_OF_MONTH, fields[DAY_OF_MONTH])
+def compile_eight_fields(fields: EightFields, identity: str = "") -> CompiledCron:
+    """Work out ``trigger.cron``: all of its fields must match.
+
+    H, which ``CronTrigger`` alone accepts, follows from ``identity``.
+    """
+    days, special_days = values_of(DAY_OF_MONTH, fields[DAY_OF_MONTH], identity)
     rule = DayRule(
-        months=values_of(MONTH_OF_YEAR, fields[MONTH_OF_YEAR])[0],
+        months=values_of(MONTH_OF_YEAR, fields[MONTH_OF_YEAR], identity)[0],
         days=days,
         special_days=special_days,
-        weekdays=_wrapped(values_of(DAY_OF_WEEK, fields[DAY_OF_WEEK])[0]),
-        weeks=0 if _unrestricted(fields[WEEK]) else values_of(WEEK, fields[WEEK])[0],
+        weekdays=_wrapped(values_of(DAY_OF_WEEK, fields[DAY_OF_WEEK], identity)[0]),
+        weeks=0 if _unrestricted(fields[WEEK]) else values_of(WEEK, fields[WEEK], identity)[0],
     )
     hours, minutes, seconds = (
-        values_of(field, fields[field])[0] for field in (HOUR_OF_DAY, MINUTE_OF_HOUR, SECOND_OF_MINUTE)
+        values_of(field, fields[field], identity)[0] for field in (HOUR_OF_DAY, MINUTE_OF_HOUR, SECOND_OF_MINUTE)
     )
-    years = None if _unrestricted(fields[YEAR]) else members(values_of(YEAR, fields[YEAR])[0])
+    years = None if _unrestricted(fields[YEAR]) else members(values_of(YEAR, fields[YEAR], identity)[0])
     return CompiledCron(
         rule, hours, minutes, seconds, years, follows_clock(fields[HOUR_OF_DAY], fields[MINUTE_OF_HOUR])
     )

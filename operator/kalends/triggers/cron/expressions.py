@@ -21,7 +21,8 @@ from kalends.triggers.cron.fields import (
     WEEK,
     YEAR,
 )
-from kalends.triggers.cron.items import Items
+from kalends.triggers.cron.five_field_reader import hashed_item
+from kalends.triggers.cron.items import Hashed, Item, Items
 
 FIELD_NAMES = ("year", "month", "day", "week", "day_of_week", "hour", "minute", "second")
 """From the most significant to the least."""
@@ -29,6 +30,8 @@ _FIELDS = (YEAR, MONTH_OF_YEAR, DAY_OF_MONTH, WEEK, NUMBERED_DAY_OF_WEEK, HOUR_O
 _BY_NAME = dict(zip(FIELD_NAMES, _FIELDS, strict=True))
 _LEAST = {"month": "1", "day": "1", "hour": "0", "minute": "0", "second": "0"}
 """What is meant by a field that is finer than all given fields; ``*`` for the others."""
+_HASHABLE = frozenset(_FIELDS) - {YEAR, WEEK}
+"""Fields that accept H: their values exist in every year."""
 _LEADING_ZEROS = re.compile(r"\b0+(?=[0-9])")
 _SAME_ENDS = re.compile(r"\b([a-z]+|[0-9]+)-\1$")
 
@@ -57,10 +60,20 @@ class CronField:
         Raises:
             InvalidTrigger: It cannot be read.
         """
+        field = _BY_NAME[self.name]
+        found: list[Item] = []
         try:
-            return parse_expression(_BY_NAME[self.name], self.expression, self.name)
+            for item in self.expression.split(","):
+                hashed = hashed_item(field, item) if field in _HASHABLE else None
+                found += parse_expression(field, item, self.name) if hashed is None else [hashed]
         except InvalidSchedule as error:
             raise InvalidTrigger(error.message) from None
+        return tuple(found)
+
+    @property
+    def needs_identity(self) -> bool:
+        """Whether H is part of the expression, so that its value follows from the ID of a job."""
+        return "h" in self.expression and any(isinstance(item, Hashed) for item in self.items)
 
 
 def read_fields(given: Mapping[str, object]) -> tuple[CronField, ...]:
@@ -94,11 +107,31 @@ def _read(given: tuple[str | None, ...]) -> tuple[CronField, ...]:
     return tuple(fields)
 
 
-def compile_fields(fields: tuple[CronField, ...]) -> CompiledCron:
-    """Work out the fields: all of them must match."""
+def compile_fields(fields: tuple[CronField, ...], identity: str | None = None) -> CompiledCron:
+    """Work out the fields: all of them must match.
+
+    Args:
+        fields: All eight.
+        identity: The ID of the job, from which H follows.
+
+    Raises:
+        InvalidTrigger: A field has H, and there is no ID.
+    """
+    if identity is None:
+        for field in fields:
+            if field.needs_identity:
+                raise InvalidTrigger(
+                    f"H needs the ID of a job, from which its value follows: give the trigger to add_job with an id, "
+                    f"got {field.name}={field.expression.upper()!r}"
+                )
     items = {_BY_NAME[field.name]: field.items for field in fields}
     items[DAY_OF_WEEK] = items.pop(NUMBERED_DAY_OF_WEEK)
-    return compile_eight_fields(items)
+    return compile_eight_fields(items, identity or "")
+
+
+def without_defaults(fields: tuple[CronField, ...]) -> tuple[CronField, ...]:
+    """Return the fields as ``exclude`` reads them: a field that was not given matches everything."""
+    return tuple(CronField(field.name, "*", is_default=True) if field.is_default else field for field in fields)
 
 
 def _plain(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from kalends.triggers.cron.fields import DAY, WEEKDAY, Field
+from kalends.triggers.cron.fields import DAY, DAY_OF_MONTH, WEEKDAY, Field
 from kalends.triggers.cron.items import (
     Hashed,
     Item,
@@ -48,9 +48,9 @@ def _parse_item(field: Field, item: str) -> Item:
     found = _RANGE.fullmatch(item)
     if found is not None:
         return _values(field, item, *found.groups())
-    found = _HASHED.fullmatch(item)
-    if found is not None:
-        return _hashed(field, item, *found.groups())
+    hashed = hashed_item(field, item)
+    if hashed is not None:
+        return hashed
     special: Item | None = None
     if field is DAY:
         special = special_day(field, item)
@@ -100,8 +100,14 @@ def _value(field: Field, item: str, text: str) -> int:
     return value
 
 
+def hashed_item(field: Field, item: str) -> Hashed | None:
+    """Return what ``h``, ``h/15``, ``h(0-29)`` or ``h(0-29)/10`` stands for; None for other text."""
+    found = _HASHED.fullmatch(item)
+    return None if found is None else _hashed(field, item, *found.groups())
+
+
 def _hashed(field: Field, item: str, start: str | None, end: str | None, steps: str | None) -> Hashed:
-    low, high = field.low, _HASHED_DAYS if field is DAY else field.high
+    low, high = field.low, _HASHED_DAYS if field in {DAY, DAY_OF_MONTH} else field.high
     if start is not None and end is not None:
         low, high = _value(field, item, start), _value(field, item, end)
         if field is WEEKDAY and _WEEK in {low, high}:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
+from types import MappingProxyType
 from typing import ClassVar, Self
 
 from typing_extensions import override
 
 from kalends.errors import InvalidTrigger
 from kalends.triggers.cron.compiled import cron_trigger
-from kalends.triggers.cron.expressions import FIELD_NAMES, CronField, compile_fields, read_fields
+from kalends.triggers.cron.expressions import FIELD_NAMES, CronField, compile_fields, read_fields, without_defaults
 from kalends.triggers.datetimes import SECOND, microseconds_of, shown
 from kalends.triggers.protocol import Rule, Trigger
 from kalends.triggers.rule_trigger import RuleTrigger, SecondsPart, bounds_of, checked_jitter, chosen_timezone
 from kalends.triggers.rules.combined import AnyOf
+from kalends.triggers.rules.wall_clock import WallRule
 from kalends.triggers.text.words import quoted
 from kalends.triggers.timezones import zone_of
+from kalends.triggers.zones.zone import Zone
 
 _CRONTAB = ("minute", "hour", "day", "month", "day_of_week")
 
@@ -27,6 +30,9 @@ class CronTrigger(RuleTrigger):
     weekdays have names: ``jan``, ``mon-fri``. ``day`` also reads ``last``, ``2nd fri`` and ``last sun``. A field that
     is not given is ``*`` if it is coarser than the finest given field; else it is its lowest value, or ``*`` for
     ``week`` and ``day_of_week``.
+
+    In the job of a scheduler, H stands for a value that follows from the ID of the job, so that jobs are spread: ``H``,
+    ``H/15``, ``H(0-29)``, ``H(0-29)/10``, in all fields but ``year`` and ``week``.
 
     Where the clocks change, a trigger whose ``hour`` and ``minute`` do not begin with ``*`` fires once for each time of
     day: a time that is left out becomes the first instant after the gap, and of a time that is shown twice only the
@@ -54,14 +60,19 @@ class CronTrigger(RuleTrigger):
         InvalidTrigger: An expression or a moment cannot be read. It is a ``ValueError``.
     """
 
-    __slots__ = ("end_date", "fields", "start_date")
+    __slots__ = ("end_date", "fields", "follows_clock", "identity", "start_date")
 
     FIELD_NAMES: ClassVar[tuple[str, ...]] = FIELD_NAMES
-    ATTRIBUTES = ("fields", "start_date", "end_date", "timezone", "jitter")
+    ATTRIBUTES = ("fields", "start_date", "end_date", "timezone", "jitter", "follows_clock", "identity")
+    ADDED = MappingProxyType({"follows_clock": False, "identity": None})
 
     fields: tuple[CronField, ...]
     start_date: datetime | None
     end_date: datetime | None
+    follows_clock: bool
+    """Whether also fixed times follow the clock. The option ``daylight_saving`` of a job sets it."""
+    identity: str | None
+    """From which H follows. The ID of a job sets it."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parameters are those of APScheduler
         self,
@@ -83,6 +94,7 @@ class CronTrigger(RuleTrigger):
         self.start_date, self.end_date = bounds_of(start_date, end_date, self.timezone)
         self.fields = read_fields(dict(zip(FIELD_NAMES, values, strict=True)))
         self.jitter = checked_jitter(jitter)
+        self.follows_clock, self.identity = False, None
 
     @classmethod
     def from_crontab(cls, expr: str, timezone: object = None) -> Self:
@@ -106,10 +118,27 @@ class CronTrigger(RuleTrigger):
         minute, hour, day, month, day_of_week = values
         return cls(minute=minute, hour=hour, day=day, month=month, day_of_week=day_of_week, timezone=timezone)
 
+    @property
+    def needs_identity(self) -> bool:
+        """Whether a field has H, so that there are no fire times without the ID of a job."""
+        return any(field.needs_identity for field in self.fields)
+
+    def clock(self, zone: Zone) -> WallRule:
+        """Return all seconds at which the clocks of a zone match the fields that were given, as ``exclude`` reads them.
+
+        Raises:
+            InvalidTrigger: There are none, or a field has H.
+        """
+        found = cron_trigger(compile_fields(without_defaults(self.fields)), zone, literal=True)
+        if found is None:
+            raise InvalidTrigger(f"a CronTrigger of exclude must name a day that some year has, got {self!r}")
+        return found
+
     @override
     def seconds_part(self) -> SecondsPart:
         zone = zone_of(self.timezone)
-        rule: Rule | None = cron_trigger(compile_fields(self.fields), zone, literal=False)
+        compiled = compile_fields(self.fields, self.identity)
+        rule: Rule | None = cron_trigger(compiled, zone, literal=self.follows_clock)
         if rule is None:
             rule = AnyOf((), zone)
         start = None if self.start_date is None else -(-microseconds_of(self.start_date) // SECOND)

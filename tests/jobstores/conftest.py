@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from jobstores.places import PLACES, Place, start
-from kalends.jobstores.base import RecordingJobStore
+from jobstores.places import LASTING, PLACES, Place
+from kalends.testing.contracts.places import store
 from servers.harness import Servers
 
 
@@ -17,16 +17,19 @@ def servers() -> Iterator[Servers]:
     found.close()
 
 
-@pytest.fixture(params=PLACES)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run claims in every place, and those about stores that survive the process in the others than memory."""
+    given = any("place" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
+    if "place" in metafunc.fixturenames and not given:
+        names = LASTING if getattr(metafunc.function, "lasting", False) else list(PLACES)
+        metafunc.parametrize("place", names, indirect=True)
+
+
+@pytest.fixture
 def place(request: pytest.FixtureRequest, servers: Servers, tmp_path: Path) -> Iterator[Place]:
     found = PLACES[request.param](servers, tmp_path)
     yield found
     found.remove()
 
 
-@pytest.fixture
-def store(place: Place) -> Iterator[RecordingJobStore]:
-    found = place.new_store()
-    start(found)
-    yield found
-    found.shutdown()
+__all__ = ["place", "store"]

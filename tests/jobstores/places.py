@@ -1,11 +1,10 @@
-"""Where job stores keep jobs in these tests: a place of its own for each test, which outlives a store object."""
+"""Where the job stores of Kalends keep jobs in these tests."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 from etcd3gw.client import Etcd3Client
@@ -16,7 +15,6 @@ from rethinkdb import RethinkDB
 from sqlalchemy import MetaData, create_engine, make_url
 from typing_extensions import override
 
-from jobstores.jobs import BERLIN
 from kalends.jobstores.base import RecordingJobStore
 from kalends.jobstores.etcd import EtcdJobStore
 from kalends.jobstores.memory import MemoryJobStore
@@ -26,34 +24,12 @@ from kalends.jobstores.rethinkdb import RethinkDBJobStore
 from kalends.jobstores.rows import RowChange, RowJobStore
 from kalends.jobstores.sqlalchemy import SQLAlchemyJobStore
 from kalends.jobstores.zookeeper import ZooKeeperJobStore
-from kalends.schedulers.base import BaseScheduler
+from kalends.testing.contracts.places import Place, start
 from servers.coordination import Etcd, ZooKeeper
 from servers.documents import Reqlite, SecantusDB
 from servers.harness import ServerKind, Servers
 from servers.key_value import Redis, Valkey
 from servers.sql import MariaDB, PostgreSQL
-
-
-class Place(ABC):
-    """A place for the jobs of one test."""
-
-    @abstractmethod
-    def new_store(self, **options: Any) -> RecordingJobStore:
-        """Return a store that has not been started."""
-
-    def remove(self) -> None:  # noqa: B027 - some places need nothing
-        """Remove what the test has left."""
-
-
-class Scheduler:
-    """What a store asks of its scheduler."""
-
-    timezone = BERLIN
-
-
-def start(store: RecordingJobStore) -> None:
-    """Start a store as a scheduler does."""
-    store.start(cast("BaseScheduler", Scheduler()), "default")
 
 
 class Memory(Place):
@@ -207,3 +183,16 @@ def damage(
             record=record,
         )
         (done,) = store.change_rows([change])
+
+
+__all__ = [
+    "LASTING",
+    "PLACES",
+    "Memory",
+    "MongoCollection",
+    "Place",
+    "RedisKeys",
+    "SqlTable",
+    "damage",
+    "start",
+]

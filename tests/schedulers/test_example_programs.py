@@ -20,6 +20,7 @@ PRINTED = {
     "decorators.py": r"Jobstore default:\n {4}heartbeat \(.*\)\n {4}report \(.*\)\n(beat\n)+",
     "listeners.py": r"(works returned 3\.0\n|fails failed: division by zero\n|late was missed\n){3}",
     "configuration.py": r"False 3 UTC\n",
+    "testing.py": r"3 tests passed\n",
 }
 
 
@@ -51,3 +52,11 @@ def test_the_blocking_program_ends_by_a_signal(signum: signal.Signals) -> None:
 def test_the_table_lists_every_program() -> None:
     named = re.findall(r"^\| `(\w+\.py)` \|", Path(EXAMPLES / "README.md").read_text(), flags=re.MULTILINE)
     assert set(named) == {*PRINTED, "blocking.py"}
+
+
+def test_the_page_about_tests_quotes_its_program() -> None:
+    program = (EXAMPLES / "testing.py").read_text()
+    *quoted, suite = re.findall(r"```python\n(.*?)\n```", (ROOT / "docs/testing.md").read_text(), flags=re.DOTALL)
+    parts = [part for text in quoted for part in text.split("\n\n\n")]
+    assert [part for part in parts if part not in program] == []
+    assert "from kalends.testing.contracts.executors import *" in suite

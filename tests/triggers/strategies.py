@@ -10,21 +10,9 @@ from datetime import date, timedelta
 
 from hypothesis import strategies as st
 
+from kalends.testing.strategies import ZONES
 from triggers.walking import changes
 
-ZONES = (
-    "Europe/Berlin",
-    "America/New_York",
-    "America/Santiago",
-    "Asia/Beirut",
-    "Australia/Lord_Howe",
-    "Pacific/Apia",
-    "Africa/Casablanca",
-    "Asia/Kathmandu",
-    "America/Caracas",
-    "America/St_Johns",
-    "UTC",
-)
 ALL_ZONES = sorted(zoneinfo.available_timezones() - {"localtime"})
 """The database's; a machine's own local time is none of them."""
 SUNDAY_FIRST = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")

@@ -15,6 +15,7 @@ from kalends.engine.core.compiler import schedule_hash
 from kalends.engine.core.definition import Definition
 from kalends.engine.core.schedule import TaskCall
 from kalends.errors import InvalidTrigger
+from kalends.testing import strategies
 from kalends.triggers.base import BaseTrigger
 from kalends.triggers.calendarinterval import CalendarIntervalTrigger
 from kalends.triggers.combining import AndTrigger, OrTrigger
@@ -40,28 +41,8 @@ START = instants([NOW])[0]
 ZONES = st.sampled_from([UTC, BERLIN])
 
 
-def calendars() -> st.SearchStrategy[CalendarIntervalTrigger]:
-    return st.builds(
-        CalendarIntervalTrigger,
-        months=st.integers(0, 3),
-        days=st.integers(1, 20),
-        hour=st.integers(0, 23),
-        minute=st.sampled_from([0, 30]),
-        start_date=st.sampled_from(["2026-01-31", "2026-03-28", "2026-10-24"]),
-        timezone=ZONES,
-    )
-
-
 def triggers() -> st.SearchStrategy[BaseTrigger]:
-    crons = st.builds(lambda fields, zone: CronTrigger(**fields, timezone=zone), cron_fields(), ZONES)
-    intervals = st.builds(
-        lambda period, start: IntervalTrigger(seconds=period / 1000, start_date=start),
-        st.integers(1, 10**8),
-        moments(NOW - timedelta(days=1), 2),
-    )
-    dates = moments(NOW, 2).map(DateTrigger)
-    leaves = st.one_of(crons, intervals, dates, calendars())
-    return leaves | st.lists(leaves, min_size=1, max_size=2).map(OrTrigger)
+    return strategies.triggers(ZONES)
 
 
 @given(triggers(), moments(NOW, 300))

@@ -11,6 +11,7 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from kalends.errors import InvalidSchedule
+from kalends.testing.strategies import ZONES
 from kalends.triggers import Tally, Trigger
 from narrowing import known
 from triggers.building import build
@@ -18,7 +19,6 @@ from triggers.strategies import (
     CHANGES,
     EVERY_DAY,
     EVERY_MONTH,
-    ZONES,
     Cron,
     crons,
     near_changes,

@@ -221,7 +221,8 @@ def test_h_without_the_id_of_a_job_is_refused_when_it_is_asked() -> None:
         trigger.get_next_fire_time(None, NOW)
 
 
-@pytest.mark.parametrize("field", ["year", "week"])
-def test_h_is_refused_in_fields_whose_values_some_years_lack(field: str) -> None:
-    with pytest.raises(ValueError, match=field):
-        CronTrigger(**{field: "H"})
+def test_h_is_refused_in_fields_whose_values_some_years_lack() -> None:
+    with pytest.raises(ValueError, match="year"):
+        CronTrigger(year="H")
+    with pytest.raises(ValueError, match="week"):
+        CronTrigger(week="H")

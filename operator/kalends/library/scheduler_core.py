@@ -9,7 +9,7 @@ from datetime import datetime, tzinfo
 from threading import RLock, Thread
 from typing import TYPE_CHECKING, Any, cast
 
-from kalends.clock import MicrosecondClock
+from kalends.clock import Clock, MicrosecondClock
 from kalends.events import EVENT_ALL, JobExecutionEvent, SchedulerEvent
 from kalends.executors.base import BaseExecutor
 from kalends.library.engine_thread import EngineThread
@@ -35,7 +35,7 @@ class SchedulerCore(ABC):
 
     def __init__(self) -> None:
         self.state = STATE_STOPPED
-        self._clock = MicrosecondClock()
+        self._clock = self._create_clock()
         self._executors: dict[str, BaseExecutor] = {}
         self._book = JobBook(self._clock)
         self._lock = self._create_lock()
@@ -50,6 +50,9 @@ class SchedulerCore(ABC):
     def _whole(self) -> BaseScheduler:
         """This object as what it is: its parts are used in no other way."""
         return cast("BaseScheduler", self)
+
+    def _create_clock(self) -> Clock:
+        return MicrosecondClock()
 
     def _create_lock(self) -> Any:
         return RLock()

@@ -120,6 +120,7 @@ class BaseScheduler(Jobs, Components):
             try:
                 self._start_all(paused=paused)
             except BaseException:
+                self._engine = None
                 self._release()
                 raise
             self.state = STATE_PAUSED if paused else STATE_RUNNING
@@ -140,7 +141,12 @@ class BaseScheduler(Jobs, Components):
             self._add_to_store(job, alias, replace_existing=replace_existing)
             del self._book.pending[0]  # after it was added: if the start fails, the others still wait
         self._dispatcher.start(self._run_listeners_in)
-        engine = EngineThread(
+        # Known before its start, as a run that is due may end before that returns.
+        self._engine = self._create_engine()
+        self._engine.start(paused=paused)
+
+    def _create_engine(self) -> EngineThread:
+        return EngineThread(
             clock=self._clock,
             zone=self.timezone,
             stores=self._book.recording,
@@ -150,8 +156,6 @@ class BaseScheduler(Jobs, Components):
             retry_interval=self.jobstore_retry_interval,
             sharing=self._sharing,
         )
-        engine.start(paused=paused)
-        self._engine = engine
 
     _daemon = True
     """Whether the threads of the scheduler let the process end."""

@@ -10,7 +10,10 @@ from kalends.clock import Clock
 from kalends.engine.loop.agenda import Agenda
 
 LONGEST_SLEEP = 10.0
-"""Seconds. A stepped clock or a machine that was suspended is noticed after so long at the latest."""
+"""Seconds. A stepped clock or a machine that was suspended is noticed after so long at the latest.
+
+A clock of tests that cannot be set while the engine waits has an attribute ``longest_sleep``.
+"""
 
 CLOCK_STEP = 1.0
 """Seconds by which a clock must go back for it to count as put back."""
@@ -97,7 +100,8 @@ class Inbox:
             return
         now = self._clock.now()
         upcoming = self._agenda.next_instant()
-        rest = LONGEST_SLEEP if upcoming is None else min(LONGEST_SLEEP, (upcoming - now) / self._clock.second)
+        longest: float = getattr(self._clock, "longest_sleep", LONGEST_SLEEP)
+        rest = longest if upcoming is None else min(longest, (upcoming - now) / self._clock.second)
         if rest <= 0:
             await asyncio.sleep(0)  # whatever is wrong with the agenda, others get their turn
             return

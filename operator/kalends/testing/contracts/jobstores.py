@@ -1,4 +1,7 @@
-"""The claims about jobs for every job store: what APScheduler's interface promises."""
+"""The claims about jobs for every job store: what APScheduler's interface promises.
+
+Fixtures: ``place``, a ``kalends.testing.contracts.places.Place``, and ``store`` of that module.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,12 @@ from typing import Any
 
 import pytest
 
-from jobstores.jobs import BERLIN, MICROSECOND, NOON, job, record, write_of
-from jobstores.places import LASTING
 from kalends.jobstores.base import ConflictingIdError, JobLookupError, RecordingJobStore, TransientJobError
+from kalends.testing.contracts.jobs import BERLIN, MICROSECOND, NOON, job, record, write_of
+from kalends.testing.contracts.places import lasting
 from kalends.triggers.cron import CronTrigger
 from kalends.triggers.datetimes import microseconds_of
 from kalends.triggers.exclusions import exclusions_state, read_exclusions
-
-lasting = pytest.mark.parametrize("place", LASTING, indirect=True)
 
 
 def ids(jobs: Sequence[Any]) -> list[str]:

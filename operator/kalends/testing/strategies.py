@@ -115,7 +115,11 @@ def schedules() -> st.SearchStrategy[str]:
 
 def cron_triggers(timezones: st.SearchStrategy[Any] | None = None) -> st.SearchStrategy[CronTrigger]:
     """Return cron triggers, in ``zones()`` or other time zones."""
-    return st.builds(lambda fields, zone: CronTrigger(**fields, timezone=zone), cron_fields(), timezones or zones())
+    return st.builds(
+        lambda fields, zone: CronTrigger(**fields, timezone=zone),
+        cron_fields(),
+        zones() if timezones is None else timezones,
+    )
 
 
 def interval_triggers() -> st.SearchStrategy[IntervalTrigger]:
@@ -143,7 +147,7 @@ def calendar_interval_triggers(
         hour=st.integers(0, 23),
         minute=st.sampled_from([0, 30]),
         start_date=st.sampled_from(["2026-01-31", "2026-03-28", "2026-10-24"]),
-        timezone=timezones or zones(),
+        timezone=zones() if timezones is None else timezones,
     )
 
 

@@ -163,3 +163,16 @@ def test_a_coroutine_runs_to_its_end_without_a_loop() -> None:
 
 async def test_a_coroutine_runs_to_its_end_where_a_loop_is_running() -> None:
     assert run_to_end(greet()) == "hello you"
+
+
+def test_a_job_may_remove_its_executor(
+    started: Callable[[BaseExecutor], tuple[BackgroundScheduler, Recorder]],
+) -> None:
+    executor = ThreadPoolExecutor(1)
+    scheduler, events = started(DebugExecutor())
+    scheduler.add_executor(executor, "own")
+    scheduler.add_job(scheduler.remove_executor, args=["own"], executor="own", id="it")
+    (event,) = events.wait_for(1)
+    assert (event.code, event.exception) == (codes.EVENT_JOB_EXECUTED, None)
+    with pytest.raises(KeyError):
+        scheduler.remove_executor("own")

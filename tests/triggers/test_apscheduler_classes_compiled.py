@@ -283,3 +283,16 @@ def test_the_engine_applies_the_jitter_of_own_triggers_only() -> None:
 def test_a_trigger_of_apscheduler_itself_is_refused() -> None:
     with pytest.raises(TypeError, match=r"kalends\.triggers\.base\.BaseTrigger, got apscheduler\.triggers\.cron"):
         compile_trigger(ForeignTrigger(hour=1))
+
+
+def test_an_equal_combination_is_compiled_once() -> None:
+    def both(hour: str) -> AndTrigger:
+        return AndTrigger([CronTrigger(hour=hour, timezone="UTC"), CronTrigger(day_of_week="fri", timezone="UTC")])
+
+    first = compile_trigger(both("4"), first=START)
+    assert compile_trigger(both("4"), first=START).times is first.times
+    assert compile_trigger(both("5"), first=START).times is not first.times
+    assert compile_trigger(both("4"), first=START + SECOND).times is not first.times
+    changed = both("4")
+    changed.triggers[0].start_date = NOW  # type: ignore[attr-defined]  # a member is a cron trigger
+    assert compile_trigger(changed, first=START).times is not first.times

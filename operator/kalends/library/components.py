@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Thread
 from typing import Any
 
 from kalends.events import (
@@ -11,7 +12,7 @@ from kalends.events import (
     EVENT_JOBSTORE_REMOVED,
     SchedulerEvent,
 )
-from kalends.executors.base import BaseExecutor
+from kalends.executors.base import BaseExecutor, is_run_of
 from kalends.jobstores.base import BaseJobStore
 from kalends.library.configuration import Plugins
 from kalends.library.scheduler_core import SchedulerCore
@@ -71,6 +72,8 @@ class Components(SchedulerCore):
     def remove_executor(self, alias: str, shutdown: bool = True) -> None:  # noqa: FBT001, FBT002 - APScheduler's signature
         """Remove an executor.
 
+        A run that calls this does not wait for its own end: the executor shuts down in another thread then.
+
         Args:
             alias: Its alias.
             shutdown: Shut it down, after its active runs.
@@ -83,7 +86,10 @@ class Components(SchedulerCore):
             del self._executors[alias]
             if self._engine is not None:
                 self._engine.remove_executor(alias, wait=shutdown)
-        if shutdown:
+        if shutdown and is_run_of(self._whole):
+            # No daemon: the ends of the runs that it still has are recorded before the process ends.
+            Thread(target=executor.shutdown, name=f"Kalends shutdown of {alias}", daemon=False).start()
+        elif shutdown:
             executor.shutdown()
         self._dispatcher.now(SchedulerEvent(EVENT_EXECUTOR_REMOVED, alias))
 

@@ -13,7 +13,7 @@ import orjson
 
 from kalends.errors import SearchUnfinished
 from kalends.triggers.base import BaseTrigger
-from kalends.triggers.combining import asked_timezone
+from kalends.triggers.combining import BaseCombiningTrigger, asked_timezone
 from kalends.triggers.date import DateTrigger
 from kalends.triggers.datetimes import LAST_MICROSECOND, SECOND, datetime_of, microseconds_of
 from kalends.triggers.exclusions import excluded
@@ -22,7 +22,7 @@ from kalends.triggers.microseconds.custom import Chain
 from kalends.triggers.microseconds.exact import StartingAt
 from kalends.triggers.microseconds.listed import ListedTrigger
 from kalends.triggers.microseconds.without import Without
-from kalends.triggers.options import NO_OPTIONS, FireTimeOptions
+from kalends.triggers.options import NO_OPTIONS, FireTimeOptions, needs_identity
 from kalends.triggers.protocol import Instant, NotFound, PartialTally, Tally, Trigger, may_search
 from kalends.triggers.rule_trigger import RuleTrigger, is_rule
 from kalends.triggers.stored import state_of
@@ -32,6 +32,9 @@ _MOST_EXCLUDED = 4_000
 """Excluded stretches to pass before the search for a first fire time ends."""
 _LISTED: OrderedDict[tuple[str, str], tuple[BaseTrigger, ListedTrigger]] = OrderedDict()
 """Triggers and their lists, by what decides the fire times: compiling a job again does not begin its list again."""
+_MOST_COMPILED = 1_000
+_COMPILED: OrderedDict[tuple[str, str, bool, str | None], CompiledTrigger] = OrderedDict()
+"""Combinations as they were compiled last, by what decides their fire times."""
 _LOCK = Lock()
 
 
@@ -97,7 +100,7 @@ def compile_trigger(
             f"trigger must be an instance of kalends.triggers.base.BaseTrigger, got {type(trigger).__module__}."
             f"{type(trigger).__qualname__}"
         )
-    found = _compiled(options.applied_to(trigger), first, timezone)
+    found = _remembered(trigger, first, timezone, options)
     if not options.description:
         return found
     times = found.times
@@ -105,6 +108,38 @@ def compile_trigger(
         times = Without(times, excluded(options.exclude))
         times = times if first is None else StartingAt(first, times)
     return CompiledTrigger(f"{found.description} {options.description}", times, found.summary)
+
+
+def _remembered(
+    trigger: BaseTrigger, first: Instant | None, timezone: tzinfo | None, options: FireTimeOptions
+) -> CompiledTrigger:
+    """Return what an equal trigger was compiled to before: what its searches have found is not searched again."""
+    applied = options.applied_to(trigger)
+    if not _consists_of_rules(trigger):
+        return _compiled(applied, first, timezone)
+    identity = options.identity if needs_identity(trigger) else None
+    key = (_description(trigger, first), str(trigger), options.literal, identity)
+    with _LOCK:
+        known = _COMPILED.pop(key, None)
+    if known is None:
+        known = _compiled(applied, first, timezone)
+    if key[0].startswith("{"):  # others may look equal and not be
+        with _LOCK:
+            _COMPILED[key] = known
+            if len(_COMPILED) > _MOST_COMPILED:
+                _COMPILED.popitem(last=False)
+    return known
+
+
+def _consists_of_rules(trigger: BaseTrigger) -> bool:
+    """Return whether a combination has no trigger of a program as a member; others are cheap to compile."""
+    if not isinstance(trigger, BaseCombiningTrigger):
+        return False
+    return all(is_rule(member) and (_consists_of_rules(member) or _is_leaf(member)) for member in trigger.triggers)
+
+
+def _is_leaf(trigger: BaseTrigger) -> bool:
+    return not isinstance(trigger, BaseCombiningTrigger)
 
 
 def _compiled(trigger: BaseTrigger, first: Instant | None, timezone: tzinfo | None) -> CompiledTrigger:

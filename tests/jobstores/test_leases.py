@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from jobstores.places import LASTING, PLACES, Place, start
-from jobstores.test_contract_of_records import in_threads
 from kalends.clock import MicrosecondClock
 from kalends.jobstores.base import RecordingJobStore
 from kalends.leases.blocking import StoreLease
 from kalends.leases.election import LeaderElector
 from kalends.leases.memory import MemoryLeases
 from kalends.leases.port import LeaseRecord, LeaseStore, Timing
+from kalends.testing.contracts.jobstore_records import in_threads
 from servers.harness import Servers
 
 SHORT = Timing(1.5, 1.0, 0.1)

@@ -31,6 +31,8 @@ class SharingOptions:
     """Seconds between two looks at what others have changed, in a store that gives no notice of changes."""
     safety_interval: float = SAFETY_INTERVAL
     """The same in a store that gives notice: a notice can be lost."""
+    alone: bool = False
+    """Whether no other scheduler uses the stores, as in tests: no leases are taken, and no changes looked for."""
 
 
 def sharing_options(config: Mapping[str, Any]) -> SharingOptions:
@@ -113,7 +115,7 @@ class SharedStores:
     def add(self, alias: str) -> bool:
         """Take part in the election of a store; return False if it is not for several schedulers."""
         store = self._stores.get(alias)
-        if store is None or not isinstance(store, LeaseStore):
+        if store is None or self._options.alone or not isinstance(store, LeaseStore):
             return False
         if alias not in self._shared:
             shared = self._shared[alias] = _Shared(alias, store, StoreElection(alias, store, self._candidate))

@@ -12,6 +12,7 @@ from kalends.clock import Clock
 from kalends.events import EVENT_ALL, JobExecutionEvent, SchedulerEvent
 from kalends.executors.base import BaseExecutor
 from kalends.library.engine_thread import EngineThread
+from kalends.library.shared_stores import SharingOptions
 from kalends.schedulers import SchedulerNotRunningError
 from kalends.schedulers.base import BaseScheduler
 from kalends.testing.anchoring import anchored
@@ -116,6 +117,7 @@ class ManualScheduler(BaseScheduler):
             dispatch=self._dispatcher.now,
             daemon=True,
             retry_interval=self.jobstore_retry_interval,
+            sharing=SharingOptions(alone=True),
         )
 
     @override

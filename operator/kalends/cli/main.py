@@ -161,6 +161,33 @@ def operator(**options: Any) -> None:
     _leave(run_operator(**options))
 
 
+@cli.group()
+def convert() -> None:
+    """Convert what other schedulers have stored."""
+
+
+@convert.command()
+@click.argument("source")
+@click.option("--read-pickles", is_flag=True, help="Read the pickles that SOURCE has. Required: see above.")
+@click.option("--to", metavar="URL", help="Write into this job store of Kalends. Default: show what would be written.")
+@click.option("--name", help="Table, key of a hash, or database.collection of SOURCE. Default: that of APScheduler.")
+@click.option("--allow", multiple=True, metavar="MODULE:CLASS", help="Another class to admit; repeatable.")
+def apscheduler(source: str, *, read_pickles: bool, to: str | None, name: str | None, allow: tuple[str, ...]) -> None:
+    """Convert the jobs of APScheduler 3 into a job store of Kalends.
+
+    SOURCE is redis://…, mongodb://…, a URL of SQLAlchemy, or a file that export_jobs wrote. It is only read.
+
+    APScheduler stores pickles. A pickle can call what it names. Here it may name only APScheduler's classes, dates,
+    time zones and numbers, and what --allow adds; the modules of the jobs' callables are imported. Convert only what
+    you trust. Exit code 1 if a job is refused.
+    """
+    if not read_pickles:
+        raise click.UsageError("the jobs are pickles: add --read-pickles if you trust everyone who could write them")
+    from kalends.cli.commands.convert import convert_jobs
+
+    sys.exit(convert_jobs(source, to=to, name=name, allow=allow))
+
+
 def _leave(code: int) -> NoReturn:
     """End the process, whatever threads of tasks still hang: Python itself would wait for them."""
     logging.shutdown()

@@ -78,8 +78,8 @@ def job_from_json(document: Mapping[str, Any]) -> Job:
     """
     if _is_of_apscheduler(document):
         raise ValueError(
-            "APScheduler's export_jobs wrote the job, with pickles in its trigger and its times, which are not read: "
-            "add the job in a program"
+            "APScheduler's export_jobs wrote the job, with pickles in its trigger and its times, which are read "
+            "only by choice: import_jobs(..., pickles=True), or kalends convert apscheduler"
         )
     _check_version(document, JOB_VERSION, "job")
     try:

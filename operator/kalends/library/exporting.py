@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import IO, Any
 
 from kalends.job import Job
@@ -46,6 +47,25 @@ def read_jobs(infile: IO[str] | str) -> list[Job]:
     if not isinstance(content, dict) or content.get("version") != VERSION:
         raise ValueError("it must be a file that export_jobs wrote, of version 1")
     return [job_from_json(state) for state in content.get("jobs", [])]
+
+
+def read_foreign_jobs(infile: IO[str] | str, allow: Collection[str]) -> list[Job]:
+    """Return the jobs of a file that APScheduler's ``export_jobs`` wrote.
+
+    Raises:
+        ValueError: One of them cannot be read; the message says which, and why.
+    """
+    from kalends.library.foreign.jobs import jobs_in_file
+
+    found: list[Job] = []
+    try:
+        for one in jobs_in_file(infile, allow):
+            if one.job is None:
+                raise ValueError(f"the job {one.id!r} cannot be read: {one.problem}")
+            found.append(one.job)
+    except UnpicklingError as error:
+        raise ValueError(f"the file cannot be read: {error}") from error
+    return found
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import IO, Any, TypeVar
 
@@ -19,7 +19,7 @@ from kalends.job import Job
 from kalends.job_fields import OPTIONS
 from kalends.jobstores.base import JobLookupError
 from kalends.library.definitions import following_fire_time
-from kalends.library.exporting import print_groups, read_jobs, write_jobs
+from kalends.library.exporting import print_groups, read_foreign_jobs, read_jobs, write_jobs
 from kalends.library.scheduler_core import SchedulerCore
 from kalends.triggers.aliases import create_trigger
 from kalends.triggers.base import BaseTrigger
@@ -361,15 +361,19 @@ class Jobs(SchedulerCore):
         with self._lock:
             write_jobs(outfile, self.get_jobs(jobstore))
 
-    def import_jobs(self, infile: IO[str] | str, jobstore: str = "default") -> None:
+    def import_jobs(
+        self, infile: IO[str] | str, jobstore: str = "default", *, pickles: bool = False, allow: Collection[str] = ()
+    ) -> None:
         """Add the jobs of a file that ``export_jobs`` wrote.
 
         Args:
-            infile: A text file, or the path of one.
+            infile: A text file, or its path.
             jobstore: The alias of the store that gets them.
+            pickles: Read a file of APScheduler, which has pickles: only if you trust it.
+            allow: Other classes that they may name, as ``module:Class``.
         """
         with self._lock:
-            for job in read_jobs(infile):
+            for job in read_foreign_jobs(infile, allow) if pickles else read_jobs(infile):
                 job.belongs_to(self._whole, None)
                 if not self.running:
                     self._book.pending.append((job, jobstore, False))
@@ -386,7 +390,6 @@ class Jobs(SchedulerCore):
         self._logger.info('Added job "%s" to job store "%s"', job.name, alias)
 
     def _find(self, job_id: str, jobstore: str | None) -> tuple[Job, str | None]:
-        """Return a job and the alias of its store, None while it waits for the start."""
         job, alias = self._book.find(job_id, jobstore, started=self.running)
         job.belongs_to(self._whole, alias)
         return job, alias

@@ -1,0 +1,88 @@
+"""Where APScheduler 3 keeps jobs, and where Kalends is to keep them: by URL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from kalends.extras import needs
+from kalends.jobstores.base import RecordingJobStore
+
+TABLE, KEY, COLLECTION = "apscheduler_jobs", "apscheduler.jobs", "apscheduler.jobs"
+"""APScheduler's defaults; the last is a database and a collection."""
+_REDIS = ("redis", "rediss")
+_MONGODB = ("mongodb", "mongodb+srv")
+
+
+def rows_of(address: str, name: str | None) -> Iterator[tuple[str, bytes]]:
+    """Yield the IDs and the pickles of the jobs at a URL: ``redis://``, ``mongodb://``, or a URL of SQLAlchemy.
+
+    Raises:
+        ImportError: The client library is not installed; the message names the extra.
+        Exception: What the client library raises, such as for a table that is missing.
+    """
+    scheme = urlsplit(address).scheme
+    if scheme in _REDIS:
+        yield from _redis_rows(address, name or KEY)
+    elif scheme in _MONGODB:
+        yield from _mongodb_rows(address, name or COLLECTION)
+    else:
+        yield from _sql_rows(address, name or TABLE)
+
+
+def _sql_rows(address: str, table: str) -> Iterator[tuple[str, bytes]]:
+    with needs("kalends convert", "sqlalchemy"):
+        from sqlalchemy import Column, LargeBinary, MetaData, String, Table, create_engine, select
+    engine = create_engine(address)
+    jobs = Table(table, MetaData(), Column("id", String), Column("job_state", LargeBinary))
+    try:
+        with engine.connect() as connection:
+            for row in connection.execute(select(jobs.c.id, jobs.c.job_state).order_by(jobs.c.id)):
+                yield row.id, bytes(row.job_state)
+    finally:
+        engine.dispose()
+
+
+def _redis_rows(address: str, key: str) -> Iterator[tuple[str, bytes]]:
+    with needs("kalends convert", "redis"):
+        from redis import Redis
+    with Redis.from_url(address) as client:
+        found: Any = client.hgetall(key)
+        for job_id, data in sorted(found.items()):
+            yield job_id.decode(), data
+
+
+def _mongodb_rows(address: str, name: str) -> Iterator[tuple[str, bytes]]:
+    with needs("kalends convert", "mongodb", "pymongo"):
+        from pymongo import MongoClient
+    database, _, collection = name.partition(".")
+    client: MongoClient[dict[str, Any]] = MongoClient(address)
+    with client:
+        for document in client[database][collection].find(sort=[("_id", 1)]):
+            yield document["_id"], bytes(document["job_state"])
+
+
+def store_at(address: str) -> RecordingJobStore:
+    """Return the job store of Kalends at a URL, with its default names.
+
+    Raises:
+        ImportError: The client library is not installed; the message names the extra.
+    """
+    parts = urlsplit(address)
+    if parts.scheme in _REDIS:
+        from kalends.jobstores.redis import RedisJobStore
+
+        given: dict[str, Any] = {"host": parts.hostname, "port": parts.port, "username": parts.username}
+        given |= {
+            "password": None if parts.password is None else unquote(parts.password),
+            "ssl": parts.scheme == "rediss",
+        }
+        return RedisJobStore(parts.path.strip("/") or 0, **{key: value for key, value in given.items() if value})
+    if parts.scheme in _MONGODB:
+        from kalends.jobstores.mongodb import MongoDBJobStore
+
+        return MongoDBJobStore(host=address)
+    from kalends.jobstores.sqlalchemy import SQLAlchemyJobStore
+
+    return SQLAlchemyJobStore(address)

@@ -1,0 +1,74 @@
+"""``kalends convert apscheduler``: shows what it would write, writes it by choice, and reads pickles by choice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore as ForeignStore
+from apscheduler.schedulers.background import BackgroundScheduler as ForeignScheduler
+from click.testing import Result
+
+from kalends.jobstores.sqlalchemy import SQLAlchemyJobStore
+from kalends.schedulers.background import BackgroundScheduler
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Iterator[str]:
+    """Return the URL of a table of APScheduler with two jobs, of which Kalends can convert the first."""
+    url = f"sqlite:///{tmp_path / 'theirs.sqlite'}"
+    scheduler = ForeignScheduler(jobstores={"default": ForeignStore(url)}, timezone="UTC")
+    scheduler.start(paused=True)
+    scheduler.add_job("builtins:dict", "cron", hour=3, id="a")
+    scheduler.add_job("builtins:print", "interval", hours=3, id="b", args=[Path("/")])
+    yield url
+    scheduler.shutdown()
+
+
+def jobs_at(url: str) -> list[str]:
+    with BackgroundScheduler(jobstores={"default": SQLAlchemyJobStore(url)}, timezone="UTC") as scheduler:
+        scheduler.pause()
+        return [job.id for job in scheduler.get_jobs()]
+
+
+def test_pickles_are_read_only_with_the_flag(kalends: Command, source: str) -> None:
+    result = kalends("convert", "apscheduler", source)
+    assert result.exit_code == 2
+    assert "--read-pickles" in result.output
+
+
+def test_without_a_target_nothing_is_written(kalends: Command, source: str) -> None:
+    result = kalends("convert", "apscheduler", source, "--read-pickles")
+    assert result.exit_code == 1
+    assert "a: would be written: builtins:dict cron[hour='3'], next run at 20" in result.output
+    assert "b: refused: UnpicklingError: the pickle names pathlib:PosixPath, which is not admitted" in result.output
+
+
+def test_jobs_are_written_once(kalends: Command, source: str, tmp_path: Path) -> None:
+    target = f"sqlite:///{tmp_path / 'ours.sqlite'}"
+    first = kalends("convert", "apscheduler", source, "--read-pickles", "--to", target)
+    assert "a: written" in first.output
+    assert jobs_at(target) == ["a"]
+    again = kalends("convert", "apscheduler", source, "--read-pickles", "--to", target)
+    assert again.exit_code == 1
+    assert "a: refused: the store has another job of this ID" in again.output
+
+
+def test_a_table_that_is_missing_is_an_error(kalends: Command, source: str) -> None:
+    result = kalends("convert", "apscheduler", source, "--read-pickles", "--name", "elsewhere")
+    assert result.exit_code == 1
+    assert "elsewhere" in result.output
+
+
+def test_a_file_that_was_exported_is_a_source(kalends: Command, tmp_path: Path) -> None:
+    scheduler = ForeignScheduler(timezone="UTC")
+    scheduler.start(paused=True)
+    scheduler.add_job("builtins:dict", "interval", hours=3, id="a")
+    scheduler.export_jobs(str(tmp_path / "jobs.json"))
+    scheduler.shutdown()
+    result = kalends("convert", "apscheduler", tmp_path / "jobs.json", "--read-pickles")
+    assert result.exit_code == 0, result.output
+    assert "a: would be written: builtins:dict interval[3:00:00]" in result.output

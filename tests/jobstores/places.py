@@ -188,11 +188,14 @@ def damage(
 __all__ = [
     "LASTING",
     "PLACES",
+    "EtcdPath",
     "Memory",
     "MongoCollection",
     "Place",
     "RedisKeys",
+    "RethinkTable",
     "SqlTable",
+    "ZooKeeperNode",
     "damage",
     "start",
 ]

@@ -81,7 +81,7 @@ def test_a_definition_whose_parts_another_writer_removed_is_written_again(place:
     for one in stores:
         start(one)
     stores[0].add_job(job("a", name="0"))
-    from jobstores.test_contract_of_records import in_threads
+    from kalends.testing.contracts.jobstore_records import in_threads
 
     def change(writer: int) -> None:
         for number in range(5):

@@ -6,7 +6,7 @@ import logging
 import pickle
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -99,6 +99,8 @@ class SQLAlchemyJobStore(RowJobStore):
         # A lost compare-and-set is an answer here, never an error of the database.
         levels = {} if given.dialect.name == "sqlite" else {"isolation_level": "READ COMMITTED"}
         self._engine = given.execution_options(**levels)
+        # A process that is paused, or cut off, must not keep a lock on a lease: no other could take the lease then.
+        self._lease_engine = given.execution_options(isolation_level="AUTOCOMMIT")
         # Threads share the only connection of a database in memory.
         self._turn = threading.RLock() if isinstance(given.pool, StaticPool) else None
         known_metadata: MetaData = object_of(metadata) if metadata is not None else MetaData()
@@ -160,18 +162,20 @@ class SQLAlchemyJobStore(RowJobStore):
             self.engine.dispose()
 
     @contextmanager
+    def _statement_alone(self) -> Iterator[Connection]:
+        """Yield a connection on which each statement is committed at once."""
+        with self._turn or nullcontext(), self._lease_engine.connect() as connection:
+            yield connection
+
+    @contextmanager
     def _transaction(self) -> Iterator[Connection]:
         """Yield a connection in a transaction.
 
         On SQLite, a transaction that writes must begin with a write: it waits for its turn then, and would fail at once
         if it had read before.
         """
-        if self._turn is None:
-            with self._engine.begin() as connection:
-                yield connection
-        else:
-            with self._turn, self._engine.begin() as connection:
-                yield connection
+        with self._turn or nullcontext(), self._engine.begin() as connection:
+            yield connection
 
     # -- the operations on rows
 
@@ -332,17 +336,17 @@ class SQLAlchemyJobStore(RowJobStore):
 
     @override
     def fetch_lease(self, name: str) -> LeaseRow | None:
-        with self._transaction() as connection:
+        with self._statement_alone() as connection:
             return self._leases.fetch(connection, name)
 
     @override
     def put_lease(self, name: str, version: int | None, document: bytes) -> bool:
-        with self._transaction() as connection:
+        with self._statement_alone() as connection:
             return self._leases.put(connection, name, version, document)
 
     @override
     def drop_lease(self, name: str, version: int) -> bool:
-        with self._transaction() as connection:
+        with self._statement_alone() as connection:
             return self._leases.drop(connection, name, version)
 
     @override

@@ -19,6 +19,8 @@ from kalends.library.elections import Candidate, StoreElection
 log = logging.getLogger(__name__)
 
 POLL_INTERVAL, SAFETY_INTERVAL = 1.0, 15.0
+BETWEEN_NOTICES = 0.1
+"""Seconds from a look to the next: the notices in between are one."""
 _T = TypeVar("_T")
 
 
@@ -217,6 +219,7 @@ class SharedStores:
             noticed = await self._wait(shared)
             try:
                 await self._look(shared, noticed=noticed)
+                await asyncio.sleep(BETWEEN_NOTICES)
             except KalendsError as error:
                 log.warning("Error getting the changes of job store %r: %s", shared.alias, error)
                 await asyncio.sleep(self._options.poll_interval)

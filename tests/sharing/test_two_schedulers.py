@@ -7,11 +7,16 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from kalends.clock import MicrosecondClock
 from kalends.events import EVENT_JOB_SUBMITTED, JobSubmissionEvent
+from kalends.jobstores.base import RecordingJobStore
+from kalends.jobstores.memory import MemoryJobStore
 from kalends.jobstores.sqlalchemy import SQLAlchemyJobStore
+from kalends.library.shared_stores import SharedStores, SharingOptions
 from kalends.schedulers.background import BackgroundScheduler
 
 OPTIONS: dict[str, Any] = {
@@ -113,6 +118,18 @@ def test_a_paused_scheduler_lets_another_act(two: Two) -> None:
     two.first.resume()
     two.second.pause()
     until(two.first.acts_for)
+
+
+def test_a_scheduler_acts_for_no_store_before_it_takes_part_in_its_election(tmp_path: Path) -> None:
+    stores: dict[str, RecordingJobStore] = {
+        "alone": MemoryJobStore(),
+        "shared": SQLAlchemyJobStore(f"sqlite:///{tmp_path / 'jobs.sqlite'}"),
+    }
+    shared = SharedStores(stores, SharingOptions(), MicrosecondClock(), "me", Mock())
+    assert not any(shared.acts_for(alias) or shared.holds(alias) for alias in stores)
+    assert not shared.add("alone")
+    assert shared.acts_for("alone")
+    assert not shared.acts_for("shared")
 
 
 def test_timing_that_proves_nothing_is_refused() -> None:

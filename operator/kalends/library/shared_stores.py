@@ -100,17 +100,19 @@ class SharedStores:
         self._identity = identity
         self._candidate = Candidate(identity, clock, options.timing, self._take_up, self._superseded)
         self._shared: dict[str, _Shared] = {}
+        self._alone: set[str] = set()
+        """Stores that belong to this scheduler alone. Until a store was added, it may be shared: nothing is decided."""
         self._is_paused = False
 
     def acts_for(self, alias: str) -> bool:
         """Return whether this scheduler may act for a store at this moment."""
         shared = self._shared.get(alias)
-        return shared is None or shared.election.acts()
+        return alias in self._alone if shared is None else shared.election.acts()
 
     def holds(self, alias: str) -> bool:
         """Return whether this scheduler acts for a store, or is about to."""
         shared = self._shared.get(alias)
-        return shared is None or shared.election.holds()
+        return alias in self._alone if shared is None else shared.election.holds()
 
     # -- taking part
 
@@ -118,6 +120,7 @@ class SharedStores:
         """Take part in the election of a store; return False if it is not for several schedulers."""
         store = self._stores.get(alias)
         if store is None or self._options.alone or not isinstance(store, LeaseStore):
+            self._alone.add(alias)
             return False
         if alias not in self._shared:
             shared = self._shared[alias] = _Shared(alias, store, StoreElection(alias, store, self._candidate))
@@ -128,6 +131,7 @@ class SharedStores:
 
     async def remove(self, alias: str) -> None:
         """Take part no more, and release the lease."""
+        self._alone.discard(alias)
         shared = self._shared.pop(alias, None)
         if shared is not None:
             await self._close(shared)

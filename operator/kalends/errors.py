@@ -21,7 +21,8 @@ KalendsError
 │       └── StartTookTooLong ... before it had taken the run up, as it did not start in time
 ├── Unavailable              a store or an executor cannot do it now; whether it happened is unknown
 │   └── StartDeferred        ... it is known that the run was not started
-│       └── NamespaceTerminating   ... because its namespace is being deleted
+│       ├── NamespaceTerminating   ... because its namespace is being deleted
+│       └── ExecutorShutDown ... because its executor is shut down
 ├── NoLongerWanted           what was to be sent or started was withdrawn before it was sent
 ├── SearchUnfinished         the search of a trigger ended before the answer was known
 └── ApiError                 the API server answered with an error, or not at all
@@ -170,6 +171,10 @@ class StartDeferred(Unavailable):
 
 class NamespaceTerminating(StartDeferred):
     """No run can be started in a namespace that is being deleted."""
+
+
+class ExecutorShutDown(StartDeferred):
+    """The executor of a run is shut down, as a rule right before its scheduler is."""
 
 
 class NoLongerWanted(KalendsError):

@@ -11,7 +11,7 @@ import pytest
 from doubles import JOB, START, every, resource
 from engine.world import World
 from kalends.engine.ports import Delayed, ReadinessChanged, StartPutOff
-from kalends.errors import NamespaceTerminating, StartDeferred, Unavailable
+from kalends.errors import ExecutorShutDown, NamespaceTerminating, StartDeferred, Unavailable
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
 from narrowing import present
@@ -312,3 +312,15 @@ async def test_a_task_continues_in_a_namespace_in_which_no_job_can_be_created() 
         await asyncio.sleep(5 * MINUTE + 1)
     assert world.counts(key)["succeeded"] == 5
     assert conditions(world, key)["Ready"]["reason"] == Reason.ARMED
+
+
+async def test_an_executor_that_is_shut_down_is_logged_from_the_second_try_on(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+    world.cluster.defers = ExecutorShutDown("the executor is shut down")
+    world.apply(resource(trigger=every(MINUTE), jobTemplate=JOB))
+    with caplog.at_level(logging.WARNING, "kalends"):
+        async with world.running():
+            await asyncio.sleep(MINUTE + 0.1)
+            assert caplog.messages == []
+            await asyncio.sleep(1)
+    assert "the executor is shut down" in caplog.messages[0]

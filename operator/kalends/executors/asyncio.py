@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from kalends.errors import Unavailable
+from kalends.errors import ExecutorShutDown
 from kalends.events import JobExecutionEvent
 from kalends.executors.loop import LoopExecutor, LoopRun
 
@@ -37,7 +37,7 @@ class AsyncIOExecutor(LoopExecutor):
             loop_ended = getattr(self._scheduler, "_loop_ended", None)
             if loop_ended is not None:
                 loop_ended()
-            raise Unavailable("the event loop of the scheduler is closed") from error
+            raise ExecutorShutDown("the event loop of the scheduler is closed") from error
 
     @override
     def _begin_coroutine(self, run: LoopRun, coroutine: Coroutine[Any, Any, list[JobExecutionEvent]]) -> None:

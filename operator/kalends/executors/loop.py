@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from kalends.errors import Unavailable
+from kalends.errors import ExecutorShutDown, Unavailable
 from kalends.events import JobExecutionEvent
 from kalends.executors.base import BaseExecutor, failed, is_this_run, run_coroutine_job, run_job
 from kalends.executors.coroutines import is_coroutine_function
@@ -76,7 +76,7 @@ class LoopExecutor(BaseExecutor):
     @override
     def _do_submit_job(self, job: Job, run_times: Sequence[datetime]) -> None:
         if not self.accepting:
-            raise Unavailable("the executor is shut down")
+            raise ExecutorShutDown("the executor is shut down")
         run = LoopRun(job, job._jobstore_alias, run_times, is_coroutine_function(job.func))  # noqa: SLF001
         self._runs.add(run)
         try:

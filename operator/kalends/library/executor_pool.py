@@ -14,7 +14,7 @@ from kalends.clock import Clock
 from kalends.engine.core.state import Instant, Ref
 from kalends.engine.executor_ports import ExecutorEvents
 from kalends.engine.ports import Run, RunReport
-from kalends.errors import StartRefused, Unavailable
+from kalends.errors import ExecutorShutDown, StartRefused, Unavailable
 from kalends.events import EVENT_JOB_EXECUTED, EVENT_JOB_MISSED, JobExecutionEvent
 from kalends.executors.base import BaseExecutor, MaxInstancesReachedError
 from kalends.executors.results import error_text
@@ -123,7 +123,7 @@ class ExecutorPool:
             StartRefused: The executor does not accept the run.
         """
         if not self._open:
-            raise Unavailable("the scheduler is shutting down")
+            raise ExecutorShutDown("the scheduler is shutting down")
         if not self._acts_for(run.ref.namespace):
             raise Unavailable(NOT_ACTING)
         key = (run.ref.namespace, run.ref.name, run.fire_time)

@@ -20,7 +20,14 @@ from kalends.engine.loop.executor_table import ExecutorTable
 from kalends.engine.loop.listeners import Tell
 from kalends.engine.loop.worker_queue import WorkerQueue
 from kalends.engine.ports import Delayed, Run, RunReport, StartPutOff
-from kalends.errors import NamespaceTerminating, NoLongerWanted, StartDeferred, StartRefused, Unavailable
+from kalends.errors import (
+    ExecutorShutDown,
+    NamespaceTerminating,
+    NoLongerWanted,
+    StartDeferred,
+    StartRefused,
+    Unavailable,
+)
 from kalends.model.reasons import Reason
 from kalends.model.values import Outcome
 
@@ -121,7 +128,9 @@ class Starter:
         self._tell(entry.ref, [StartPutOff(entry.ref, run.executor, refused_starts.message)])
         if refused_starts.tries == TRIES_UNTIL_NOTICED:
             self._tell(entry.ref, [Delayed(entry.ref, refused_starts.message)])
-        level = logging.WARNING if refused_starts.tries <= TRIES_UNTIL_NOTICED else logging.DEBUG
+        # An executor that is shut down right before its scheduler is no news; one that stays so is.
+        is_first = tries == 1 and isinstance(error, ExecutorShutDown)
+        level = logging.WARNING if tries <= TRIES_UNTIL_NOTICED and not is_first else logging.DEBUG
         log.log(level, "%s: %s was not started: %s", entry.ref.key, run.name, refused_starts.message)
 
     def _is_wanted(self, entry: Entry, run: Run) -> bool:

@@ -174,6 +174,22 @@ async def test_a_start_that_is_refused_again_and_again_is_shown_until_one_succee
     assert sum(isinstance(one, StartPutOff) for one in world.ledger.notices) > 8
 
 
+async def test_a_pool_that_refuses_is_shown_until_a_later_fire_time_starts() -> None:
+    world = World(seconds=1.0)
+    world.pool.fails_with = Unavailable("no worker process can be forked")
+    key = world.apply(resource(trigger=every(10 * MINUTE), startingDeadlineSeconds=60))
+    async with world.running():
+        await asyncio.sleep(12 * MINUTE)
+        assert conditions(world, key)["Ready"]["reason"] == "StartRefused"
+        assert counted(world, key)["missed"] == 1
+        world.pool.fails_with = None
+        await asyncio.sleep(10 * MINUTE)
+        shown = conditions(world, key)
+    assert counted(world, key)["succeeded"] == 1
+    assert (shown["Ready"]["status"], shown["Ready"]["reason"]) == ("True", "Armed")
+    assert "Stalled" not in shown
+
+
 async def test_a_refusal_that_passes_soon_is_not_shown() -> None:
     world = World()
     world.cluster.quota = 0

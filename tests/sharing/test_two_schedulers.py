@@ -12,7 +12,7 @@ from unittest.mock import Mock
 import pytest
 
 from kalends.clock import MicrosecondClock
-from kalends.events import EVENT_JOB_SUBMITTED, JobSubmissionEvent
+from kalends.events import EVENT_JOB_ERROR, EVENT_JOB_SUBMITTED, JobExecutionEvent, JobSubmissionEvent
 from kalends.jobstores.base import RecordingJobStore
 from kalends.jobstores.memory import MemoryJobStore
 from kalends.jobstores.sqlalchemy import SQLAlchemyJobStore
@@ -47,6 +47,7 @@ class Two:
     def __init__(self, url: str) -> None:
         self.url = url
         self.started: dict[str, list[str]] = {"first": [], "second": []}
+        self.failures = {"first": 0, "second": 0}
         self.first, self.second = self.new("first"), self.new("second")
 
     def new(self, name: str) -> BackgroundScheduler:
@@ -55,7 +56,12 @@ class Two:
         def note(event: JobSubmissionEvent) -> None:
             self.started[name].append(event.job_id)
 
+        def count(event: JobExecutionEvent) -> None:
+            del event
+            self.failures[name] += 1
+
         scheduler.add_listener(note, EVENT_JOB_SUBMITTED)
+        scheduler.add_listener(count, EVENT_JOB_ERROR)
         return scheduler
 
     def start(self) -> None:
@@ -137,3 +143,35 @@ def test_timing_that_proves_nothing_is_refused() -> None:
         BackgroundScheduler({"kalends.lease_duration": "5", "kalends.lease_renew_deadline": "10"})
     with pytest.raises(ValueError, match="jobstore_poll_interval must be more than 0"):
         BackgroundScheduler(jobstore_poll_interval=0)
+
+
+def test_a_scheduler_that_is_paused_and_resumed_at_once_acts_again(tmp_path: Path) -> None:
+    two = Two(f"sqlite:///{tmp_path / 'jobs.sqlite'}")
+    two.first.start()
+    try:
+        until(two.first.acts_for)
+        for _ in range(3):
+            two.first.pause()
+            two.first.resume()
+        two.first.add_job(len, args=["x"], id="a")
+        until(lambda: two.started["first"] == ["a"])
+    finally:
+        two.first.shutdown()
+
+
+def fail_once_released() -> None:
+    """Is a job that lasts, and fails."""
+    wait_for_release()
+    raise RuntimeError("as it is asked to")
+
+
+def test_a_failure_that_is_tried_again_is_recorded_by_the_scheduler_that_acts_no_more(two: Two) -> None:
+    two.start()
+    two.first.add_job(fail_once_released, id="a", retry={"limit": 1, "backoff": 0}, misfire_grace_time=None)
+    until(lambda: two.started["first"] == ["a"])
+    two.first.pause()
+    until(two.second.acts_for)
+    release.set()
+    # The second attempt belongs to the scheduler that acts: then the job has ended.
+    until(lambda: two.second.get_jobs() == [])
+    assert two.failures == {"first": 0, "second": 1}

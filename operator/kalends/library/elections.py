@@ -51,6 +51,8 @@ class StoreElection:
         self._presence: Presence | None = None
         self._elector = self._new_elector()
         self._competing: asyncio.Task[None] | None = None
+        self._wants_to_compete = False
+        self._withdrawing = asyncio.Lock()
         self._taking_up: asyncio.Task[None] | None = None
         self._is_ready = False
 
@@ -88,7 +90,8 @@ class StoreElection:
         self._elector.look()
 
     def compete(self) -> None:
-        """Take part in the election until ``withdraw``."""
+        """Take part in the election until ``withdraw``; if that is under way, once it has ended."""
+        self._wants_to_compete = True
         if self._competing is None:
             self._elector = self._new_elector()
             self._competing = asyncio.create_task(self._elect(self._elector), name=f"election of {self._alias}")
@@ -105,14 +108,20 @@ class StoreElection:
                 return
 
     async def withdraw(self) -> None:
-        """Release the lease, and take part no more."""
-        competing, self._competing = self._competing, None
-        if competing is not None:
-            self._elector.stop()
-            _, pending = await asyncio.wait([competing], timeout=STOPPING)
-            if pending:  # a call of the store does not return
-                competing.cancel()
-                await asyncio.wait([competing])
+        """Release the lease, and take part no more, until ``compete`` is called."""
+        self._wants_to_compete = False
+        async with self._withdrawing:
+            competing = self._competing
+            if competing is not None:
+                self._elector.stop()
+                _, pending = await asyncio.wait([competing], timeout=STOPPING)
+                if pending:  # a call of the store does not return
+                    competing.cancel()
+                    await asyncio.wait([competing])
+            # Only now: two electors of one identity would take the lease from each other.
+            self._competing = None
+            if self._wants_to_compete:
+                self.compete()
 
     def _begin_term(self) -> None:
         self._taking_up = asyncio.create_task(self._take_up(), name=f"taking up {self._alias}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from kalends.engine.core.definition import Stored
-from kalends.engine.core.state import Ref, State
+from kalends.engine.core.state import Instant, Ref, State
 from kalends.errors import Conflict, Gone, Unavailable
 from kalends.jobstores.base import JobLookupError, RecordingJobStore, RecordWrite
 from kalends.library.definitions import stored_of
@@ -147,4 +147,13 @@ def _decides(before: State | None, after: State) -> bool:
     """Return whether a record has decisions that the record before it had not: fire times, or claims of runs."""
     if before is None or (before.cursor, before.armed) != (after.cursor, after.armed):
         return True
-    return not {run.name for run in after.active} <= {run.name for run in before.active}
+    return not (_runs(after) <= _runs(before) and _claims(after) <= _claims(before))
+
+
+def _runs(record: State) -> set[tuple[Instant, str]]:
+    """Return what the active runs are for: attempts share it, so that a run that waits for its next one is not new."""
+    return {(run.fire_time, run.request) for run in record.active}
+
+
+def _claims(record: State) -> set[tuple[str, str]]:
+    return {(run.name, run.holder) for run in record.active if run.retry_at is None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -136,12 +136,24 @@ class SharedStores:
         if shared is not None:
             await self._close(shared)
 
-    async def pause(self) -> None:
-        """Let others act. The scheduler has paused the engine before."""
-        self._is_paused = True
+    def pause(self) -> Coroutine[Any, Any, None]:
+        """Let others act, until ``resume``. The scheduler has paused the engine before.
+
+        Returns:
+            What is left to do; it does nothing if ``resume`` comes before it.
+        """
+        self._is_paused = True  # at once, as ``resume`` may be called before the coroutine begins
+        return self._hand_over_while_paused()
+
+    async def _hand_over_while_paused(self) -> None:
         await self._scheduler().let_starts_end()
+        await asyncio.gather(*(self._hand_over_if_paused(shared) for shared in self._shared.values()))
+
+    async def _hand_over_if_paused(self, shared: _Shared) -> None:
         if self._is_paused:
-            await self.hand_over(keeps_runs=True)
+            await self._show_presence(shared)
+        if self._is_paused:
+            await shared.election.withdraw()
 
     def resume(self) -> None:
         """Take part again."""
@@ -154,9 +166,14 @@ class SharedStores:
         await asyncio.gather(*(self._hand_over(shared, keeps_runs) for shared in self._shared.values()))
 
     async def _hand_over(self, shared: _Shared, keeps_runs: bool) -> None:  # noqa: FBT001 - of a function above
-        if keeps_runs and shared.election.holds() and self._scheduler().overview.has_runs_here(shared.alias):
-            await shared.election.show_presence()
+        if keeps_runs:
+            await self._show_presence(shared)
         await shared.election.withdraw()
+
+    async def _show_presence(self, shared: _Shared) -> None:
+        """Show that this process records the ends of its runs, also if its lease has lapsed unseen."""
+        if self._scheduler().overview.has_runs_here(shared.alias):
+            await shared.election.show_presence()
 
     async def close(self) -> None:
         """Release everything: no run is active any more, or none is waited for."""

@@ -10,6 +10,7 @@ from kalends.engine.core.policies import Refusal
 from kalends.engine.core.refused_starts import RefusedStarts
 from kalends.engine.core.state import ActiveRun, State
 from kalends.engine.ports import JobView, Notice, Run, RunReport
+from kalends.model.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,10 @@ class Decision:
 
         The next decision would find the same record, nothing to do, and the same instant to look again. It does not
         hold where acting brings new facts: Jobs that exist, runs that end, a resource that goes. Nor where a run waits
-        for another one: the next decision may ask that one to end.
+        for another one: the next decision may ask that one to end. Nor while the conditions show that starts are
+        refused: the next decision may show that one has succeeded.
         """
+        ready = self.state.conditions.get("Ready")
         brings_facts = self.starts_claimed or self.starts_before or self.cancels or self.looks or self.takes_up
         return not (
             brings_facts
@@ -116,4 +119,5 @@ class Decision:
             or self.waiting
             or self.searching
             or self.state.queued
+            or (ready is not None and ready.reason == Reason.START_REFUSED)
         )

@@ -9,7 +9,6 @@ from kalends.engine.core.definition import Problem
 from kalends.engine.core.facts import Facts
 from kalends.engine.core.history import last_run_condition
 from kalends.engine.core.policies import LONGEST_CAUSE
-from kalends.engine.core.refused_starts import RefusedStarts
 from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import Condition, Instant, Ref, State
 from kalends.engine.ports import Notice, ReadinessChanged
@@ -94,12 +93,14 @@ def with_problem(
     return state, (ReadinessChanged(ref, problem.reason, problem.message, ready=False),)
 
 
-def lasting_refusal(schedule: Schedule, state: State, refused_starts: RefusedStarts | None) -> str:
+def lasting_refusal(schedule: Schedule, state: State, facts: Facts) -> str:
     """Return why runs have not started for a while, or ``""``. The recorded message stays until a run has started.
 
     A server's message may differ at each try, and no try is worth a write.
     """
-    if schedule.suspended or state.next_run is None:
+    refused_starts = facts.refused_starts
+    has_started = refused_starts is None and facts.here
+    if schedule.suspended or state.next_run is None or has_started:
         return ""
     ready = state.conditions.get("Ready")
     if ready is not None and ready.reason == Reason.START_REFUSED and ready.observed_generation == schedule.generation:

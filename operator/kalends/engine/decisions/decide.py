@@ -72,7 +72,8 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
         facts,
         free=facts.free_slots - len(claims),
         adopts=may_have_created_jobs(schedule, record, facts),
-        rearmed=record is None and schedule.generation > 1,
+        # Between two edits there may have been another schedule, although the last is the recorded one again.
+        rearmed=schedule.generation != (1 if record is None else record.observed_generation),
     )
     # Until there is a record, nothing has been decided: a run at the instant of its creation may have its Job.
     _catch_up_with_the_resource(draft, schedule.created - 1 if record is None else record.decided_until)
@@ -95,7 +96,7 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
     starts_before = tuple(draft.starts) if facts.durable else ()
     starts_after = () if facts.durable else new_claims(schedule, state, draft.starts, facts)
     # What is recorded now is recorded once these have started.
-    refused = "" if starts_claimed or starts_before else lasting_refusal(schedule, state, facts.refused_starts)
+    refused = "" if starts_claimed or starts_before else lasting_refusal(schedule, state, facts)
     state, readiness = with_conditions(schedule, state, facts, refused, draft.searched)
     state, odd = with_job_conditions(schedule, state, facts)
     removed_at = _removed_at(schedule, state)

@@ -93,11 +93,14 @@ class Actor:
             return self._backoff.later(entry, f"{type(error).__name__}: {error}")
         return Next.SETTLE if self._is_settled(entry, decision) else Next.DECIDE_AGAIN
 
-    @staticmethod
-    def _is_settled(entry: Entry, decision: Decision) -> bool:
-        """Return whether nothing came up while a decision was acted on, and the decision brings up nothing itself."""
+    def _is_settled(self, entry: Entry, decision: Decision) -> bool:
+        """Return whether nothing came up while a decision was acted on, and the decision brings up nothing itself.
+
+        Where runs may be Jobs, more facts come up than a decision can show, so it is always made again.
+        """
         return (
-            decision.leaves_nothing_to_decide
+            self._table.cluster is None
+            and decision.leaves_nothing_to_decide
             and entry.record is decision.state
             and not entry.has_news
             and not entry.again

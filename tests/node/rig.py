@@ -108,7 +108,9 @@ class NodeRig(Rig):
 
 def elsewhere(line: Json, pod: int) -> Json:
     """Return a line of a ledger with process ids of its pod's own: each operator is the first process of its pod."""
-    return {**line, **{key: line[key] + pod * PROCESSES_OF_A_POD for key in ("pid", "parent")}}
+    offset = pod * PROCESSES_OF_A_POD
+    ancestors = [ancestor + offset for ancestor in line["ancestors"]]
+    return {**line, "pid": line["pid"] + offset, "ancestors": ancestors}
 
 
 def jobs(namespace: str) -> Iterator[Json]:

@@ -90,7 +90,7 @@ class StoreElection:
         self._elector.look()
 
     def compete(self) -> None:
-        """Take part in the election until ``withdraw``; if that is under way, once it has ended."""
+        """Take part in the election until ``withdraw``; if that is in progress, once it has ended."""
         self._wants_to_compete = True
         if self._competing is None:
             self._elector = self._new_elector()

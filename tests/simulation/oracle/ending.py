@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from kalends.engine.runs.proofs_of_start import CLOCK_SLACK
 from simulation.instants import instant_of, rfc3339
-from simulation.oracle.books import Books, Life
+from simulation.oracle.books import Books, JobLife, Life
 from simulation.oracle.writing import keys, process_of
 from simulation.server import JOBS, SCHEDULED_JOBS
 
@@ -20,6 +21,15 @@ STARTS_SOON = 30.0
 SEEN_SOON = 2.0
 
 
+def _is_premature(world: World, job: JobLife) -> bool:
+    """Return whether a Job was made by a clock that was too far ahead, in a process that has died since.
+
+    To every other process it looks like a Job that an account with the permission named after a future fire time.
+    """
+    alive = {replica.process.name for replica in world.replicas if replica.process is not None}
+    return job.maker not in alive and job.fire_time > job.created + CLOCK_SLACK
+
+
 def unsettled(world: World, books: Books) -> Iterator[str]:
     """Yield what should have become of something, and has not."""
     for obj in world.server.all(SCHEDULED_JOBS):
@@ -29,7 +39,11 @@ def unsettled(world: World, books: Books) -> Iterator[str]:
                 yield f"{life.name}, at the end: {what}"
     for body in world.bodies.entered:
         life = books.by_number[body.life]
-        unknown = {job.uid for job in life.jobs if job.stale or (job.deleted is not None and not job.recorded)}
+        unknown = {
+            job.uid
+            for job in life.jobs
+            if job.stale or (not job.recorded and (job.deleted is not None or _is_premature(world, job)))
+        }
         # A request whose Job came and went is on record with the instant at which it was heeded last.
         reported = rfc3339(body.fire_time) in life.reported or body.name in life.reported
         if life.deleted is None and not reported and body.job_uid not in unknown:

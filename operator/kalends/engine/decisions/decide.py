@@ -72,7 +72,8 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
         facts,
         free=facts.free_slots - len(claims),
         adopts=may_have_created_jobs(schedule, record, facts),
-        rearmed=record is None and schedule.generation > 1,
+        # Between two edits there may have been another schedule, although the last is the recorded one again.
+        rearmed=schedule.generation != (1 if record is None else record.observed_generation),
     )
     # Until there is a record, nothing has been decided: a run at the instant of its creation may have its Job.
     _catch_up_with_the_resource(draft, schedule.created - 1 if record is None else record.decided_until)

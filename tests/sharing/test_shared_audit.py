@@ -77,7 +77,7 @@ class Workers:
         for process in self._running.values():
             process.send_signal(signal.SIGTERM)
         for process in self._running.values():
-            assert process.wait(PATIENCE) in {0, -signal.SIGTERM}  # one that has not begun yet has no handler
+            assert process.wait(PATIENCE) in {0, -signal.SIGTERM}  # a process that has not begun yet has no handler
         self._running.clear()
 
     def starts(self, job: str) -> int:

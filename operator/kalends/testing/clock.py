@@ -74,7 +74,7 @@ def microseconds(duration: timedelta | None, units: dict[str, float]) -> int:
 
     Raises:
         ValueError: It is negative.
-        TypeError: ``units`` are given beside a duration, or are none that ``timedelta`` accepts.
+        TypeError: ``units`` are given beside a duration, or are not accepted by ``timedelta``.
     """
     if duration is not None and units:
         raise TypeError("the duration must be a timedelta, or units such as hours=2, not both")

@@ -128,7 +128,7 @@ class Starter:
         self._tell(entry.ref, [StartPutOff(entry.ref, run.executor, refused_starts.message)])
         if refused_starts.tries == TRIES_UNTIL_NOTICED:
             self._tell(entry.ref, [Delayed(entry.ref, refused_starts.message)])
-        # An executor that is shut down right before its scheduler is no news; one that stays so is.
+        # An executor is shut down right before its scheduler; only an executor that stays so is reported.
         is_first = tries == 1 and isinstance(error, ExecutorShutDown)
         level = logging.WARNING if tries <= TRIES_UNTIL_NOTICED and not is_first else logging.DEBUG
         log.log(level, "%s: %s was not started: %s", entry.ref.key, run.name, refused_starts.message)

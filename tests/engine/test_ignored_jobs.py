@@ -332,3 +332,17 @@ def test_a_task_that_could_not_be_carried_out_until_now_adopts_the_job_of_the_sp
     invalid = replace(armed(task), schedule_hash="", observed_generation=2)
     decision = decide(task, invalid, facts(START + 61, jobs=(job(START + 60, START + 60),), free_slots=9))
     assert [(run.name, run.holder) for run in decision.state.active] == [(f"nightly-{START + 60}", "")]
+
+
+@pytest.mark.parametrize("suspended", [True, False])
+def test_a_job_of_a_schedule_between_two_edits_is_counted_although_the_last_is_the_recorded_one(suspended: Any) -> None:
+    spec = replace(of_jobs(), suspended=suspended)
+    first = decide(spec, None, facts(START + 1, durable=True, jobs=()))
+    again = replace(spec, generation=first.state.observed_generation + 2)
+    between = job(START + 31, START + 31)  # no fire time of the recorded schedule
+    known = {"durable": True, "jobs": (between,)}
+    found = decide(again, first.state, facts(START + 40, **known))
+    assert [run.name for run in found.state.active] == [between.name]
+    assert (found.state.counts.due, found.state.counts.started) == (1, 1)
+    settled = decide(again, found.state, facts(START + 41, **known))
+    assert settled.state.counts == found.state.counts

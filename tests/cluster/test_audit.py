@@ -111,6 +111,20 @@ def test_a_run_for_an_instant_that_is_no_fire_time_is_found() -> None:
     assert "from nowhere" in found_in(replace(HONEST, executions=[*HONEST.executions, ran(FIVE[0] + 1)]))
 
 
+def test_a_run_while_suspended_is_found_unless_the_operator_saw_suspension_and_resume_as_one_edit() -> None:
+    suspended, resumed = task_spec(suspend=True), task_spec(suspend=False)
+    edits = [
+        act("edit", FIVE[1] + 0.2, spec=suspended, cursor=FIVE[1], generation=2, observed=1),
+        act("edit", FIVE[2] + 0.9, spec=resumed, cursor=FIVE[2], generation=3, observed=1),
+    ]
+    unseen = replace(HONEST, acts=[act(generation=1), *edits])
+    assert examine(unseen).is_clean, str(examine(unseen))
+    seen = [edits[0], replace(edits[1], observed=2)]
+    assert "from nowhere" in found_in(replace(unseen, acts=[act(generation=1), *seen]))
+    other = [edits[0], replace(edits[1], spec=task_spec(trigger={"interval": {"seconds": 7}}))]
+    assert "from nowhere" in found_in(replace(unseen, acts=[act(generation=1), *other]))
+
+
 def test_a_run_that_no_manifest_asked_for_is_found() -> None:
     assert "from nowhere" in found_in(replace(HONEST, executions=[*HONEST.executions, ran(FIVE[0], mark="v9")]))
 

@@ -41,6 +41,10 @@ class Act:
     """``status.counts.queued`` in the same answer: what waited then, and is skipped if the schedule was changed."""
     request: str = ""
     """The token of a run that was asked for by hand."""
+    generation: int = 0
+    """``metadata.generation`` in the same answer."""
+    observed: int = 0
+    """``status.observedGeneration`` in the same answer: the last edit that the operator had acted upon."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,16 @@ So there is no doubt about the fire times around an edit: those of the old manif
 been decided; those after it never will be (a write against the old version is refused), unless their Job was created
 before the edit was seen; those of the new one count from the second of the edit. Only where that second is not known
 (the request went over its end) may a fire time fall on either side.
+
+An operator that had no time sees several edits as one. Where it had not recorded any edit between two manifests of the
+same fire times (it was suspended and resumed, say), it continues as without an edit, and may run what lies between.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +85,15 @@ class _Stretch:
     cursor_at_end: int | None = None
     """What had been decided when it ended, 0 for nothing; None while it has not ended."""
     ended_by: float = math.inf
+    generation: int = 0
+    """The generation of the edit that began it."""
+    was_observed: bool = True
+    """Whether the operator had recorded that edit before the next."""
+
+    def end(self, act: Act) -> None:
+        """Note the edit or the deletion that ended it."""
+        self.cursor_at_end, self.ended_by = act.cursor or 0, act.done
+        self.was_observed = act.observed >= self.generation
 
 
 def lives_in(dossier: Dossier) -> list[Life]:
@@ -100,7 +112,14 @@ def _life(acts: Sequence[Act], final: Json | None, dossier: Dossier) -> Life:
     overtaken: set[int] = set()
     undecided: tuple[int, ...] = ()
     cursor = _cursor(final)
-    for stretch in _stretches(acts):
+    stretches = _stretches(acts)
+    for earlier, later in _unnoticed(stretches):
+        if not earlier.spec.get("suspend"):
+            between = fire_times(
+                earlier.spec, created=first.created, after=earlier.armed_from, until=math.floor(later.armed_by)
+            )
+            doubtful |= {t for t in between if t > (earlier.cursor_at_end or 0)}
+    for stretch in stretches:
         if stretch.spec.get("suspend"):
             continue
         ended, now = stretch.cursor_at_end is not None, dossier.at + dossier.clock_offset
@@ -133,16 +152,31 @@ def _stretches(acts: Sequence[Act]) -> list[_Stretch]:
     first = acts[0]
     once = "schedule" not in first.spec and "trigger" not in first.spec
     armed = first.created - 1 if once else first.created
-    found = [_Stretch(first.spec, armed, armed)]
+    found = [_Stretch(first.spec, armed, armed, generation=first.generation)]
     for act in acts[1:]:
         if act.what == "delete":
-            found[-1].cursor_at_end, found[-1].ended_by = act.cursor or 0, act.done
-        elif act.what == "edit" and any(act.spec.get(name) != found[-1].spec.get(name) for name in WHEN):
-            found[-1].cursor_at_end, found[-1].ended_by = act.cursor or 0, act.done
+            found[-1].end(act)
+        elif act.what == "edit" and not _same_times(act.spec, found[-1].spec):
+            found[-1].end(act)
             # What was decided, was decided: a clock that was ahead must not decide it again.
             floor = act.cursor or 0
-            found.append(_Stretch(act.spec, max(math.floor(act.at), floor), max(math.floor(act.done), floor)))
+            begins = max(math.floor(act.at), floor), max(math.floor(act.done), floor)
+            found.append(_Stretch(act.spec, *begins, generation=act.generation))
     return found
+
+
+def _same_times(one: Json, other: Json) -> bool:
+    return all((one.get(name) or None) == (other.get(name) or None) for name in WHEN)
+
+
+def _unnoticed(stretches: Sequence[_Stretch]) -> Iterator[tuple[_Stretch, _Stretch]]:
+    """Yield each two stretches of the same fire times between which the operator recorded no edit."""
+    for place, earlier in enumerate(stretches):
+        for between in range(place + 1, len(stretches) - 1):
+            if stretches[between].was_observed:
+                break
+            if _same_times(earlier.spec, stretches[between + 1].spec):
+                yield earlier, stretches[between + 1]
 
 
 def _cursor(final: Json | None) -> int | None:

@@ -149,6 +149,8 @@ class Rig:
                 cursor=None if cursor is None else instant_of(cursor),
                 queued=(status.get("counts") or {}).get("queued", 0),
                 request=token,
+                generation=meta["generation"],
+                observed=status.get("observedGeneration", 0),
             )
         )
 

@@ -15,6 +15,10 @@ CLUSTER_WORKERS ?= 2
 KUBERNETES ?= 1.36
 export KUBERNETES
 
+# In CI, a test that waited in vain runs once more, and is listed as RERUN: machines of CI are shared. No other failure is
+# tried again: neither an assertion, nor what an audit finds.
+AGAIN := $(if $(CI),-raR --reruns 1 --only-rerun 'NotInTime|TimeoutError|timed out|[Tt]ime-?out' --rerun-except Unclean)
+
 .DEFAULT_GOAL := help
 .PHONY: help setup pins run test lint types contracts servers unit at-length cluster-test chaos simulate test-newest test-node test-kind \
 	bench crds manifests clean
@@ -61,7 +65,7 @@ servers: $(READY) ## Install the servers that tests of job stores need, in the c
 
 unit: $(READY) ## Tests in fake time, without a cluster
 	@echo "── unit tests"
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" --ignore=tests/cluster --ignore=tests/node
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" $(AGAIN) --ignore=tests/cluster --ignore=tests/node
 
 # Not part of `make test`: what it finds may come from a release of today, not from a change here.
 test-newest: ## The quick tests on the newest packages that pyproject.toml allows, in a separate venv
@@ -73,11 +77,11 @@ test-newest: ## The quick tests on the newest packages that pyproject.toml allow
 
 at-length: $(READY) ## The slow tests: every time zone, thousands of random searches, hundreds of simulations
 	@echo "── unit tests at length"
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m slow --ignore=tests/cluster --ignore=tests/node
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m slow $(AGAIN) --ignore=tests/cluster --ignore=tests/node
 
 cluster-test: $(READY) ## Tests on a real API server
 	@echo "── cluster tests (Kubernetes $(KUBERNETES))"
-	@$(BIN)/python -m pytest -q -n $(CLUSTER_WORKERS) --dist loadfile tests/cluster
+	@$(BIN)/python -m pytest -q -n $(CLUSTER_WORKERS) --dist loadfile $(AGAIN) tests/cluster
 
 chaos: $(READY) ## All faults listed in tests/cluster/README.md, and thousands of simulations: takes hours
 	@echo "── chaos (Kubernetes $(KUBERNETES))"
@@ -89,7 +93,7 @@ simulate: $(READY) ## Simulations by seed, SEEDS=1-1000; or the log of a single 
 
 test-node: $(READY) ## Tests of the installed operator on a real node, as root on Debian (packages: CONTRIBUTING.md)
 	@echo "── tests on a real node (Kubernetes $(KUBERNETES))"
-	@$(BIN)/python -m pytest -q tests/node
+	@$(BIN)/python -m pytest -q $(AGAIN) tests/node
 
 test-kind: $(READY) ## The same tests in kind, with a Docker engine
 	@echo "── tests in kind"

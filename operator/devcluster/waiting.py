@@ -11,18 +11,27 @@ PATIENCE = 60.0
 """Seconds."""
 
 
+class NotInTime(AssertionError):
+    """What was waited for did not happen within its time: a fault, or a machine that was too busy."""
+
+
 def eventually(claim: Callable[[], T], *, within: float = PATIENCE, every: float = 0.1) -> T:
-    """Return what ``claim`` returns once it returns something true; its last AssertionError is raised when late."""
+    """Return what ``claim`` returns once it is true. An AssertionError in it means: not yet.
+
+    Raises:
+        NotInTime: It did not become true within so many seconds. The last AssertionError is the cause.
+    """
     deadline = time.monotonic() + within
     while True:
+        late = time.monotonic() > deadline
         try:
             found = claim()
-        except AssertionError:
-            if time.monotonic() > deadline:
-                raise
+        except AssertionError as error:
+            if late:
+                raise NotInTime(f"not within {within:g} s: {error}") from error
         else:
             if found:
                 return found
-            if time.monotonic() > deadline:
-                raise AssertionError(f"not within {within:g} s: {claim}")
+            if late:
+                raise NotInTime(f"not within {within:g} s: {claim}")
         time.sleep(every)

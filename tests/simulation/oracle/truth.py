@@ -76,9 +76,10 @@ def wrong_with_body(body: Body, life: Life, bodies: Bodies) -> Iterator[str]:
 def _room(body: Body, life: Life, bodies: Bodies) -> Iterator[str]:
     """No more run at once than may, but for those of which nobody can know that they still run.
 
-    These are: threads that were given up; bodies of operators that do not lead any more and whose runs are on record
-    as lost; pods whose Job was deleted by hand, without waiting for them; and Jobs whose creation arrived after whoever
-    asked for it had given up waiting, or had died.
+    These are: threads that were given up; bodies of operators that do not lead any more and whose runs are recorded as
+    lost, or are lost for the next leader, which creates a Job before it records that; pods whose Job was deleted by
+    hand, without waiting for them; and Jobs whose creation arrived after whoever asked for it had given up waiting, or
+    had died.
     """
     spec = life.newest.spec
     if spec.get("concurrencyPolicy", "Forbid") == "Allow":
@@ -90,6 +91,9 @@ def _room(body: Body, life: Life, bodies: Bodies) -> Iterator[str]:
     unseen = {job.uid for job in life.jobs if job.stale or job.deleted is not None}
     running = [one for one in bodies.running(body.life) if one is body or (one.name in active and not one.given_up)]
     running = [one for one in running if one.job_uid not in unseen]
+    maker = next((job.maker for job in life.jobs if body.job_uid and job.uid == body.job_uid), None)
+    if maker is not None:
+        running = [one for one in running if one.process is None or one.process.name == maker]
     if len(running) > most and all(_forbids(one.spec) for one in life.versions.values()):
         yield f"{len(running)} run at once, and maxInstances is {most}: {', '.join(one.name for one in running)}"
 

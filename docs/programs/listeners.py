@@ -27,7 +27,7 @@ def divide(by: int) -> float:
 if __name__ == "__main__":
     logging.disable(logging.ERROR)  # the listener prints it
     long_ago = datetime.now().astimezone() - timedelta(minutes=5)
-    with BackgroundScheduler() as scheduler:
+    with BackgroundScheduler(job_defaults={"misfire_grace_time": None}) as scheduler:
         scheduler.add_listener(my_listener, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR | EVENT_JOB_MISSED)
         scheduler.add_job(divide, args=[2], id="works")
         scheduler.add_job(divide, args=[0], id="fails")

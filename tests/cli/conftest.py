@@ -19,6 +19,8 @@ from kalends.cli.main import cli
 from kalends.cli.main import main as console_script
 
 Command = Callable[..., Result]
+PATIENCE = 150
+"""Seconds, fewer than those after which it ends by itself: a test that relies on an earlier end fails without it."""
 
 
 @pytest.fixture(autouse=True)
@@ -53,10 +55,13 @@ def main(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 
 
 class Running:
-    """One ``kalends run``, which ends by itself after twenty seconds whatever happens to the test."""
+    """One ``kalends run``, which ends by itself after five minutes whatever happens to the test."""
 
-    def __init__(self, folder: Path, arguments: tuple[str | Path, ...], given: str | None, **options: Any) -> None:
-        command = [sys.executable, "-m", "kalends.cli.main", "run", "--for", "20s", *map(str, arguments)]
+    def __init__(
+        self, folder: Path, arguments: tuple[str | Path, ...], given: str | None, before: str, **options: Any
+    ) -> None:
+        program = f"{before}\nfrom kalends.cli.main import main\nmain()"
+        command = [sys.executable, "-c", program, "run", "--for", "5m", *map(str, arguments)]
         self.process = subprocess.Popen(
             command,
             cwd=folder,
@@ -84,8 +89,15 @@ class Running:
 
     def rest(self) -> tuple[int, str, str]:
         """Wait for the end; return the exit code, all of standard output, and standard error."""
-        out, err = self.process.communicate(timeout=40)
+        out, err = self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, "".join(self.seen) + (out or ""), err or ""
+
+    def ended_within(self, seconds: float) -> bool:
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def kill(self) -> None:
         self.process.kill()
@@ -97,8 +109,8 @@ def local(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     """Start ``kalends run`` in a folder of its own; a later start finds the job store of an earlier one."""
     started: list[Running] = []
 
-    def start(*arguments: str | Path, given: str | None = None, **options: Any) -> Running:
-        started.append(Running(tmp_path, arguments, given, **options))
+    def start(*arguments: str | Path, given: str | None = None, before: str = "", **options: Any) -> Running:
+        started.append(Running(tmp_path, arguments, given, before, **options))
         return started[-1]
 
     yield start

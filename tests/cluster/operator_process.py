@@ -84,7 +84,7 @@ class OperatorProcess:
     def stop(self) -> int:
         """Ask it to end, and return its exit code."""
         self.process.send(signal.SIGTERM)
-        code = self.process.wait(within=40)
+        code = self.process.wait(within=120)
         self.process.close()
         return code
 

@@ -203,7 +203,7 @@ def test_a_killed_harness_leaves_no_process_and_the_next_one_sweeps_its_folder(
     assert len(processes_in(folder)) == 6
     served.kill()
     served.wait()
-    assert eventually(lambda: processes_in(folder) == [], within=10)
+    assert eventually(lambda: processes_in(folder) == [])
     Workspace(tmp_path).remove()
     assert not folder.exists()
 

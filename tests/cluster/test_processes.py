@@ -34,7 +34,7 @@ def waiter(folder: Path, manners: str = "") -> SupervisedProcess:
 
 
 def pid_written_to(log: Path) -> int:
-    for _ in range(500):
+    for _ in range(3000):
         if log.exists() and log.read_text().endswith("\n"):
             return int(log.read_text().split()[-1])
         time.sleep(0.02)
@@ -43,7 +43,7 @@ def pid_written_to(log: Path) -> int:
 
 def is_gone(pid: int) -> bool:
     """Whether the process ended, also when nobody has collected its exit code yet."""
-    for _ in range(500):
+    for _ in range(3000):
         try:
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         except (FileNotFoundError, ProcessLookupError):
@@ -65,12 +65,12 @@ def polite(tmp_path: Path) -> Iterator[SupervisedProcess]:
 def test_a_signal_reaches_the_command_and_its_exit_code_comes_back(polite: SupervisedProcess) -> None:
     pid_written_to(polite.log)
     polite.send(signal.SIGTERM)
-    assert polite.wait(within=10) == 7
+    assert polite.wait(within=60) == 7
 
 
 def test_a_killed_command_is_reported_as_a_shell_would(polite: SupervisedProcess) -> None:
     os.kill(pid_written_to(polite.log), signal.SIGKILL)
-    assert polite.wait(within=10) == 128 + signal.SIGKILL
+    assert polite.wait(within=60) == 128 + signal.SIGKILL
     assert not polite.is_running
 
 
@@ -122,7 +122,7 @@ def test_a_running_command_is_not_started_twice(polite: SupervisedProcess) -> No
 def test_a_command_that_does_not_exist_is_reported_in_its_last_words(tmp_path: Path) -> None:
     process = SupervisedProcess("nothing", [tmp_path / "nothing"], tmp_path / "nothing.log")
     process.start()
-    assert process.wait(within=10) != 0
+    assert process.wait(within=60) != 0
     assert "No such file or directory" in process.last_words()
     process.close()
 

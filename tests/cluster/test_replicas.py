@@ -28,6 +28,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
 
 DEFAULT = (15.0, 10.0, 2.0)
 SHORT = (4.0, 3.0, 0.5)
+WIDE = (12.0, 6.0, 1.0)
+"""A leader that cannot renew stops six seconds before another may begin: also on a machine that is busy."""
 CROWDED = 240.0
 """Seconds after which an API server that has been started and does not answer is given up."""
 PROMPT = 2.0
@@ -87,7 +89,7 @@ def terminated(stage: Stage, leader: OperatorProcess) -> Takeover:
     leader.process.send(signal.SIGTERM)
     took = stage.replicas.taken_over_by(stage.replicas.others(leader), happening.at)
     happening.over()
-    assert leader.process.wait(within=20) == 0
+    assert leader.process.wait(within=120) == 0
     drained = float(leader.environ["KALENDS_DRAIN_SECONDS"])
     leader.start()
     assert took.in_all <= drained + PROMPT * crowd(), str(took)
@@ -96,14 +98,14 @@ def terminated(stage: Stage, leader: OperatorProcess) -> Takeover:
 
 def stopped_and_continued(stage: Stage, leader: OperatorProcess) -> Takeover:
     """SIGSTOP, long enough for another one to lead; SIGCONT: it knows that its time is over before it does anything."""
-    seconds = 40.0 if FULL else 3 * stage.lease
+    seconds = 40.0 if FULL else 1.5 * stage.lease
     happening = Happening(stage.rig, "usurped", leader)
     leader.process.send(signal.SIGSTOP)
     others = stage.replicas.others(leader)
     took = stage.replicas.taken_over_by(others, happening.at)
     time.sleep(max(0.0, seconds - took.in_all))
     leader.process.send(signal.SIGCONT)
-    eventually(lambda: stage.replicas.leaders() == others, within=10)
+    eventually(lambda: stage.replicas.leaders() == others)
     time.sleep(2)
     assert stage.replicas.leaders() == others
     happening.over()
@@ -152,7 +154,7 @@ def test_the_other_one_takes_over_in_time_and_nothing_is_lost_or_done_twice(
     end: End,
 ) -> None:
     # The short form keeps to the defaults where nothing has to lapse, and once where something has.
-    timing = SHORT if end in {stopped_and_continued, cut_off} and not FULL else DEFAULT
+    timing = WIDE if end in {stopped_and_continued, cut_off} and not FULL else DEFAULT
     longest = LONGEST.get(end, math.inf)
     took: list[Takeover] = []
     with staged(
@@ -178,7 +180,7 @@ def test_while_no_replica_can_renew_runs_continue_and_the_same_replica_leads_aga
         for _ in range(times(1, 5)):
             stage.replicas.all_ready()
             leader = stage.replicas.leader()
-            eventually(lambda: stage.rig.counts("long").get("active"), within=60)
+            eventually(lambda: stage.rig.counts("long").get("active"), within=120)
             at = time.time()
             local_control_plane.stop_api_server(signal.SIGTERM)
             time.sleep(away)
@@ -186,7 +188,7 @@ def test_while_no_replica_can_renew_runs_continue_and_the_same_replica_leads_aga
             local_control_plane.api_server.start()
             until_it_answers(local_control_plane, CROWDED)
             back = time.time()
-            eventually(partial(stage.replicas.is_led_by, leader), within=15, every=0.05)
+            eventually(partial(stage.replicas.is_led_by, leader), within=60, every=0.05)
             print(f"the same replica acted {time.time() - back:.1f} s after the API server had come back")
             stage.rig.hindered("API server ended", at)
             time.sleep(3)

@@ -90,7 +90,7 @@ def test_what_is_restored_while_the_operator_runs_does_not_run_again(
         answer = api.request("PUT", f"{path(namespace, name)}/status", {**found, "status": backup[name]})
         assert answer[0] == 200, answer
     bare = [f"{name}-bare" for name in specs]
-    eventually(lambda: all(is_seen(api, namespace, name) for name in bare), within=30)
+    eventually(lambda: all(is_seen(api, namespace, name) for name in bare))
     time.sleep(3)
     assert [started(api, namespace, name) for name in specs] == [1, 2]
     assert [started(api, namespace, name) for name in bare] == [0, 0]

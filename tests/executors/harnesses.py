@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from doubles import JOB, START, Cluster, Pool
-from executors.local import REF, Listening, processes, threads
+from executors.local import REF, Listening, patient_threads, processes
 from kalends.clock import SystemClock
 from kalends.engine.core.schedule import JobTemplate, TaskCall
 from kalends.engine.core.state import Ref
@@ -196,7 +196,7 @@ def _command(*script: str) -> JobTemplate:
 
 REAL: dict[str, Callable[[], Harness]] = {
     "threads": lambda: Local(
-        PoolExecutor(SIZE, threads(), SystemClock()),
+        PoolExecutor(SIZE, patient_threads(), SystemClock()),
         TaskCall("kalends.echo", (), {}),
         TaskCall("kalends.sleep", (60,), {}),
     ),

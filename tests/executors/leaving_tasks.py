@@ -84,12 +84,13 @@ def forge() -> None:
 
 
 @task(name="leave.forge_later")
-def forge_later(note: str) -> str:
-    """Give the answer of the next run once this one has ended."""
+def forge_later(asked: str, note: str) -> str:
+    """Give the answer of the next run when the test asks for it: once this run has ended."""
     connection, token = _of_the_worker()
 
     def later() -> None:
-        time.sleep(0.3)
+        while not Path(asked).exists():
+            time.sleep(0.01)
         connection.sendall(_forged(token))
         Path(note).write_text("sent")
 
@@ -113,8 +114,9 @@ def forge_when_asked(note: str) -> str:
 
 @task(name="leave.wait")
 def wait(note: str) -> str:
+    """Ask for a forged answer, and wait: the worker is killed for it."""
     Path(note).write_text("asked")
-    time.sleep(1)
+    time.sleep(60)
     return "mine"
 
 

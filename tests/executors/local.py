@@ -23,7 +23,7 @@ from kalends.executors.pools.worker_ports import Workers
 from kalends.tasks import Registry, builtin
 
 REF = Ref("default", "nightly", "uid")
-PATIENCE = 60
+PATIENCE = 120
 """Seconds. Machines may be busy; what takes so long hangs."""
 
 
@@ -33,6 +33,13 @@ def registry() -> Registry:
 
 def threads() -> ThreadWorkers:
     return ThreadWorkers(RegisteredTasks(registry()))
+
+
+def patient_threads() -> ThreadWorkers:
+    """Return threads that have long to heed the end of their run, as they may need long to get a processor."""
+    workers = threads()
+    workers.patience = PATIENCE
+    return workers
 
 
 def processes() -> ProcessWorkers:
@@ -91,6 +98,7 @@ async def pool_of(
         sample_tasks.RELEASE.set()
         await pool.close(0)
         sample_tasks.RELEASE.clear()
+        sample_tasks.BEGAN.clear()
 
 
 def run_of(task: str, *args: object, number: int = 1, limit: int | None = None, ref: Ref = REF) -> Run:

@@ -17,6 +17,10 @@ from kalends import current_run, task
 
 RELEASE = threading.Event()
 """Ends what hangs in a thread."""
+BEGAN = threading.Event()
+"""Set by tasks in threads that a test waits for."""
+LONG = 200.0
+"""Seconds. A test ends what takes so long."""
 SEEN: list[object] = []
 """What tasks in threads have seen."""
 
@@ -115,20 +119,28 @@ def chatter() -> str:
 
 @task(name="test.hang")
 def hang() -> str:
-    RELEASE.wait(30)
+    RELEASE.wait(LONG)
     return "released"
 
 
+@task(name="test.wait_for")
+def wait_for(file: str) -> None:
+    """Wait until a file exists."""
+    while not Path(file).exists():
+        time.sleep(0.01)
+
+
 @task(name="test.doze")
-async def doze(seconds: float = 30) -> Any:
+async def doze(seconds: float = LONG) -> Any:
     await asyncio.sleep(seconds)
     return "slept"
 
 
 @task(name="test.deaf")
 async def deaf() -> Any:
+    BEGAN.set()
     try:
-        await asyncio.sleep(30)
+        await asyncio.sleep(LONG)
     except asyncio.CancelledError:
         return "went on"
 
@@ -136,7 +148,8 @@ async def deaf() -> Any:
 @task(name="test.heed")
 def heed() -> dict[str, Any]:
     run = current_run()
-    return {"heeded": run.wait(30), "cancelled": run.cancelled}
+    BEGAN.set()
+    return {"heeded": run.wait(LONG), "cancelled": run.cancelled}
 
 
 @task(name="test.who")

@@ -65,7 +65,8 @@ async def test_a_command_that_removes_its_termination_log_has_no_result() -> Non
     assert (report.outcome, report.result) == (Outcome.SUCCEEDED, None)
 
 
-@pytest.mark.parametrize("more", [{"limit": 1}, {"activeDeadlineSeconds": 1}], ids=["resource", "template"])
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [{"limit": 5}, {"activeDeadlineSeconds": 5}], ids=["resource", "template"])
 async def test_a_command_beyond_its_time_limit_is_killed_with_what_it_started(
     tmp_path: Path, more: dict[str, Any]
 ) -> None:

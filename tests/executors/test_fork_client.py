@@ -20,7 +20,7 @@ from kalends.executors.pools.fork_server import ENDED, FAILED, FORKED, REPLY
 from kalends.model.reasons import Reason
 
 OUT_OF_TURN = "the process that starts workers sent what it was not asked for, and was killed"
-PATIENCE = 60
+PATIENCE = 120
 NO_WORKER = 2**31 - 1
 """Larger than the number of any process."""
 

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 import pytest
 
-from executors.local import pool_of, processes, registry, result_of, run_of, until_gone, written
+from executors.local import PATIENCE, pool_of, processes, registry, result_of, run_of, until_gone, written
 from kalends.engine.core.state import Ref
 from kalends.errors import StartRefused, Unavailable
 from kalends.executors.pools.processes import ProcessWorkers
@@ -87,10 +87,11 @@ async def test_a_task_that_gives_the_next_answer_as_well_fails_and_the_next_run_
 
 
 async def test_an_answer_that_is_sent_between_two_runs_costs_the_worker_and_neither_run(tmp_path: Path) -> None:
-    note = tmp_path / "sent"
+    asked, note = tmp_path / "asked", tmp_path / "sent"
     async with pool_of(processes(), 1) as (pool, listening):
-        await pool.start(run_of("leave.forge_later", str(note), number=1))
+        await pool.start(run_of("leave.forge_later", str(asked), str(note), number=1))
         await listening.wait(1)
+        asked.touch()
         await written(note)
         await pool.start(run_of("kalends.echo", "mine", number=2))
         first, second = await listening.wait(2)
@@ -117,7 +118,7 @@ async def test_a_program_that_outlives_its_parent_is_reaped() -> None:
     async with pool_of(processes(), 1) as (pool, listening):
         await pool.start(run_of("leave.orphan"))
         (report,) = await listening.wait(1)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while _is_there(present(report.result)):
                 await asyncio.sleep(0.01)
 

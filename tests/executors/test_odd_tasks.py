@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from executors.local import pool_of, processes, result_of, run_of, threads
+from executors.local import patient_threads, pool_of, processes, result_of, run_of, threads
 from kalends.executors.pools.processes import ProcessWorkers
 from kalends.executors.pools.threads import ThreadWorkers
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
 
 
-@pytest.fixture(params=[threads, processes], ids=["threads", "processes"])
+@pytest.fixture(params=[patient_threads, processes], ids=["threads", "processes"])
 def workers(request: pytest.FixtureRequest) -> ProcessWorkers | ThreadWorkers:
     workers: ProcessWorkers | ThreadWorkers = request.param()
     return workers

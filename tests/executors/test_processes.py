@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from executors.local import REF, is_running, pool_of, processes, result_of, run_of, until_gone, written
+from executors.local import PATIENCE, REF, is_running, pool_of, processes, result_of, run_of, until_gone, written
 from kalends.errors import StartRefused, Unavailable
 from kalends.model import Outcome
 from kalends.model.reasons import Reason
@@ -21,10 +21,11 @@ from narrowing import present
 TESTS = Path(__file__).parents[1]
 
 
+@pytest.mark.slow
 async def test_a_process_beyond_its_time_limit_is_gone_with_all_that_it_started(tmp_path: Path) -> None:
     pid_file = tmp_path / "child"
     async with pool_of(processes(), 1) as (pool, listening):
-        await pool.start(run_of("test.children", str(pid_file), limit=2))
+        await pool.start(run_of("test.children", str(pid_file), limit=10))
         child = int(await written(pid_file))
         (report,) = await listening.wait(1)
         assert report.outcome is Outcome.TIMED_OUT
@@ -167,22 +168,23 @@ async def test_a_worker_that_is_still_starting_when_time_is_up_is_not_waited_for
     async with pool_of(processes(), 1) as (pool, listening):
         starting = asyncio.create_task(pool.start(run_of("kalends.echo")))
         await asyncio.sleep(0.2)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             await pool.close(0.1)
         with pytest.raises(Unavailable, match="shutting down"):
             await starting
         assert listening.reports == []
 
 
+@pytest.mark.slow
 async def test_a_time_limit_counts_from_where_the_worker_takes_the_run_up(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     slow = tmp_path / "interpreter"
-    slow.write_text(f'#!/bin/sh\nsleep 1.5\nexec {sys.executable} "$@"\n')
+    slow.write_text(f'#!/bin/sh\nsleep 11\nexec {sys.executable} "$@"\n')
     slow.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(slow))
     async with pool_of(processes(), 1) as (pool, listening):
-        await pool.start(run_of("kalends.echo", limit=1))
+        await pool.start(run_of("kalends.echo", limit=10))
         (report,) = await listening.wait(1)
         assert report.outcome is Outcome.SUCCEEDED
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from executors import sample_tasks
-from executors.local import REF, Listening, pool_of, run_of, threads
+from executors.local import PATIENCE, REF, Listening, patient_threads, pool_of, run_of, threads
 from kalends.clock import SystemClock
 from kalends.errors import Unavailable
 from kalends.executors.pools.pool import PoolExecutor
@@ -22,6 +22,13 @@ from kalends.model.reasons import Reason
 from kalends.tasks.context import CurrentRun
 
 TESTS = Path(__file__).parents[1]
+
+
+async def began() -> None:
+    """Return once the task has begun."""
+    async with asyncio.timeout(PATIENCE):
+        while not sample_tasks.BEGAN.is_set():
+            await asyncio.sleep(0.01)
 
 
 async def test_a_thread_beyond_its_time_limit_is_reported_and_stuck_until_it_returns(
@@ -113,14 +120,14 @@ async def test_a_time_limit_that_passes_while_a_thread_is_cancelled_ends_the_wai
 async def test_a_plain_function_can_look_whether_its_end_is_wanted() -> None:
     async with pool_of(threads(), 1) as (pool, listening):
         await pool.start(run_of("test.heed"))
-        await asyncio.sleep(0.05)
+        await began()
         await pool.cancel("nightly-1", REF, Reason.REPLACED)
         (report,) = await listening.wait(1)
         assert (report.outcome, report.result) == (Outcome.CANCELLED, '{"heeded":true,"cancelled":true}')
 
 
 async def test_a_function_that_heeds_its_time_limit_leaves_nothing_stuck() -> None:
-    async with pool_of(threads(), 1) as (pool, listening):
+    async with pool_of(patient_threads(), 1) as (pool, listening):
         await pool.start(run_of("test.heed", limit=1))
         (report,) = await listening.wait(1)
         assert (report.outcome, pool.free_slots()) == (Outcome.TIMED_OUT, 1)
@@ -129,7 +136,7 @@ async def test_a_function_that_heeds_its_time_limit_leaves_nothing_stuck() -> No
 async def test_an_async_task_that_resists_cancellation_continues_and_is_reported_as_cancelled() -> None:
     async with pool_of(threads(), 1) as (pool, listening):
         await pool.start(run_of("test.deaf"))
-        await asyncio.sleep(0.05)
+        await began()
         await pool.cancel("nightly-1", REF, Reason.REPLACED)
         (report,) = await listening.wait(1)
         assert (report.outcome, report.result) == (Outcome.CANCELLED, '"went on"')
@@ -183,7 +190,7 @@ def test_a_thread_that_hangs_does_not_keep_the_process_alive() -> None:
         "asyncio.run(main())\n"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", program], cwd=TESTS, capture_output=True, text=True, timeout=25, check=True
+        [sys.executable, "-c", program], cwd=TESTS, capture_output=True, text=True, timeout=PATIENCE, check=True
     )
     assert ended.stdout.strip() == "Cancelled"
 

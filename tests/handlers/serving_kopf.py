@@ -61,7 +61,7 @@ class Shown:
         self.repairs += 1
 
     async def until(self, *names: str) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while not set(names) <= set(self.objects):
                 await asyncio.sleep(0.02)
 

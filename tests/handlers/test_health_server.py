@@ -153,12 +153,12 @@ def crowded(how: str) -> dict[str, Any]:
         for _ in range(240 if how == "idle" else 0):
             stack.enter_context(socket.create_connection(("127.0.0.1", port)))
         statuses = [probe(port) for _ in range(5)]
-        out, _ = process.communicate("\n", timeout=30)
+        out, _ = process.communicate("\n", timeout=120)
     return {"probes": statuses, **json.loads(out)}
 
 
 def probe(port: int) -> str:
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
         return connection.recv(1000).decode().split(" ")[1]
 

@@ -15,6 +15,7 @@ from hostile import fields, nested, wide
 from kalends.kube.wire.bounded_objects import LATER, unread
 from kube.fake_api import FakeApi
 
+PATIENCE = 120
 HOSTILE = {"deep": nested(1_100), "deeper": nested(5_000, objects=True), "wide": wide(1_300_000)}
 
 
@@ -47,7 +48,7 @@ async def test_a_hostile_object_in_a_watch_ends_it_not(api: FakeApi, value: Any)
         create(api, "after", schedule="@daily")
         await shown.until("poison", "after")
         api.objects.delete(COLLECTION, "team", "poison", {})
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while ("DELETED", "poison") not in shown.events:
                 await asyncio.sleep(0.02)
         assert feed.alive()
@@ -75,7 +76,7 @@ async def test_a_watch_that_is_begun_again_leaves_nothing_behind(api: FakeApi) -
         for restart in range(1, 6):
             await asyncio.sleep(0.3)
             api.say_in_watches(500, "InternalError")
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 while shown.repairs < restart:
                     await asyncio.sleep(0.02)
         gc.collect()

@@ -12,7 +12,7 @@ from jobstores.places import LASTING, Place, start
 from kalends.jobstores.base import RecordingJobStore
 from kalends.leases.port import LeaseRecord, LeaseStore
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 lasting = pytest.mark.parametrize("place", LASTING, indirect=True)
 
 

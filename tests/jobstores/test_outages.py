@@ -86,7 +86,7 @@ def _wait(kind: ServerKind, address: str) -> None:
             return False
         return True
 
-    eventually(serves, within=60)
+    eventually(serves, within=120)
 
 
 def run() -> None:
@@ -105,7 +105,7 @@ def test_a_scheduler_continues_after_its_server_was_killed_and_started_again(
 
     def until_three_more_runs() -> None:
         before = len(runs)
-        eventually(lambda: len(runs) > before + 2, within=60)
+        eventually(lambda: len(runs) > before + 2, within=120)
 
     scheduler = BackgroundScheduler(
         jobstores={"default": store},
@@ -122,13 +122,13 @@ def test_a_scheduler_continues_after_its_server_was_killed_and_started_again(
         until_three_more_runs()
         process.stop(signal.SIGKILL)
         # The scheduler notices that its store is away: it could not renew its lease.
-        eventually(lambda: not scheduler.acts_for("default"), within=60)
+        eventually(lambda: not scheduler.acts_for("default"), within=120)
         assert scheduler.running
         process.start()
         until_it_serves()
     until_three_more_runs()
     scheduler.pause()
-    eventually(lambda: not store.kept_job("a").record.active, within=60)  # type: ignore[union-attr]
+    eventually(lambda: not store.kept_job("a").record.active, within=120)  # type: ignore[union-attr]
     found = store.kept_job("a").record
     scheduler.shutdown()
     assert found is not None

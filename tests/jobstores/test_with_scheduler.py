@@ -53,7 +53,8 @@ def test_a_job_continues_after_a_restart_where_its_record_ends(tmp_path: Path) -
 def test_a_job_that_has_ended_is_removed(tmp_path: Path) -> None:
     RUNS.clear()
     scheduler, store = scheduler_on(tmp_path)
-    scheduler.add_job(run, "date", run_date=datetime.now(UTC) + timedelta(seconds=0.2), args=["once"], id="a")
+    soon = datetime.now(UTC) + timedelta(seconds=0.2)
+    scheduler.add_job(run, "date", run_date=soon, args=["once"], id="a", misfire_grace_time=None)
     eventually(lambda: RUNS == ["once"] and store.lookup_job("a") is None)
     scheduler.shutdown()
 

@@ -11,9 +11,8 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from kalends.schedulers.base import BaseScheduler
+from schedulers.recorder import PATIENCE
 
-PATIENCE = 60.0
-"""Seconds after which a test that waits has failed."""
 _T = TypeVar("_T")
 
 

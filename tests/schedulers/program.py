@@ -7,8 +7,8 @@ from typing import Any
 
 from kalends.events import EVENT_ALL
 from kalends.schedulers.base import BaseScheduler
-from schedulers.hosts import PATIENCE, Host
-from schedulers.recorder import Recorder
+from schedulers.hosts import Host
+from schedulers.recorder import PATIENCE, Recorder
 
 
 class Program:
@@ -21,8 +21,8 @@ class Program:
         """Set at the end, so that no job waits for ever."""
 
     def new(self, **options: Any) -> BaseScheduler:
-        """Return a scheduler that is not started."""
-        scheduler = self.host.new(**options)
+        """Return a scheduler that is not started. Its jobs miss no fire time because the machine is busy."""
+        scheduler = self.host.new(**{"job_defaults": {"misfire_grace_time": None}, **options})
         self._made.append(scheduler)
         return scheduler
 

@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+HEEDS_SIGINT = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+"""A process that a shell starts in the background ignores SIGINT, and its children do, too."""
 ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT / 'operator'}{os.pathsep}{ROOT / 'tests'}", "PYTHONUNBUFFERED": "1"}
-PATIENCE = 120
+PATIENCE = 250
 
 
 def run(code: str, *, warnings: str = "error") -> str:
@@ -30,9 +32,7 @@ def run(code: str, *, warnings: str = "error") -> str:
 
 def interrupted(code: str, signum: signal.Signals, *, after: str) -> tuple[int, str, str]:
     """Send a program a signal once it has printed a line; return its exit code, the rest of its output, its errors."""
-    # A process that a shell starts in the background ignores SIGINT, and its children do, too.
-    heeds = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    command = [sys.executable, "-c", heeds + code]
+    command = [sys.executable, "-c", HEEDS_SIGINT + code]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
     ) as program:

@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-PATIENCE = 60.0
+PATIENCE = 120.0
+"""Seconds after which a test that waits has failed."""
 
 
 class Recorder:

@@ -7,7 +7,7 @@ import threading
 
 from kalends.schedulers.blocking import BlockingScheduler
 from schedulers.programs import interrupted
-from schedulers.recorder import Recorder
+from schedulers.recorder import PATIENCE, Recorder
 
 PROGRAM = """
 import signal, sys, threading
@@ -16,11 +16,15 @@ from kalends.schedulers.blocking import BlockingScheduler
 scheduler = BlockingScheduler()
 began, release = threading.Event(), threading.Event()
 
+def say(*words):
+    sys.stdout.write(" ".join(map(str, words)) + "\\n")  # in a single write: threads share it
+    sys.stdout.flush()
+
 def job():
-    print("began", flush=True)
+    say("began")
     began.set()
-    release.wait(60)
-    print("ended", flush=True)
+    release.wait(100)
+    say("ended")
 
 scheduler.add_job(job, misfire_grace_time=None)
 """
@@ -30,14 +34,14 @@ def test_keyboard_interrupt_leaves_start_and_begins_no_more_runs() -> None:
     code = (
         PROGRAM
         + """
-scheduler.add_job(lambda: print("tick", flush=True), "interval", seconds=0.02)
+scheduler.add_job(lambda: say("tick"), "interval", seconds=0.02)
 try:
     scheduler.start()
 except KeyboardInterrupt:
-    print("paused", scheduler.state == 2, flush=True)
+    say("paused", scheduler.state == 2)
     release.set()
     scheduler.shutdown()
-    print("left", flush=True)
+    say("left")
 """
     )
     returncode, output, errors = interrupted(code, signal.SIGINT, after="began")
@@ -55,7 +59,7 @@ def leave(number, frame):
 
 signal.signal(signal.SIGTERM, leave)
 scheduler.start()
-print("left", scheduler.running, flush=True)
+say("left", scheduler.running)
 """
     )
     returncode, output, errors = interrupted(code, signal.SIGTERM, after="began")
@@ -112,7 +116,7 @@ def test_it_starts_in_any_thread_and_again() -> None:
         scheduler.add_job(started.set, misfire_grace_time=None)
         thread = threading.Thread(target=scheduler.start)
         thread.start()
-        assert started.wait(60)
+        assert started.wait(PATIENCE)
         scheduler.shutdown()
-        thread.join(60)
+        thread.join(PATIENCE)
         assert not thread.is_alive()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from schedulers.programs import ENVIRONMENT, PATIENCE, ROOT
+from schedulers.programs import ENVIRONMENT, HEEDS_SIGINT, PATIENCE, ROOT
 
 EXAMPLES = ROOT / "docs/programs"
 TICK = r"Tick! The time is: \d{4}-.*"
@@ -38,7 +38,8 @@ def test_the_program_prints_what_it_promises(name: str) -> None:
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_the_blocking_program_ends_by_a_signal(signum: signal.Signals) -> None:
-    command = [sys.executable, "-W", "error", str(EXAMPLES / "blocking.py")]
+    code = HEEDS_SIGINT + "import runpy, sys; runpy.run_path(sys.argv[1], run_name='__main__')"
+    command = [sys.executable, "-W", "error", "-c", code, str(EXAMPLES / "blocking.py")]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=ENVIRONMENT) as program:
         assert program.stdout is not None

@@ -20,8 +20,8 @@ def job():
     scheduler.shutdown()
 
 greenlet = scheduler.start()
-scheduler.add_job(job)
-greenlet.join(60)
+scheduler.add_job(job, misfire_grace_time=None)
+greenlet.join(100)
 print(greenlet.dead, isinstance(seen[0], gevent.Greenlet), seen[1], scheduler.running)
 """
 
@@ -42,12 +42,12 @@ began, release = Event(), Event()
 
 def job():
     began.set()
-    release.wait(60)
+    release.wait(100)
     print("ended")
 
 with scheduler:
-    scheduler.add_job(job)
-    began.wait(60)
+    scheduler.add_job(job, misfire_grace_time=None)
+    began.wait(100)
     gevent.spawn_later(0.05, release.set)
 print("left")
 """
@@ -64,7 +64,7 @@ both = [BackgroundScheduler(), BackgroundScheduler()]
 calls = [threading.Event(), threading.Event()]
 for scheduler, called in zip(both, calls):
     scheduler.start()
-    scheduler.add_job(called.set)
+    scheduler.add_job(called.set, misfire_grace_time=None)
 
 async def main():
     await asyncio.sleep(0.01)
@@ -72,7 +72,7 @@ async def main():
 
 print(asyncio.run(main()))
 for scheduler, called in zip(both, calls):
-    print(called.wait(60))
+    print(called.wait(100))
     scheduler.shutdown()
 """
     assert run(code).splitlines() == ["beside", "True", "True"]
@@ -95,7 +95,7 @@ async def main():
     global ended
     ended = asyncio.Event()
     async with scheduler:
-        scheduler.add_job(job)
+        scheduler.add_job(job, misfire_grace_time=None)
         await ended.wait()
 
 asyncio.run(main())

@@ -34,7 +34,7 @@ QT = ("PySide6", "PyQt6", "PySide2", "PyQt5")
 )
 def test_the_message_names_what_to_install(module: str, missing: tuple[str, ...], said: str) -> None:
     code = WITHOUT.format(missing=missing, module=f"kalends.{module}")
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
     assert run.returncode == 1
     assert run.stderr.splitlines()[-1].startswith("ImportError: ")
     assert said in run.stderr.splitlines()[-1]
@@ -43,5 +43,5 @@ def test_the_message_names_what_to_install(module: str, missing: tuple[str, ...]
 @pytest.mark.parametrize("module", ["background", "blocking", "asyncio"])
 def test_the_schedulers_without_an_extra_need_no_package_of_one(module: str) -> None:
     code = WITHOUT.format(missing=("gevent", "tornado", "twisted", *QT), module=f"kalends.schedulers.{module}")
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
     assert run.returncode == 0, run.stderr

@@ -45,6 +45,21 @@ class NotInstalled(ServerKind):
         raise AssertionError("it was never started")
 
 
+class PortTaken(Valkey):
+    """Ends at once, as often as it is asked to."""
+
+    def __init__(self, times: int) -> None:
+        self.folders: list[Path] = []
+        self._times = times
+
+    @override
+    def command(self, folder: Path, port: int) -> Sequence[str | Path]:
+        self.folders.append(folder)
+        if len(self.folders) > self._times:
+            return super().command(folder, port)
+        return ["sh", "-c", "echo the port is taken; exit 1"]
+
+
 def is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -78,6 +93,24 @@ def test_a_server_is_started_once_and_ended_at_the_close(monkeypatch: pytest.Mon
     pid = servers.process(kind).pid
     servers.close()
     assert not is_running(pid)
+
+
+def test_a_server_whose_port_was_taken_is_started_on_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(Valkey.variable, raising=False)
+    servers, kind = Servers(), PortTaken(1)
+    kind.answers(servers.address(kind))
+    assert len({*kind.folders}) == 2
+    servers.close()
+
+
+def test_a_server_that_never_starts_is_not_waited_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(Valkey.variable, raising=False)
+    servers, kind = Servers(), PortTaken(100)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match=r"valkey did not start: (.|\n)*the port is taken"):
+            servers.address(kind)
+    assert len({*kind.folders}) == 3
+    servers.close()
 
 
 @pytest.mark.parametrize(("ci", "outcome"), [("", pytest.skip.Exception), ("true", pytest.fail.Exception)])

@@ -26,8 +26,8 @@ from sharing import journal
 
 JOURNAL = "SHARING_JOURNAL"
 LEASE: Mapping[str, Any] = {
-    "lease_duration": 5.0,
-    "lease_renew_deadline": 4.0,
+    "lease_duration": 12.0,
+    "lease_renew_deadline": 10.0,
     "lease_retry_period": 0.2,
     "jobstore_poll_interval": 0.2,
 }

@@ -18,7 +18,7 @@ BOOT = (
     "from kalends.executors.pools.fork_server import serve_forks; serve_forks(int(at))"
 )
 """The program of the interpreter: import from where the operator does, and serve."""
-PATIENCE = 5.0
+PATIENCE = 30.0
 """Seconds in which a fork server ends by itself once its connection is closed."""
 
 Forked = tuple[int, asyncio.Future[int]]

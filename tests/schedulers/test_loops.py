@@ -212,6 +212,25 @@ print(len(made), scheduler.running)
     assert run(code).splitlines() == ["0 False"]
 
 
+def test_the_binding_of_qt_loses_no_references() -> None:
+    code = """
+import sys
+from PySide6.QtCore import QObject, Signal
+
+class Relay(QObject):
+    asked = Signal(object)
+
+relay, heard = Relay(), []
+relay.asked.connect(heard.append)
+before = [sys.getrefcount(one) for one in (None, True, False)]
+for number in range(150):
+    relay.asked.emit(number)
+after = [sys.getrefcount(one) for one in (None, True, False)]
+print(len(heard), all(now > then - 100 for then, now in zip(before, after)))
+"""
+    assert run(code).splitlines() == ["150 True"]
+
+
 def test_qt_may_be_shut_down_after_its_loop() -> None:
     code = """
 from PySide6.QtCore import QCoreApplication, QTimer

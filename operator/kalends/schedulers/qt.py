@@ -46,6 +46,9 @@ class QtScheduler(BaseScheduler):
     """Runs jobs in ten threads, and calls listeners of what becomes of them in the thread that has started it.
 
     That thread must have a Qt loop. The scheduler needs no timer of Qt.
+
+    PySide6 6.12 loses references of ``None`` and ``True`` on Python 3.11, in any program: it aborts the interpreter
+    after some hundreds of calls. Use an earlier PySide6, or Python 3.12 or later.
     """
 
     _relay: Any = None

@@ -57,6 +57,19 @@ class NativeThread:
         return not self._thread.is_alive()
 
 
+class DaemonThreads(Executor):
+    """Makes each call in a new thread, for which no process waits at its end. Who submits calls bounds their number."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @override
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        future: Future[_T] = Future()
+        threading.Thread(target=lambda: _work(future, fn, *args, **kwargs), name=self._name, daemon=True).start()
+        return future
+
+
 class Mailbox(Protocol[_T]):
     """A queue with one reader. Any thread may put something into it."""
 
@@ -106,15 +119,17 @@ class GreenletPool(Executor):
     @override
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
         future: Future[_T] = Future()
-
-        def work() -> None:
-            future.set_running_or_notify_cancel()
-            try:
-                value = fn(*args, **kwargs)
-            except BaseException as error:  # noqa: BLE001 - the future has it
-                future.set_exception(error)
-            else:
-                future.set_result(value)
-
-        self._loop.run_callback_threadsafe(lambda: self._spawn(work))
+        self._loop.run_callback_threadsafe(lambda: self._spawn(_work, future, fn, *args, **kwargs))
         return future
+
+
+def _work(future: Future[_T], function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> None:
+    """Make a call, and give its future the result."""
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        value = function(*args, **kwargs)
+    except BaseException as error:  # noqa: BLE001 - the future has it
+        future.set_exception(error)
+    else:
+        future.set_result(value)

@@ -119,7 +119,9 @@ class Components(SchedulerCore):
         self._dispatcher.now(SchedulerEvent(EVENT_JOBSTORE_ADDED, alias))
 
     def remove_jobstore(self, alias: str, shutdown: bool = True) -> None:  # noqa: FBT001, FBT002 - APScheduler's signature
-        """Remove a job store. Its jobs stay in it, and have no runs.
+        """Remove a job store. Its jobs stay in it, and have no runs here; another scheduler that shares it takes over.
+
+        Active runs of its jobs are asked to end. They count as lost.
 
         Args:
             alias: Its alias.
@@ -132,11 +134,12 @@ class Components(SchedulerCore):
             store = self._book.store(alias)
             del self._book.stores[alias]
             self._book.recording.pop(alias, None)
+            finish = store.shutdown if shutdown else _nothing
             if self._engine is not None:
-                self._engine.release(alias)
+                # The lease first, as the store writes it. Runs of its jobs end without a record: they count as lost.
+                finish = self._engine.release(alias, finish)
                 self._engine.forget_all(alias)
-        if shutdown:
-            store.shutdown()
+        finish()
         self._dispatcher.now(SchedulerEvent(EVENT_JOBSTORE_REMOVED, alias))
 
     def _lookup_executor(self, alias: str) -> BaseExecutor:
@@ -162,3 +165,7 @@ class Components(SchedulerCore):
         self._book.store(jobstore)
         engine = self._engine
         return engine is not None and engine.acts_for(jobstore)
+
+
+def _nothing() -> None:
+    """Leave a store that is not to be shut down as it is."""

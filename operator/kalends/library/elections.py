@@ -9,9 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from kalends.clock import Clock
+from kalends.errors import KalendsError
 from kalends.leases import processes
-from kalends.leases.blocking import StoreLease, new_threads
-from kalends.leases.election import LeaderElector
+from kalends.leases.blocking import StoreCalls, StoreLease
+from kalends.leases.election import RELEASE_TIMEOUT, LeaderElector
 from kalends.leases.port import Lease, LeaseRecord, LeaseStore, Timing
 from kalends.leases.presence import Presence, PresenceWatch
 
@@ -19,8 +20,8 @@ log = logging.getLogger(__name__)
 
 LEASE = "scheduler"
 """The name of the lease of a store."""
-STOPPING = 1.0
-"""Seconds for a renewal in progress when the lease is released."""
+STOPPING = 1.0 + RELEASE_TIMEOUT
+"""Seconds for a renewal in progress, and for the release of the lease."""
 PAUSE = 1.0
 """Seconds until an election that failed begins anew."""
 
@@ -46,7 +47,9 @@ class StoreElection:
         self._store = store
         self._candidate = candidate
         self._process = processes.this_process()
-        self._threads = new_threads()
+        # Those for one lease do not wait for those for another.
+        limit = candidate.timing.request_limit
+        self._calls, self._calls_for_presence, self._calls_for_others = (StoreCalls(limit) for _ in range(3))
         self._watch = PresenceWatch(candidate.clock)
         self._presence: Presence | None = None
         self._elector = self._new_elector()
@@ -59,7 +62,7 @@ class StoreElection:
     def _new_elector(self) -> LeaderElector:
         candidate = self._candidate
         return LeaderElector(
-            self._lease(LEASE),
+            self._lease(LEASE, self._calls),
             identity=candidate.identity,
             clock=candidate.clock,
             timing=candidate.timing,
@@ -70,8 +73,8 @@ class StoreElection:
             is_gone=processes.has_ended,
         )
 
-    def _lease(self, name: str) -> Lease:
-        return StoreLease(self._store, name, f"{name!r} of job store {self._alias!r}", self._threads)
+    def _lease(self, name: str, calls: StoreCalls) -> Lease:
+        return StoreLease(self._store, name, f"{name!r} of job store {self._alias!r}", calls)
 
     def holds(self) -> bool:
         """Return whether this scheduler provably holds the lease at this moment."""
@@ -132,6 +135,7 @@ class StoreElection:
                 await self._candidate.take_up(self._alias)
             except Exception:  # it is tried as long as the term lasts
                 log.exception("the jobs of job store %r could not be taken up; trying again", self._alias)
+            if not self._is_ready:
                 await asyncio.sleep(PAUSE)
 
     def _end_term(self) -> None:
@@ -148,13 +152,14 @@ class StoreElection:
             KalendsError: The store cannot be read now.
         """
         asked = list(holders)
-        alive = await self._watch.alive([(holder, self._lease(_presence_of(holder))) for holder in asked])
+        calls = self._calls_for_others
+        alive = await self._watch.alive([(holder, self._lease(_presence_of(holder), calls)) for holder in asked])
         for holder in asked:
             if holder not in alive:
-                await self._remove(_presence_of(holder))
+                await self._remove(_presence_of(holder), calls)
         return alive
 
-    async def _remove(self, name: str) -> None:
+    async def _remove(self, name: str, calls: StoreCalls) -> None:
         """Remove a lease that is needed no more. One that stays does no harm."""
 
         def remove() -> None:
@@ -162,15 +167,15 @@ class StoreElection:
             if kept is not None:
                 self._store.remove_lease(name, kept)
 
-        with suppress(Exception):
-            await asyncio.get_running_loop().run_in_executor(self._threads, remove)
+        with suppress(KalendsError):
+            await calls.call(remove)
 
     async def show_presence(self) -> None:
         """Show that this scheduler has active runs although it will act no more."""
         if self._presence is None:
             identity, timing = self._candidate.identity, self._candidate.timing
             record = LeaseRecord(identity, timing.lease_duration, 1, process=self._process)
-            self._presence = Presence(self._lease(_presence_of(identity)), record, timing)
+            self._presence = Presence(self._lease(_presence_of(identity), self._calls_for_presence), record, timing)
             await self._presence.begin()
 
     async def end_presence(self) -> None:
@@ -178,16 +183,17 @@ class StoreElection:
         presence, self._presence = self._presence, None
         if presence is not None:
             await presence.end()
-            await self._remove(_presence_of(self._candidate.identity))
+            await self._remove(_presence_of(self._candidate.identity), self._calls_for_presence)
 
     @property
     def shows_presence(self) -> bool:
         """Whether others are shown that this scheduler has active runs."""
         return self._presence is not None
 
-    def close(self) -> None:
-        """Release the threads."""
-        self._threads.shutdown(wait=False)
+    async def close(self) -> None:
+        """Abandon calls of the store that have not returned."""
+        for calls in (self._calls, self._calls_for_presence, self._calls_for_others):
+            await calls.end(0)
 
 
 def _presence_of(identity: str) -> str:

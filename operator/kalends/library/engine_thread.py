@@ -12,7 +12,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from contextlib import suppress
+from concurrent.futures import Future
 from datetime import tzinfo
 from secrets import token_hex
 from typing import Any
@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 FOREVER = float("inf")
 LONGEST_HOLD = 1.0
 """Seconds to wait for the engine, which a job in a ``DebugExecutor`` may hold up."""
+LONGEST_RELEASE = 10.0
+"""The same for a lease that is released, in a store that may be slow."""
 
 
 class EngineThread:
@@ -179,16 +181,45 @@ class EngineThread:
         """Show every job of a store that was added."""
         self._spawn(self._add_store(alias))
 
-    def release(self, alias: str) -> None:
-        """Let others act for a store that is removed. It waits for the engine, which waits for no run."""
-        released = threading.Event()
+    def release(self, alias: str, then: Callable[[], None]) -> Callable[[], None]:
+        """Let others act for a store that is removed, and then make a call, which shuts the store down.
+
+        Returns:
+            A function that waits until the call was made, and raises what it has raised. In the thread of the engine
+            it returns at once, and if the engine is held up, after ``LONGEST_RELEASE``: the engine makes the call then.
+        """
+        released: Future[None] = Future()
 
         async def release() -> None:
-            await self._shared.remove(alias)
-            released.set()
+            try:
+                await self._shared.remove(alias)
+            finally:
+                if released.set_running_or_notify_cancel():
+                    released.set_result(None)
+                else:
+                    await asyncio.to_thread(then)
 
-        self._spawn(release())
-        released.wait(LONGEST_HOLD)
+        if not self._spawn(release()):
+            return then
+
+        def wait() -> None:
+            try:
+                released.result(0 if self._is_in_loop() else LONGEST_RELEASE)
+            except TimeoutError:
+                if released.cancel() and not self._has_ended():
+                    return
+            then()
+
+        return wait
+
+    def _is_in_loop(self) -> bool:
+        try:
+            return asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            return False
+
+    def _has_ended(self) -> bool:
+        return self._loop is None or self._loop.is_closed()
 
     def acts_for(self, alias: str) -> bool:
         """Return whether this scheduler acts for a store at this moment."""
@@ -248,6 +279,9 @@ class EngineThread:
             await self._load(alias)
 
     async def _add_store(self, alias: str) -> None:
+        await self._shared.end_of_removal(alias)
+        if alias not in self._stores:
+            return
         # Jobs of a shared store are shown when this scheduler acts for it.
         if not self._shared.add(alias) or self._shared.acts_for(alias):
             await self._load(alias)
@@ -299,14 +333,22 @@ class EngineThread:
 
     # -- into its loop
 
-    def _post(self, function: Callable[[], None]) -> None:
+    def _post(self, function: Callable[[], None]) -> bool:
+        """Have a function called in the loop; return False if there is none any more."""
         loop = self._loop
-        if loop is not None:
-            with suppress(RuntimeError):  # the loop is closed: the scheduler has shut down
-                loop.call_soon_threadsafe(function)
+        if loop is None:
+            return False
+        try:
+            loop.call_soon_threadsafe(function)
+        except RuntimeError:  # the loop is closed: the scheduler has shut down
+            return False
+        return True
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        self._post(lambda: self._begin(work))
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> bool:
+        if self._post(lambda: self._begin(work)):
+            return True
+        work.close()
+        return False
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from kalends.clock import Clock
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.errors import KalendsError, Unavailable
 from kalends.jobstores.base import JobLookupError, KeptJob, RecordingJobStore
+from kalends.leases.blocking import StoreCalls
 from kalends.leases.port import LeaseStore, Timing
+from kalends.library.change_notices import ChangeNotices
 from kalends.library.definitions import stored_of
 from kalends.library.elections import Candidate, StoreElection
 
@@ -21,7 +24,10 @@ log = logging.getLogger(__name__)
 POLL_INTERVAL, SAFETY_INTERVAL = 1.0, 15.0
 BETWEEN_NOTICES = 0.1
 """Seconds from a look to the next: the notices in between are one."""
-_T = TypeVar("_T")
+ENDING_NOTICES = 5.0
+"""Seconds until the thread that receives the notices of a store is left to end by itself."""
+ENDING_LOOK = 1.0
+"""Seconds for a look in progress when a store is removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +73,19 @@ class _Shared:
     """The store's number of changes when the engine had seen all of them."""
     alive: frozenset[str] = frozenset()
     """Other schedulers that act no more, and have runs that records of the store name."""
-    stop_listening: Callable[[], None] | None = None
-    following: asyncio.Task[None] | None = None
+    times_taken_up: int = 0
+    calls: StoreCalls = field(default_factory=lambda: StoreCalls(limit=None))
+    """A look at many jobs may take long."""
+    notices: ChangeNotices = field(init=False)
+    following: asyncio.Task[None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        loop = asyncio.get_running_loop()
+
+        def notice() -> None:
+            loop.call_soon_threadsafe(self.changed.set)
+
+        self.notices = ChangeNotices(self.store, notice)
 
 
 class SharedStores:
@@ -103,6 +120,7 @@ class SharedStores:
         self._alone: set[str] = set()
         """Stores that belong to this scheduler alone. Until a store was added, it may be shared: nothing is decided."""
         self._is_paused = False
+        self._closing: dict[str, asyncio.Task[None]] = {}
 
     def acts_for(self, alias: str) -> bool:
         """Return whether this scheduler may act for a store at this moment."""
@@ -134,7 +152,15 @@ class SharedStores:
         self._alone.discard(alias)
         shared = self._shared.pop(alias, None)
         if shared is not None:
-            await self._close(shared)
+            self._closing[alias] = asyncio.create_task(self._close(shared), name=f"removing {alias}")
+        await self.end_of_removal(alias)
+
+    async def end_of_removal(self, alias: str) -> None:
+        """Wait until the lease of a removed store is released: a store of the same alias may use the same lease."""
+        closing = self._closing.get(alias)
+        if closing is not None:
+            await closing
+            self._closing.pop(alias, None)
 
     def pause(self) -> Coroutine[Any, Any, None]:
         """Let others act, until ``resume``. The scheduler has paused the engine before.
@@ -180,31 +206,38 @@ class SharedStores:
         await asyncio.gather(*(self.remove(alias) for alias in list(self._shared)))
 
     async def _close(self, shared: _Shared) -> None:
-        if shared.stop_listening is not None:
-            await asyncio.to_thread(shared.stop_listening)
-        if shared.following is not None:
-            shared.following.cancel()
-            await asyncio.wait([shared.following])
+        # First, so that nothing of this scheduler holds up the next one: ending the notices waits for the store.
         await shared.election.withdraw()
+        shared.following.cancel()
+        await asyncio.wait([shared.following])
+        await shared.calls.end(ENDING_LOOK)
+        ending = StoreCalls(ENDING_NOTICES)
+        with suppress(Unavailable):
+            await ending.call(shared.notices.end)
+        await ending.end(0)
         await shared.election.end_presence()
-        shared.election.close()
+        await shared.election.close()
 
     # -- a term
 
     async def _take_up(self, alias: str) -> None:
         """Show the engine every job as it is now, and from then on act."""
         shared, scheduler = self._shared[alias], self._scheduler()
-        known = set(scheduler.overview.keys_of(alias))
-        shared.number = await _called(shared.store.change_number)
-        kept = await _called(shared.store.kept_jobs)
+        known = self._known_in(alias)
+        # Before the jobs: a change that comes while they are read makes another number, and is found by ``_compare``.
+        number = await shared.calls.call(shared.store.change_number)
+        kept = await shared.calls.call(shared.store.kept_jobs)
         await self._look_at_holders(shared, _holders_in(kept) - {self._identity})
-        shared.election.ready()
-        if not shared.election.acts():
+        # From here to the last job nothing waits. A lease that has lapsed can be renewed a moment later, in the same
+        # term: a scheduler that was ready by then would act with jobs that it has not been shown.
+        if not shared.election.holds():
             return
+        shared.election.ready()
         for one in kept:
             self._show(shared, one)
-        for key in known - {f"{alias}/{one.id}" for one in kept}:
-            scheduler.forget(key, "")
+        self._forget_missing(known, {one.uid for one in kept})
+        shared.number = number
+        shared.times_taken_up += 1
         scheduler.look_at_all(alias)
         await shared.election.end_presence()
         log.info("This scheduler acts for job store %r, with %d jobs", alias, len(kept))
@@ -212,6 +245,17 @@ class SharedStores:
     def _superseded(self, alias: str) -> None:
         log.warning("Another scheduler acts for job store %r: the active runs of this one count as lost", alias)
         self._scheduler().give_up_runs(alias)
+
+    def _known_in(self, alias: str) -> Mapping[str, str]:
+        """Return the keys of the jobs of a store that the engine knows, by their UID."""
+        uids = self._scheduler().overview.uids()
+        return {uid: key for uid, key in uids.items() if key.startswith(f"{alias}/")}
+
+    def _forget_missing(self, known: Mapping[str, str], found: Collection[str]) -> None:
+        """Forget jobs that are not in the store any more. A new job of the same ID has another UID, and stays."""
+        for uid, key in known.items():
+            if uid not in found:
+                self._scheduler().forget(key, uid)
 
     def _show(self, shared: _Shared, kept: KeptJob) -> None:
         if kept.problem:
@@ -229,11 +273,8 @@ class SharedStores:
 
     async def _follow(self, shared: _Shared) -> None:
         """Look at the store after each notice, and from time to time."""
-        loop = asyncio.get_running_loop()
         try:
-            shared.stop_listening = await _called(
-                shared.store.listen, lambda: loop.call_soon_threadsafe(shared.changed.set)
-            )
+            await shared.calls.call(shared.notices.begin)
         except Unavailable as error:
             log.warning("Job store %r gives no notice of changes: %s", shared.alias, error)
         while True:
@@ -250,7 +291,7 @@ class SharedStores:
 
     async def _wait(self, shared: _Shared) -> bool:
         interval = self._options.poll_interval
-        if shared.stop_listening is not None:
+        if shared.notices.are_given:
             interval = self._options.safety_interval
         if shared.alive or shared.election.shows_presence:
             interval = min(interval, self._options.timing.retry_period)
@@ -277,18 +318,19 @@ class SharedStores:
 
     async def _compare(self, shared: _Shared) -> None:
         """Read the jobs that others have added or changed, and forget those that they have removed."""
-        number = await _called(shared.store.change_number)
+        number = await shared.calls.call(shared.store.change_number)
         if number is not None and number == shared.number:
             return
-        overview = self._scheduler().overview
-        known = set(overview.keys_of(shared.alias))
-        versions = await _called(shared.store.kept_versions)
+        times_taken_up = shared.times_taken_up
+        overview, known = self._scheduler().overview, self._known_in(shared.alias)
+        versions = await shared.calls.call(shared.store.kept_versions)
         for job_id, (uid, version) in versions.items():
             if not overview.knows(f"{shared.alias}/{job_id}", uid, str(version)):
                 await self._read(shared, job_id)
-        for key in known - {f"{shared.alias}/{job_id}" for job_id in versions}:
-            self._scheduler().forget(key, "")
-        shared.number = number
+        self._forget_missing(known, {uid for uid, _ in versions.values()})
+        # A new term in between has shown jobs that may be older than those that were compared.
+        if shared.times_taken_up == times_taken_up:
+            shared.number = number
 
     async def _read_jobs_of(self, shared: _Shared, holders: frozenset[str]) -> None:
         """Read the jobs that have runs of other schedulers, which record the ends of these."""
@@ -300,21 +342,17 @@ class SharedStores:
                 await self._read(shared, key.partition("/")[2])
 
     async def _read(self, shared: _Shared, job_id: str) -> None:
-        try:
-            kept = await _called(shared.store.kept_job, job_id)
-        except JobLookupError:
-            return
-        self._show(shared, kept)
+        kept = await shared.calls.call(_find, shared.store, job_id)
+        if kept is not None:
+            self._show(shared, kept)
 
 
 def _holders_in(kept: Iterable[KeptJob]) -> frozenset[str]:
     return frozenset(run.holder for one in kept if one.record is not None for run in one.record.active if run.holder)
 
 
-async def _called(function: Callable[..., _T], *args: object) -> _T:
+def _find(store: RecordingJobStore, job_id: str) -> KeptJob | None:
     try:
-        return await asyncio.to_thread(function, *args)
-    except (JobLookupError, KalendsError):
-        raise
-    except Exception as error:
-        raise Unavailable(f"{type(error).__name__}: {error}") from error
+        return store.kept_job(job_id)
+    except JobLookupError:
+        return None

@@ -41,6 +41,12 @@ class ManualEngine(EngineThread):
         until = self._manual.monotonic() + seconds
         self._in_loop(lambda: self._clock_loop.run_until(until))
 
+    @override
+    def release(self, alias: str, then: Callable[[], None]) -> Callable[[], None]:
+        """Remove a store. Its engine, which does not run now, holds no lease."""
+        self._spawn(self._shared.remove(alias))
+        return then
+
     def interrupt(self) -> None:
         """Let ``advance`` return after the current run."""
         self._clock_loop.stop()

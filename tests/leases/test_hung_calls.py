@@ -1,0 +1,120 @@
+"""A call of a store that hangs costs one thread, and blocks neither the calls of another lease nor the exit."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from threading import Event
+
+import pytest
+from typing_extensions import override
+
+from kalends.errors import Unavailable
+from kalends.leases import blocking
+from kalends.leases.blocking import StoreCalls, StoreLease
+from kalends.leases.memory import MemoryLeases
+from kalends.leases.port import KeptLease, LeaseRecord
+
+LIMIT = 0.02
+MINE = LeaseRecord("me", 15, 1)
+
+
+class CutOff(MemoryLeases):
+    """Leases of a server that answers no call while it is cut off."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers = Event()
+        self.answers.set()
+        self.hanging = 0
+
+    @override
+    def read_lease(self, name: str) -> KeptLease | None:
+        if not self.answers.is_set():
+            self.hanging += 1
+            self.answers.wait()
+        return super().read_lease(name)
+
+
+@pytest.fixture
+def store() -> Iterator[CutOff]:
+    found = CutOff()
+    yield found
+    found.answers.set()
+
+
+async def fail_to_read(lease: StoreLease, times: int) -> None:
+    for _ in range(times):
+        with pytest.raises(Unavailable, match=r"no answer within 0\.02 seconds"):
+            await lease.read()
+
+
+async def test_calls_that_hang_hold_up_one_thread_for_each_lease(store: CutOff) -> None:
+    store.answers.clear()
+    first, second = (StoreLease(store, name, name, StoreCalls(LIMIT)) for name in ("first", "second"))
+    await fail_to_read(first, 9)
+    assert store.hanging == 1
+    await fail_to_read(second, 9)
+    assert store.hanging == 2
+
+
+async def test_a_lease_is_read_again_once_the_call_that_hung_has_returned(store: CutOff) -> None:
+    calls = StoreCalls(LIMIT)
+    lease = StoreLease(store, "a", "a", calls)
+    store.answers.clear()
+    await fail_to_read(lease, 3)
+    store.answers.set()
+    patient = StoreLease(store, "a", "a", StoreCalls(60))
+    assert await patient.write(None, MINE) is not None
+    found = None
+    while found is None:
+        try:
+            found = await lease.read()
+        except Unavailable:  # the thread that hung has not ended yet
+            continue
+    assert found.record == MINE
+
+
+async def test_a_connection_that_hangs_for_ever_does_not_block_later_calls(
+    store: CutOff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocking, "PATIENCE", 0.0)
+    lease = StoreLease(store, "a", "a", StoreCalls(60))
+    store.answers.clear()
+    calls = StoreCalls(LIMIT)
+    hung = StoreLease(store, "a", "a", calls)
+    await fail_to_read(hung, 1)
+    hanging = store.hanging
+    await fail_to_read(hung, 1)  # the next call has a thread of its own
+    assert store.hanging == hanging + 1
+    store.answers.set()
+    assert await lease.read() is None
+
+
+async def test_a_time_limit_of_the_client_library_is_reported_as_such() -> None:
+    def fail() -> None:
+        raise TimeoutError("read timed out")
+
+    with pytest.raises(Unavailable, match="TimeoutError: read timed out"):
+        await StoreCalls(60).call(fail)
+
+
+def test_a_call_that_hangs_does_not_block_the_exit_of_the_process() -> None:
+    program = """
+        import asyncio, threading
+        from kalends.errors import Unavailable
+        from kalends.leases.blocking import StoreCalls
+
+        async def main():
+            try:
+                await StoreCalls(0.02).call(threading.Event().wait)
+            except Unavailable as error:
+                print(error)
+
+        asyncio.run(main())
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert (done.stdout, done.stderr) == ("TimeoutError: no answer within 0.02 seconds\n", "")

@@ -7,7 +7,6 @@ import json
 import socket
 import tarfile
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
@@ -221,10 +220,9 @@ def test_a_server_that_sends_nothing_is_not_waited_for(
     monkeypatch.setattr(download, "FIRST_ANSWER_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        begun = time.monotonic()
+        # Without a limit this would never end.
         with pytest.raises(ControlPlaneUnavailable, match=r"timed out|no answer within"):
             obtain(RELEASE, environ=environ, say=discard, mirrors=Mirrors(address, address))
-    assert time.monotonic() - begun < 2
 
 
 def test_our_module_replaces_what_lives_in_the_upstream_tree(tmp_path: Path) -> None:

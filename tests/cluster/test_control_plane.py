@@ -31,7 +31,7 @@ JOB = {
 }
 
 
-def eventually(claim: Callable[[], bool], within: float = 30.0) -> bool:
+def eventually(claim: Callable[[], bool], within: float = 120.0) -> bool:
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
         if claim():

@@ -54,7 +54,7 @@ class Shown:
             await asyncio.gather(task, return_exceptions=True)
 
     async def until(self, *names: str) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not set(names) <= set(self.names):
             assert time.monotonic() < deadline, f"{names} were not shown, but {self.names}"
             await asyncio.sleep(0.1)

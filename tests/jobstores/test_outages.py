@@ -94,6 +94,7 @@ def run() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_scheduler_continues_after_its_server_was_killed_and_started_again(
     killable: tuple[RecordingJobStore, SupervisedProcess, Callable[[], None]],
 ) -> None:

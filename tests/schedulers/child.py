@@ -39,7 +39,7 @@ def problem_of(scenario: Scenario, program: Program) -> str:
 
 def main() -> None:
     kind = sys.argv[1]
-    faulthandler.dump_traceback_later(240, exit=True)
+    faulthandler.dump_traceback_later(600, exit=True)
     if kind == "patched-gevent":
         from gevent import monkey
 

@@ -16,6 +16,7 @@ from schedulers.hosts import HOSTS
 from schedulers.suite import SCENARIOS
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.timeout(900)
 PROGRAM = "the program"
 """The key of the complaints of the program itself."""
 
@@ -49,7 +50,7 @@ def run(kind: str) -> dict[str, str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=250,
+        timeout=620,
         env={**os.environ, "PYTHONPATH": f"{ROOT / 'operator'}{os.pathsep}{ROOT / 'tests'}"},
     )
     found = dict(json.loads(line) for line in program.stdout.splitlines() if line.startswith("["))

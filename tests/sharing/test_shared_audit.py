@@ -25,6 +25,7 @@ from sharing.audit import Grid, faults
 from sharing.worker import JOURNAL, new_scheduler, to_argument, work
 
 TESTS = Path(__file__).parents[1]
+pytestmark = pytest.mark.timeout(1200)
 PERIOD = timedelta(seconds=1)
 PATIENCE = 240.0
 """Seconds within which anything happens."""

@@ -225,6 +225,31 @@ def test_the_clock_may_be_set_back_between_two_calls() -> None:
         assert [(event.scheduled_run_time - START) / timedelta(hours=1) for event in scheduler.runs] == [1, 2, 3]
 
 
+def test_what_is_due_after_the_clock_was_put_forward_runs_at_once() -> None:
+    with ManualScheduler() as scheduler:
+        scheduler.add_job(nothing, "interval", hours=1, misfire_grace_time=None, coalesce=False)
+        scheduler.advance()
+        scheduler.clock.set(START + timedelta(hours=2))
+        scheduler.advance()
+        assert [(event.scheduled_run_time - START) / timedelta(hours=1) for event in scheduler.runs] == [1, 2]
+
+
+def test_a_job_may_put_the_clock_forward() -> None:
+    with ManualScheduler() as scheduler:
+        scheduler.add_job(scheduler.clock.set, "date", [START + timedelta(hours=5)], misfire_grace_time=None)
+        scheduler.add_job(nothing, "date", run_date=START + timedelta(hours=5), id="later", misfire_grace_time=None)
+        scheduler.advance(seconds=1)
+        assert scheduler.runs[-1].job_id == "later"
+
+
+def test_a_clock_may_be_set_after_a_scheduler_has_shut_down() -> None:
+    clock = ManualClock()
+    for _ in range(2):
+        with ManualScheduler(clock=clock) as scheduler:
+            scheduler.advance(minutes=1)
+        clock.set(START)
+
+
 @pytest.mark.parametrize(
     ("advance", "message"),
     [

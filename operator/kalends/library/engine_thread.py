@@ -22,6 +22,7 @@ from kalends.engine.core.compiler import Compiler, Surroundings
 from kalends.engine.core.schedule import Defaults
 from kalends.engine.core.state import Ref
 from kalends.engine.core.target import Target
+from kalends.engine.loop.inbox import LONGEST_SLEEP
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.errors import InvalidSpec
 from kalends.events import JobExecutionEvent, SchedulerEvent
@@ -46,6 +47,9 @@ LONGEST_RELEASE = 10.0
 
 class EngineThread:
     """Runs the engine over job stores and executors. Every method may be called from any thread."""
+
+    longest_sleep = LONGEST_SLEEP
+    """Seconds that may pass without a look at the clock."""
 
     def __init__(  # noqa: PLR0913 - what a scheduler hands over
         self,
@@ -126,6 +130,7 @@ class EngineThread:
             listeners=[self._mapping],
             compiler=self._compiler,
             acts_for=acts_for,
+            longest_sleep=self.longest_sleep,
         )
         if paused:
             self._pause()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from kalends.triggers.datetimes import SECOND, datetime_of, microseconds_of
@@ -21,12 +22,11 @@ class ManualClock:
     """
 
     second = SECOND
-    longest_sleep = float("inf")
-    """Seconds that an engine may wait without a look at the clock: it cannot be set while the engine waits."""
 
     def __init__(self, start: datetime = DEFAULT_START) -> None:
         self._start = self._now = _instant(start)
         self._passed = 0
+        self._watchers: list[Callable[[], None]] = []
 
     def now(self) -> int:
         """Return microseconds since 1970."""
@@ -55,12 +55,24 @@ class ManualClock:
         self._passed += passed
 
     def set(self, moment: datetime) -> None:
-        """Set the clock, as an administrator would: it may go back, and no time passes.
+        """Set the clock, as an administrator would: it may go forward or back, and no time passes.
+
+        A ``ManualScheduler`` runs what is due by then when it next advances, also by 0 seconds.
 
         Raises:
             ValueError: ``moment`` has no time zone.
         """
         self._now = _instant(moment)
+        for watcher in list(self._watchers):
+            watcher()
+
+    def watch(self, watcher: Callable[[], None]) -> None:
+        """Call a function after each ``set``, until ``unwatch``."""
+        self._watchers.append(watcher)
+
+    def unwatch(self, watcher: Callable[[], None]) -> None:
+        """Call a function no more."""
+        self._watchers.remove(watcher)
 
 
 def _instant(moment: datetime) -> int:

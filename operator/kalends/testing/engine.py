@@ -20,6 +20,9 @@ LONGEST_SHUTDOWN = 60.0
 class ManualEngine(EngineThread):
     """Runs the engine while ``advance`` is called, and at no other time."""
 
+    longest_sleep = float("inf")
+    """The clock says when it is set: looks at it would take most of the time of a long ``advance``."""
+
     def __init__(self, *, clock: ManualClock, **options: Any) -> None:
         super().__init__(clock=clock, **options)
         self._manual = clock
@@ -35,6 +38,10 @@ class ManualEngine(EngineThread):
     def start(self, *, paused: bool) -> None:
         self._main_task = self._clock_loop.create_task(self._run(paused=paused))
         self.advance(0)
+        self._manual.watch(self._look_at_clock)
+
+    def _look_at_clock(self) -> None:
+        self._scheduler.look_at_clock()
 
     def advance(self, seconds: float) -> None:
         """Let the engine work until so many seconds of its clock have passed."""
@@ -56,6 +63,7 @@ class ManualEngine(EngineThread):
         task = self._main_task
         if task is None or self._clock_loop.is_closed():
             return True
+        self._manual.unwatch(self._look_at_clock)
 
         def end() -> None:
             self._clock_loop.run_until(self._manual.monotonic() + LONGEST_SHUTDOWN)

@@ -10,10 +10,7 @@ from kalends.clock import Clock
 from kalends.engine.loop.agenda import Agenda
 
 LONGEST_SLEEP = 10.0
-"""Seconds. A stepped clock or a machine that was suspended is noticed after so long at the latest.
-
-A clock of tests that cannot be set while the engine waits has an attribute ``longest_sleep``.
-"""
+"""Seconds. A stepped clock or a machine that was suspended is noticed after so long at the latest."""
 
 CLOCK_STEP = 1.0
 """Seconds by which a clock must go back for it to count as put back."""
@@ -24,8 +21,9 @@ DEFERRED_TURN = 50
 class Inbox:
     """Resources to look at now, in the order in which they came up, each once; and those to look at later."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, longest_sleep: float = LONGEST_SLEEP) -> None:
         self._clock = clock
+        self._longest_sleep = longest_sleep
         self._agenda = Agenda(CLOCK_STEP * clock.second)
         self._todo: OrderedDict[str, None] = OrderedDict()
         self._deferred: OrderedDict[str, None] = OrderedDict()
@@ -100,7 +98,7 @@ class Inbox:
             return
         now = self._clock.now()
         upcoming = self._agenda.next_instant()
-        longest: float = getattr(self._clock, "longest_sleep", LONGEST_SLEEP)
+        longest = self._longest_sleep
         rest = longest if upcoming is None else min(longest, (upcoming - now) / self._clock.second)
         if rest <= 0:
             await asyncio.sleep(0)  # whatever is wrong with the agenda, others get their turn

@@ -24,7 +24,7 @@ from kalends.engine.loop.ending_namespaces import EndingNamespaces
 from kalends.engine.loop.entry import Entry
 from kalends.engine.loop.executor_table import ExecutorTable
 from kalends.engine.loop.gathering import Gatherer
-from kalends.engine.loop.inbox import Inbox
+from kalends.engine.loop.inbox import LONGEST_SLEEP, Inbox
 from kalends.engine.loop.listeners import Listeners
 from kalends.engine.loop.overview import Overview
 from kalends.engine.loop.recording import Recorder
@@ -49,7 +49,8 @@ class Scheduler:
     """Decides on every resource it is shown, and has it acted on.
 
     ``acts_for`` says whether this replica may act on the resources of a namespace at the moment. While it may not, it
-    records how its own runs end, and decides nothing else.
+    records how its own runs end, and decides nothing else. ``longest_sleep`` is how many seconds may pass without a
+    look at the clock, which can be stepped. It may be infinite if ``look_at_clock`` is called after each step.
     """
 
     def __init__(  # noqa: PLR0913 - the ports, and what is not left to defaults
@@ -63,6 +64,7 @@ class Scheduler:
         listeners: Sequence[Listener] = (),
         compiler: Compiler | None = None,
         acts_for: Callable[[str], bool] = lambda _: True,
+        longest_sleep: float = LONGEST_SLEEP,
     ) -> None:
         self.clock = clock
         self.identity = identity
@@ -71,7 +73,7 @@ class Scheduler:
         self._executors = ExecutorTable(pools, cluster)
         self._entries: dict[str, Entry] = {}
         self._keys: dict[str, str] = {}
-        self._inbox = Inbox(clock)
+        self._inbox = Inbox(clock, longest_sleep)
         self._workers = WorkerQueue(self._executors.by_alias, self._look_at)
         self._namespaces = EndingNamespaces(clock)
         self._gatherer = Gatherer(clock, identity, self._executors, self._workers, self._namespaces, acts_for)
@@ -180,6 +182,10 @@ class Scheduler:
     def look_at_all(self, namespace: str) -> None:
         """Look at every resource of a namespace, as this replica may act on them now."""
         self._inbox.fill([key for key, entry in self._entries.items() if entry.ref.namespace == namespace])
+        self._inbox.wake()
+
+    def look_at_clock(self) -> None:
+        """Look at the clock now, as it was set."""
         self._inbox.wake()
 
     async def let_starts_end(self) -> None:

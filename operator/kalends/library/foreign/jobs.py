@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from kalends.job import Job
-from kalends.library.foreign.pickles import foreign_object, unpickled
+from kalends.library.foreign.pickles import admitted, foreign_object, unpickled
 from kalends.library.foreign.sources import rows_of
 from kalends.library.foreign.triggers import trigger_from
 
@@ -51,8 +51,9 @@ def jobs_in_place(address: str, name: str | None, allow: Collection[str]) -> Ite
         name: The table, the key of the hash, or ``database.collection``. None: APScheduler's default.
         allow: Further classes that the pickles may name.
     """
+    names = admitted(allow)
     for job_id, data in rows_of(address, name):
-        yield _found(job_id, lambda data=data: unpickled(data, allow))
+        yield _found(job_id, lambda data=data: unpickled(data, names))
 
 
 def jobs_in_file(infile: IO[str] | str, allow: Collection[str] = ()) -> Iterator[FoundJob]:

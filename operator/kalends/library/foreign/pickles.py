@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import pickletools
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
@@ -64,15 +65,42 @@ def _foreign(name: str) -> type[Foreign]:
     return type(name, (Foreign,), {"kind": name})
 
 
+class _Callable:
+    """A function that pickles may call and cannot change. ``BUILD`` would set its attributes, for all later pickles."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def __call__(self, *args: Any) -> Any:
+        return self._function(*args)
+
+    def __setstate__(self, _: Any) -> None:
+        raise pickle.UnpicklingError("the pickle changes a function that it may only call, which is not admitted")
+
+
 def _getattr(found: object, name: str) -> object:
     """Return what a pickled ``ZoneInfo`` asks ``getattr`` for, and nothing else."""
     if found is not ZoneInfo or name != "_unpickle":
         raise pickle.UnpicklingError(f"the pickle asks for the attribute {name!r} of {found!r}, which is not admitted")
-    return _zone
+    return _ZONE
 
 
 def _zone(key: str, *_: object) -> tzinfo:
     return ZoneInfo(key)
+
+
+_ZONE = _Callable(_zone)
+
+
+def _bytearray(content: object = b"", encoding: str = "latin-1") -> bytearray:
+    """Return a ``bytearray`` of bytes, or of text as in protocol 2. Of a number, it would have any size."""
+    if isinstance(content, bytes):
+        return bytearray(content)
+    if isinstance(content, str) and encoding == "latin-1":
+        return bytearray(content, encoding)
+    raise pickle.UnpicklingError(f"the pickle asks for a bytearray of {type(content).__name__}, which is not admitted")
 
 
 def _bytes(text: str, encoding: str) -> bytes:
@@ -87,11 +115,11 @@ def _utc() -> tzinfo:
 
 
 _ADMITTED: Mapping[tuple[str, str], Any] = {
-    ("_codecs", "encode"): _bytes,
-    ("builtins", "getattr"): _getattr,
+    ("_codecs", "encode"): _Callable(_bytes),
+    ("builtins", "getattr"): _Callable(_getattr),
     ("builtins", "set"): set,
     ("builtins", "frozenset"): frozenset,
-    ("builtins", "bytearray"): bytearray,
+    ("builtins", "bytearray"): _Callable(_bytearray),
     ("collections", "OrderedDict"): dict,
     ("datetime", "datetime"): datetime,
     ("datetime", "date"): date,
@@ -101,9 +129,9 @@ _ADMITTED: Mapping[tuple[str, str], Any] = {
     ("decimal", "Decimal"): Decimal,
     ("uuid", "UUID"): UUID,
     ("zoneinfo", "ZoneInfo"): ZoneInfo,
-    ("zoneinfo", "ZoneInfo._unpickle"): _zone,
-    ("pytz", "_p"): _zone,
-    ("pytz", "_UTC"): _utc,
+    ("zoneinfo", "ZoneInfo._unpickle"): _ZONE,
+    ("pytz", "_p"): _ZONE,
+    ("pytz", "_UTC"): _Callable(_utc),
     **{
         (f"apscheduler.triggers.{name.partition('.')[0]}", name.partition(".")[2]): _foreign(name.partition(".")[2])
         for name in _TRIGGERS
@@ -132,6 +160,24 @@ class _Unpickler(pickle.Unpickler):
         )
 
 
+def admitted(allow: Collection[str]) -> frozenset[str]:
+    """Return names of further classes that pickles may name.
+
+    Raises:
+        TypeError: It is one text, of which each part would be a name.
+    """
+    if isinstance(allow, str):
+        raise TypeError(f"allow must be a list of names such as 'package.module:Class', got the text {allow!r}")
+    return frozenset(allow)
+
+
+def _check_memo(data: bytes) -> None:
+    """Refuse positions of the memo that no pickle of this length needs: memory is reserved up to the highest."""
+    for opcode, position, _ in pickletools.genops(data):
+        if opcode.name in {"PUT", "BINPUT", "LONG_BINPUT"} and not 0 <= int(position or 0) <= len(data):
+            raise pickle.UnpicklingError(f"the pickle names position {position} of its memo, which is not admitted")
+
+
 def unpickled(data: bytes, allow: Collection[str] = ()) -> Any:
     """Return what a pickle of APScheduler has.
 
@@ -141,9 +187,12 @@ def unpickled(data: bytes, allow: Collection[str] = ()) -> Any:
 
     Raises:
         pickle.UnpicklingError: It names something else, or cannot be read.
+        TypeError: ``allow`` is one text.
     """
+    names = admitted(allow)
     try:
-        return _Unpickler(data, allow).load()
+        _check_memo(data)
+        return _Unpickler(data, names).load()
     except pickle.UnpicklingError:
         raise
     except Exception as error:

@@ -346,3 +346,27 @@ def test_a_job_of_a_schedule_between_two_edits_is_counted_although_the_last_is_t
     assert (found.state.counts.due, found.state.counts.started) == (1, 1)
     settled = decide(again, found.state, facts(START + 41, **known))
     assert settled.state.counts == found.state.counts
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"suspended": True},
+        {"hash": "edited"},
+        {"hash": "edited", "trigger": of_jobs(startTime=format_instant(START + 7)).trigger},
+    ],
+    ids=["suspended", "the same times", "other times"],
+)
+def test_a_job_that_an_edit_overtook_is_counted_after_an_operator_that_stops_has_recorded_the_edit(edit: Any) -> None:
+    spec = of_jobs()
+    first = decide(spec, None, facts(START + 1, durable=True, jobs=()))
+    edited = replace(spec, generation=first.state.observed_generation + 1, **{"edited": START + 50, **edit})
+    # An operator that was paused created it before the edit reached it, and decides no fire times any more.
+    created = {"durable": True, "jobs": (job(START + 120, START + 125),)}
+    stopping = decide(edited, first.state, facts(START + 126, dispatch=False, **created))
+    found = decide(edited, stopping.state, facts(START + 130, **created))
+    runs = [run.name for decision in (stopping, found) for run in decision.state.active]
+    assert f"nightly-{START + 120}" in runs
+    assert found.state.counts.started == found.state.counts.active
+    settled = decide(edited, found.state, facts(START + 131, **created))
+    assert settled.state.counts == found.state.counts

@@ -57,12 +57,13 @@ def _unsettled(world: World, life: Life) -> Iterator[str]:
     if status.get("observedGeneration") != version.generation:
         yield f"generation {status.get('observedGeneration')} was observed last, not {version.generation}"
         return
-    if not version.fires.are_none():
-        yield from _conditions(status)
     clock = world.now() + max(replica.clock.offset for replica in world.replicas)
     earliest = world.now() + min(replica.clock.offset for replica in world.replicas)
     marks = [instant_of(status[name]) for name in ("armedTime", "decidedUntilTime") if name in status]
     decided = max(marks, default=life.created - 1)
+    # After a clock was put back nothing is decided for a while, and what was refused last stays refused.
+    if not version.fires.are_none() and decided <= clock:
+        yield from _conditions(status)
     jitter = version.spec.get("jitterSeconds", 0)
     open_ = version.fires.between(decided, int(earliest - JUST_NOW - jitter))
     if open_ and "maxRuns" not in version.spec:

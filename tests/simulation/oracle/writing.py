@@ -142,8 +142,9 @@ def known_by_its_job(it: Writing, run: Json) -> bool:
 
     Those are the Jobs of all of its attempts: the first may have failed before anybody recorded it.
     """
-    version, key = it.version, key_of(run)
+    version = it.version
     if version is None:
         return False
-    jobs = [job for job in it.life.jobs if job.name == run["name"] or rfc3339(job.fire_time) == key]
+    at = run["scheduledTime"]  # of a request, too: its instant is in its Jobs
+    jobs = [job for job in it.life.jobs if job.name == run["name"] or rfc3339(job.fire_time) == at]
     return any(job.maker != it.writer or job.version < version.number or job.stale for job in jobs)

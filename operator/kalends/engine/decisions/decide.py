@@ -123,14 +123,14 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
 
 
 def _observed_generation(draft: Draft, record: State | None) -> int:
-    """Return the generation to record. A task adopts Jobs only until its generation is recorded.
+    """Return the generation to record. Jobs of a spec before it are taken up only until it is recorded.
 
-    So it is not recorded while there are, or may be, Jobs of a spec before it that are not counted, as fire times are
-    not decided now. Otherwise the next decision would run their fire times again.
+    So it is not recorded while there are, or may be, such Jobs that are not counted, as fire times are not decided now.
+    Otherwise they would never be counted, and a task would run their fire times again.
     """
     decides = draft.facts.dispatch and draft.searched is None and not draft.decides_nothing_new
     unseen = draft.decides_nothing_new or leaves_out_jobs(draft)
-    if decides or draft.facts.durable or not unseen:
+    if decides or (draft.facts.durable and not draft.rearmed) or not unseen:
         return draft.schedule.generation
     return 0 if record is None else record.observed_generation
 

@@ -172,11 +172,11 @@ def adopt_passed_over(draft: Draft, decided_until: Instant) -> None:
     known = {run.name for run in draft.state.active}
     for job in sorted(_first_attempts(draft, decided_until), key=lambda one: one.fire_time):
         decided = draft.state.decided_until
-        passed_over = schedule.suspended or draft.has_ended() or job.fire_time <= decided
-        due = not passed_over and schedule.trigger.fires_at(job.fire_time)
+        fires = not schedule.suspended and not draft.has_ended()
+        due = fires and job.fire_time > decided and schedule.trigger.fires_at(job.fire_time)
         if due or job.name in known:
             continue  # it is decided with the others that are due, or was
-        if job.fire_time > decided and not draft.facts.dispatch:
+        if fires and job.fire_time > decided and not draft.facts.dispatch:
             continue  # fire times before it are still to be decided, which is not for now
         draft.adopt_passed_over(job)
 

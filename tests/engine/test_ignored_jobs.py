@@ -370,3 +370,15 @@ def test_a_job_that_an_edit_overtook_is_counted_after_an_operator_that_stops_has
     assert found.state.counts.started == found.state.counts.active
     settled = decide(edited, found.state, facts(START + 131, **created))
     assert settled.state.counts == found.state.counts
+
+
+def test_the_end_of_a_request_counts_although_its_job_was_created_at_another_instant_than_is_recorded() -> None:
+    spec, token = of_jobs(), "token-1"
+    name = run_name("nightly", START + 40, 1, token)
+    active = ActiveRun(name, START + 40, START + 40, "jobs", 1, request=token)
+    counts = Counts(requested=1, started=1, active=1)
+    record = replace(armed(spec), active=(active,), counts=counts, last_requested=START + 40)
+    report = RunReport(spec.ref, name, START + 30, Outcome.SUCCEEDED, START + 41, START + 42)
+    found = decided_on(spec, record, START + 45, job(START + 30, START + 30, request=token, report=report))
+    assert (found.state.counts.active, found.state.counts.succeeded) == (0, 1)
+    assert found.looks == ()

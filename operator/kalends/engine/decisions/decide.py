@@ -132,7 +132,7 @@ def _observed_generation(draft: Draft, record: State | None) -> int:
     unseen = draft.decides_nothing_new or leaves_out_jobs(draft)
     if decides or (draft.facts.durable and not draft.rearmed) or not unseen:
         return draft.schedule.generation
-    return 0 if record is None else record.observed_generation
+    return min(1, draft.schedule.generation - 1) if record is None else record.observed_generation
 
 
 def _decide_unchecked(schedule: Schedule, record: State, facts: Facts) -> Decision:

@@ -56,16 +56,21 @@ def may_have_created_jobs(schedule: Schedule | None, record: State | None, facts
 def open_jobs(record: State | None, jobs: Sequence[JobView] | None) -> Sequence[JobView] | None:
     """Return the Jobs that a decision may be about: all but finished Jobs that are recorded in the history.
 
-    A history may hold thousands, and none of them adds a fact.
+    A history may hold thousands, and none of them adds a fact. The Job of an active run is found by its name, too: that
+    of a request can have been created at another instant than the record says, if its creation was not recorded.
     """
     if record is None or not jobs or record.counts.active > len(record.active):
         return jobs
     listed = {(run.fire_time, run.request) for run in record.active}
     listed |= {(run.fire_time, run.request) for run in record.queued}
+    names = {run.name for run in record.active}
     return tuple(
         job
         for job in jobs
-        if job.report is None or not is_recorded(record, job) or (job.fire_time, job.request) in listed
+        if job.report is None
+        or not is_recorded(record, job)
+        or (job.fire_time, job.request) in listed
+        or job.name in names
     )
 
 

@@ -7,14 +7,14 @@ import inspect
 import logging
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from threading import RLock
 from traceback import format_exception
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kalends.events import (
     EVENT_JOB_ERROR,
@@ -27,6 +27,10 @@ from kalends.executors.coroutines import run_to_end
 if TYPE_CHECKING:
     from kalends.job import Job
     from kalends.schedulers.base import BaseScheduler
+
+
+CallContext: TypeAlias = Callable[[], AbstractContextManager[object]]
+"""Returns what a call happens in, such as the application context of a web framework."""
 
 
 class MaxInstancesReachedError(Exception):
@@ -127,12 +131,17 @@ class BaseExecutor(ABC):
 
 
 def run_job(
-    job: Job, jobstore_alias: str | None, run_times: Sequence[datetime], logger_name: str
+    job: Job,
+    jobstore_alias: str | None,
+    run_times: Sequence[datetime],
+    logger_name: str,
+    context: CallContext = nullcontext,
 ) -> list[JobExecutionEvent]:
     """Call a job once for each of its fire times, and return an event for each. It does not raise.
 
     A fire time that is later than the grace time of the job allows is missed; what counts is when the call would
-    really start. If the call gives a coroutine, a new event loop runs it.
+    really start. If the call gives a coroutine, a new event loop runs it. Each call has a context of its own, whose
+    errors are errors of the call.
     """
     runs = _Runs(job, jobstore_alias, logging.getLogger(logger_name))
     for run_time in run_times:
@@ -140,9 +149,10 @@ def run_job(
             continue
         with running(job, run_time):
             try:
-                value = job.func(*job.args, **job.kwargs)
-                if inspect.iscoroutine(value):
-                    value = run_to_end(value)
+                with context():
+                    value = job.func(*job.args, **job.kwargs)
+                    if inspect.iscoroutine(value):
+                        value = run_to_end(value)
             except BaseException as error:  # noqa: BLE001 - whatever a job raises is its own failure
                 runs.failed(run_time, error)
             else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from concurrent.futures import ProcessPoolExecutor as _Processes
 from concurrent.futures import ThreadPoolExecutor as _Threads
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from kalends.events import JobExecutionEvent
-from kalends.executors.base import BaseExecutor, run_job
+from kalends.executors.base import BaseExecutor, CallContext, run_job
 from kalends.threads import GreenletPool, gevent_has_patched_threads
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 class BasePoolExecutor(BaseExecutor):
     """Calls jobs in a pool of ``concurrent.futures``."""
+
+    _call: Callable[..., list[JobExecutionEvent]] = staticmethod(run_job)
 
     def __init__(self, max_workers: int) -> None:
         super().__init__()
@@ -58,7 +60,7 @@ class BasePoolExecutor(BaseExecutor):
     @override
     def _do_submit_job(self, job: Job, run_times: Sequence[datetime]) -> None:
         assert self._pool is not None, "This executor has not been started yet"  # noqa: S101 - a fault of the program
-        call = partial(run_job, job, job._jobstore_alias, run_times, self._logger.name)  # noqa: SLF001
+        call = partial(self._call, job, job._jobstore_alias, run_times, self._logger.name)  # noqa: SLF001
         try:
             future = self._pool.submit(call)
         except BrokenProcessPool:
@@ -81,11 +83,20 @@ class ThreadPoolExecutor(BasePoolExecutor):
     Args:
         max_workers: How many threads, and so how many runs at once.
         pool_kwargs: Further arguments of ``concurrent.futures.ThreadPoolExecutor``.
+        context: Returns the context manager in which a job is called, such as ``app.app_context`` of Flask.
     """
 
-    def __init__(self, max_workers: int = 10, pool_kwargs: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        max_workers: int = 10,
+        pool_kwargs: Mapping[str, Any] | None = None,
+        *,
+        context: CallContext | None = None,
+    ) -> None:
         super().__init__(max_workers)
         self._pool_kwargs = dict(pool_kwargs or {})
+        if context is not None:
+            self._call = partial(run_job, context=context)
 
     @override
     def _new_pool(self) -> Executor:

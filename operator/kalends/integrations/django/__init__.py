@@ -1,0 +1,51 @@
+"""A scheduler for a Django project, in a process of its own: ``manage.py kalends``.
+
+With ``"kalends.integrations.django"`` in ``INSTALLED_APPS``, the module ``jobs`` of each application adds jobs::
+
+    from kalends.integrations.django import scheduler
+
+    @scheduler.scheduled_job("cron", hour=3, id="shop.clear_carts", replace_existing=True)
+    def clear_carts(): ...
+
+``settings.KALENDS`` is a dictionary with the options of a scheduler: ``jobstores``, ``executors``, ``job_defaults``,
+``timezone`` and others. Without ``timezone`` it is ``settings.TIME_ZONE``. Jobs of the default executor are called with
+database connections that are checked before each call and released after it, as those of a request are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+try:
+    from django.conf import settings
+    from django.db import close_old_connections, reset_queries
+except ImportError as error:
+    raise ImportError("kalends.integrations.django needs the package django: pip install django") from error
+
+from kalends.executors.pool import ThreadPoolExecutor
+from kalends.schedulers.blocking import BlockingScheduler
+
+
+@contextmanager
+def connections() -> Iterator[None]:
+    """Check the database connections of this thread before a call, and release those that are too old after it."""
+    reset_queries()
+    close_old_connections()
+    try:
+        yield
+    finally:
+        close_old_connections()
+
+
+def _new_scheduler() -> BlockingScheduler:
+    options: dict[str, Any] = {"timezone": settings.TIME_ZONE, **getattr(settings, "KALENDS", {})}
+    found = BlockingScheduler(**options)
+    with suppress(ValueError):  # the settings have one
+        found.add_executor(ThreadPoolExecutor(context=connections), "default")
+    return found
+
+
+scheduler = _new_scheduler()
+"""The scheduler of the project. ``manage.py kalends`` starts it; in other processes it only keeps what is added."""

@@ -1,0 +1,54 @@
+"""``manage.py kalends`` runs the jobs of the project, ``manage.py kalends --list`` prints them."""
+
+from __future__ import annotations
+
+import signal
+from io import StringIO
+from threading import Thread
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.utils.module_loading import autodiscover_modules
+from typing_extensions import override
+
+from kalends.integrations.django import scheduler
+from kalends.schedulers.base import BaseScheduler
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
+    """Imports the module ``jobs`` of each application, and runs the scheduler until SIGINT or SIGTERM."""
+
+    help = "Runs the jobs that the modules 'jobs' of the applications add, until SIGINT or SIGTERM."
+
+    @override
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("--list", action="store_true", help="print the jobs, and run none of them")
+
+    @override
+    def handle(self, *args: Any, **options: Any) -> None:
+        autodiscover_modules("jobs")
+        if options["list"]:
+            self._list()
+            return
+        before = [signal.signal(one, self._stop) for one in SIGNALS]
+        try:
+            scheduler.start()
+        finally:
+            for one, handler in zip(SIGNALS, before, strict=True):
+                signal.signal(one, handler)
+
+    def _list(self) -> None:
+        BaseScheduler.start(scheduler, paused=True)  # a BlockingScheduler would wait for its end here
+        try:
+            found = StringIO()
+            scheduler.print_jobs(out=found)
+        finally:
+            scheduler.shutdown()
+        self.stdout.write(found.getvalue())
+
+    def _stop(self, number: int, _frame: Any) -> None:
+        """Let the active runs end, outside of the signal handler: it may have interrupted what holds a lock."""
+        self.stderr.write(f"{signal.Signals(number).name}: shutting down when the active runs have ended")
+        Thread(target=scheduler.shutdown, name="kalends-shutdown").start()

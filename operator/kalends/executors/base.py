@@ -140,7 +140,7 @@ def run_job(
     """Call a job once for each of its fire times, and return an event for each. It does not raise.
 
     A fire time that is later than the grace time of the job allows is missed; what counts is when the call would
-    really start. If the call gives a coroutine, a new event loop runs it. Each call has a context of its own, whose
+    really start. If the call gives a coroutine, a new event loop runs it. Each call has a separate context, whose
     errors are errors of the call.
     """
     runs = _Runs(job, jobstore_alias, logging.getLogger(logger_name))

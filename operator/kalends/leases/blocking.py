@@ -89,7 +89,7 @@ def _retrieve(ended: asyncio.Future[Any]) -> None:
 class StoreLease:
     """Implements ``Lease`` with one lease of a store.
 
-    With ``calls`` of its own, a renewal never waits for other calls of the store.
+    With separate ``calls``, a renewal never waits for other calls of the store.
     """
 
     def __init__(self, store: LeaseStore, name: str, place: str, calls: StoreCalls | None = None) -> None:

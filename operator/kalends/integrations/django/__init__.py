@@ -1,4 +1,4 @@
-"""A scheduler for a Django project, in a process of its own: ``manage.py kalends``.
+"""A scheduler for a Django project, in a separate process: ``manage.py kalends``.
 
 With ``"kalends.integrations.django"`` in ``INSTALLED_APPS``, the module ``jobs`` of each application adds jobs::
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,6 @@ from typing_extensions import override
 from kalends.clock import Clock
 from kalends.engine.core.state import Instant
 from kalends.errors import Unavailable, UnknownLayout
-from kalends.jobstores.base import ConflictingIdError
 from kalends.jobstores.etcd_leases import EtcdLeases
 from kalends.jobstores.etcd_requests import (
     Found,
@@ -29,9 +28,10 @@ from kalends.jobstores.etcd_requests import (
     read_below,
     transaction,
 )
+from kalends.jobstores.grouped import GroupedJobStore
 from kalends.jobstores.layouts import LAYOUT, migrate
 from kalends.jobstores.parts import Parts, batches, divided, id_of, name_of, parts_in
-from kalends.jobstores.rows import Row, RowChange, RowJobStore
+from kalends.jobstores.rows import Row, RowChange
 
 if TYPE_CHECKING:
     from kalends.schedulers.base import BaseScheduler
@@ -71,7 +71,7 @@ class _Write:
         return f"{self.uid}:{self.version}".encode()
 
 
-class EtcdJobStore(EtcdLeases, RowJobStore):
+class EtcdJobStore(EtcdLeases, GroupedJobStore[_Write]):
     """Keeps jobs in keys below a path. Several processes may use it: transactions compare and set versions.
 
     Args:
@@ -134,30 +134,24 @@ class EtcdJobStore(EtcdLeases, RowJobStore):
     # -- the operations on rows
 
     @override
-    def insert_rows(self, rows: Sequence[Row]) -> None:
-        writes: list[_Write] = []
-        written: list[_Write] = []
-        try:
-            writes += (self._new(row) for row in rows)
-            for group in batches(writes, _cost, MOST_OPERATIONS, MOST_BYTES):
-                self._insert(group)
-                written += group
-        except (ConflictingIdError, Unavailable):
-            self._take_back(writes, written)
-            raise
+    def _groups(self, writes: Sequence[_Write]) -> Iterable[list[_Write]]:
+        return batches(writes, _cost, MOST_OPERATIONS, MOST_BYTES)
 
-    def _insert(self, group: Sequence[_Write]) -> None:
+    @override
+    def _insert(self, group: Sequence[_Write]) -> str | None:
         done, found = self._write(group)
-        if not done:
-            raise ConflictingIdError(next((write.id for write in group if write.id in found), group[0].id))
+        return None if done else next((write.id for write in group if write.id in found), group[0].id)
 
-    def _take_back(self, writes: Sequence[_Write], written: Sequence[_Write]) -> None:
-        """Remove the rows and the parts that were written before another row could not be."""
-        for write in written:
-            with suppress(Unavailable):
-                self.remove_row(write.id, write.uid, write.version)
-        for write in writes[len(written) :]:
-            self._drop_parts(write)
+    @override
+    def _was_inserted(self, group: Sequence[_Write]) -> bool:
+        _, found = self._transaction([], [read(self._key("versions", write.id)) for write in group])
+        written = zip(group, found, strict=True)
+        # Another scheduler may have written a record since, which changes the version.
+        return any(keys and keys[0][1].startswith(f"{write.uid}:".encode()) for write, keys in written)
+
+    @override
+    def _count_change(self) -> None:
+        self._transaction([], [self._change])
 
     @override
     def fetch_row(self, job_id: str) -> Row | None:
@@ -197,7 +191,7 @@ class EtcdJobStore(EtcdLeases, RowJobStore):
     def change_rows(self, changes: Sequence[RowChange]) -> Sequence[bool]:
         writes = [self._changed(change) for change in changes]
         done: set[str] = set()
-        for group in batches(writes, _cost, MOST_OPERATIONS, MOST_BYTES):
+        for group in self._groups(writes):
             pending = group
             while pending:
                 written, found = self._write(pending)
@@ -209,7 +203,8 @@ class EtcdJobStore(EtcdLeases, RowJobStore):
                 pending = same if len(same) < len(pending) else [write for write in pending if write.parts is None]
         for write in writes:
             if write.id not in done:
-                self._drop_parts(write)
+                with suppress(Unavailable):
+                    self._drop_parts(write)
         return [change.id in done for change in changes]
 
     @override
@@ -246,6 +241,7 @@ class EtcdJobStore(EtcdLeases, RowJobStore):
         """Return what the keys of the parts of a job begin with."""
         return f"{self._key('parts', job_id)}/"
 
+    @override
     def _new(self, row: Row) -> _Write:
         write = _Write(row.id, row.uid, row.version)
         key = self._key("versions", row.id)
@@ -289,18 +285,29 @@ class EtcdJobStore(EtcdLeases, RowJobStore):
         else:
             write.parts, parts = divided(definition, MOST_BYTES)
             value = write.parts.value
-            for name, part in zip(write.parts.names, parts, strict=True):
-                self._transaction([], [put(prefix + name, part)])
-                write.compare.append(compare_exists(prefix + name))
+            keys = [prefix + name for name in write.parts.names]
+            self._put_parts(write, dict(zip(keys, parts, strict=True)))
+            write.compare += map(compare_exists, keys)
             write.success += delete_beside(prefix, prefix + write.parts.token)
         write.success.append(put(self._key("jobs", write.id), value))
         write.size += len(value)
 
-    def _drop_parts(self, write: _Write) -> None:
-        """Remove the parts of a definition that was not written. What stays goes with the next definition."""
-        if write.parts is not None:
+    def _put_parts(self, write: _Write, parts: Mapping[str, bytes]) -> None:
+        try:
+            for key, part in parts.items():
+                self._transaction([], [put(key, part)])
+        except Unavailable:
             with suppress(Unavailable):
-                self._transaction([], [delete_below(self._parts(write.id) + write.parts.token)])
+                self._drop_parts(write)
+            raise
+
+    @override
+    def _drop_parts(self, write: _Write) -> None:
+        """Remove the parts of a definition, unless it was written. What stays goes with the next definition."""
+        if write.parts is not None:
+            # No other write has the token in this value.
+            is_written = compare_value(self._key("jobs", write.id), write.parts.value.decode())
+            self._transaction([is_written], [], [delete_below(self._parts(write.id) + write.parts.token)])
 
     def _write(self, group: Sequence[_Write]) -> tuple[bool, Mapping[str, str]]:
         """Write rows in one transaction; return whether that was done, and if not, the versions of those that exist."""

@@ -13,10 +13,10 @@ from typing_extensions import override
 from kalends.clock import Clock
 from kalends.engine.core.state import Instant
 from kalends.errors import Conflict, Refused, Unavailable, UnknownLayout
-from kalends.jobstores.base import ConflictingIdError
+from kalends.jobstores.grouped import GroupedJobStore
 from kalends.jobstores.layouts import LAYOUT, migrate
 from kalends.jobstores.parts import batches, divided, id_of, name_of, parts_in
-from kalends.jobstores.rows import MOST_TRIES, Row, RowChange, RowJobStore
+from kalends.jobstores.rows import MOST_TRIES, Row, RowChange
 from kalends.jobstores.zookeeper_leases import ZooKeeperLeases
 from kalends.jobstores.zookeeper_requests import MOST_BYTES, Create, Delete, Node, Operation, Set, ZooKeeper
 
@@ -65,12 +65,14 @@ class _Write:
 
     id: str
     uid: str
+    version: int
+    """The version that it has afterwards."""
     operations: tuple[Operation, ...]
     token: str | None
     """Names the parts of its definition."""
 
 
-class ZooKeeperJobStore(ZooKeeperLeases, RowJobStore):
+class ZooKeeperJobStore(ZooKeeperLeases, GroupedJobStore[_Write]):
     """Keeps jobs in nodes below a path. Several processes may use it: transactions compare the versions of nodes.
 
     Args:
@@ -137,25 +139,23 @@ class ZooKeeperJobStore(ZooKeeperLeases, RowJobStore):
     # -- the operations on rows
 
     @override
-    def insert_rows(self, rows: Sequence[Row]) -> None:
-        writes: list[_Write] = []
-        written: list[_Write] = []
-        try:
-            writes += (self._new(row) for row in rows)
-            for group in batches(writes, _cost, MOST_OPERATIONS, MOST_BYTES):
-                self._insert(group)
-                written += group
-        except (ConflictingIdError, Unavailable):
-            for write in written:
-                with suppress(Unavailable):
-                    self.remove_row(write.id, write.uid)
-            self._drop_parts(writes[len(written) :])
-            raise
+    def _groups(self, writes: Sequence[_Write]) -> Iterable[list[_Write]]:
+        return batches(writes, _cost, MOST_OPERATIONS, MOST_BYTES)
 
-    def _insert(self, group: Sequence[_Write]) -> None:
+    @override
+    def _insert(self, group: Sequence[_Write]) -> str | None:
         failed = self._server.transaction(self._operations(group))
-        if failed is not None:
-            raise ConflictingIdError(_owner(group, failed).id)
+        return None if failed is None else _owner(group, failed).id
+
+    @override
+    def _was_inserted(self, group: Sequence[_Write]) -> bool:
+        self._server.catch_up(self._node("states"))
+        found = self._server.versions([self._node("states", write.uid) for write in group])
+        return any(version is not None for version in found)
+
+    @override
+    def _count_change(self) -> None:
+        self.announce()
 
     def _operations(self, group: Sequence[_Write]) -> list[Operation]:
         """Return the operations of writes, and the count of changes if a job itself is written."""
@@ -233,7 +233,7 @@ class ZooKeeperJobStore(ZooKeeperLeases, RowJobStore):
         prepared = self._changed(changes)
         writes = [write for write in prepared if write is not None]
         done: set[str] = set()
-        for group in batches(writes, _cost, MOST_OPERATIONS, MOST_BYTES):
+        for group in self._groups(writes):
             pending = group
             while pending:
                 failed = self._server.transaction(self._operations(pending))
@@ -242,10 +242,10 @@ class ZooKeeperJobStore(ZooKeeperLeases, RowJobStore):
                     break
                 stale = _owner(pending, failed)
                 pending = self._still_fit([write for write in pending if write is not stale])
-        self._drop_parts([write for write in writes if write.id not in done])
         for write in writes:
-            if write.id in done and len(write.operations) > 1:
-                self._drop_parts_beside(write.uid, write.token)
+            if write.id not in done and write.token is not None:
+                with suppress(Unavailable):
+                    self._server.delete_all(self._parts_of(write.uid, write.token))
         return [change.id in done for change in changes]
 
     def _still_fit(self, writes: Sequence[_Write]) -> list[_Write]:
@@ -263,14 +263,14 @@ class ZooKeeperJobStore(ZooKeeperLeases, RowJobStore):
                 return False
             # As the state has the UID in its path, another job of this ID is never removed.
             wanted = -1 if version is None else version - 1
-            state = Delete(self._node("states", job.uid), wanted)
-            removal: list[Operation] = [state, Delete(self._node("jobs", job.name), -1)]
+            removal: list[Operation] = [Delete(self._node("states", job.uid), wanted)]
+            removal += (Delete(path, -1) for path in [self._node("jobs", job.name), *self._parts_of(job.uid)])
             if version is None:  # what the acting scheduler removes it knows
                 removal.append(self._change)
-            if self._server.transaction(removal) is None:
-                self._drop_parts_beside(job.uid, None)
+            failed = self._server.transaction(removal)
+            if failed is None:
                 return True
-            if version is not None:
+            if failed == 0 and version is not None:
                 return False
         raise Conflict(f"job {job_id!r} was added again by others {MOST_TRIES} times while it was to be removed")
 
@@ -303,13 +303,14 @@ class ZooKeeperJobStore(ZooKeeperLeases, RowJobStore):
         path = f"{self.path.rstrip('/')}/{kind}"
         return path if name is None else f"{path}/{name}"
 
+    @override
     def _new(self, row: Row) -> _Write:
         name = name_of(row.id)
         state = _StateNode(name, 0, row.next_run_time, row.record, 1)
         value, token = self._stored(row.uid, row.definition)
         job = Create(self._node("jobs", name), f"{row.uid}\n".encode() + value)
         operations = (job, Create(self._node("states", row.uid), state.data), *self._checks(row.uid, value))
-        return _Write(row.id, row.uid, operations, token)
+        return _Write(row.id, row.uid, row.version, operations, token)
 
     def _changed(self, changes: Sequence[RowChange]) -> list[_Write | None]:
         """Return a write for each change, or None if its row is not there, or has another version."""
@@ -331,11 +332,14 @@ class ZooKeeperJobStore(ZooKeeperLeases, RowJobStore):
             operations: list[Operation] = [Set(self._node("states", change.uid), after.data, change.version - 1)]
             token = None
             if change.definition is not None:
+                replaced = self._parts_of(change.uid)
                 value, token = self._stored(change.uid, change.definition)
                 data = f"{change.uid}\n".encode() + value
                 operations.append(Set(self._node("jobs", before.name), data, before.edition))
                 operations += self._checks(change.uid, value)
-            writes.append(_Write(change.id, change.uid, tuple(operations), token))
+                # Only in this transaction: the parts of a definition that another writer has written since must stay.
+                operations += (Delete(path, -1) for path in replaced)
+            writes.append(_Write(change.id, change.uid, change.version + 1, tuple(operations), token))
         return writes
 
     def _stored(self, uid: str, definition: bytes) -> tuple[bytes, str | None]:
@@ -343,8 +347,13 @@ class ZooKeeperJobStore(ZooKeeperLeases, RowJobStore):
         if len(definition) <= LARGEST_VALUE:
             return definition, None
         named, parts = divided(definition, MOST_BYTES)
-        for name, part in zip(named.names, parts, strict=True):
-            self._server.transaction([Create(self._node("parts", f"{uid}-{name}"), part)])
+        try:
+            for name, part in zip(named.names, parts, strict=True):
+                self._server.transaction([Create(self._node("parts", f"{uid}-{name}"), part)])
+        except Unavailable:
+            with suppress(Unavailable):
+                self._server.delete_all(self._parts_of(uid, named.token))
+            raise
         return named.value, named.token
 
     def _checks(self, uid: str, value: bytes) -> list[Operation]:
@@ -352,21 +361,21 @@ class ZooKeeperJobStore(ZooKeeperLeases, RowJobStore):
         parts = parts_in(value)
         return [] if parts is None else [Set(self._node("parts", f"{uid}-{name}"), None, 0) for name in parts.names]
 
-    def _drop_parts(self, writes: Iterable[_Write]) -> None:
-        """Remove the parts of definitions that were not written. What stays goes with the next definition."""
-        for write in writes:
-            if write.token is not None:
-                with suppress(Unavailable):
-                    self._delete_parts(f"{write.uid}-{write.token}-", None)
+    @override
+    def _drop_parts(self, write: _Write) -> None:
+        """Remove the parts of a definition that was to be added, unless it was."""
+        if write.token is not None:
+            state = self._node("states", write.uid)
+            # ZooKeeper has no comparison for a node that does not exist, but a creation fails if it does.
+            is_missing = [Create(state, b""), Delete(state, -1)]
+            parts = [Delete(path, -1) for path in self._parts_of(write.uid)]
+            self._server.transaction([*is_missing, *parts])
 
-    def _drop_parts_beside(self, uid: str, token: str | None) -> None:
-        with suppress(Unavailable):
-            self._delete_parts(f"{uid}-", None if token is None else f"{uid}-{token}-")
-
-    def _delete_parts(self, prefix: str, kept: str | None) -> None:
-        names = [name for name in self._server.children(self._node("parts")) if name.startswith(prefix)]
-        removed = (name for name in names if kept is None or not name.startswith(kept))
-        self._server.delete_all(self._node("parts", name) for name in removed)
+    def _parts_of(self, uid: str, token: str = "") -> list[str]:
+        """Return the nodes of the parts of a job, or of those that a token names."""
+        prefix = f"{uid}-{token}"
+        names = self._server.children(self._node("parts"))
+        return [self._node("parts", name) for name in names if name.startswith(prefix)]
 
 
 def _uid_and_definition(data: bytes) -> tuple[str, bytes]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from etcd3gw.client import Etcd3Client
+from kazoo.client import KazooClient
 from sqlalchemy import make_url
 from typing_extensions import override
 
@@ -61,6 +62,8 @@ class Etcd(ServerKind):
 class ZooKeeper(ServerKind):
     name = "zookeeper"
     variable = "KALENDS_TEST_ZOOKEEPER"
+    patience_for_a_session = 30.0
+    """Seconds within which a session must be made: on a busy machine it comes long after the answer to ``ruok``."""
 
     @override
     def command(self, folder: Path, port: int) -> Sequence[str | Path]:
@@ -96,6 +99,13 @@ class ZooKeeper(ServerKind):
             connection.sendall(b"ruok")
             if connection.recv(4) != b"imok":
                 raise RuntimeError("ZooKeeper does not serve yet")
+        client = KazooClient(address, connection_retry={"max_tries": -1, "max_delay": 1.0})
+        try:
+            client.start(timeout=self.patience_for_a_session)
+            client.get_children_async("/").get(timeout=self.patience_for_a_session)
+        finally:
+            client.stop()
+            client.close()
 
 
 def _commands(folder: Path) -> Sequence[Sequence[str]]:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from kazoo.handlers.threading import KazooTimeoutError
 from typing_extensions import override
 
 from devcluster.waiting import eventually
+from servers.coordination import ZooKeeper
 from servers.harness import Missing, ServerKind, Servers
 from servers.key_value import Valkey
 
@@ -127,3 +132,28 @@ def test_without_a_server_the_reason_is_given(
 def test_the_address_of_a_server_that_runs_already_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KALENDS_TEST_ABACUS", "abacus://db.example:1")
     assert Servers().address(NotInstalled()) == "abacus://db.example:1"
+
+
+def test_a_zookeeper_that_gives_no_session_does_not_serve_yet() -> None:
+    kind = ZooKeeper()
+    kind.patience_for_a_session = 0.5
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    if connection.recv(4) == b"ruok":
+                        connection.sendall(b"imok")
+                    else:
+                        unanswered.append(connection)
+
+        unanswered: list[socket.socket] = []
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(KazooTimeoutError):
+            kind.answers(f"127.0.0.1:{server.getsockname()[1]}")
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    for connection in unanswered:
+        connection.close()

@@ -26,6 +26,8 @@ except ImportError as error:
 
 TIMEOUT = 10.0
 """Seconds that a request may take. kazoo sets no limit: it keeps requests until the server is back."""
+FIRST_TIMEOUT = 30.0
+"""Seconds for the first connection: kazoo spends the time limit of a session on each attempt, 10 by default."""
 LONGEST_PAUSE = 2.0
 """Seconds between two attempts to connect again, at most; kazoo waits up to a minute."""
 MOST_BYTES = 768 * 1024
@@ -83,12 +85,12 @@ class ZooKeeper:
         """Connect, unless the program has connected the client.
 
         Raises:
-            Unavailable: The server did not answer.
+            Unavailable: No server gave a session within ``FIRST_TIMEOUT``.
         """
         if not self.client.connected:
             with self._problems(), warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "No chroot path exists")  # it is created next
-                self.client.start(timeout=TIMEOUT)
+                self.client.start(timeout=FIRST_TIMEOUT)
 
     def close(self) -> None:
         """Disconnect. The client can connect again."""

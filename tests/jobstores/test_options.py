@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from kazoo.client import KazooClient
+from pymongo import MongoClient
+from pymongo.monitoring import CommandListener, CommandStartedEvent
 from sqlalchemy import MetaData, create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
 from jobstores.jobs import NOON, job
-from jobstores.places import RedisKeys, SqlTable, ZooKeeperNode, start
+from jobstores.places import MongoCollection, RedisKeys, SqlTable, ZooKeeperNode, start
 from jobstores.test_layouts import place_of
+from kalends.jobstores import zookeeper_requests
 from kalends.jobstores.base import RecordingJobStore
 from kalends.jobstores.etcd import EtcdJobStore
 from kalends.jobstores.mongodb import MongoDBJobStore
@@ -19,6 +25,7 @@ from kalends.jobstores.redis import RedisJobStore
 from kalends.jobstores.rethinkdb import RethinkDBJobStore
 from kalends.jobstores.sqlalchemy import SQLAlchemyJobStore
 from kalends.jobstores.zookeeper import ZooKeeperJobStore
+from kalends.leases.port import LeaseRecord
 from servers.harness import Servers
 
 ENGINE = create_engine("sqlite://", poolclass=NullPool)
@@ -156,3 +163,69 @@ def test_a_client_of_the_program_is_not_closed(servers: Servers, tmp_path: Path)
         store.shutdown()
         assert client.hkeys(f"{place.prefix}.jobs") == [b"a"]
     place.remove()
+
+
+@pytest.mark.parametrize("given", [{"w": 1}, {"w": 0}, {}], ids=str)
+def test_leases_in_mongodb_are_written_to_a_majority(servers: Servers, tmp_path: Path, given: dict[str, int]) -> None:
+    place = place_of("mongodb", servers, tmp_path)
+    assert isinstance(place, MongoCollection)
+    concerns: dict[str, list[object]] = {}
+
+    class Commands(CommandListener):
+        def started(self, event: CommandStartedEvent) -> None:
+            if event.command_name in {"insert", "update", "delete"}:
+                collection = str(event.command[event.command_name])
+                concerns.setdefault(collection, []).append(event.command.get("writeConcern"))
+
+        def succeeded(self, event: object) -> None:
+            pass
+
+        def failed(self, event: object) -> None:
+            pass
+
+    client: MongoClient[dict[str, object]] = MongoClient(place.address, event_listeners=[Commands()], **given)
+    store = MongoDBJobStore(place.database, client=client)
+    start(store)
+    written = store.write_lease("default", None, LeaseRecord("me", 15.0, 1))
+    assert written is not None
+    assert store.write_lease("default", written, LeaseRecord("me", 15.0, 1)) is not None
+    assert len(concerns["jobs_leases"]) >= 2
+    assert all(concern == {"w": "majority"} for concern in concerns["jobs_leases"])
+    client.close()
+    place.remove()
+
+
+def test_the_first_connection_to_zookeeper_outlasts_an_attempt_without_an_answer(
+    servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = place_of("zookeeper", servers, tmp_path)
+    assert isinstance(place, ZooKeeperNode)
+    host, _, port = place.address.partition(":")
+    sockets: list[socket.socket] = []
+
+    def pump(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+
+    def serve(server: socket.socket) -> None:
+        with suppress(OSError):
+            sockets.append(server.accept()[0])  # it gets no answer
+            while True:
+                connection, _ = server.accept()
+                beyond = socket.create_connection((host, int(port)))
+                sockets.extend([connection, beyond])
+                for pair in ((connection, beyond), (beyond, connection)):
+                    threading.Thread(target=pump, args=pair, daemon=True).start()
+
+    # The time limit of other requests, which the connection must not have.
+    monkeypatch.setattr(zookeeper_requests, "TIMEOUT", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, args=(server,), daemon=True).start()
+        client = zookeeper_requests.ZooKeeper(None, {"hosts": f"127.0.0.1:{server.getsockname()[1]}", "timeout": 1.0})
+        client.connect()
+        assert len(sockets) >= 3
+        client.close()
+        server.shutdown(socket.SHUT_RDWR)
+    for one in sockets:
+        one.close()

@@ -25,6 +25,7 @@ try:
     from bson.int64 import Int64
     from pymongo import ASCENDING, MongoClient, UpdateOne
     from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
+    from pymongo.write_concern import WriteConcern
 except ImportError as error:
     raise ImportError("MongoDBJobStore needs the package pymongo: pip install 'kalends[mongodb]'") from error
 
@@ -94,7 +95,9 @@ class MongoDBJobStore(RowJobStore):
     @property
     def _leases(self) -> Any:
         database, collection = self._names
-        return self.client[database][f"{collection}_leases"]
+        # A lease that a new primary does not know could have two holders, whatever the given client asks for.
+        concern = WriteConcern(**{**self.client.write_concern.document, "w": "majority"})
+        return self.client[database].get_collection(f"{collection}_leases", write_concern=concern)
 
     @override
     def start(self, scheduler: BaseScheduler, alias: str) -> None:

@@ -10,7 +10,9 @@ from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore as ForeignStore
 from apscheduler.schedulers.background import BackgroundScheduler as ForeignScheduler
 from click.testing import Result
 
+from kalends.jobstores.redis import RedisJobStore
 from kalends.jobstores.sqlalchemy import SQLAlchemyJobStore
+from kalends.library.foreign.sources import store_at
 from kalends.schedulers.background import BackgroundScheduler
 
 Command = Callable[..., Result]
@@ -72,3 +74,21 @@ def test_a_file_that_was_exported_is_a_source(kalends: Command, tmp_path: Path) 
     result = kalends("convert", "apscheduler", tmp_path / "jobs.json", "--read-pickles")
     assert result.exit_code == 0, result.output
     assert "a: would be written: builtins:dict interval[3:00:00]" in result.output
+
+
+@pytest.mark.parametrize(
+    ("url", "options"),
+    [
+        ("redis://127.0.0.1", {"db": 0}),
+        ("redis://127.0.0.1:7/2", {"host": "127.0.0.1", "port": 7, "db": 2}),
+        ("redis://127.0.0.1?db=3&socket_timeout=5", {"db": 3, "socket_timeout": 5.0}),
+        ("rediss://me:a%40b@redis.example/4", {"host": "redis.example", "db": 4, "username": "me", "password": "a@b"}),
+    ],
+)
+def test_a_url_of_redis_is_read_with_its_query(url: str, options: dict[str, object]) -> None:
+    store = store_at(url)
+    assert isinstance(store, RedisJobStore)
+    found = store.redis.connection_pool.connection_kwargs
+    assert {key: found[key] for key in options} == options
+    is_encrypted = "SSL" in store.redis.connection_pool.connection_class.__name__
+    assert is_encrypted == url.startswith("rediss")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from kalends.extras import needs
 from kalends.jobstores.base import RecordingJobStore
@@ -71,14 +71,16 @@ def store_at(address: str) -> RecordingJobStore:
     """
     parts = urlsplit(address)
     if parts.scheme in _REDIS:
-        from kalends.jobstores.redis import RedisJobStore
+        with needs("kalends convert", "redis"):
+            from redis import connection
 
-        given: dict[str, Any] = {"host": parts.hostname, "port": parts.port, "username": parts.username}
-        given |= {
-            "password": None if parts.password is None else unquote(parts.password),
-            "ssl": parts.scheme == "rediss",
-        }
-        return RedisJobStore(parts.path.strip("/") or 0, **{key: value for key, value in given.items() if value})
+            from kalends.jobstores.redis import RedisJobStore
+
+        # As the client library reads it: a query may name the database, too, and other options.
+        parse_url: Any = connection.parse_url
+        options: dict[str, Any] = parse_url(address)
+        options.pop("connection_class", None)
+        return RedisJobStore(options.pop("db", 0), ssl=parts.scheme == "rediss", **options)
     if parts.scheme in _MONGODB:
         from kalends.jobstores.mongodb import MongoDBJobStore
 

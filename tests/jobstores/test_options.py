@@ -6,6 +6,7 @@ import socket
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kazoo.client import KazooClient
@@ -166,7 +167,7 @@ def test_a_client_of_the_program_is_not_closed(servers: Servers, tmp_path: Path)
 
 
 @pytest.mark.parametrize("given", [{"w": 1}, {"w": 0}, {}], ids=str)
-def test_leases_in_mongodb_are_written_to_a_majority(servers: Servers, tmp_path: Path, given: dict[str, int]) -> None:
+def test_leases_in_mongodb_are_written_to_a_majority(servers: Servers, tmp_path: Path, given: dict[str, Any]) -> None:
     place = place_of("mongodb", servers, tmp_path)
     assert isinstance(place, MongoCollection)
     concerns: dict[str, list[object]] = {}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kazoo.protocol.serialization import SetData
 
 from jobstores.jobs import NOON, job, record, write_of
 from jobstores.places import Place, start
@@ -94,6 +96,40 @@ def test_a_definition_whose_parts_another_writer_removed_is_written_again(place:
     assert (kept.job.args, kept.generation) == ((LARGE,), 11)
     assert len({name.rpartition("-")[0] for name in parts_of(stores[0])}) == 1
     for one in stores:
+        one.shutdown()
+
+
+@pytest.mark.parametrize("place", ["zookeeper"], indirect=True)
+def test_the_parts_of_a_writer_stay_that_wrote_right_after_another(place: Place) -> None:
+    store, other = place.new_store(), place.new_store()
+    for one in (store, other):
+        start(one)
+    store.add_job(job("a"))
+    assert isinstance(store, ZooKeeperJobStore)
+    new_transaction = store.client.transaction
+
+    def new_transaction_followed_by_another_writer() -> Any:
+        made = new_transaction()
+        commit = made.commit_async
+
+        def commit_async() -> Any:
+            is_last = any(isinstance(one, SetData) for one in made.operations)
+            answer = commit()
+            answer.wait(10)
+            if is_last:
+                other.update_job(job("a", name="other", args=(LARGE,)))
+            return answer
+
+        made.commit_async = commit_async
+        return made
+
+    with patch.object(store.client, "transaction", new_transaction_followed_by_another_writer):
+        store.update_job(job("a", name="first", args=(LARGE,)))
+    found = other.lookup_job("a")
+    assert found is not None
+    assert (found.name, found.args) == ("other", (LARGE,))
+    assert len({name.rpartition("-")[0] for name in parts_of(other)}) == 1
+    for one in (store, other):
         one.shutdown()
 
 

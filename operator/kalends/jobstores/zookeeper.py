@@ -367,9 +367,9 @@ class ZooKeeperJobStore(ZooKeeperLeases, GroupedJobStore[_Write]):
         if write.token is not None:
             state = self._node("states", write.uid)
             # ZooKeeper has no comparison for a node that does not exist, but a creation fails if it does.
-            is_missing = [Create(state, b""), Delete(state, -1)]
-            parts = [Delete(path, -1) for path in self._parts_of(write.uid)]
-            self._server.transaction([*is_missing, *parts])
+            removal: list[Operation] = [Create(state, b""), Delete(state, -1)]
+            removal += (Delete(path, -1) for path in self._parts_of(write.uid))
+            self._server.transaction(removal)
 
     def _parts_of(self, uid: str, token: str = "") -> list[str]:
         """Return the nodes of the parts of a job, or of those that a token names."""

@@ -67,7 +67,7 @@ def test_it_has_the_names_that_users_type() -> None:
 def test_there_is_one_version_which_is_served_and_stored() -> None:
     assert (VERSION["name"], VERSION["served"], VERSION["storage"]) == ("v1alpha1", True, True)
     assert VERSION["subresources"] == {"status": {}}
-    assert VERSION["selectableFields"] == [{"jsonPath": ".spec.suspend"}]
+    assert VERSION["selectableFields"] == [{"jsonPath": ".spec.suspend"}, {"jsonPath": ".spec.managedBy"}]
 
 
 @pytest.mark.parametrize(

@@ -150,3 +150,44 @@ async def test_a_large_object_that_cannot_be_read_holds_up_no_other(cluster: Clu
     await asyncio.sleep(200)
     reading.cancel()
     assert sight.names == ["default/large"]
+
+
+MANAGED = {"trigger": every(10), "managedBy": "example.com/my-app"}
+
+
+async def test_what_an_application_manages_is_not_shown(cluster: Cluster) -> None:
+    sight = Sight(cluster)
+    await cluster.apply("own", trigger=every(10), managedBy="kalends.dev/operator")
+    await cluster.apply("managed", **MANAGED)
+    await sight.view.catch_up()
+    for event in ("ADDED", "MODIFIED"):
+        sight.view.show(event, cluster.api.objects.get(*cluster.place("managed")))
+    assert sight.names == ["default/own"]
+
+
+async def test_what_an_application_manages_is_not_read_again_in_every_check(cluster: Cluster) -> None:
+    sight = Sight(cluster)
+    await cluster.apply("managed", **MANAGED)
+    await sight.view.catch_up()
+    await edit(cluster, "managed", suspend=True)
+    await sight.view.catch_up()
+    assert cluster.api.count_of("GET", "/managed") == 1
+
+
+async def test_what_an_application_manages_is_not_shown_after_the_crd_was_older(cluster: Cluster) -> None:
+    sight = Sight(cluster)
+    await cluster.apply("managed", **MANAGED)
+    await cluster.apply("own", trigger=every(10))
+    sight.view.read_all_again()
+    await sight.view.catch_up()
+    assert sight.names == ["default/own"]
+
+
+async def test_an_object_of_an_application_replaces_what_had_its_name(cluster: Cluster) -> None:
+    sight = Sight(cluster)
+    await cluster.apply("again", trigger=every(10))
+    await sight.view.catch_up()
+    await cluster.delete("again")
+    await cluster.apply("again", **MANAGED)
+    sight.view.show("ADDED", cluster.api.objects.get(*cluster.place("again")))
+    assert sight.names == []

@@ -57,6 +57,7 @@ GOOD: dict[str, Json] = {
         "successfulJobsHistoryLimit": 0,
         "failedJobsHistoryLimit": 0,
         "ttlSecondsAfterFinished": 0,
+        "managedBy": "example.com/my-app",
     },
     "every field of a job": {
         "trigger": {"calendarInterval": {"months": 1, "hour": 3}},

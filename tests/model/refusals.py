@@ -144,6 +144,16 @@ BROKEN_RULES: dict[str, tuple[Json, str, str]] = {
 A_MOMENT = "RFC 3339 like '2027-01-01T00:00:00Z', or wall time like '2027-01-01T00:00:00' or '2027-01-01'"
 A_SCHEDULE = "five fields (minute, hour, day of month, month, day of week) or a macro such as @daily or @every 90m"
 WRONG_FORMS: dict[str, tuple[Json, str, str]] = {
+    "a manager without a domain": (
+        {"managedBy": "my-app", **TASK},
+        "spec.managedBy",
+        "must be a domain, a slash and a path, like 'example.com/my-app', got 'my-app'",
+    ),
+    "a manager without a path": (
+        {"managedBy": "example.com/", **TASK},
+        "spec.managedBy",
+        "must be a domain, a slash and a path, like 'example.com/my-app', got 'example.com/'",
+    ),
     "a date that is a word": (
         {"trigger": {"date": {"at": "tomorrow"}}, **TASK},
         "spec.trigger.date.at",

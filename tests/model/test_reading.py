@@ -131,7 +131,10 @@ def test_a_bad_object_is_refused_in_the_words_of_the_manifest_check(spec: Json, 
     assert (caught.value.path, caught.value.message.split("; spec")[0]) == (path, message)
 
 
-@pytest.mark.parametrize("spec", [spec for spec, _, _ in WRONG_FORMS.values()], ids=WRONG_FORMS)
+MISREAD_TIMES = {title: spec for title, (spec, _, _) in WRONG_FORMS.items() if "managedBy" not in spec}
+
+
+@pytest.mark.parametrize("spec", MISREAD_TIMES.values(), ids=MISREAD_TIMES)
 def test_a_text_of_the_wrong_form_is_left_to_the_parser_of_schedules_which_says_more(spec: Json) -> None:
     """Such an object is only there if a schema of an older release let it in."""
     assert build_error(read(spec).spec).startswith(("spec.", "must be", "schedule must"))

@@ -20,8 +20,9 @@ from kalends.kube.client.read_errors import ReadErrors
 from kalends.kube.informers.comparison import Metadata, compare, read_each
 from kalends.kube.wire.bounded_objects import LATER, read_small, unread
 from kalends.kube.wire.transport import METADATA_ONLY
+from kalends.model.values import OPERATOR
 from kalends.model.versions import is_older
-from kalends.stores.objects import read_object
+from kalends.stores.objects import manager_of, read_object
 from kalends.stores.status_record import encode, is_cut
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,8 @@ class View:
         self._crd_fits = crd_fits
         self._cut: set[str] = set()
         """Those of them whose status is what was known, with fields left out: by a user, or by an older CRD."""
+        self._elsewhere: set[str] = set()
+        """UIDs of those that ``managedBy`` leaves to an application. The field never changes."""
         self._distrusted = False
         """Whether what is shown may lack fields, as the CRD does not fit, or did not."""
 
@@ -81,6 +84,8 @@ class View:
             self._forget(key, uid)
         elif uid in self._gone or self._was_replaced(key, uid, meta["resourceVersion"]):
             return  # a watch that lags behind shows what was
+        elif manager_of(obj) != OPERATOR:
+            self._leave_alone(key, uid)
         elif not self._distrusted and not self._scheduler.overview.knows(key, uid, meta["resourceVersion"]):
             if self._record_cut_in(key, obj) is not None and key not in self._cut:
                 self._cut.add(key)
@@ -88,6 +93,13 @@ class View:
             else:
                 self._cut.discard(key)
                 self._scheduler.observe(read_object(obj))
+
+    def _leave_alone(self, key: str, uid: str) -> None:
+        """Take note of an object that an application carries out."""
+        self._elsewhere.add(uid)
+        known = self._scheduler.overview.find(key)
+        if known is not None:  # it took the name of one whose deletion was not seen
+            self._forget(key, known[0])
 
     def _record_cut_in(self, key: str, obj: dict[str, Any]) -> State | None:
         """Return the last recorded state, if the status of an object is that state with fields left out."""
@@ -114,6 +126,7 @@ class View:
 
     def _forget(self, key: str, uid: str) -> None:
         self._scheduler.forget(key, uid)
+        self._elsewhere.discard(uid)
         self._gone[uid] = None
         while len(self._gone) > TOMBSTONES:
             self._gone.popitem(last=False)
@@ -214,6 +227,7 @@ class View:
         for uid, key in before.items():
             if uid not in there:
                 self._forget(key, uid)
+        self._elsewhere &= there
         for one in found:
             for meta in one.unknown:
                 self._await(meta)
@@ -229,7 +243,7 @@ class View:
         """
         meta = obj["metadata"]
         key, uid = f"{meta['namespace']}/{meta['name']}", meta["uid"]
-        if meta.get("deletionTimestamp") or uid in self._gone:
+        if meta.get("deletionTimestamp") or uid in self._gone or manager_of(obj) != OPERATOR:
             self._show_it_alone(obj)
             return
         record = self._record_cut_in(key, obj)
@@ -248,9 +262,8 @@ class View:
 
     def _knows(self, meta: Metadata) -> bool:
         """Return whether this version is known, and may stay as it is."""
-        return self._scheduler.overview.knows(
-            f"{meta['namespace']}/{meta['name']}", meta["uid"], meta["resourceVersion"]
-        )
+        key, uid = f"{meta['namespace']}/{meta['name']}", meta["uid"]
+        return uid in self._elsewhere or self._scheduler.overview.knows(key, uid, meta["resourceVersion"])
 
     async def _shown_all(self, seen: set[str]) -> bool:
         found = [await compare(self._client, path, _need_not_be_read) for path in self._paths]

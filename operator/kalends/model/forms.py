@@ -63,3 +63,10 @@ MOMENT = Form(
     r"(?P<offset>[Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)?)?$",
     "RFC 3339 like '2027-01-01T00:00:00Z', or wall time like '2027-01-01T00:00:00' or '2027-01-01'",
 )
+_DNS_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+MANAGER = Form(
+    rf"^{_DNS_LABEL}(\.{_DNS_LABEL})*/[A-Za-z0-9/\-._~%!$&()*+,;=:]+$",
+    "a domain, a slash and a path, like 'example.com/my-app'",
+)
+"""A path with a domain as its prefix, as in ``managedBy`` of Job. Job also accepts apostrophes, which would end the
+text of the rule."""

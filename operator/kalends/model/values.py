@@ -14,8 +14,12 @@ API_VERSION = f"{GROUP}/{VERSION}"
 KIND = "ScheduledJob"
 PLURAL = "scheduledjobs"
 
+OPERATOR = f"{GROUP}/operator"
+"""The value of ``spec.managedBy`` that means the operator, as an unset field does."""
 LONGEST_NAME = 52
 """Characters, as with CronJob: a run appends a hyphen and ten digits, and the name of a Job has at most 63."""
+LONGEST_MANAGER = 63
+"""Characters of ``managedBy``, as with Job."""
 LONGEST_SCHEDULE = 4096
 """Characters of ``schedule``. CronJob has no limit; an expression that lists every value of all five fields has 345."""
 LONGEST_TOKEN = 63

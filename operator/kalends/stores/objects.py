@@ -15,6 +15,7 @@ from kalends.model import ScheduledJob
 from kalends.model.instants import parse_instant
 from kalends.model.reasons import Reason
 from kalends.model.size_limits import ACCEPTED
+from kalends.model.values import OPERATOR
 from kalends.stores.reading import read_definition, read_record, recorded_operator, unreadable_record
 
 CURE = (
@@ -46,6 +47,12 @@ def read_object(obj: Mapping[str, Any]) -> Stored:
         request=_text(annotations.get(REQUEST_ANNOTATION)),
         requested_later=requested_later,
     )
+
+
+def manager_of(obj: Mapping[str, Any]) -> str:
+    """Return who carries an object out: ``OPERATOR``, or what ``spec.managedBy`` names."""
+    spec = obj.get("spec")
+    return (_text(spec.get("managedBy")) if isinstance(spec, Mapping) else "") or OPERATOR
 
 
 def _definition(obj: Mapping[str, Any]) -> Definition:

@@ -42,7 +42,7 @@ def crd_manifest() -> dict[str, Any]:
                     "served": True,
                     "storage": True,
                     "subresources": {"status": {}},
-                    "selectableFields": [{"jsonPath": ".spec.suspend"}],
+                    "selectableFields": [{"jsonPath": ".spec.suspend"}, {"jsonPath": ".spec.managedBy"}],
                     "additionalPrinterColumns": printer_columns(),
                     "schema": {"openAPIV3Schema": _root()},
                 }

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from kalends.model.forms import MOMENT
+from kalends.model.forms import MANAGER, MOMENT
+from kalends.model.values import LONGEST_MANAGER
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -96,6 +97,9 @@ Line = Annotated[str, StringConstraints(max_length=1024)]
 
 ZoneName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 """A name of the IANA time zone database."""
+
+Manager = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_MANAGER), MANAGER]
+"""Names who carries a resource out: a path with a domain as its prefix."""
 
 Moment = Annotated[str, StringConstraints(min_length=1, max_length=40), MOMENT]
 """RFC 3339, or wall time in ``timeZone`` when it has no offset. Read by ``kalends.triggers``."""

@@ -14,6 +14,7 @@ from kalends.model.v1alpha1.base import (
     INT64_MAX,
     Alias,
     Flag,
+    Manager,
     Moment,
     PositiveSeconds,
     Seconds,
@@ -38,6 +39,17 @@ JOBS_KEPT = Field(strict=True, ge=0, le=1000)
 def _without_blank(policy: Any) -> Any:
     """Return the default for an empty text, which CronJob treats as unset."""
     return ConcurrencyPolicy.FORBID if policy == "" else policy
+
+
+_SAME_MANAGER = Rule(
+    # A rule with `oldSelf` is checked at updates alone, so a manifest cannot break it.
+    # `orValue` would have no bound that the API server can estimate.
+    cel="has(self.managedBy) == has(oldSelf.managedBy)"
+    " && (!has(self.managedBy) || self.managedBy == oldSelf.managedBy)",
+    holds=lambda raw: True,  # noqa: ARG005
+    message="`managedBy` must stay as it was when the resource was created; create another resource instead",
+    field="managedBy",
+)
 
 
 class Retry(Wire):
@@ -149,6 +161,11 @@ class ScheduledJobSpec(Wire):
     """ttlSecondsAfterFinished is the time, in seconds, after which this resource is deleted. It counts from the end of
     the schedule and of the last run. Unset: the resource is kept."""
 
+    managed_by: Manager | None = None
+    """managedBy names who carries out this schedule, such as an application with the job store of Kubernetes, as in
+    `example.com/my-app`. The operator leaves the resource alone if the value is neither unset nor
+    `kalends.dev/operator`. It cannot be changed. Unset: the operator."""
+
     @classmethod
     @override
     def rules(cls, members: Collection[str]) -> tuple[Rule, ...]:
@@ -161,6 +178,7 @@ class ScheduledJobSpec(Wire):
             in_order("startTime", "endTime"),
             few_leaves(),
             *own_fields,
+            _SAME_MANAGER,
             Rule(
                 cel="!has(self.maxInstances) || self.concurrencyPolicy != 'Allow'",
                 holds=lambda raw: raw.get("maxInstances") is None or raw.get("concurrencyPolicy") != "Allow",

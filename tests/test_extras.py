@@ -76,6 +76,7 @@ def test_the_library_imports_no_package_of_an_extra(module: str) -> None:
         ("etcd", "etcd"),
         ("zookeeper", "zookeeper"),
         ("rethinkdb", "rethinkdb"),
+        ("kubernetes", "kubernetes"),
     ],
 )
 def test_a_job_store_without_its_client_library_names_the_extra(module: str, extra: str) -> None:

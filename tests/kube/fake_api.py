@@ -53,6 +53,8 @@ class FakeApi:
         self.faults: list[Fault] = []
         self.terminating: set[str] = set()
         """Namespaces that are being deleted: nothing can be created in them."""
+        self.forbidden: set[tuple[str, str, str]] = set()
+        """Verb, resource and subresource of what reviews of permissions deny."""
         self.requests: list[tuple[str, str, str]] = []
         self.bookmark_period = 60.0
         self.latency = latency
@@ -135,6 +137,10 @@ class FakeApi:
     def _carry_out(self, request: Request) -> tuple[int, Mapping[str, str], bytes]:
         target = parse_path(request.path)
         body = orjson.loads(request.body) if request.body else {}
+        if target.collection.plural == "selfsubjectaccessreviews":
+            attributes = body["spec"]["resourceAttributes"]
+            words = (attributes["verb"], attributes["resource"], attributes["subresource"])
+            return 201, {}, orjson.dumps({**body, "status": {"allowed": words not in self.forbidden}})
         if target.name is None:
             if request.method == "GET":
                 return 200, {}, orjson.dumps(self._list(target, request))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from kalends.engine.core.definition import Stored
 from kalends.engine.core.state import Instant, State
 from kalends.job import Job
 
@@ -128,6 +129,9 @@ class KeptJob:
     """None: it cannot be restored, ``problem`` says why."""
     record: State | None = None
     problem: str = ""
+    stored: Stored | None = None
+    """What the store has read itself, if its jobs have a definition that says more than ``job``: in units of the
+    program's engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,10 @@ class RecordWrite:
     uid: str
     version: int
     record: State
+    before: State | None = None
+    """The record that was read; None: there was none, or it could not be read."""
+    keeps_unread: bool = False
+    """Whether what stands there cannot be read, so that only what ``record`` adds to ``before`` may be written."""
 
 
 class RecordingJobStore(BaseJobStore):
@@ -170,11 +178,12 @@ class RecordingJobStore(BaseJobStore):
         """
 
     @abstractmethod
-    def write_records(self, writes: Sequence[RecordWrite]) -> Sequence[int | None]:
+    def write_records(self, writes: Sequence[RecordWrite]) -> Sequence[int | Exception | None]:
         """Write records, all in one transaction if the store has transactions.
 
         Returns:
-            For each write the new version, or None if the job was removed, or changed since that version.
+            For each write the new version, or None if the job was removed, or changed since that version. A store
+            without transactions may return an exception for a write that failed alone.
         """
 
     # -- what other schedulers change; only stores that several schedulers may share need it

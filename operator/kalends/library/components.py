@@ -34,6 +34,7 @@ JOB_STORES = {
     "rethinkdb": "kalends.jobstores.rethinkdb:RethinkDBJobStore",
     "etcd": "kalends.jobstores.etcd:EtcdJobStore",
     "zookeeper": "kalends.jobstores.zookeeper:ZooKeeperJobStore",
+    "kubernetes": "kalends.jobstores.kubernetes:KubernetesJobStore",
 }
 
 EXECUTOR_PLUGINS = Plugins("executor", "kalends.executors", EXECUTORS, BaseExecutor)

@@ -10,6 +10,7 @@ from typing import Any
 
 from typing_extensions import override
 
+from kalends.engine.core.copying import replace
 from kalends.engine.core.definition import Definition, Problem, Stored
 from kalends.engine.core.schedule import RetryPolicy
 from kalends.engine.core.state import Ref
@@ -54,6 +55,8 @@ class JobCall(Target):
 def stored_of(alias: str, kept: KeptJob) -> Stored:
     """Return a kept job as the engine's stores return a resource. Its namespace is the alias of its job store."""
     ref = Ref(alias, kept.id, kept.uid)
+    if kept.stored is not None:
+        return _with_call(replace(kept.stored, ref=ref), kept, alias)
     created, edited = kept.created, kept.edited
     definition, problem = None, None
     if kept.job is None:
@@ -76,6 +79,14 @@ def stored_of(alias: str, kept: KeptJob) -> Stored:
         record=kept.record,
         edited=edited,
     )
+
+
+def _with_call(stored: Stored, kept: KeptJob, alias: str) -> Stored:
+    """Return a definition that the store has read itself, with the call of the job as its target."""
+    if kept.job is None or stored.definition is None:
+        return replace(stored, definition=None, problem=stored.problem or Problem(Reason.INVALID_SPEC, kept.problem))
+    kept.job.belongs_to(None, alias)
+    return replace(stored, definition=replace(stored.definition, target=JobCall(kept.job)))
 
 
 def definition_of(job: Job) -> Definition:

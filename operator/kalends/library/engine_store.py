@@ -24,7 +24,7 @@ class _Waiting:
     """A record that is to be written, and the answer to the engine."""
 
     write: RecordWrite
-    answer: asyncio.Future[int | None]
+    answer: asyncio.Future[int | Exception | None]
     decides: bool
     """Whether it records more than ends of runs."""
 
@@ -56,8 +56,8 @@ class EngineStore:
         self, ref: Ref, version: str, before: State | None, after: State, *, keeps_unread: bool = False
     ) -> str:
         """Record a state."""
-        del keeps_unread
-        write, decides = RecordWrite(ref.name, ref.uid, int(version), after), _decides(before, after)
+        write = RecordWrite(ref.name, ref.uid, int(version), after, before, keeps_unread)
+        decides = _decides(before, after)
         store = self._store(ref)
         if not store.blocks:
             (written,) = self._called(store.write_records, [write])
@@ -67,6 +67,8 @@ class EngineStore:
             if ref.namespace not in self._writers:
                 self._writers[ref.namespace] = asyncio.create_task(self._write_all(ref.namespace, store))
             written = await waiting.answer
+        if isinstance(written, Exception):
+            raise written
         if written is None:
             raise Conflict(f"job {ref.name!r} was changed or removed since")
         return str(written)
@@ -137,7 +139,7 @@ class EngineStore:
     def _called(function: Callable[..., _T], *args: object) -> _T:
         try:
             return function(*args)
-        except JobLookupError:
+        except (JobLookupError, Unavailable):
             raise
         except Exception as error:
             raise Unavailable(f"the job store failed: {type(error).__name__}: {error}") from error

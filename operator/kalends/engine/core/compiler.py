@@ -194,7 +194,7 @@ def _trigger(
 ) -> Trigger:
     if not isinstance(when, When):
         return when
-    key = stored.ref.key
+    key = stored.identity or stored.ref.key
     created = stored.created // second
     rule = triggers.get(
         (key, created, zone, hash_of_when),

@@ -93,6 +93,8 @@ class Stored:
     """The token of the request for a run where the definition cannot be read; otherwise the definition has it."""
     requested_later: bool = False
     """Whether the request is known to have been made after the creation, so that it did not come with the resource."""
+    identity: str = ""
+    """From which ``H`` in cron expressions makes its values, if that is not the key of ``ref``."""
 
 
 @dataclass(frozen=True, slots=True)

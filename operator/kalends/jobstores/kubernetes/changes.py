@@ -1,0 +1,80 @@
+"""How a change of a job changes its ScheduledJob: only in what the program has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from kalends.job import Job
+from kalends.jobstores.base import TransientJobError
+from kalends.jobstores.kubernetes.objects import annotation_of, spec_of
+from kalends.stores.status_record import merge_patch
+from kalends.triggers.stored import state_of
+
+_SCHEDULE = ("schedule", "trigger", "timeZone", "startTime", "endTime", "exclude", "daylightSaving", "jitterSeconds")
+
+
+def changed_object(
+    obj: Mapping[str, Any], before: Job | None, after: Job, now: datetime, ttl: int | None
+) -> dict[str, Any]:
+    """Return the merge patch that makes the ScheduledJob of a job that of a changed job, under its version.
+
+    Fields of the spec that a job lacks, and that a user has set, stay.
+
+    Args:
+        obj: The ScheduledJob.
+        before: The job that it is; None: it cannot be read.
+        after: The job that it becomes.
+        now: The current time.
+        ttl: As in ``spec_of``.
+
+    Raises:
+        TransientJobError: A ScheduledJob cannot say it.
+    """
+    old: Mapping[str, Any] = obj["spec"]
+    new = _changed_spec(old, before, after, now, ttl)
+    meta = obj["metadata"]
+    generation = (meta.get("generation") or 0) + (new != old)
+    return {
+        "metadata": {
+            "resourceVersion": meta["resourceVersion"],
+            "uid": meta["uid"],
+            "annotations": annotation_of(after, new, generation),
+        },
+        "spec": merge_patch(dict(old), new),
+    }
+
+
+def _changed_spec(
+    old: Mapping[str, Any], before: Job | None, after: Job, now: datetime, ttl: int | None
+) -> dict[str, Any]:
+    wanted = spec_of(after, now, ttl)
+    if before is None:
+        return {**wanted, "managedBy": old["managedBy"]}
+    try:
+        known = spec_of(before, now, ttl)
+    except TransientJobError:
+        known = {}  # an argument that was stored by a user cannot be written as it was read
+    new = dict(old)
+    fields = (known.keys() | wanted.keys()) - set(_SCHEDULE)
+    if _has_other_times(before, after):
+        fields |= set(_SCHEDULE)
+        known = {name: value for name, value in known.items() if name not in _SCHEDULE}
+        for name in _SCHEDULE:
+            new.pop(name, None)
+    for name in fields:
+        if known.get(name) == wanted.get(name):
+            continue
+        if name in wanted:
+            new[name] = wanted[name]
+        else:
+            new.pop(name, None)
+    return new
+
+
+def _has_other_times(before: Job, after: Job) -> bool:
+    if state_of(before.trigger) != state_of(after.trigger):
+        return True
+    # A job that is paused keeps its schedule.
+    return after.first_fire_time is not None and before.first_fire_time != after.first_fire_time

@@ -1,0 +1,153 @@
+"""The API server for code that waits: a thread has an event loop with the client."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Sequence
+from contextlib import aclosing
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, TypeVar
+
+from kalends.clock import Clock, SystemClock
+from kalends.errors import ApiError
+from kalends.extras import needs
+from kalends.kube.client.client import ApiClient
+from kalends.kube.client.lanes import Lanes
+from kalends.kube.client.paths import SCHEDULED_JOBS
+from kalends.kube.wire.transport import JsonObject, Transport
+from kalends.stores.objects import manager_of
+
+with needs("KubernetesJobStore", "kubernetes"):
+    from kalends.kube.client.socket_transport import SocketTransport
+    from kalends.kube.login.connection import own_namespace
+    from kalends.kube.login.credentials import load_credentials
+
+_T = TypeVar("_T")
+
+
+class Cluster:
+    """Calls the API server from any thread but its own. Its objects are those that ``managed_by`` manages.
+
+    Args:
+        namespace: Where the objects are.
+        managed_by: The value of ``spec.managedBy``.
+        label_selector: Selects among them; an empty text selects all.
+        transport: How the API server is reached.
+        connections: How many requests are active at once.
+        clock: Measures time limits.
+    """
+
+    def __init__(
+        self,
+        namespace: str,
+        managed_by: str,
+        *,
+        label_selector: str,
+        transport: Transport,
+        connections: int,
+        clock: Clock | None = None,
+    ) -> None:
+        self.namespace = namespace
+        self.managed_by = managed_by
+        self.collection = SCHEDULED_JOBS.collection(namespace)
+        self._params = {"labelSelector": label_selector} if label_selector else {}
+        self._clock = clock or SystemClock()
+        self._transport = transport
+        self._connections = connections
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="Kalends cluster", daemon=True)
+        self.client: ApiClient
+
+    def open(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+        self.call(self._make_client())
+
+    async def _make_client(self) -> None:
+        self.client = ApiClient(self._transport, self._clock, lanes=Lanes(self._connections))
+
+    def call(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Return what a coroutine returns that runs in the thread."""
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise RuntimeError("the thread of the cluster must not wait for itself")
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def close(self) -> None:
+        """Close all connections, and end the thread."""
+        if not self._thread.is_alive():
+            self._loop.close()
+            return
+        self.call(self._close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _close(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self.client.close()
+
+    # -- the objects
+
+    def path(self, name: str, subresource: str | None = None) -> str:
+        """Return the path of an object."""
+        return SCHEDULED_JOBS.named(self.namespace, name, subresource)
+
+    def is_managed(self, obj: JsonObject) -> bool:
+        """Return whether an object is one of this application."""
+        return manager_of(obj) == self.managed_by
+
+    async def select_by_manager(self) -> None:
+        """Have the API server select by ``spec.managedBy``, if it can: Kubernetes 1.31 and later.
+
+        Raises:
+            ApiError: The objects cannot be listed.
+        """
+        asked = {**self._params, "fieldSelector": f"spec.managedBy={self.managed_by}"}
+        try:
+            await self._first_page(asked)
+        except ApiError as error:
+            if error.status != HTTPStatus.BAD_REQUEST:
+                raise
+            await self._first_page(self._params)
+        else:
+            self._params = asked
+
+    async def _first_page(self, params: dict[str, str]) -> None:
+        async with aclosing(self.client.list_pages(self.collection, params, limit=1)) as pages:
+            await anext(pages, None)
+
+    async def objects(self) -> Sequence[JsonObject]:
+        """Return all objects."""
+        found: dict[str, JsonObject] = {}
+        async with aclosing(self.client.list_pages(self.collection, self._params)) as pages:
+            async for page in pages:
+                for obj in page["items"] or ():
+                    if self.is_managed(obj):
+                        found[obj["metadata"]["uid"]] = obj
+        return list(found.values())
+
+    async def object(self, name: str) -> JsonObject | None:
+        """Return an object, also of another manager, or None if there is none."""
+        try:
+            return await self.client.get(self.path(name))
+        except ApiError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+
+def connect(kubeconfig: str | Path | None, context: str | None) -> tuple[Transport, str]:
+    """Return the connection of a kubeconfig, or of the pod, and its namespace.
+
+    Raises:
+        InvalidSettings: There are none.
+    """
+    credentials = load_credentials(None if kubeconfig is None else Path(kubeconfig), context)
+    in_a_pod = own_namespace() if kubeconfig is None and context is None else None
+    return SocketTransport(credentials), in_a_pod or credentials.default_namespace

@@ -31,7 +31,7 @@ def _lease_refusal(new: Object) -> str | None:
     if spec.get("leaseTransitions", 0) < 0:
         return "spec.leaseTransitions: must be greater than or equal to 0"
     for field in ("acquireTime", "renewTime"):
-        if field in spec and not MICRO_TIME.fullmatch(spec[field]):
+        if spec.get(field) is not None and not MICRO_TIME.fullmatch(spec[field]):
             return f"spec.{field}: cannot parse {spec[field]!r}"
     return None
 

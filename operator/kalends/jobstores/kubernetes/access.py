@@ -20,8 +20,8 @@ NEEDED = (
     (GROUP, f"{PLURAL}/status", "patch"),
 )
 """What every program with this store does: group, resource, verb."""
-LEASES = tuple(("coordination.k8s.io", "leases", verb) for verb in ("get", "create", "patch"))
-"""What a program with several replicas does besides."""
+LEASES = tuple(("coordination.k8s.io", "leases", verb) for verb in ("get", "create", "patch", "delete"))
+"""What its election does besides."""
 
 
 async def insist(cluster: Cluster, needed: Sequence[tuple[str, str, str]] = (*NEEDED, *LEASES)) -> None:

@@ -1,11 +1,12 @@
-"""The API server for code that waits: a thread has an event loop with the client."""
+"""The API server for code that waits: a thread has an event loop with the client and a watch."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,9 +15,10 @@ from kalends.clock import Clock, SystemClock
 from kalends.errors import ApiError
 from kalends.extras import needs
 from kalends.kube.client.client import ApiClient
-from kalends.kube.client.lanes import Lanes
+from kalends.kube.client.lanes import Lane, Lanes
 from kalends.kube.client.paths import SCHEDULED_JOBS
-from kalends.kube.wire.transport import JsonObject, Transport
+from kalends.kube.informers.informer import Change, Informer
+from kalends.kube.wire.transport import METADATA_ONLY, JsonObject, Transport
 from kalends.stores.objects import manager_of
 
 with needs("KubernetesJobStore", "kubernetes"):
@@ -52,7 +54,12 @@ class Cluster:
         self.namespace = namespace
         self.managed_by = managed_by
         self.collection = SCHEDULED_JOBS.collection(namespace)
+        self.label_selector = label_selector
         self._params = {"labelSelector": label_selector} if label_selector else {}
+        self._selects = False
+        """Whether the API server selects the objects of the manager."""
+        self._changes = 0
+        self._watching: asyncio.Task[None] | None = None
         self._clock = clock or SystemClock()
         self._transport = transport
         self._connections = connections
@@ -92,6 +99,10 @@ class Cluster:
         await asyncio.gather(*others, return_exceptions=True)
         await self.client.close()
 
+    def now(self) -> float:
+        """Return the instant, in seconds."""
+        return self._clock.now() / self._clock.second
+
     # -- the objects
 
     def path(self, name: str, subresource: str | None = None) -> str:
@@ -116,7 +127,7 @@ class Cluster:
                 raise
             await self._first_page(self._params)
         else:
-            self._params = asked
+            self._params, self._selects = asked, True
 
     async def _first_page(self, params: dict[str, str]) -> None:
         async with aclosing(self.client.list_pages(self.collection, params, limit=1)) as pages:
@@ -132,6 +143,16 @@ class Cluster:
                         found[obj["metadata"]["uid"]] = obj
         return list(found.values())
 
+    async def metadata(self) -> Sequence[JsonObject]:
+        """Return the metadata of all objects."""
+        if not self._selects:
+            return [obj["metadata"] for obj in await self.objects()]
+        found: dict[str, JsonObject] = {}
+        async with aclosing(self.client.list_pages(self.collection, self._params, accept=METADATA_ONLY)) as pages:
+            async for page in pages:
+                found |= {item["metadata"]["uid"]: item["metadata"] for item in page["items"] or ()}
+        return list(found.values())
+
     async def object(self, name: str) -> JsonObject | None:
         """Return an object, also of another manager, or None if there is none."""
         try:
@@ -140,6 +161,77 @@ class Cluster:
             if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
+
+    async def removed(self, path: str, *, resource_version: str, uid: str | None = None) -> bool:
+        """Delete an object of a version; return whether it had this version."""
+        try:
+            return await self.client.delete(path, uid=uid, resource_version=resource_version, lane=Lane.STATUS)
+        except ApiError as error:
+            if error.status in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
+                return False
+            raise
+
+    # -- what others change
+
+    @property
+    def changes(self) -> int | None:
+        """How many additions, changes and removals of objects the watch has shown; None: nothing is watched."""
+        return None if self._watching is None else self._changes
+
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Have a function called, in the thread, after each of them, and return a function that ends the watch.
+
+        A new status alone is no change.
+        """
+        self.call(self._watch(changed))
+
+        def end() -> None:
+            if self._thread.is_alive():
+                self.call(self._end_watch())
+
+        return end
+
+    async def _watch(self, changed: Callable[[], None]) -> None:
+        def note(change: Change, kept: _Shown) -> None:
+            if kept.is_managed and (change is not Change.MODIFIED or shown.get(kept.uid) != kept):
+                self._changes += 1
+                changed()
+            shown[kept.uid] = kept
+            if change is Change.DELETED:
+                del shown[kept.uid]
+
+        shown: dict[str, _Shown] = {}
+        informer = Informer(
+            self.client,
+            self.collection,
+            clock=self._clock,
+            on_change=note,
+            keep=self._shown,
+            params=self._params,
+        )
+        self._watching = asyncio.create_task(informer.run(), name="watch of ScheduledJobs")
+
+    def _shown(self, obj: JsonObject) -> _Shown:
+        meta = obj["metadata"]
+        annotations: Mapping[str, str] = meta.get("annotations") or {}
+        digest = hash(tuple(sorted(annotations.items())))
+        return _Shown(meta["uid"], meta.get("generation") or 0, digest, is_managed=self.is_managed(obj))
+
+    async def _end_watch(self) -> None:
+        watching, self._watching = self._watching, None
+        if watching is not None:
+            watching.cancel()
+            await asyncio.wait([watching])
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What the watch remembers of an object: what changes with the job, and not with its record."""
+
+    uid: str
+    generation: int
+    annotations: int
+    is_managed: bool
 
 
 def connect(kubeconfig: str | Path | None, context: str | None) -> tuple[Transport, str]:

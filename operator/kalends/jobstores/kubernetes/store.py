@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from http import HTTPStatus
 from pathlib import Path
@@ -25,6 +25,7 @@ from kalends.jobstores.base import (
 from kalends.jobstores.kubernetes.access import insist
 from kalends.jobstores.kubernetes.changes import changed_object
 from kalends.jobstores.kubernetes.cluster import Cluster, connect
+from kalends.jobstores.kubernetes.leases import ClusterLeases
 from kalends.jobstores.kubernetes.notes import note_of, object_name
 from kalends.jobstores.kubernetes.objects import kept_of, manifest_of
 from kalends.jobstores.kubernetes.seconds import in_seconds
@@ -49,7 +50,7 @@ _GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT})
 _REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY})
 
 
-class KubernetesJobStore(RecordingJobStore):
+class KubernetesJobStore(RecordingJobStore, ClusterLeases):
     """Keeps each job as a ScheduledJob with ``spec.managedBy``: kubectl shows, suspends, edits and requests it.
 
     ScheduledJobs of the same manager that users create run, too: their ``spec.task.name`` is a registered task, or a
@@ -148,6 +149,7 @@ class KubernetesJobStore(RecordingJobStore):
             cluster.close()
 
     @property
+    @override
     def _api(self) -> Cluster:
         if self._cluster is None:
             raise RuntimeError("the job store must be started: it is when its scheduler starts")
@@ -315,14 +317,7 @@ class KubernetesJobStore(RecordingJobStore):
         if not _is_id(job_id):
             return False
         path = self._api.path(object_name(job_id))
-        try:
-            return self._api.call(
-                self._api.client.delete(path, uid=uid, resource_version=str(version), lane=Lane.STATUS)
-            )
-        except ApiError as error:
-            if error.status in _GONE:
-                return False
-            raise
+        return self._api.call(self._api.removed(path, uid=uid, resource_version=str(version)))
 
     # -- records
 
@@ -350,6 +345,21 @@ class KubernetesJobStore(RecordingJobStore):
                 return Refused(str(error))
             return Unavailable(str(error), error.retry_after)
         return int(obj["metadata"]["resourceVersion"])
+
+    # -- what others change
+
+    @override
+    def kept_versions(self) -> Mapping[str, tuple[str, int]]:
+        found = self._api.call(self._api.metadata())
+        return {note_of({"metadata": meta}).id: (meta["uid"], int(meta["resourceVersion"])) for meta in found}
+
+    @override
+    def change_number(self) -> int | None:
+        return self._api.changes
+
+    @override
+    def listen(self, changed: Callable[[], None]) -> Callable[[], None]:
+        return self._api.watch(changed)
 
 
 def _order(job: Job) -> tuple[bool, int, str]:

@@ -20,7 +20,7 @@ from kalends.kube.client.paths import resource_name
 from kalends.kube.client.read_errors import ReadErrors
 from kalends.kube.client.retries import Backoff
 from kalends.kube.informers.comparison import Metadata, compare, read_each
-from kalends.kube.wire.transport import JsonObject
+from kalends.kube.wire.transport import NOTHING, JsonObject
 from kalends.model.versions import is_older
 
 log = logging.getLogger(__name__)
@@ -90,6 +90,7 @@ class Informer:
         on_synced: Callable[[], None] = lambda: None,
         keep: Callable[[JsonObject], Any] = keep_all,
         label_selector: str | None = None,
+        params: Mapping[str, str] = NOTHING,
         backoff: Backoff | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -103,7 +104,7 @@ class Informer:
         self._on_change = on_change
         self._on_synced = on_synced
         self._keep = keep
-        self._params = {"labelSelector": label_selector} if label_selector else {}
+        self._params = {**params, **({"labelSelector": label_selector} if label_selector else {})}
         self._backoff = backoff or Backoff(first=0.2, longest=30.0)
         self._chance = chance
         self._entries: dict[Key, Entry] = {}

@@ -18,8 +18,12 @@ def servers() -> Iterator[Servers]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run claims in every place, and those about stores that survive the process in the others than memory."""
-    given = any("place" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
+    """Run claims in every place, and those about stores that survive the process in the others than memory.
+
+    A module that has a fixture ``place`` is about a store of its own.
+    """
+    marks = metafunc.definition.iter_markers("parametrize")
+    given = any("place" in mark.args[0] for mark in marks) or hasattr(metafunc.module, "place")
     if "place" in metafunc.fixturenames and not given:
         names = LASTING if getattr(metafunc.function, "lasting", False) else list(PLACES)
         metafunc.parametrize("place", names, indirect=True)

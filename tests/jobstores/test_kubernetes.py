@@ -10,10 +10,26 @@ from typing import Any
 import orjson
 import pytest
 
-from jobstores.jobs import NOON, job, report
+from jobstores.jobs import BERLIN, NOON, job, report
 from jobstores.kubernetes_place import MANAGER, NAMESPACE, ServedCluster
 from jobstores.places import start
-from jobstores.test_contract import (
+from kalends.engine.core.copying import replace
+from kalends.engine.core.state import State
+from kalends.errors import InvalidSettings, Refused, Unavailable
+from kalends.jobstores.base import ConflictingIdError, JobLookupError, KeptJob, RecordWrite, TransientJobError
+from kalends.jobstores.kubernetes import KubernetesJobStore
+from kalends.kube.client.paths import SCHEDULED_JOBS
+from kalends.library.components import JOB_STORE_PLUGINS
+from kalends.library.definitions import JobCall, stored_of
+from kalends.model.reasons import Reason
+from kalends.testing.contracts.jobstore_records import (
+    test_a_record_of_a_changed_job_is_not_written,
+    test_a_record_of_a_removed_job_is_not_written,
+    test_no_records_are_written,
+    test_of_two_who_add_an_id_one_wins,
+    test_of_two_writers_of_a_record_one_wins,
+)
+from kalends.testing.contracts.jobstores import (
     test_a_job_that_is_not_there_is_not_found,
     test_a_paused_job_stays_paused_when_it_is_recorded,
     test_a_removed_job_can_be_added_again,
@@ -28,22 +44,7 @@ from jobstores.test_contract import (
     test_paused_jobs_come_last,
     test_similar_ids_are_distinct,
 )
-from jobstores.test_contract_of_records import (
-    test_a_record_of_a_changed_job_is_not_written,
-    test_a_record_of_a_removed_job_is_not_written,
-    test_no_records_are_written,
-    test_of_two_who_add_an_id_one_wins,
-    test_of_two_writers_of_a_record_one_wins,
-)
-from kalends.engine.core.copying import replace
-from kalends.engine.core.state import State
-from kalends.errors import InvalidSettings, Refused, Unavailable
-from kalends.jobstores.base import ConflictingIdError, JobLookupError, KeptJob, RecordWrite, TransientJobError
-from kalends.jobstores.kubernetes import KubernetesJobStore
-from kalends.kube.client.paths import SCHEDULED_JOBS
-from kalends.library.components import JOB_STORE_PLUGINS
-from kalends.library.definitions import JobCall, stored_of
-from kalends.model.reasons import Reason
+from kalends.triggers.cron.trigger import CronTrigger
 from kalends.triggers.datetimes import SECOND, microseconds_of
 from kalends.triggers.described import DescribedTrigger
 from kube.fake_faults import Fault, requests_to
@@ -107,7 +108,7 @@ def at_noon(kept: KeptJob, **changes: Any) -> RecordWrite:
 
 
 def test_a_job_is_a_scheduledjob(place: ServedCluster, store: KubernetesJobStore) -> None:
-    store.add_job(job("nightly", args=(1, "two"), name="Report", max_instances=3, concurrency="queue"))
+    store.add_job(job("nightly", func=report, args=(1, "two"), name="Report", max_instances=3, concurrency="queue"))
     spec = shown(place, "nightly")["spec"]
     assert spec["managedBy"] == MANAGER
     assert spec["task"] == {"name": "jobstores.jobs:report", "args": [1, "two"]}
@@ -235,6 +236,21 @@ def test_of_many_jobs_none_is_left_if_one_conflicts(store: KubernetesJobStore) -
     with pytest.raises(ConflictingIdError, match="7"):
         store.add_all([job(str(number)) for number in range(10)])
     assert [one.id for one in store.get_all_jobs()] == ["7"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"exclude": NOON.date()},
+        {"daylight_saving": "literal"},
+        {"trigger": CronTrigger(minute="H", timezone=BERLIN)},
+    ],
+    ids=["exclude", "daylight_saving", "H"],
+)
+def test_options_that_only_a_manifest_has_are_refused(store: KubernetesJobStore, options: Any) -> None:
+    with pytest.raises(TransientJobError, match="in its manifest alone"):
+        store.add_job(job("a", **options))
+    assert store.get_all_jobs() == []
 
 
 def test_arguments_that_are_too_large_are_refused(store: KubernetesJobStore) -> None:

@@ -27,6 +27,7 @@ from kalends.triggers.base import BaseTrigger
 from kalends.triggers.build import build_trigger
 from kalends.triggers.datetimes import SECOND, datetime_from, datetime_of, datetime_text, microseconds_of
 from kalends.triggers.described import DescribedTrigger
+from kalends.triggers.options import needs_identity
 from kalends.triggers.rule_trigger import searched
 from kalends.triggers.stored import trigger_of
 from kalends.triggers.when import When
@@ -57,6 +58,11 @@ _ALLOWED = 1000
 _KINDS = frozenset({"date", "interval", "cron", "calendarinterval", "and", "or"})
 """Types of stored triggers that are read: those of Kalends, never a class that an annotation names."""
 
+NO_OPTIONS = (
+    "a ScheduledJob of a program accepts `exclude`, `daylight_saving='literal'` and H in its manifest alone: "
+    "write them there with kubectl, or keep the job in another job store"
+)
+
 
 # -- from a job
 
@@ -72,6 +78,8 @@ def spec_of(job: Job, now: datetime, ttl: int | None) -> dict[str, Any]:
     Raises:
         TransientJobError: A ScheduledJob cannot say it; the message says what is accepted.
     """
+    if job.exclude or job.daylight_saving != "adjust" or needs_identity(job.trigger):
+        raise TransientJobError(job.id, NO_OPTIONS)
     document = job_to_json(job)
     first = job.first_fire_time
     try:

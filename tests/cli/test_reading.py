@@ -232,6 +232,13 @@ def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
     assert [one.problems for one in read_manifests([file])] == [()]
 
 
+def test_without_a_cluster_only_what_the_operator_would_carry_out_runs(write: Write) -> None:
+    file = write("a.yaml", own={"managedBy": "kalends.dev/operator"}, other={"managedBy": "example.com/my-app"})
+    own, other = runnable(read_manifests([file]))
+    accepted = "must be unset or 'kalends.dev/operator' to run without a cluster"
+    assert (own.problems, other.problems) == ((), (f"spec.managedBy: {accepted}, got 'example.com/my-app'",))
+
+
 def test_without_an_api_server_names_are_not_made_up_and_not_shared(write: Write, tmp_path: Path) -> None:
     first, second = write("a.yaml", twin={}), write("b.yaml", twin={})
     nameless = tmp_path / "c.yaml"

@@ -20,6 +20,16 @@ def test_the_meaning_of_a_valid_manifest_is_shown(kalends: Command, write: Write
     assert (result.exit_code, result.stdout) == (0, f"{file}: nightly: valid: {WEEKDAYS}\n")
 
 
+def test_a_manifest_that_the_operator_leaves_alone_says_to_whom(kalends: Command, write: Write) -> None:
+    schedule = {"schedule": "0 2 * * mon-fri", "timeZone": "Europe/Berlin"}
+    file = write("a.yaml", other={**schedule, "managedBy": "example.com/my-app"})
+    result = kalends("validate", file)
+    left = "; the operator leaves it to example.com/my-app"
+    assert (result.exit_code, result.stdout) == (0, f"{file}: other: valid: {WEEKDAYS}{left}\n")
+    file = write("b.yaml", own={**schedule, "managedBy": "kalends.dev/operator"})
+    assert kalends("validate", file).stdout == f"{file}: own: valid: {WEEKDAYS}\n"
+
+
 def test_each_problem_is_a_line_with_the_path_of_its_field(kalends: Command, write: Write) -> None:
     file = write("a.yaml", bad={"trigger": {"interval": {"seconds": -1}}, "jitterSeconds": "much", "tipo": 1})
     result = kalends("validate", file)

@@ -205,6 +205,11 @@ def test_future_times_are_columns_of_text() -> None:
     assert (kinds["Next Run"], kinds["Last Run"], kinds["Age"]) == ("string", "date", "date")
 
 
+def test_the_manager_is_a_column_of_a_wide_screen() -> None:
+    (column,) = [one for one in VERSION["additionalPrinterColumns"] if one["jsonPath"] == ".spec.managedBy"]
+    assert (column["name"], column["priority"]) == ("Manager", 1)
+
+
 def test_the_columns_of_a_narrow_screen_come_first() -> None:
     narrow = [column["name"] for column in VERSION["additionalPrinterColumns"] if not column.get("priority")]
     assert narrow == ["Schedule", "Suspend", "Active", "Last Run", "Outcome", "Missed", "Next Run", "Reason", "Age"]

@@ -9,6 +9,8 @@ from kalends.cli.commands.explain import meaning_of, warnings_on
 from kalends.cli.manifests.files import read_manifests
 from kalends.cli.printing import show
 from kalends.errors import InvalidManifest
+from kalends.model.values import OPERATOR
+from kalends.stores.objects import manager_of
 
 
 def validate_files(files: Sequence[Path], *, now: int, zone: str) -> int:
@@ -19,7 +21,9 @@ def validate_files(files: Sequence[Path], *, now: int, zone: str) -> int:
     wrong = False
     for manifest in read_manifests(files):
         try:
-            show(f"{manifest.label}: valid: {meaning_of(manifest, now=now, zone=zone)}")
+            manager = manager_of(manifest.obj)
+            left = "" if manager == OPERATOR else f"; the operator leaves it to {manager}"
+            show(f"{manifest.label}: valid: {meaning_of(manifest, now=now, zone=zone)}{left}")
             for warning in warnings_on(manifest, now=now, zone=zone):
                 show(f"{manifest.label}: warning: {warning}")
         except InvalidManifest as error:

@@ -30,7 +30,9 @@ from kalends.engine.loop.scheduler import Scheduler
 from kalends.errors import InvalidManifest, JobStoreError, Unavailable
 from kalends.executors.from_settings import check_default, default_settings, pools, target_check
 from kalends.executors.local_jobs.pool import CommandsExecutor
+from kalends.model.values import OPERATOR
 from kalends.settings import Settings
+from kalends.stores.objects import manager_of
 from kalends.stores.sqlite import SqliteJobStore
 from kalends.tasks import Registry
 from kalends.unknown_variables import unknown_variables
@@ -87,6 +89,9 @@ def runnable(manifests: Iterable[Manifest]) -> Iterator[Manifest]:
         key = (metadata.get("namespace") or "default", metadata.get("name") or "")
         if not key[1]:
             yield replace(manifest, problems=("metadata.name: must be set to run without a cluster",))
+        elif (manager := manager_of(manifest.obj)) != OPERATOR:
+            problem = f"spec.managedBy: must be unset or '{OPERATOR}' to run without a cluster, got '{manager}'"
+            yield replace(manifest, problems=(problem,))
         elif key in sources:
             yield replace(manifest, problems=(f"metadata.name: must be unique, but is in {sources[key]} already",))
         else:

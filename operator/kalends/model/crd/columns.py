@@ -36,6 +36,7 @@ def printer_columns(spec: type[Wire] = ScheduledJobSpec) -> list[dict[str, Any]]
         _column("Waiting", WAITING, "What the Job of an active run waits for", priority=WIDE),
         _column("Succeeded", ".status.counts.succeeded", "Number of successful runs", kind="integer", priority=WIDE),
         _column("Failed", ".status.counts.failed", "Number of failed runs", kind="integer", priority=WIDE),
+        _column("Manager", ".spec.managedBy", "Who carries the schedule out; empty: the operator", priority=WIDE),
         _column("Message", f"{READY}.message", "Message of the condition Ready", priority=WIDE),
     ]
 

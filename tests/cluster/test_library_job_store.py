@@ -203,7 +203,7 @@ def test_the_documented_permissions_suffice_and_a_missing_verb_is_named(installe
     installed.kubectl("apply", "-f", "-", input=role(namespace, lacking))
     token = installed.token_for("my-app", namespace=namespace)
     kubeconfig = installed.kubeconfig_for_token(token, namespace=namespace)
-    with pytest.raises(InvalidSettings, match=r"the application may not watch on scheduledjobs\.kalends\.dev"):
+    with pytest.raises(InvalidSettings, match=r"the application may not watch scheduledjobs\.kalends\.dev"):
         new_scheduler(namespace, kubeconfig).start()
     installed.kubectl("apply", "-f", "-", input=role(namespace, needed))
     scheduler = new_scheduler(namespace, kubeconfig)

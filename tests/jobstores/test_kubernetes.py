@@ -282,7 +282,10 @@ def test_missing_permissions_are_named(place: ServedCluster) -> None:
     place.api.forbidden = {("delete", "scheduledjobs", ""), ("patch", "scheduledjobs", "status")}
     with pytest.raises(InvalidSettings) as caught:
         start(place.new_store())
-    assert "may not delete on scheduledjobs.kalends.dev; patch on scheduledjobs/status.kalends.dev" in str(caught.value)
+    assert (
+        "may not delete scheduledjobs.kalends.dev; patch scheduledjobs.kalends.dev/status in the namespace 'team'"
+        in str(caught.value)
+    )
     assert 'resources: ["scheduledjobs/status"], verbs: [patch]' in str(caught.value)
 
 

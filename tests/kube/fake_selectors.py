@@ -24,14 +24,14 @@ def label_selector(text: str) -> Matches:
 
 
 def field_selector(text: str) -> Matches:
-    terms = [term.partition("=") for term in text.split(",")]
+    terms = [re.split(r"(?<!\\)={1,2}", term, maxsplit=1) for term in re.split(r"(?<!\\),", text)]
 
     def matches(seen: Object) -> bool:
-        for path, _, wanted in terms:
+        for path, wanted in terms:
             found: Any = seen
             for word in path.split("."):
                 found = found.get(word) if isinstance(found, dict) else None
-            if str(found) != wanted.removeprefix("="):
+            if str(found) != re.sub(r"\\(.)", r"\1", wanted):
                 return False
         return True
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -11,8 +12,12 @@ from kalends.errors import ApiError, InvalidSettings
 from kalends.jobstores.kubernetes.cluster import Cluster
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.paths import SCHEDULED_JOBS
+from kalends.kube.wire.transport import NOTHING
 from kalends.model.crd.installed import REMEDY
 from kalends.model.values import API_VERSION, GROUP, KIND, PLURAL
+from kalends.stores.objects import manager_of
+
+log = logging.getLogger("kalends.jobstores")
 
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 NEEDED = (
@@ -20,12 +25,20 @@ NEEDED = (
     (GROUP, f"{PLURAL}/status", "patch"),
 )
 """What every program with this store does: group, resource, verb."""
+_REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY})
 LEASES = tuple(("coordination.k8s.io", "leases", verb) for verb in ("get", "create", "patch", "delete"))
 """What its election does besides."""
 
 
-async def insist(cluster: Cluster, needed: Sequence[tuple[str, str, str]] = (*NEEDED, *LEASES)) -> None:
+async def insist(
+    cluster: Cluster, labels: Mapping[str, str] = NOTHING, needed: Sequence[tuple[str, str, str]] = (*NEEDED, *LEASES)
+) -> None:
     """Check that the CRD is installed and fits, and that this user may do what is needed.
+
+    Args:
+        cluster: Where.
+        labels: Those of ScheduledJobs that the store creates.
+        needed: Groups, resources and verbs.
 
     Raises:
         InvalidSettings: It is not; the message says what is needed.
@@ -36,7 +49,7 @@ async def insist(cluster: Cluster, needed: Sequence[tuple[str, str, str]] = (*NE
         raise InvalidSettings(_permissions(cluster.namespace, missing))
     try:
         await cluster.select_by_manager()
-        await _try_out(cluster)
+        await _try_out(cluster, labels)
     except ApiError as error:
         if error.status == HTTPStatus.NOT_FOUND:
             raise InvalidSettings(
@@ -70,7 +83,7 @@ def _permissions(namespace: str, missing: Sequence[tuple[str, str, str]]) -> str
     verbs: dict[tuple[str, str], list[str]] = {}
     for group, resource, verb in missing:
         verbs.setdefault((group, resource), []).append(verb)
-    said = "; ".join(f"{', '.join(found)} on {resource}.{group}" for (group, resource), found in verbs.items())
+    said = "; ".join(f"{' and '.join(found)} {_named(group, resource)}" for (group, resource), found in verbs.items())
     rules = " ".join(
         f'{{apiGroups: ["{group}"], resources: ["{resource}"], verbs: [{", ".join(found)}]}}'
         for (group, resource), found in verbs.items()
@@ -81,7 +94,18 @@ def _permissions(namespace: str, missing: Sequence[tuple[str, str, str]]) -> str
     )
 
 
-async def _try_out(cluster: Cluster) -> None:
+def _named(group: str, resource: str) -> str:
+    """Return a resource as ``kubectl auth can-i`` takes it."""
+    name, slash, subresource = resource.partition("/")
+    return f"{name}.{group}{slash}{subresource}"
+
+
+def without_manager() -> str:
+    """Return what is wrong if the API server drops ``spec.managedBy``."""
+    return f"the CRD is older than Kalends: it has no spec.managedBy; {REMEDY}"
+
+
+async def _try_out(cluster: Cluster, labels: Mapping[str, str]) -> None:
     """Have a ScheduledJob with ``managedBy`` checked: an older CRD would drop the field, and the operator would act.
 
     Raises:
@@ -90,17 +114,21 @@ async def _try_out(cluster: Cluster) -> None:
     body: dict[str, Any] = {
         "apiVersion": API_VERSION,
         "kind": KIND,
-        "metadata": {"generateName": "kalends-check-"},
+        "metadata": {"generateName": "kalends-check-", "labels": dict(labels)},
         "spec": {"task": {"name": "kalends.check"}, "managedBy": cluster.managed_by},
     }
     try:
         found = await cluster.client.create(SCHEDULED_JOBS.collection(cluster.namespace), body, dry_run=True)
     except ApiError as error:
-        if error.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY} and "managedBy" in error.message:
+        if error.status not in _REFUSED:
+            raise
+        if error.status != HTTPStatus.FORBIDDEN and "managedBy" in error.message:
             raise InvalidSettings(
                 f"managed_by must be accepted as spec.managedBy, got {cluster.managed_by!r}: {error.message}; if the "
                 f"field is unknown, the CRD is older than Kalends: {REMEDY}"
             ) from error
-        raise
-    if (found.get("spec") or {}).get("managedBy") != cluster.managed_by:
-        raise InvalidSettings(f"the CRD is older than Kalends: it has no spec.managedBy; {REMEDY}")
+        # A policy of the cluster refuses this ScheduledJob. It may accept others, and each that is created is checked.
+        log.info("whether the CRD has spec.managedBy is unknown: %s", error)
+        return
+    if manager_of(found) != cluster.managed_by:
+        raise InvalidSettings(without_manager())

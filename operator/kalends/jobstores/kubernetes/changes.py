@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from datetime import datetime
 from typing import Any
 
@@ -16,15 +17,17 @@ _SCHEDULE = ("schedule", "trigger", "timeZone", "startTime", "endTime", "exclude
 
 
 def changed_object(
-    obj: Mapping[str, Any], before: Job | None, after: Job, now: datetime, ttl: int | None
+    obj: Mapping[str, Any], current: Job | None, read: Job | None, after: Job, now: datetime, ttl: int | None
 ) -> dict[str, Any]:
     """Return the merge patch that makes the ScheduledJob of a job that of a changed job, under its version.
 
-    Fields of the spec that a job lacks, and that a user has set, stay.
+    Fields of the spec that the program has not changed stay: those that a job lacks, and those that a user has set,
+    also since the program read the job.
 
     Args:
         obj: The ScheduledJob.
-        before: The job that it is; None: it cannot be read.
+        current: The job that it is; None: it cannot be read.
+        read: The job that the program read and changed; None: it is ``current``.
         after: The job that it becomes.
         now: The current time.
         ttl: As in ``spec_of``.
@@ -33,14 +36,19 @@ def changed_object(
         TransientJobError: A ScheduledJob cannot say it.
     """
     old: Mapping[str, Any] = obj["spec"]
+    before = current if current is None or read is None else read
     new = _changed_spec(old, before, after, now, ttl)
+    noted = after
+    if current is not None and before is not None and not _has_other_times(before, after):
+        # The schedule is that of the object, and so is what the annotation says about it.
+        noted = _with_times_of(current, after)
     meta = obj["metadata"]
     generation = (meta.get("generation") or 0) + (new != old)
     return {
         "metadata": {
             "resourceVersion": meta["resourceVersion"],
             "uid": meta["uid"],
-            "annotations": annotation_of(after, new, generation),
+            "annotations": annotation_of(noted, new, generation),
         },
         "spec": merge_patch(dict(old), new),
     }
@@ -71,6 +79,15 @@ def _changed_spec(
         else:
             new.pop(name, None)
     return new
+
+
+def _with_times_of(current: Job, after: Job) -> Job:
+    found = copy(after)
+    if after.first_fire_time is None:
+        found.trigger = current.trigger  # the program has paused it
+    else:
+        found.keep_phase_of(current)
+    return found
 
 
 def _has_other_times(before: Job, after: Job) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
@@ -14,10 +15,12 @@ from typing import Any, TypeVar
 from kalends.clock import Clock, SystemClock
 from kalends.errors import ApiError
 from kalends.extras import needs
+from kalends.jobstores.kubernetes.labels import requirements
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.lanes import Lane, Lanes
 from kalends.kube.client.paths import SCHEDULED_JOBS
 from kalends.kube.informers.informer import Change, Informer
+from kalends.kube.wire.bounded_objects import unread
 from kalends.kube.wire.transport import METADATA_ONLY, JsonObject, Transport
 from kalends.stores.objects import manager_of
 
@@ -55,10 +58,12 @@ class Cluster:
         self.managed_by = managed_by
         self.collection = SCHEDULED_JOBS.collection(namespace)
         self.label_selector = label_selector
+        self._requirements = requirements(label_selector)
         self._params = {"labelSelector": label_selector} if label_selector else {}
         self._selects = False
         """Whether the API server selects the objects of the manager."""
         self._changes = 0
+        self._informer: Informer | None = None
         self._watching: asyncio.Task[None] | None = None
         self._clock = clock or SystemClock()
         self._transport = transport
@@ -109,9 +114,10 @@ class Cluster:
         """Return the path of an object."""
         return SCHEDULED_JOBS.named(self.namespace, name, subresource)
 
-    def is_managed(self, obj: JsonObject) -> bool:
-        """Return whether an object is one of this application."""
-        return manager_of(obj) == self.managed_by
+    def _is_managed(self, obj: JsonObject) -> bool:
+        """Return whether a selected object is one of this application."""
+        # What the API server has selected needs no look at the spec, which may be too large to be read.
+        return self._selects or manager_of(obj) == self.managed_by
 
     async def select_by_manager(self) -> None:
         """Have the API server select by ``spec.managedBy``, if it can: Kubernetes 1.31 and later.
@@ -119,7 +125,7 @@ class Cluster:
         Raises:
             ApiError: The objects cannot be listed.
         """
-        asked = {**self._params, "fieldSelector": f"spec.managedBy={self.managed_by}"}
+        asked = {**self._params, "fieldSelector": f"spec.managedBy={_escaped(self.managed_by)}"}
         try:
             await self._first_page(asked)
         except ApiError as error:
@@ -139,7 +145,7 @@ class Cluster:
         async with aclosing(self.client.list_pages(self.collection, self._params)) as pages:
             async for page in pages:
                 for obj in page["items"] or ():
-                    if self.is_managed(obj):
+                    if self._is_managed(obj):
                         found[obj["metadata"]["uid"]] = obj
         return list(found.values())
 
@@ -154,7 +160,29 @@ class Cluster:
         return list(found.values())
 
     async def object(self, name: str) -> JsonObject | None:
-        """Return an object, also of another manager, or None if there is none."""
+        """Return the object of a name, or None if there is none among ``objects``."""
+        obj = await self.any_object(name)
+        if obj is None or not self._is_selected(obj["metadata"].get("labels") or {}):
+            return None
+        if "spec" in unread(obj):  # its manager is known to the API server alone
+            return await self._listed(name)
+        return obj if manager_of(obj) == self.managed_by else None
+
+    def _is_selected(self, labels: Mapping[str, str]) -> bool:
+        return all(required(labels) for required in self._requirements)
+
+    async def _listed(self, name: str) -> JsonObject | None:
+        selectors = filter(None, (f"metadata.name={_escaped(name)}", self._params.get("fieldSelector")))
+        params = {**self._params, "fieldSelector": ",".join(selectors)}
+        async with aclosing(self.client.list_pages(self.collection, params)) as pages:
+            async for page in pages:
+                found: list[JsonObject] = [obj for obj in page["items"] or () if self._is_managed(obj)]
+                if found:
+                    return found[0]
+        return None
+
+    async def any_object(self, name: str) -> JsonObject | None:
+        """Return the object of a name, of any manager and with any labels, or None if there is none."""
         try:
             return await self.client.get(self.path(name))
         except ApiError as error:
@@ -162,10 +190,12 @@ class Cluster:
                 return None
             raise
 
-    async def removed(self, path: str, *, resource_version: str, uid: str | None = None) -> bool:
-        """Delete an object of a version; return whether it had this version."""
+    async def removed(
+        self, path: str, *, resource_version: str | None = None, uid: str | None = None, lane: Lane = Lane.STATUS
+    ) -> bool:
+        """Delete an object of a version, or of a UID; return whether it was there."""
         try:
-            return await self.client.delete(path, uid=uid, resource_version=resource_version, lane=Lane.STATUS)
+            return await self.client.delete(path, uid=uid, resource_version=resource_version, lane=lane)
         except ApiError as error:
             if error.status in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
                 return False
@@ -175,8 +205,12 @@ class Cluster:
 
     @property
     def changes(self) -> int | None:
-        """How many additions, changes and removals of objects the watch has shown; None: nothing is watched."""
-        return None if self._watching is None else self._changes
+        """How many additions, changes and removals of objects the watch has shown.
+
+        None: nothing is watched, or the watch fails now, so that the number may be too small.
+        """
+        informer = self._informer
+        return None if informer is None or informer.read_errors.cause is not None else self._changes
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Have a function called, in the thread, after each of them, and return a function that ends the watch.
@@ -201,7 +235,7 @@ class Cluster:
                 del shown[kept.uid]
 
         shown: dict[str, _Shown] = {}
-        informer = Informer(
+        self._informer = informer = Informer(
             self.client,
             self.collection,
             clock=self._clock,
@@ -215,10 +249,10 @@ class Cluster:
         meta = obj["metadata"]
         annotations: Mapping[str, str] = meta.get("annotations") or {}
         digest = hash(tuple(sorted(annotations.items())))
-        return _Shown(meta["uid"], meta.get("generation") or 0, digest, is_managed=self.is_managed(obj))
+        return _Shown(meta["uid"], meta.get("generation") or 0, digest, is_managed=self._is_managed(obj))
 
     async def _end_watch(self) -> None:
-        watching, self._watching = self._watching, None
+        watching, self._watching, self._informer = self._watching, None, None
         if watching is not None:
             watching.cancel()
             await asyncio.wait([watching])
@@ -232,6 +266,11 @@ class _Shown:
     generation: int
     annotations: int
     is_managed: bool
+
+
+def _escaped(value: str) -> str:
+    """Return a value, escaped for a field selector."""
+    return re.sub(r"([\\,=])", r"\\\1", value)
 
 
 def connect(kubeconfig: str | Path | None, context: str | None) -> tuple[Transport, str]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from datetime import UTC, datetime, tzinfo
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import finalize
 
 from typing_extensions import override
 
 from kalends.clock import Clock, MicrosecondClock
-from kalends.errors import ApiError, Conflict, InvalidSettings, Refused, Unavailable
+from kalends.engine.core.state import Ref
+from kalends.errors import ApiError, Conflict, Gone, InvalidSettings, JobStoreError, Unavailable
 from kalends.job import Job
 from kalends.jobstores.base import (
     ConflictingIdError,
@@ -22,27 +25,26 @@ from kalends.jobstores.base import (
     RecordWrite,
     TransientJobError,
 )
-from kalends.jobstores.kubernetes.access import insist
+from kalends.jobstores.kubernetes.access import insist, without_manager
 from kalends.jobstores.kubernetes.changes import changed_object
 from kalends.jobstores.kubernetes.cluster import Cluster, connect
+from kalends.jobstores.kubernetes.labels import requirements
 from kalends.jobstores.kubernetes.leases import ClusterLeases
-from kalends.jobstores.kubernetes.notes import note_of, object_name
+from kalends.jobstores.kubernetes.notes import check_id, is_id, note_of, object_name
 from kalends.jobstores.kubernetes.objects import kept_of, manifest_of
 from kalends.jobstores.kubernetes.seconds import in_seconds
 from kalends.kube.client.lanes import Lane
 from kalends.kube.wire.transport import JsonObject, Transport
 from kalends.model.forms import MANAGER
 from kalends.model.values import LONGEST_MANAGER, OPERATOR
+from kalends.stores.crd import CrdJobStore
 from kalends.stores.objects import manager_of
-from kalends.stores.status_record import status_patch
 from kalends.tasks import Registry
 from kalends.triggers.datetimes import datetime_of, microseconds_of
 
 if TYPE_CHECKING:
     from kalends.schedulers.base import BaseScheduler
 
-LONGEST_ID = 512
-"""Characters of an ID, as in every job store."""
 MOST_TRIES = 100
 """How often a job is read and written again because others wrote in between."""
 CONNECTIONS = 16
@@ -101,6 +103,7 @@ class KubernetesJobStore(RecordingJobStore, ClusterLeases):
         self._context = context
         self._selector = label_selector
         self._labels = dict(labels or {})
+        self._labels_fit = all(required(self._labels) for required in requirements(label_selector))
         self._ttl = ttl_seconds_after_finished
         self._task_modules = tuple(task_modules)
         self._connections = connections
@@ -109,6 +112,8 @@ class KubernetesJobStore(RecordingJobStore, ClusterLeases):
         self._registry = Registry()
         self._cluster: Cluster | None = None
         self._reported: dict[str, int] = {}
+        self._read: dict[int, Job] = {}
+        """Jobs as they were read, by the identity of the object that the program has."""
 
     # -- start and end
 
@@ -135,7 +140,7 @@ class KubernetesJobStore(RecordingJobStore, ClusterLeases):
         )
         cluster.open()
         try:
-            cluster.call(insist(cluster))
+            cluster.call(insist(cluster, self._labels))
         except BaseException:
             cluster.close()
             raise
@@ -160,9 +165,18 @@ class KubernetesJobStore(RecordingJobStore, ClusterLeases):
     @override
     def lookup_job(self, job_id: str) -> Job | None:
         try:
-            return self.kept_job(job_id).job
+            job = self.kept_job(job_id).job
         except JobLookupError:
             return None
+        if job is not None:
+            self._remember(job)
+        return job
+
+    def _remember(self, job: Job) -> None:
+        """Keep a job as it was read, as long as the program has it, so that only its changes are written."""
+        key = id(job)
+        self._read[key] = copy(job)
+        finalize(job, self._read.pop, key, None)
 
     @override
     def get_due_jobs(self, now: datetime) -> list[Job]:
@@ -192,10 +206,10 @@ class KubernetesJobStore(RecordingJobStore, ClusterLeases):
         Raises:
             JobLookupError: There is none.
         """
-        if not _is_id(job_id):
+        if not is_id(job_id):
             raise JobLookupError(job_id)
         obj = self._api.call(self._api.object(object_name(job_id)))
-        if obj is None or not self._api.is_managed(obj) or note_of(obj).id != job_id:
+        if obj is None or note_of(obj).id != job_id:
             raise JobLookupError(job_id)
         return obj
 
@@ -240,11 +254,14 @@ class KubernetesJobStore(RecordingJobStore, ClusterLeases):
 
         Raises:
             ConflictingIdError: There is a job of one of their IDs.
-            TransientJobError: A ScheduledJob cannot say what a job is.
+            TransientJobError: A ScheduledJob cannot say what a job is, or the store would not select it.
         """
         manifests: dict[str, JsonObject] = {}
         for job in jobs:
-            _check_id(job.id)
+            check_id(job.id)
+            if not self._labels_fit:
+                selected = f"selected by label_selector={self._selector!r}"
+                raise TransientJobError(job.id, f"the store's labels must be {selected}, got {self._labels!r}")
             if job.id in manifests:
                 raise ConflictingIdError(job.id)
             manifest = manifest_of(job, self._now(), self.managed_by, self._ttl)
@@ -263,31 +280,37 @@ class KubernetesJobStore(RecordingJobStore, ClusterLeases):
 
     async def _create(self, job_id: str, manifest: JsonObject) -> JsonObject:
         try:
-            return await self._api.client.create(self._api.collection, manifest, lane=Lane.CREATE)
+            obj = await self._api.client.create(self._api.collection, manifest, lane=Lane.CREATE)
         except ApiError as error:
             if error.status == HTTPStatus.CONFLICT:
                 raise await self._conflict(job_id, manifest["metadata"]["name"]) from error
             if error.status in _REFUSED:
                 raise TransientJobError(job_id, error.message) from error
             raise
+        if manager_of(obj) != self.managed_by:
+            await self._delete(obj)  # the operator would act
+            raise InvalidSettings(without_manager())
+        return obj
 
     async def _conflict(self, job_id: str, name: str) -> Exception:
-        obj = await self._api.object(name)
-        if obj is None or self._api.is_managed(obj):
+        obj = await self._api.any_object(name)
+        if obj is None or await self._api.object(name) is not None:
             return ConflictingIdError(job_id)
-        return TransientJobError(
-            job_id, f"the ScheduledJob {self.namespace}/{name} exists, and is managed by {manager_of(obj)!r}"
-        )
+        exists, manager = f"the ScheduledJob {self.namespace}/{name} exists, and is", manager_of(obj)
+        if manager == self.managed_by:
+            return TransientJobError(job_id, f"{exists} not selected by label_selector={self._selector!r}")
+        return TransientJobError(job_id, f"{exists} managed by {manager!r}")
 
-    async def _delete(self, obj: JsonObject) -> bool:
+    async def _delete(self, obj: JsonObject) -> None:
+        """Delete an object, unless it is gone, or was replaced."""
         meta = obj["metadata"]
-        return await self._api.client.delete(self._api.path(meta["name"]), uid=meta["uid"], lane=Lane.TIDY)
+        await self._api.removed(self._api.path(meta["name"]), uid=meta["uid"], lane=Lane.TIDY)
 
     @override
     def update_job(self, job: Job) -> None:
         for _ in range(MOST_TRIES):
             obj = self._object(job.id)
-            body = changed_object(obj, self._kept(obj).job, job, self._now(), self._ttl)
+            body = changed_object(obj, self._kept(obj).job, self._read.get(id(job)), job, self._now(), self._ttl)
             try:
                 self._api.call(self._api.client.merge_patch(self._api.path(obj["metadata"]["name"]), body))
             except ApiError as error:
@@ -296,14 +319,14 @@ class KubernetesJobStore(RecordingJobStore, ClusterLeases):
                 if error.status not in _GONE:
                     raise
             else:
+                self._read.pop(id(job), None)  # what the program has changed is written
                 return
         raise Conflict(f"job {job.id!r} was written by others {MOST_TRIES} times while it was to be changed")
 
     @override
     def remove_job(self, job_id: str) -> None:
-        obj = self._object(job_id)
-        if not self._api.call(self._delete(obj)):
-            raise JobLookupError(job_id)
+        # The object may be found gone, or replaced, as an answer was lost and the deletion sent again.
+        self._api.call(self._delete(self._object(job_id)))
 
     @override
     def remove_all_jobs(self) -> None:
@@ -314,7 +337,7 @@ class KubernetesJobStore(RecordingJobStore, ClusterLeases):
 
     @override
     def remove_version(self, job_id: str, uid: str, version: int) -> bool:
-        if not _is_id(job_id):
+        if not is_id(job_id):
             return False
         path = self._api.path(object_name(job_id))
         return self._api.call(self._api.removed(path, uid=uid, resource_version=str(version)))
@@ -329,22 +352,19 @@ class KubernetesJobStore(RecordingJobStore, ClusterLeases):
         return await asyncio.gather(*map(self._write, writes))
 
     async def _write(self, write: RecordWrite) -> int | Exception | None:
-        if not _is_id(write.id):
+        if not is_id(write.id):
             return None
         name = object_name(write.id)
         before = None if write.before is None else in_seconds(write.before, write.id, name)
-        status = status_patch(before, in_seconds(write.record, write.id, name), keeps_unread=write.keeps_unread)
-        body = {"metadata": {"resourceVersion": str(write.version), "uid": write.uid}, "status": status}
-        path = self._api.path(name, "status")
+        after = in_seconds(write.record, write.id, name)
+        ref, store = Ref(self._api.namespace, name, write.uid), CrdJobStore(self._api.client)
         try:
-            obj = await self._api.client.merge_patch(path, body, strict=True, lane=Lane.STATUS)
-        except ApiError as error:
-            if error.status in _GONE:
-                return None
-            if error.status in _REFUSED:
-                return Refused(str(error))
-            return Unavailable(str(error), error.retry_after)
-        return int(obj["metadata"]["resourceVersion"])
+            version = await store.write(ref, str(write.version), before, after, keeps_unread=write.keeps_unread)
+        except (Conflict, Gone):
+            return None
+        except (JobStoreError, Unavailable) as error:
+            return error
+        return int(version)
 
     # -- what others change
 
@@ -365,23 +385,3 @@ class KubernetesJobStore(RecordingJobStore, ClusterLeases):
 def _order(job: Job) -> tuple[bool, int, str]:
     at = job.next_run_time
     return at is None, 0 if at is None else microseconds_of(at), job.id
-
-
-def _is_id(job_id: str) -> bool:
-    return _problem_of_id(job_id) is None
-
-
-def _check_id(job_id: str) -> None:
-    problem = _problem_of_id(job_id)
-    if problem is not None:
-        raise TransientJobError(job_id, problem)
-
-
-def _problem_of_id(job_id: str) -> str | None:
-    if not 0 < len(job_id) <= LONGEST_ID:
-        return f"its ID must have from 1 to {LONGEST_ID} characters, got {len(job_id)}"
-    if "\0" in job_id:
-        return "its ID must not contain NUL"
-    if any("\ud800" <= character <= "\udfff" for character in job_id):
-        return "its ID must be Unicode text, without lone surrogates"
-    return None

@@ -65,6 +65,23 @@ def test_the_parts_of_a_removed_job_are_removed(store: RecordingJobStore) -> Non
 
 
 @in_parts
+def test_a_job_whose_parts_are_lost_has_a_problem_and_no_other_job_is_affected(store: RecordingJobStore) -> None:
+    store.add_all([job("a", args=(LARGE,)), job("b")])
+    match store:
+        case EtcdJobStore():
+            (_, metadata), *_ = store.client.get_prefix(f"{store.path}/parts/")
+            store.client.delete(metadata["key"])
+        case ZooKeeperJobStore():
+            store.client.delete(f"{store.path}/parts/{parts_of(store)[0]}")
+    assert [one.id for one in store.get_all_jobs()] == ["b"]
+    assert [one.id for one in store.get_due_jobs(NOON)] == ["b"]
+    assert "cannot be restored" in store.kept_job("a").problem
+    assert store.kept_versions().keys() == {"a", "b"}
+    store.update_job(job("a", args=(LARGE,)))
+    assert [one.id for one in store.get_all_jobs()] == ["a", "b"]
+
+
+@in_parts
 def test_no_parts_stay_of_a_definition_that_was_not_written(store: RecordingJobStore) -> None:
     store.add_job(job("a"))
     with pytest.raises(ConflictingIdError):

@@ -18,7 +18,8 @@ from kalends.jobstores.layouts import LAYOUT, migrate
 from kalends.jobstores.parts import batches, divided, id_of, name_of, parts_in
 from kalends.jobstores.rows import MOST_TRIES, Row, RowChange
 from kalends.jobstores.zookeeper_leases import ZooKeeperLeases
-from kalends.jobstores.zookeeper_requests import MOST_BYTES, Create, Delete, Node, Operation, Set, ZooKeeper
+from kalends.jobstores.zookeeper_nodes import JobNode, StateNode, job_in, state_in
+from kalends.jobstores.zookeeper_requests import MOST_BYTES, Create, Delete, Operation, Set, ZooKeeper
 
 if TYPE_CHECKING:
     from kalends.schedulers.base import BaseScheduler
@@ -29,34 +30,6 @@ LARGEST_VALUE = MOST_BYTES // 4
 """A definition above it is stored in parts."""
 _OVERHEAD = 200
 """Bytes of an operation beside its value and its path, at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class _JobNode:
-    """A node with a definition."""
-
-    name: str
-    uid: str
-    definition: bytes
-    edition: int
-    """How often the node was written."""
-
-
-@dataclass(frozen=True, slots=True)
-class _StateNode:
-    """A node with what is written most often: the next run time and the record."""
-
-    name: str
-    edition: int
-    """The edition of the definition that belongs to it."""
-    next_run_time: Instant | None
-    record: bytes | None
-    version: int
-
-    @property
-    def data(self) -> bytes:
-        time = "" if self.next_run_time is None else self.next_run_time
-        return f"{self.name}\n{self.edition}\n{time}\n".encode() + (self.record or b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,17 +145,26 @@ class ZooKeeperJobStore(ZooKeeperLeases, GroupedJobStore[_Write]):
         return self._fetch_some(self._server.children(self._node("jobs")))
 
     def _fetch_some(self, names: Sequence[str]) -> list[Row]:
-        """Return the rows of names. Those that are written while they are read are read again."""
+        """Return the rows of names. Those that are written while they are read are read again.
+
+        Parts are removed with the definition that names them. So if the definition is still there after its parts were
+        not found, they are lost: such a job has a definition that cannot be restored, and no other job is affected.
+        """
         rows: list[Row] = []
+        without_parts: set[tuple[str, int]] = set()
         for _ in range(MOST_TRIES):
             jobs = self._jobs_of(names)
             paths = [self._node("states", job.uid) for job in jobs]
             again: list[str] = []
             for job, found in zip(jobs, self._server.get_all(paths), strict=True):
-                state = None if found is None else _state(found)
+                state = None if found is None else state_in(found)
                 definition = self._definition(job) if state is not None and state.edition == job.edition else None
+                if definition is None and (job.uid, job.edition) in without_parts:
+                    definition = b""
                 if state is None or definition is None:
                     again.append(job.name)
+                    if state is not None and state.edition == job.edition:
+                        without_parts.add((job.uid, job.edition))
                 else:
                     rows.append(
                         Row(
@@ -199,12 +181,12 @@ class ZooKeeperJobStore(ZooKeeperLeases, GroupedJobStore[_Write]):
             names = again
         raise Conflict(f"job {id_of(names[0])!r} was written by others {MOST_TRIES} times while it was read")
 
-    def _jobs_of(self, names: Sequence[str]) -> list[_JobNode]:
+    def _jobs_of(self, names: Sequence[str]) -> list[JobNode]:
         found = self._server.get_all([self._node("jobs", name) for name in names])
         nodes = [(name, node) for name, node in zip(names, found, strict=True) if node is not None]
-        return [_JobNode(name, *_uid_and_definition(node.data), node.version) for name, node in nodes]
+        return [job_in(name, node) for name, node in nodes]
 
-    def _definition(self, job: _JobNode) -> bytes | None:
+    def _definition(self, job: JobNode) -> bytes | None:
         """Return a definition, or None if its parts were removed, as it was replaced."""
         parts = parts_in(job.definition)
         if parts is None:
@@ -222,10 +204,10 @@ class ZooKeeperJobStore(ZooKeeperLeases, GroupedJobStore[_Write]):
     def earliest_run_time(self) -> Instant | None:
         return min((time for time, _ in self._times()), default=None)
 
-    def _times(self) -> list[tuple[Instant, _StateNode]]:
+    def _times(self) -> list[tuple[Instant, StateNode]]:
         uids = self._server.children(self._node("states"))
         found = self._server.get_all([self._node("states", uid) for uid in uids])
-        states = [_state(node) for node in found if node is not None]
+        states = [state_in(node) for node in found if node is not None]
         return [(state.next_run_time, state) for state in states if state.next_run_time is not None]
 
     @override
@@ -294,7 +276,7 @@ class ZooKeeperJobStore(ZooKeeperLeases, GroupedJobStore[_Write]):
     def kept_versions(self) -> Mapping[str, tuple[str, int]]:
         uids = self._server.children(self._node("states"))
         found = zip(uids, self._server.get_all([self._node("states", uid) for uid in uids]), strict=True)
-        states = [(uid, _state(node)) for uid, node in found if node is not None]
+        states = [(uid, state_in(node)) for uid, node in found if node is not None]
         return {id_of(state.name): (uid, state.version) for uid, state in states}
 
     # -- between rows and transactions
@@ -306,7 +288,7 @@ class ZooKeeperJobStore(ZooKeeperLeases, GroupedJobStore[_Write]):
     @override
     def _new(self, row: Row) -> _Write:
         name = name_of(row.id)
-        state = _StateNode(name, 0, row.next_run_time, row.record, 1)
+        state = StateNode(name, 0, row.next_run_time, row.record, 1)
         value, token = self._stored(row.uid, row.definition)
         job = Create(self._node("jobs", name), f"{row.uid}\n".encode() + value)
         operations = (job, Create(self._node("states", row.uid), state.data), *self._checks(row.uid, value))
@@ -318,7 +300,7 @@ class ZooKeeperJobStore(ZooKeeperLeases, GroupedJobStore[_Write]):
         found = self._server.get_all([self._node("states", change.uid) for change in changes])
         writes: list[_Write | None] = []
         for change, node in zip(changes, found, strict=True):
-            before = None if node is None else _state(node)
+            before = None if node is None else state_in(node)
             if before is None or before.version != change.version or before.name != name_of(change.id):
                 writes.append(None)
                 continue
@@ -328,7 +310,7 @@ class ZooKeeperJobStore(ZooKeeperLeases, GroupedJobStore[_Write]):
                     f"the record of job {change.id!r} must have at most {MOST_BYTES} bytes, got {len(record)}"
                 )
             edition = before.edition + (change.definition is not None)
-            after = _StateNode(before.name, edition, change.next_run_time, record, change.version + 1)
+            after = StateNode(before.name, edition, change.next_run_time, record, change.version + 1)
             operations: list[Operation] = [Set(self._node("states", change.uid), after.data, change.version - 1)]
             token = None
             if change.definition is not None:
@@ -376,16 +358,6 @@ class ZooKeeperJobStore(ZooKeeperLeases, GroupedJobStore[_Write]):
         prefix = f"{uid}-{token}"
         names = self._server.children(self._node("parts"))
         return [self._node("parts", name) for name in names if name.startswith(prefix)]
-
-
-def _uid_and_definition(data: bytes) -> tuple[str, bytes]:
-    uid, _, definition = data.partition(b"\n")
-    return uid.decode(), definition
-
-
-def _state(node: Node) -> _StateNode:
-    name, edition, time, record = node.data.split(b"\n", 3)
-    return _StateNode(name.decode(), int(edition), int(time) if time else None, record or None, node.version + 1)
 
 
 def _owner(group: Sequence[_Write], failed: int) -> _Write:

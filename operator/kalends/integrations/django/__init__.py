@@ -47,5 +47,13 @@ def _new_scheduler() -> BlockingScheduler:
     return found
 
 
-scheduler = _new_scheduler()
+scheduler: BlockingScheduler
 """The scheduler of the project. ``manage.py kalends`` starts it; in other processes it only keeps what is added."""
+
+
+def __getattr__(name: str) -> BlockingScheduler:
+    """Make the scheduler when it is first used: this module can be imported before the settings are configured."""
+    if name != "scheduler":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = _new_scheduler()
+    return found

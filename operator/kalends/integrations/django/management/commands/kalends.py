@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand
 from django.utils.module_loading import autodiscover_modules
 from typing_extensions import override
 
-from kalends.integrations.django import scheduler
+from kalends.integrations import django
 from kalends.schedulers.base import BaseScheduler
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -34,21 +34,21 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
             return
         before = [signal.signal(one, self._stop) for one in SIGNALS]
         try:
-            scheduler.start()
+            django.scheduler.start()
         finally:
             for one, handler in zip(SIGNALS, before, strict=True):
                 signal.signal(one, handler)
 
     def _list(self) -> None:
-        BaseScheduler.start(scheduler, paused=True)  # a BlockingScheduler would wait for its end here
+        BaseScheduler.start(django.scheduler, paused=True)  # a BlockingScheduler would wait for its end here
         try:
             found = StringIO()
-            scheduler.print_jobs(out=found)
+            django.scheduler.print_jobs(out=found)
         finally:
-            scheduler.shutdown()
+            django.scheduler.shutdown()
         self.stdout.write(found.getvalue())
 
     def _stop(self, number: int, _frame: Any) -> None:
         """Let the active runs end, outside of the signal handler: it may have interrupted what holds a lock."""
         self.stderr.write(f"{signal.Signals(number).name}: shutting down when the active runs have ended")
-        Thread(target=scheduler.shutdown, name="kalends-shutdown").start()
+        Thread(target=django.scheduler.shutdown, name="kalends-shutdown").start()

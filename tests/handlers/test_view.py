@@ -1,6 +1,7 @@
 import asyncio
 from typing import Any
 
+import orjson
 import pytest
 
 from doubles import LoopClock, ObjectStore, Pool, every, resource
@@ -9,7 +10,7 @@ from kalends.engine.loop.scheduler import Scheduler
 from kalends.handlers.resources import View
 from kalends.kube.client.client import ApiClient
 from kalends.kube.client.paths import SCHEDULED_JOBS
-from kalends.kube.wire.bounded_objects import LATER, UNREAD
+from kalends.kube.wire.bounded_objects import LATER, UNREAD, read_small
 from kube.fake_faults import Fault, requests_to
 
 pytestmark = pytest.mark.looptime
@@ -163,6 +164,20 @@ async def test_what_an_application_manages_is_not_shown(cluster: Cluster) -> Non
     for event in ("ADDED", "MODIFIED"):
         sight.view.show(event, cluster.api.objects.get(*cluster.place("managed")))
     assert sight.names == ["default/own"]
+
+
+async def test_each_change_of_a_large_object_is_left_to_its_application(cluster: Cluster) -> None:
+    sight = Sight(cluster)
+    await cluster.apply("managed", **MANAGED, task={"name": "kalends.echo", "args": [0] * 2000})
+    await sight.view.catch_up()
+    for _ in range(2):
+        seen = read_small(orjson.dumps(cluster.api.objects.get(*cluster.place("managed"))))
+        assert "spec" not in seen
+        sight.view.show("MODIFIED", seen)
+        assert sight.names == []
+    sight.view.read_all_again()
+    await sight.view.catch_up()
+    assert sight.names == []
 
 
 async def test_what_an_application_manages_is_not_read_again_in_every_check(cluster: Cluster) -> None:

@@ -84,7 +84,7 @@ class View:
             self._forget(key, uid)
         elif uid in self._gone or self._was_replaced(key, uid, meta["resourceVersion"]):
             return  # a watch that lags behind shows what was
-        elif manager_of(obj) != OPERATOR:
+        elif self._is_elsewhere(obj):
             self._leave_alone(key, uid)
         elif not self._distrusted and not self._scheduler.overview.knows(key, uid, meta["resourceVersion"]):
             if self._record_cut_in(key, obj) is not None and key not in self._cut:
@@ -93,6 +93,11 @@ class View:
             else:
                 self._cut.discard(key)
                 self._scheduler.observe(read_object(obj))
+
+    def _is_elsewhere(self, obj: dict[str, Any]) -> bool:
+        """Return whether an application carries an object out."""
+        # Of a large object, a watch shows no spec, so what was read of it before counts.
+        return obj["metadata"]["uid"] in self._elsewhere or manager_of(obj) != OPERATOR
 
     def _leave_alone(self, key: str, uid: str) -> None:
         """Take note of an object that an application carries out."""
@@ -243,7 +248,7 @@ class View:
         """
         meta = obj["metadata"]
         key, uid = f"{meta['namespace']}/{meta['name']}", meta["uid"]
-        if meta.get("deletionTimestamp") or uid in self._gone or manager_of(obj) != OPERATOR:
+        if meta.get("deletionTimestamp") or uid in self._gone or self._is_elsewhere(obj):
             self._show_it_alone(obj)
             return
         record = self._record_cut_in(key, obj)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -15,9 +16,12 @@ from kalends.jobstores.base import JobLookupError, TransientJobError
 from kalends.jobstores.kubernetes import KubernetesJobStore
 from kalends.jobstores.kubernetes.labels import requirements
 from kalends.library.definitions import stored_of
+from kube import fake_api
+from kube.fake_objects import Refused
 from kube.fake_selectors import label_selector
 
 FIXTURES = (place, store)
+PATIENCE = 30.0
 LABELS: tuple[dict[str, str], ...] = ({}, {"shard": "1"}, {"shard": "2", "canary": ""}, {"example.com/shard": "1"})
 
 
@@ -105,3 +109,33 @@ def test_a_spec_that_is_too_large_to_be_read_is_a_problem_of_its_job(
     assert "values" in kept.problem
     assert stored_of("default", kept).problem is not None
     assert store.lookup_job("foreign") is None
+
+
+@pytest.mark.parametrize("selects", [True, False])
+def test_a_scheduledjob_that_a_finalizer_keeps_is_no_job(
+    place: ServedCluster, selects: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not selects:
+        monkeypatch.setattr(fake_api, "field_selector", refuse_field_selector)
+    found = place.new_store()
+    start(found)
+    found.add_all([job("a"), job("other")])
+    finalizers = {"metadata": {"finalizers": ["example.com/wait"]}}
+    place.do(lambda: place.api.objects.merge_patch(KIND, NAMESPACE, "a", finalizers, None))
+    numbers: SimpleQueue[int | None] = SimpleQueue()
+    end = found.listen(lambda: numbers.put(found.change_number()))
+    for _ in range(2):
+        numbers.get(timeout=PATIENCE)
+    place.do(lambda: place.api.objects.delete(KIND, NAMESPACE, "a", {}))
+    numbers.get(timeout=PATIENCE)  # the deletion is noticed
+    assert [one.id for one in found.get_all_jobs()] == ["other"]
+    assert sorted(found.kept_versions()) == ["other"]
+    assert found.lookup_job("a") is None
+    with pytest.raises(TransientJobError, match="the ScheduledJob team/a is being deleted"):
+        found.add_job(job("a"))
+    end()
+    found.shutdown()
+
+
+def refuse_field_selector(text: str) -> None:
+    raise Refused(400, "BadRequest", f"field label not supported: {text}")

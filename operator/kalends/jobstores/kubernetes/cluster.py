@@ -115,9 +115,9 @@ class Cluster:
         return SCHEDULED_JOBS.named(self.namespace, name, subresource)
 
     def _is_managed(self, obj: JsonObject) -> bool:
-        """Return whether a selected object is one of this application."""
+        """Return whether a selected object is one of this application, and is not being deleted."""
         # What the API server has selected needs no look at the spec, which may be too large to be read.
-        return self._selects or manager_of(obj) == self.managed_by
+        return not is_ending(obj) and (self._selects or manager_of(obj) == self.managed_by)
 
     async def select_by_manager(self) -> None:
         """Have the API server select by ``spec.managedBy``, if it can: Kubernetes 1.31 and later.
@@ -156,13 +156,14 @@ class Cluster:
         found: dict[str, JsonObject] = {}
         async with aclosing(self.client.list_pages(self.collection, self._params, accept=METADATA_ONLY)) as pages:
             async for page in pages:
-                found |= {item["metadata"]["uid"]: item["metadata"] for item in page["items"] or ()}
+                items = [item for item in page["items"] or () if not is_ending(item)]
+                found |= {item["metadata"]["uid"]: item["metadata"] for item in items}
         return list(found.values())
 
     async def object(self, name: str) -> JsonObject | None:
         """Return the object of a name, or None if there is none among ``objects``."""
         obj = await self.any_object(name)
-        if obj is None or not self._is_selected(obj["metadata"].get("labels") or {}):
+        if obj is None or is_ending(obj) or not self._is_selected(obj["metadata"].get("labels") or {}):
             return None
         if "spec" in unread(obj):  # its manager is known to the API server alone
             return await self._listed(name)
@@ -227,7 +228,9 @@ class Cluster:
 
     async def _watch(self, changed: Callable[[], None]) -> None:
         def note(change: Change, kept: _Shown) -> None:
-            if kept.is_managed and (change is not Change.MODIFIED or shown.get(kept.uid) != kept):
+            before = shown.get(kept.uid)
+            was_or_is_managed = kept.is_managed or (before is not None and before.is_managed)
+            if was_or_is_managed and (change is not Change.MODIFIED or before != kept):
                 self._changes += 1
                 changed()
             shown[kept.uid] = kept
@@ -266,6 +269,11 @@ class _Shown:
     generation: int
     annotations: int
     is_managed: bool
+
+
+def is_ending(obj: JsonObject) -> bool:
+    """Return whether an object is being deleted: a finalizer may keep it for long, and its job is removed already."""
+    return bool(obj["metadata"].get("deletionTimestamp"))
 
 
 def _escaped(value: str) -> str:

@@ -27,7 +27,7 @@ from kalends.jobstores.base import (
 )
 from kalends.jobstores.kubernetes.access import insist, without_manager
 from kalends.jobstores.kubernetes.changes import changed_object
-from kalends.jobstores.kubernetes.cluster import Cluster, connect
+from kalends.jobstores.kubernetes.cluster import Cluster, connect, is_ending
 from kalends.jobstores.kubernetes.labels import requirements
 from kalends.jobstores.kubernetes.leases import ClusterLeases
 from kalends.jobstores.kubernetes.notes import check_id, is_id, note_of, object_name
@@ -294,6 +294,8 @@ class KubernetesJobStore(RecordingJobStore, ClusterLeases):
 
     async def _conflict(self, job_id: str, name: str) -> Exception:
         obj = await self._api.any_object(name)
+        if obj is not None and is_ending(obj):
+            return TransientJobError(job_id, f"the ScheduledJob {self.namespace}/{name} is being deleted")
         if obj is None or await self._api.object(name) is not None:
             return ConflictingIdError(job_id)
         exists, manager = f"the ScheduledJob {self.namespace}/{name} exists, and is", manager_of(obj)

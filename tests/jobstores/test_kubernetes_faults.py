@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -81,6 +82,14 @@ def test_a_record_that_an_older_crd_would_cut_is_written_later(place: ServedClus
     place.api.objects.drops = frozenset()
     (version,) = store.write_records([at_noon(kept)])
     assert isinstance(version, int)
+
+
+def test_a_dry_run_that_fails_harms_no_other_record(place: ServedCluster, store: KubernetesJobStore) -> None:
+    store.add_all([job("a"), job("b")])
+    forbidden = Fault(requests_to("PATCH", "/b/status"), times=None, status=403)
+    place.do(lambda: place.api.faults.append(forbidden))
+    writes = [replace(at_noon(kept), keeps_unread=True) for kept in store.kept_jobs()]
+    assert [type(answer) for answer in store.write_records(writes)] == [int, Unavailable]
 
 
 def test_a_watch_that_fails_gives_no_number_of_changes(place: ServedCluster, store: KubernetesJobStore) -> None:

@@ -366,6 +366,8 @@ class KubernetesJobStore(RecordingJobStore, ClusterLeases):
             return None
         except (JobStoreError, Unavailable) as error:
             return error
+        except ApiError as error:  # of the dry run before it, so that nothing was written
+            return None if error.status == HTTPStatus.NOT_FOUND else Unavailable(str(error), error.retry_after)
         return int(version)
 
     # -- what others change

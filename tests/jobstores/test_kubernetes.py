@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from jobstores.jobs import BERLIN, NOON, job, report
@@ -319,17 +318,6 @@ def test_the_namespace_is_that_of_the_kubeconfig(place: ServedCluster, store: Ku
 def test_the_alias_makes_a_store(place: ServedCluster) -> None:
     made = JOB_STORE_PLUGINS.create("kubernetes", {"managed_by": MANAGER, "kubeconfig": place.kubeconfig})
     assert isinstance(made, KubernetesJobStore)
-
-
-def test_an_annotation_names_no_class_to_import(place: ServedCluster, store: KubernetesJobStore) -> None:
-    store.add_job(job("a"))
-    note = orjson.loads(shown(place, "a")["metadata"]["annotations"]["kalends.dev/job"])
-    note["trigger"] = {"type": "antigravity:Flying", "version": 1}
-    patch = {"metadata": {"annotations": {"kalends.dev/job": orjson.dumps(note).decode()}}}
-    place.do(lambda: place.api.objects.merge_patch(KIND, NAMESPACE, "a", patch, None))
-    found = store.lookup_job("a")
-    assert found is not None
-    assert isinstance(found.trigger, DescribedTrigger)
 
 
 def test_a_store_that_was_shut_down_starts_again(place: ServedCluster) -> None:

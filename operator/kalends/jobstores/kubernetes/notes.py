@@ -111,27 +111,32 @@ def note_of(obj: Mapping[str, Any]) -> Note:
             return nothing
         note = Note(
             id=members["id"],
-            name=str(members["name"]),
-            generation=int(members["generation"]),
-            first=_of_type(str, members.get("first")),
-            trigger=_of_type(dict, members.get("trigger")),
-            schedule=str(members["schedule"]),
-            options=_of_type(dict, members.get("options")),
+            name=_of_type(str, members["name"]),
+            generation=_of_type(int, members["generation"]),
+            first=_of_type_or_none(str, members.get("first")),
+            trigger=_of_type_or_none(dict, members.get("trigger")),
+            schedule=_of_type(str, members["schedule"]),
+            options=_of_type_or_none(dict, members.get("options")),
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         return nothing
     return note
 
 
-def _of_type(kind: type[_T], value: Any) -> _T | None:
-    """Return a value of a type, or None.
+def _of_type(kind: type[_T], value: Any) -> _T:
+    """Return a value of a type.
 
     Raises:
         TypeError: It has another type.
     """
-    if value is not None and not isinstance(value, kind):
-        raise TypeError(f"must be {kind.__name__}, got {value!r}")
+    if not isinstance(value, kind):
+        # Not the value itself: its text may be beyond what Python can make of it.
+        raise TypeError(f"must be {kind.__name__}, got {type(value).__name__}")
     return value
+
+
+def _of_type_or_none(kind: type[_T], value: Any) -> _T | None:
+    return None if value is None else _of_type(kind, value)
 
 
 def schedule_digest(spec: Mapping[str, Any]) -> str:

@@ -216,7 +216,7 @@ def _in_microseconds(stored: Stored, job_id: str) -> Stored:
 def _counting_from(stored: Stored, job: Job, note: Note) -> Stored:
     """Let fire times count from right before the first that the program chose, also if that has passed."""
     first = job.first_fire_time
-    if first is None or note.first is None or note.generation != stored.generation:
+    if first is None or _noted_first(note) is None or note.generation != stored.generation:
         return stored
     before = microseconds_of(first) - 1
     edited = before if stored.edited is None else min(stored.edited, before)
@@ -282,8 +282,9 @@ def _called(call: TaskCall, find: FindTask) -> tuple[str, tuple[Any, ...], dict[
 
 
 def _trigger(obj: Mapping[str, Any], stored: Stored, definition: Definition, note: Note) -> BaseTrigger:
-    if note.trigger is not None and note.schedule == schedule_digest(obj["spec"]) and _is_known(note.trigger):
-        return trigger_of(note.trigger)
+    noted = _noted_trigger(note) if note.schedule == schedule_digest(obj["spec"]) else None
+    if noted is not None:
+        return noted
     if not isinstance(definition.when, When):
         raise TypeError(f"a schedule must be a description, got {type(definition.when).__name__}")
     return DescribedTrigger(
@@ -294,14 +295,31 @@ def _trigger(obj: Mapping[str, Any], stored: Stored, definition: Definition, not
     )
 
 
+def _noted_trigger(note: Note) -> BaseTrigger | None:
+    """Return the trigger of the annotation; None: it has none, or none that can be read, as a user has changed it."""
+    try:
+        return trigger_of(note.trigger) if note.trigger is not None and _is_known(note.trigger) else None
+    except Exception:  # noqa: BLE001 - whatever stands in it, the spec says the fire times
+        return None
+
+
+def _noted_first(note: Note) -> datetime | None:
+    """Return the first fire time of the annotation; None: as for its trigger."""
+    try:
+        return None if note.first is None else datetime_from(note.first)
+    except Exception:  # noqa: BLE001 - as above
+        return None
+
+
 def _is_known(state: Mapping[str, Any]) -> bool:
     members = state.get("triggers", ())
     return state.get("type") in _KINDS and isinstance(members, list | tuple) and all(map(_is_known, members))
 
 
 def _first(stored: Stored, note: Note, trigger: BaseTrigger, zone: tzinfo) -> datetime:
-    if note.first is not None and note.generation == stored.generation:
-        return datetime_from(note.first)
+    noted = _noted_first(note) if note.generation == stored.generation else None
+    if noted is not None:
+        return noted
     since = stored.created if stored.record is None else stored.record.decided_until
     times = getattr(trigger, "fire_times", None)
     try:

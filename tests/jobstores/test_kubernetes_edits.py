@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 
-from jobstores.jobs import job
+from jobstores.jobs import NOON, job
 from jobstores.kubernetes_place import ServedCluster
 from jobstores.test_kubernetes import edit, place, shown, store
 from kalends.job import Job
@@ -83,3 +84,16 @@ def test_each_change_of_a_job_that_was_read_once_is_written(store: KubernetesJob
         found.modified(max_instances=number)
         store.update_job(found)
         assert read(store, "a").max_instances == number
+
+
+def test_other_fire_times_of_the_same_spec_do_not_change_it(place: ServedCluster, store: KubernetesJobStore) -> None:
+    store.add_job(job("a"))
+    edit(place, "a", daylightSaving="Adjust")  # the API server writes this default
+    before = shown(place, "a")
+    found = read(store, "a")
+    found.modified(trigger=IntervalTrigger(minutes=5, start_date=NOON, timezone="UTC"))
+    store.update_job(found)
+    after = shown(place, "a")
+    note = orjson.loads(after["metadata"]["annotations"]["kalends.dev/job"])
+    assert after["spec"] == before["spec"]
+    assert note["generation"] == after["metadata"]["generation"] == before["metadata"]["generation"]

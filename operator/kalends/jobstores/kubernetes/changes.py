@@ -9,6 +9,7 @@ from typing import Any
 
 from kalends.job import Job
 from kalends.jobstores.base import TransientJobError
+from kalends.jobstores.kubernetes.notes import DEFAULTS
 from kalends.jobstores.kubernetes.objects import annotation_of, spec_of
 from kalends.stores.status_record import merge_patch
 from kalends.triggers.stored import state_of
@@ -70,7 +71,9 @@ def _changed_spec(
         fields |= set(_SCHEDULE)
         known = {name: value for name, value in known.items() if name not in _SCHEDULE}
         for name in _SCHEDULE:
-            new.pop(name, None)
+            # The API server puts a default back, so that without it the generation would be another than predicted.
+            if name not in old or old[name] != DEFAULTS.get(name):
+                new.pop(name, None)
     for name in fields:
         if known.get(name) == wanted.get(name):
             continue

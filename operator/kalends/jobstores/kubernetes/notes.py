@@ -26,7 +26,8 @@ _OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[
 _DIGEST_BYTES = 10
 _SCHEDULE = ("schedule", "trigger", "timeZone", "startTime", "endTime", "exclude", "daylightSaving")
 """Fields of a spec that decide fire times."""
-_DEFAULTS = {"daylightSaving": "Adjust"}
+DEFAULTS = {"daylightSaving": "Adjust"}
+"""What the API server writes where a spec lacks one of these fields."""
 _T = TypeVar("_T")
 
 
@@ -141,5 +142,5 @@ def _of_type_or_none(kind: type[_T], value: Any) -> _T | None:
 
 def schedule_digest(spec: Mapping[str, Any]) -> str:
     """Return a digest of the fields of a spec that decide fire times, whether their defaults are written or not."""
-    said = {name: spec[name] for name in _SCHEDULE if spec.get(name) not in (None, [], _DEFAULTS.get(name))}
+    said = {name: spec[name] for name in _SCHEDULE if spec.get(name) not in (None, [], DEFAULTS.get(name))}
     return hashlib.blake2b(orjson.dumps(said, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()

@@ -109,6 +109,13 @@ def test_a_watch_that_fails_gives_no_number_of_changes(place: ServedCluster, sto
     end()
 
 
+def test_there_is_no_number_of_changes_before_the_first_list(place: ServedCluster, store: KubernetesJobStore) -> None:
+    place.api.latency = lambda _: 2.0
+    end = store.listen(lambda: None)
+    assert store.change_number() is None
+    end()
+
+
 def eventually_none(store: KubernetesJobStore) -> bool:
     """Return whether the store stops to say how many changes there were, while it hears that its watch failed."""
     deadline = threading.Event()

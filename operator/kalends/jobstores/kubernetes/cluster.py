@@ -208,10 +208,12 @@ class Cluster:
     def changes(self) -> int | None:
         """How many additions, changes and removals of objects the watch has shown.
 
-        None: nothing is watched, or the watch fails now, so that the number may be too small.
+        None: nothing is watched or listed yet, or the watch fails now, so that the number may be too small.
         """
         informer = self._informer
-        return None if informer is None or informer.read_errors.cause is not None else self._changes
+        if informer is None or not informer.synced or informer.read_errors.cause is not None:
+            return None
+        return self._changes
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Have a function called, in the thread, after each of them, and return a function that ends the watch.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from jobstores.jobs import job
 from jobstores.kubernetes_place import ServedCluster
 from jobstores.places import start
-from jobstores.test_kubernetes import KIND, at_noon, place, store
+from jobstores.test_kubernetes import KIND, at_noon, create, place, store
 from kalends.errors import InvalidSettings, Unavailable
 from kalends.jobstores.base import JobLookupError
 from kalends.jobstores.kubernetes import KubernetesJobStore
@@ -125,3 +126,13 @@ def eventually_none(store: KubernetesJobStore) -> bool:
         store.lookup_job("a")  # takes the time of a request
     timer.cancel()
     return store.change_number() is None
+
+
+def test_a_module_that_exits_when_it_is_imported_is_a_problem_of_its_job(
+    place: ServedCluster, store: KubernetesJobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "exiting_tasks.py").write_text("raise SystemExit(3)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    create(place, "a", schedule="@daily", task={"name": "exiting_tasks:run"})
+    (kept,) = store.kept_jobs()
+    assert (kept.job, kept.problem) == (None, "SystemExit: 3")

@@ -184,7 +184,7 @@ def kept_of(obj: Mapping[str, Any], find: FindTask, zone: tzinfo) -> KeptJob:
             job = _job(obj, stored, note, find, zone)
         except InvalidSpec as error:
             problem = Problem(error.reason, str(error))
-        except Exception as error:  # noqa: BLE001 - an import of the program may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - an import may raise anything, or call sys.exit()
             problem = Problem(Reason.UNKNOWN_TASK, f"{type(error).__name__}: {error}")
     if job is not None:
         stored = _counting_from(stored, job, note)

@@ -93,6 +93,18 @@ async def test_a_connection_that_hangs_for_ever_does_not_block_later_calls(
     assert await lease.read() is None
 
 
+async def test_a_call_without_a_time_limit_has_more_time_after_each_call_that_hangs(
+    store: CutOff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocking, "PATIENCE", LIMIT)
+    calls = StoreCalls(None)
+    store.answers.clear()
+    for seconds in ("0.02", "0.04", "0.08"):
+        with pytest.raises(Unavailable, match=f"no answer within {seconds} seconds"):
+            await calls.call(store.read_lease, "a")
+    store.answers.set()
+
+
 async def test_a_time_limit_of_the_client_library_is_reported_as_such() -> None:
     def fail() -> None:
         raise TimeoutError("read timed out")

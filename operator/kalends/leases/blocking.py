@@ -25,6 +25,9 @@ class StoreCalls:
     to its own limit, so that a server that is cut off holds up one thread. A connection that was cut off can hang for
     ever although the server is back. After ``PATIENCE`` seconds a call is therefore made beside the one that hangs; if
     that hangs too, after twice as long, and so on: in a day there are about ten.
+
+    Without a time limit, a call may work for these times itself: a call that reads many jobs ends in one of the
+    attempts, and a call that hangs is abandoned all the same.
     """
 
     def __init__(self, limit: float | None = TIME_LIMIT, threads: Executor | None = None) -> None:
@@ -43,13 +46,17 @@ class StoreCalls:
             KalendsError: As the call has raised it.
         """
         loop = asyncio.get_running_loop()
-        limit = asyncio.timeout(self._limit)
+        seconds = self._limit
+        limit = asyncio.timeout(seconds)
         try:
             async with limit, self._turn:
                 await self._end_of_last_call()
                 active = loop.run_in_executor(self._threads, function, *args)
                 active.add_done_callback(_retrieve)
                 self._active, self._since = active, loop.time()
+                if seconds is None:
+                    seconds = self._patience
+                    limit.reschedule(self._since + seconds)
                 # Only waited for: a cancellation must not hide that the thread is still busy.
                 await asyncio.wait([active])
                 self._patience = PATIENCE
@@ -59,7 +66,7 @@ class StoreCalls:
         except Exception as error:
             problem = str(error)
             if limit.expired():
-                problem = f"no answer within {self._limit:g} seconds"
+                problem = f"no answer within {seconds:g} seconds"
             raise Unavailable(f"{type(error).__name__}: {problem}") from error
 
     async def _end_of_last_call(self) -> None:

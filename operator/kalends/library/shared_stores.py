@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -74,8 +74,10 @@ class _Shared:
     alive: frozenset[str] = frozenset()
     """Other schedulers that act no more, and have runs that records of the store name."""
     times_taken_up: int = 0
-    calls: StoreCalls = field(default_factory=lambda: StoreCalls(limit=None))
-    """A look at many jobs may take long."""
+    looks: StoreCalls = field(default_factory=lambda: StoreCalls(limit=None))
+    """Calls that look for changes of others. A look at many jobs may take long."""
+    take_ups: StoreCalls = field(default_factory=lambda: StoreCalls(limit=None))
+    """Calls that begin a term. They do not wait for a look that hangs: until they end, no scheduler acts."""
     notices: ChangeNotices = field(init=False)
     following: asyncio.Task[None] = field(init=False)
 
@@ -210,7 +212,7 @@ class SharedStores:
         await shared.election.withdraw()
         shared.following.cancel()
         await asyncio.wait([shared.following])
-        await shared.calls.end(ENDING_LOOK)
+        await asyncio.gather(shared.looks.end(ENDING_LOOK), shared.take_ups.end(ENDING_LOOK))
         ending = StoreCalls(ENDING_NOTICES)
         with suppress(Unavailable):
             await ending.call(shared.notices.end)
@@ -224,9 +226,7 @@ class SharedStores:
         """Show the engine every job as it is now, and from then on act."""
         shared, scheduler = self._shared[alias], self._scheduler()
         known = self._known_in(alias)
-        # Before the jobs: a change that comes while they are read makes another number, and is found by ``_compare``.
-        number = await shared.calls.call(shared.store.change_number)
-        kept = await shared.calls.call(shared.store.kept_jobs)
+        number, kept = await shared.take_ups.call(_number_and_jobs, shared.store)
         await self._look_at_holders(shared, _holders_in(kept) - {self._identity})
         # From here to the last job nothing waits. A lease that has lapsed can be renewed a moment later, in the same
         # term: a scheduler that was ready by then would act with jobs that it has not been shown.
@@ -274,7 +274,7 @@ class SharedStores:
     async def _follow(self, shared: _Shared) -> None:
         """Look at the store after each notice, and from time to time."""
         try:
-            await shared.calls.call(shared.notices.begin)
+            await shared.looks.call(shared.notices.begin)
         except Unavailable as error:
             log.warning("Job store %r gives no notice of changes: %s", shared.alias, error)
         while True:
@@ -318,12 +318,12 @@ class SharedStores:
 
     async def _compare(self, shared: _Shared) -> None:
         """Read the jobs that others have added or changed, and forget those that they have removed."""
-        number = await shared.calls.call(shared.store.change_number)
+        number = await shared.looks.call(shared.store.change_number)
         if number is not None and number == shared.number:
             return
         times_taken_up = shared.times_taken_up
         overview, known = self._scheduler().overview, self._known_in(shared.alias)
-        versions = await shared.calls.call(shared.store.kept_versions)
+        versions = await shared.looks.call(shared.store.kept_versions)
         for job_id, (uid, version) in versions.items():
             if not overview.knows(f"{shared.alias}/{job_id}", uid, str(version)):
                 await self._read(shared, job_id)
@@ -342,13 +342,24 @@ class SharedStores:
                 await self._read(shared, key.partition("/")[2])
 
     async def _read(self, shared: _Shared, job_id: str) -> None:
-        kept = await shared.calls.call(_find, shared.store, job_id)
+        kept = await shared.looks.call(_find, shared.store, job_id)
         if kept is not None:
             self._show(shared, kept)
 
 
 def _holders_in(kept: Iterable[KeptJob]) -> frozenset[str]:
     return frozenset(run.holder for one in kept if one.record is not None for run in one.record.active if run.holder)
+
+
+def _number_and_jobs(store: RecordingJobStore) -> tuple[int | None, Sequence[KeptJob]]:
+    """Read a store for a term.
+
+    It is a single call: the limit of a call that reads many jobs grows with each attempt, and a short call that
+    succeeds in between would reset it.
+    """
+    # Before the jobs: a change that comes while they are read makes another number, and is found by ``_compare``.
+    number = store.change_number()
+    return number, store.kept_jobs()
 
 
 def _find(store: RecordingJobStore, job_id: str) -> KeptJob | None:

@@ -9,13 +9,16 @@ from threading import Event
 from typing import Any
 from unittest.mock import Mock
 
+import pytest
 from typing_extensions import override
 
 from kalends.clock import MicrosecondClock
+from kalends.errors import Refused
 from kalends.events import EVENT_JOB_SUBMITTED
 from kalends.jobstores.base import KeptJob
 from kalends.jobstores.sqlalchemy import SQLAlchemyJobStore
 from kalends.leases.port import KeptLease, LeaseRecord, Timing
+from kalends.library.elections import StoreElection
 from kalends.library.shared_stores import SharedStores, SharingOptions
 from kalends.schedulers.background import BackgroundScheduler
 from sharing.test_two_schedulers import PATIENCE, release, until, wait_for_release
@@ -55,6 +58,70 @@ async def test_notices_that_begin_while_the_store_is_removed_are_ended(tmp_path:
     await shared.remove("shared")
     may_begin.set()
     await until_set(ended)
+    store.shutdown()
+
+
+def refuse() -> None:
+    raise Refused("as it is asked to")
+
+
+async def test_a_store_that_refuses_to_give_notices_is_still_read_for_changes(tmp_path: Path) -> None:
+    class RefusesToListen(SQLAlchemyJobStore):
+        looks = 0
+
+        @override
+        def listen(self, changed: Callable[[], None]) -> None:
+            refuse()
+
+        @override
+        def change_number(self) -> int | None:
+            self.looks += 1
+            return super().change_number()
+
+    store = RefusesToListen(f"sqlite:///{tmp_path / 'jobs.sqlite'}")
+    shared, _ = shared_stores(store, MicrosecondClock())
+    shared.add("shared")
+    async with asyncio.timeout(PATIENCE):
+        while store.looks < 2:
+            await asyncio.sleep(0.01)
+    await shared.close()
+    store.shutdown()
+
+
+async def test_a_store_that_refuses_to_end_its_notices_is_removed(tmp_path: Path) -> None:
+    begun = Event()
+
+    class RefusesToEnd(SQLAlchemyJobStore):
+        @override
+        def listen(self, changed: Callable[[], None]) -> Callable[[], None]:
+            begun.set()
+            return refuse
+
+    store = RefusesToEnd(f"sqlite:///{tmp_path / 'jobs.sqlite'}")
+    shared, _ = shared_stores(store, MicrosecondClock())
+    shared.add("shared")
+    await until_set(begun)
+    await shared.remove("shared")
+    assert not shared.holds("shared")
+    store.shutdown()
+
+
+async def test_a_removal_that_failed_does_not_keep_a_store_of_the_same_alias_from_being_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(election: StoreElection) -> None:
+        raise RuntimeError(f"cannot close {election}")
+
+    store = SQLAlchemyJobStore(f"sqlite:///{tmp_path / 'jobs.sqlite'}")
+    shared, _ = shared_stores(store, MicrosecondClock())
+    shared.add("shared")
+    monkeypatch.setattr(StoreElection, "end_presence", fail)
+    with pytest.raises(RuntimeError, match="cannot close"):
+        await shared.remove("shared")
+    monkeypatch.undo()
+    await shared.end_of_removal("shared")
+    assert shared.add("shared")
+    await shared.close()
     store.shutdown()
 
 

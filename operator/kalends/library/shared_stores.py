@@ -11,7 +11,7 @@ from typing import Any
 
 from kalends.clock import Clock
 from kalends.engine.loop.scheduler import Scheduler
-from kalends.errors import KalendsError, Unavailable
+from kalends.errors import KalendsError
 from kalends.jobstores.base import JobLookupError, KeptJob, RecordingJobStore
 from kalends.leases.blocking import StoreCalls
 from kalends.leases.port import LeaseStore, Timing
@@ -161,8 +161,11 @@ class SharedStores:
         """Wait until the lease of a removed store is released: a store of the same alias may use the same lease."""
         closing = self._closing.get(alias)
         if closing is not None:
-            await closing
-            self._closing.pop(alias, None)
+            try:
+                await closing
+            finally:  # an error is raised once: a store that is added later may use the alias
+                if self._closing.get(alias) is closing:
+                    del self._closing[alias]
 
     def pause(self) -> Coroutine[Any, Any, None]:
         """Let others act, until ``resume``. The scheduler has paused the engine before.
@@ -214,7 +217,7 @@ class SharedStores:
         await asyncio.wait([shared.following])
         await asyncio.gather(shared.looks.end(ENDING_LOOK), shared.take_ups.end(ENDING_LOOK))
         ending = StoreCalls(ENDING_NOTICES)
-        with suppress(Unavailable):
+        with suppress(KalendsError):
             await ending.call(shared.notices.end)
         await ending.end(0)
         await shared.election.end_presence()
@@ -275,7 +278,7 @@ class SharedStores:
         """Look at the store after each notice, and from time to time."""
         try:
             await shared.looks.call(shared.notices.begin)
-        except Unavailable as error:
+        except KalendsError as error:
             log.warning("Job store %r gives no notice of changes: %s", shared.alias, error)
         while True:
             noticed = await self._wait(shared)

@@ -5,17 +5,23 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from threading import Event
+from typing import TypeVar
 
 import pytest
-from typing_extensions import override
+from typing_extensions import ParamSpec, override
 
 from kalends.errors import Unavailable
 from kalends.leases import blocking
 from kalends.leases.blocking import StoreCalls, StoreLease
 from kalends.leases.memory import MemoryLeases
 from kalends.leases.port import KeptLease, LeaseRecord
+from kalends.threads import DaemonThreads
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 LIMIT = 0.02
 MINE = LeaseRecord("me", 15, 1)
@@ -28,13 +34,10 @@ class CutOff(MemoryLeases):
         super().__init__()
         self.answers = Event()
         self.answers.set()
-        self.hanging = 0
 
     @override
     def read_lease(self, name: str) -> KeptLease | None:
-        if not self.answers.is_set():
-            self.hanging += 1
-            self.answers.wait()
+        self.answers.wait()
         return super().read_lease(name)
 
 
@@ -45,6 +48,19 @@ def store() -> Iterator[CutOff]:
     found.answers.set()
 
 
+class Counting(DaemonThreads):
+    """Counts the calls, also those whose thread has not reached the store yet."""
+
+    def __init__(self) -> None:
+        super().__init__("test")
+        self.calls = 0
+
+    @override
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        self.calls += 1
+        return super().submit(fn, *args, **kwargs)
+
+
 async def fail_to_read(lease: StoreLease, times: int) -> None:
     for _ in range(times):
         with pytest.raises(Unavailable, match=r"no answer within 0\.02 seconds"):
@@ -53,11 +69,10 @@ async def fail_to_read(lease: StoreLease, times: int) -> None:
 
 async def test_calls_that_hang_hold_up_one_thread_for_each_lease(store: CutOff) -> None:
     store.answers.clear()
-    first, second = (StoreLease(store, name, name, StoreCalls(LIMIT)) for name in ("first", "second"))
-    await fail_to_read(first, 9)
-    assert store.hanging == 1
-    await fail_to_read(second, 9)
-    assert store.hanging == 2
+    for name in ("first", "second"):
+        threads = Counting()
+        await fail_to_read(StoreLease(store, name, name, StoreCalls(LIMIT, threads)), 9)
+        assert threads.calls == 1
 
 
 async def test_a_lease_is_read_again_once_the_call_that_hung_has_returned(store: CutOff) -> None:
@@ -83,12 +98,11 @@ async def test_a_connection_that_hangs_for_ever_does_not_block_later_calls(
     monkeypatch.setattr(blocking, "PATIENCE", 0.0)
     lease = StoreLease(store, "a", "a", StoreCalls(60))
     store.answers.clear()
-    calls = StoreCalls(LIMIT)
-    hung = StoreLease(store, "a", "a", calls)
+    threads = Counting()
+    hung = StoreLease(store, "a", "a", StoreCalls(LIMIT, threads))
     await fail_to_read(hung, 1)
-    hanging = store.hanging
     await fail_to_read(hung, 1)  # the next call has a thread of its own
-    assert store.hanging == hanging + 1
+    assert threads.calls == 2
     store.answers.set()
     assert await lease.read() is None
 

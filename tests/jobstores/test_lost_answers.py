@@ -17,6 +17,7 @@ from jobstores.test_parts import LARGE, parts_of
 from kalends.errors import Unavailable
 from kalends.jobstores.base import ConflictingIdError, RecordingJobStore
 from kalends.jobstores.etcd import EtcdJobStore
+from kalends.jobstores.grouped import GroupedJobStore
 from kalends.jobstores.zookeeper import ZooKeeperJobStore
 
 in_groups = pytest.mark.parametrize("place", ["etcd", "zookeeper"], indirect=True)
@@ -125,11 +126,12 @@ def test_what_an_insert_may_have_added_is_removed_before_its_error_is_raised(
 
 
 @in_groups
-def test_the_parts_of_a_job_that_has_a_record_since_stay(place: Place) -> None:
+@pytest.mark.parametrize("args", [(), (LARGE,)], ids=["small", "in parts"])
+def test_a_job_that_has_a_record_since_is_removed_with_its_parts(place: Place, args: tuple[str, ...]) -> None:
     store, other = place.new_store(), place.new_store()
     for one in (store, other):
         start(one)
-    other.add_job(job("parts", args=(LARGE,)))
+    other.add_job(job("parts", args=args))
     parts = len(parts_of(other))
     other.remove_job("parts")
 
@@ -141,11 +143,9 @@ def test_the_parts_of_a_job_that_has_a_record_since_stay(place: Place) -> None:
         no_proof(store),
         pytest.raises(Unavailable, match="database space exceeded"),
     ):
-        store.add_job(job("a", args=(LARGE,)))
-    kept = other.kept_job("a")
-    assert kept.job is not None
-    assert kept.job.args == (LARGE,)
-    assert kept.record == record()
+        store.add_job(job("a", args=args))
+    assert other.lookup_job("a") is None
+    assert len(parts_of(other)) == 0
     for one in (store, other):
         one.shutdown()
 
@@ -165,3 +165,13 @@ def test_a_conflict_after_a_group_was_added_removes_the_group(store: RecordingJo
     with pytest.raises(ConflictingIdError, match="job-199"):
         store.add_all(jobs)
     assert [one.id for one in store.get_all_jobs()] == ["job-199"]
+
+
+@in_groups
+def test_a_job_is_not_removed_by_the_uid_of_another(store: GroupedJobStore[Any]) -> None:
+    store.add_job(job("a"))
+    ((uid, _),) = store.kept_versions().values()
+    for other in ("", "0", uid[:-1], f"{uid}0", "g" * 32):
+        assert not store.remove_row("a", other)
+    assert store.remove_row("a", uid)
+    assert store.get_all_jobs() == []

@@ -19,6 +19,7 @@ from kalends.jobstores.etcd_requests import (
     client_of,
     compare_exists,
     compare_missing,
+    compare_prefix,
     compare_value,
     delete,
     delete_below,
@@ -210,12 +211,14 @@ class EtcdJobStore(EtcdLeases, GroupedJobStore[_Write]):
     @override
     def remove_row(self, job_id: str, uid: str | None = None, version: int | None = None) -> bool:
         key = self._key("versions", job_id)
-        compare = compare_exists(key) if uid is None or version is None else compare_value(key, f"{uid}:{version}")
+        compare = [compare_exists(key)]
+        if uid is not None:
+            compare = compare_prefix(key, f"{uid}:") if version is None else [compare_value(key, f"{uid}:{version}")]
         deletions = [delete(self._key(kind, job_id)) for kind in _KINDS]
         deletions.append(delete_below(self._parts(job_id)))
         if version is None:  # what the acting scheduler removes it knows
             deletions.append(self._change)
-        return self._transaction([compare], deletions)[0]
+        return self._transaction(compare, deletions)[0]
 
     @override
     def clear_rows(self) -> None:

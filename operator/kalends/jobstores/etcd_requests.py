@@ -78,6 +78,16 @@ def compare_value(key: str, value: str) -> dict[str, Any]:
     return {"key": _text(key), "target": "VALUE", "result": "EQUAL", "value": _text(value)}
 
 
+def compare_prefix(key: str, prefix: str) -> list[dict[str, Any]]:
+    """Compare: the value of the key begins with this text, and is longer."""
+    after = f"{prefix[:-1]}{chr(ord(prefix[-1]) + 1)}"
+    of_value = {"key": _text(key), "target": "VALUE"}
+    return [
+        {**of_value, "result": "GREATER", "value": _text(prefix)},
+        {**of_value, "result": "LESS", "value": _text(after)},
+    ]
+
+
 def compare_missing(key: str) -> dict[str, Any]:
     """Compare: the key does not exist."""
     return {"key": _text(key), "target": "CREATE", "result": "EQUAL", "create_revision": 0}

@@ -98,7 +98,8 @@ class GroupedJobStore(RowJobStore, Generic[_W]):
 
     def _take_back(self, writes: Sequence[_W], present: Sequence[_W]) -> None:
         for write in present:
-            self.remove_row(write.id, write.uid, write.version)
+            # Another scheduler may have written a record since, which changes the version.
+            self.remove_row(write.id, write.uid)
         for write in writes:
             self._drop_parts(write)
         if present:

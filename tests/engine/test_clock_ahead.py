@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from typing_extensions import override
 
 from doubles import JOB, START, Cluster, LoopClock, ObjectStore, Pool, every, resource
-from kalends.engine.core.state import Ref, State
+from kalends.engine.core.state import QueuedRun, Ref, State
+from kalends.engine.loop.entry import LocalRuns
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.errors import Unavailable
 
@@ -100,3 +102,13 @@ async def test_a_job_counts_although_the_clock_is_put_back_before_it_is_recorded
     status = store.status("default/nightly")
     assert cluster.created == [f"nightly-{START + 1200}"]
     assert (status["counts"]["due"], status["counts"]["started"], status["counts"]["coalesced"]) == (20, 1, 19)
+
+
+def test_a_created_job_is_known_until_its_waiting_run_is_recorded_as_started() -> None:
+    at, name = START + DAY, f"nightly-{START + DAY}"
+    runs = LocalRuns(created={name: at})
+    waiting = State(armed=START, cursor=at, queued=(QueuedRun(name, at),))
+    runs.are_recorded(waiting)  # a record of something else: an invalid spec, say
+    assert runs.created == {name: at}
+    runs.are_recorded(replace(waiting, queued=()))
+    assert runs.created == {}

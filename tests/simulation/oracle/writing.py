@@ -48,16 +48,15 @@ class Writing:
     def generation(self) -> int:
         """The generation that it carries out.
 
-        A task that follows Jobs is recorded as observed only once all Jobs of the spec before it are counted; until
+        A spec that follows Jobs is recorded as observed only once all Jobs of the spec before it are counted; until
         then its conditions show the generation.
         """
         recorded = int(self.after.get("observedGeneration", 0))
         ready: Json = next((one for one in self.after.get("conditions", ()) if one["type"] == "Ready"), {})
         shown = int(ready.get("observedGeneration", recorded))
-        version, before = self.life.versions.get(shown), self.life.versions.items()
+        before = self.life.versions.items()
         follows_jobs = any("jobTemplate" in one.spec for generation, one in before if generation < shown)
-        is_task = version is not None and "jobTemplate" not in version.spec
-        return shown if is_task and follows_jobs else recorded
+        return shown if follows_jobs else recorded
 
     @property
     def version(self) -> Version | None:

@@ -41,11 +41,11 @@ class LocalRuns:
         self.refused.clear()
         if self.created:
             listed = active | {run.name for run in record.history}
-            # Of a fire time that is decided, no Job is counted any more.
+            waiting = {run.fire_time for run in record.queued}
+            decided = max(record.decided_until, record.last_requested or 0)
+            # Of a fire time that is decided, no Job is counted any more, unless its run is still recorded as waiting.
             self.created = {
-                name: at
-                for name, at in self.created.items()
-                if name not in listed and at > max(record.decided_until, record.last_requested or 0)
+                name: at for name, at in self.created.items() if name not in listed and (at > decided or at in waiting)
             }
         self.forget_ends_asked_for(record)
 

@@ -102,5 +102,21 @@ def test_the_command_lists_the_jobs_in_the_zone_of_the_project_and_runs_none(pro
 
 
 def test_other_commands_start_no_scheduler(project: Path) -> None:
-    manage(project, "check")
-    assert not (project / "slow").exists()
+    code = "from kalends.integrations.django import scheduler; print(scheduler.running, scheduler.timezone)"
+    assert manage(project, "shell", "--command", code).splitlines()[-1] == "False Europe/Berlin"
+
+
+def test_the_second_signal_ends_the_process_at_once(project: Path) -> None:
+    jobs = project / "shop" / "jobs.py"
+    jobs.write_text(jobs.read_text().replace("time.sleep(3)", "time.sleep(250)"))
+    process = subprocess.Popen([sys.executable, "manage.py", "kalends"], cwd=project, stderr=subprocess.PIPE, text=True)
+    try:
+        eventually((project / "slow").exists)
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        assert any("shutting down" in line for line in process.stderr)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == -signal.SIGTERM
+    finally:
+        process.kill()
+        process.communicate()

@@ -6,17 +6,20 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from flask import Flask, current_app
 
 from devcluster.waiting import eventually
 from integrations.processes import answers, free_port, lines, running
-from kalends.events import EVENT_JOB_ERROR, JobExecutionEvent
+from kalends.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, JobExecutionEvent
 from kalends.executors.pool import ThreadPoolExecutor
 from kalends.integrations.flask import init_app
+from kalends.jobstores.memory import MemoryJobStore
 from kalends.schedulers.background import BackgroundScheduler
 from kalends.schedulers.blocking import BlockingScheduler
 
@@ -24,6 +27,7 @@ APPLICATION = """
 import os
 from flask import Flask, current_app
 from kalends.integrations.flask import init_app
+from kalends.jobstores.memory import MemoryJobStore
 from kalends.schedulers.background import BackgroundScheduler
 
 def work():
@@ -79,9 +83,36 @@ def test_an_error_of_the_context_is_an_error_of_the_run(scheduler: BackgroundSch
     assert repr(failed[0].exception) == "ConnectionError('no database')"
 
 
+def test_a_context_that_swallows_the_exception_makes_a_run_without_a_value(scheduler: BackgroundScheduler) -> None:
+    ended: list[JobExecutionEvent] = []
+    scheduler.add_executor(ThreadPoolExecutor(context=lambda: suppress(ZeroDivisionError)), "default")
+    scheduler.add_listener(ended.append, EVENT_JOB_EXECUTED)
+    scheduler.add_job(divmod, args=(1, 0))
+    scheduler.start()
+    eventually(lambda: ended)
+    assert ended[0].retval is None
+
+
 def test_a_scheduler_that_blocks_is_refused() -> None:
     with pytest.raises(TypeError, match="use a BackgroundScheduler"):
         init_app(Flask("shop"), BlockingScheduler())
+
+
+def test_a_configuration_that_would_replace_the_stores_of_a_scheduler_is_refused() -> None:
+    app = Flask("shop")
+    app.config["KALENDS"] = {"timezone": "UTC"}
+    scheduler = BackgroundScheduler(jobstores={"default": MemoryJobStore()})
+    with pytest.raises(ValueError, match="must be in that configuration"):
+        init_app(app, scheduler)
+
+
+def test_a_program_with_a_command_line_of_click_has_the_scheduler(scheduler: BackgroundScheduler) -> None:
+    @click.command()
+    def serve() -> None:
+        init_app(Flask("shop"), scheduler)
+
+    serve.main([], standalone_mode=False)
+    assert scheduler.running
 
 
 def flask(folder: Path, *arguments: str) -> str:
@@ -92,7 +123,10 @@ def flask(folder: Path, *arguments: str) -> str:
 
 def test_commands_of_flask_start_no_scheduler_and_print_the_jobs(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(APPLICATION)
-    assert "running" in flask(tmp_path, "routes")
+    code = "from app import scheduler; print(scheduler.running)"
+    command = [sys.executable, "-m", "flask", "--app", "app", "shell"]
+    shell = subprocess.run(command, cwd=tmp_path, input=code, capture_output=True, text=True, check=True, timeout=60)
+    assert "False" in shell.stdout
     assert "work (trigger: cron[second='*']" in flask(tmp_path, "kalends", "jobs")
     assert lines(tmp_path / "ran") == []
 

@@ -148,6 +148,7 @@ def run_job(
         if runs.missed(run_time):
             continue
         with running(job, run_time):
+            value: Any = None  # a context that ends with an exception may swallow it
             try:
                 with context():
                     value = job.func(*job.args, **job.kwargs)

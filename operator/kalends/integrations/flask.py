@@ -8,7 +8,7 @@ from contextlib import suppress
 try:
     import click
     from flask import Flask
-    from flask.cli import AppGroup
+    from flask.cli import AppGroup, ScriptInfo
     from flask.helpers import get_debug_flag
     from werkzeug.serving import is_running_from_reloader
 except ImportError as error:
@@ -23,7 +23,7 @@ from kalends.schedulers.blocking import BlockingScheduler
 def init_app(app: Flask, scheduler: BaseScheduler) -> None:
     """Start the scheduler in each process that serves the application, and end it with the process.
 
-    A process that serves is one of a WSGI server, of ``flask run``, or of the program itself; with the reloader of
+    A process that serves is one of a server, of ``flask run``, or of the program itself; with the reloader of
     ``flask run`` it is the child. Other commands of ``flask``, such as ``flask shell``, start no scheduler.
 
     A scheduler without a default executor has its jobs called within the application context, so that they can use
@@ -32,15 +32,21 @@ def init_app(app: Flask, scheduler: BaseScheduler) -> None:
 
     Args:
         app: The application.
-        scheduler: A ``BackgroundScheduler``. Options in ``app.config["KALENDS"]`` configure it; jobs that were added
-            before stay.
+        scheduler: A ``BackgroundScheduler``, for this application alone. Options in ``app.config["KALENDS"]`` configure
+            it; jobs that were added before stay.
 
     Raises:
         TypeError: It is a ``BlockingScheduler``, which never returns from ``start``.
+        ValueError: It has job stores or executors, and ``app.config["KALENDS"]`` would replace them.
     """
     if isinstance(scheduler, BlockingScheduler):
         raise TypeError("scheduler must return from start(): use a BackgroundScheduler")
     if "KALENDS" in app.config:
+        if scheduler.has_components:
+            raise ValueError(
+                'the job stores and executors of a scheduler with app.config["KALENDS"] must be in that configuration: '
+                "create it as BackgroundScheduler()"
+            )
         scheduler.configure(**app.config["KALENDS"])
     with suppress(ValueError):  # it has one
         scheduler.add_executor(ThreadPoolExecutor(context=app.app_context), "default")
@@ -54,8 +60,8 @@ def init_app(app: Flask, scheduler: BaseScheduler) -> None:
 def _serves() -> bool:
     """Return whether this process answers requests, as far as can be known when the application is made."""
     command = click.get_current_context(silent=True)
-    if command is None:
-        return True  # a WSGI server, or a program that calls app.run()
+    if command is None or command.find_object(ScriptInfo) is None:
+        return True  # a server, or a program that calls app.run(): its command line may be of click, too
     if command.info_name != "run":
         return False
     reload = command.params.get("reload")

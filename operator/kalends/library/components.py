@@ -44,6 +44,11 @@ JOB_STORE_PLUGINS = Plugins("job store", "kalends.jobstores", JOB_STORES, BaseJo
 class Components(SchedulerCore):
     """Adds and removes executors and job stores, before the start and while the scheduler runs."""
 
+    @property
+    def has_components(self) -> bool:
+        """Whether it has job stores or executors that ``configure`` would remove."""
+        return bool(self._executors or self._book.stores)
+
     def add_executor(self, executor: BaseExecutor | str, alias: str = "default", **executor_opts: Any) -> None:
         """Add an executor.
 

@@ -37,7 +37,7 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
             django.scheduler.start()
         finally:
             for one, handler in zip(SIGNALS, before, strict=True):
-                signal.signal(one, handler)
+                signal.signal(one, signal.SIG_DFL if handler is None else handler)
 
     def _list(self) -> None:
         BaseScheduler.start(django.scheduler, paused=True)  # a BlockingScheduler would wait for its end here
@@ -49,6 +49,12 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
         self.stdout.write(found.getvalue())
 
     def _stop(self, number: int, _frame: Any) -> None:
-        """Let the active runs end, outside of the signal handler: it may have interrupted what holds a lock."""
+        """Let the active runs end. A second signal ends the process at once."""
+        for one in SIGNALS:
+            signal.signal(one, signal.SIG_DFL)
+        # Outside of the signal handler: it may have interrupted what holds a lock.
+        Thread(target=self._shut_down, args=(number,), name="kalends-shutdown").start()
+
+    def _shut_down(self, number: int) -> None:
         self.stderr.write(f"{signal.Signals(number).name}: shutting down when the active runs have ended")
-        Thread(target=django.scheduler.shutdown, name="kalends-shutdown").start()
+        django.scheduler.shutdown()

@@ -76,8 +76,8 @@ def _armed(it: Writing) -> Iterator[str]:
             yield f"a resource seen for the first time counts from {new - it.life.created:+d} s of its creation"
         return
     seen, reported = it.before.get("observedGeneration", 0), it.generation
-    if reported == seen:  # while Jobs of the spec before an edit are still to be counted, the edit is not reported
-        reported = max(it.life.versions)
+    if reported == seen and new != old:
+        reported = max(it.life.versions)  # an edit counts that is not reported, as Jobs before it are not counted yet
     edits = [one for generation, one in sorted(it.life.versions.items()) if seen < generation <= reported]
     known = it.life.versions.get(seen)
     if new != old and not edits:

@@ -133,7 +133,7 @@ class MongoDBJobStore(RowJobStore):
             (failed,) = error.details["writeErrors"]
             number = failed["index"]
             for row in rows[:number]:
-                self.remove_row(row.id, row.uid, row.version)
+                self.remove_row(row.id, row.uid)
             if failed["code"] != _DUPLICATE_KEY:
                 raise
             raise ConflictingIdError(rows[number].id) from error

@@ -152,7 +152,7 @@ class RethinkDBJobStore(RowJobStore):
             found = self._list(self._of([row.id for row in some]).pluck("job_id", "uid"))
             taken = next((one["job_id"] for one in found if one["uid"] not in uids), None)
             for row in rows[: start + _AT_ONCE]:
-                self.remove_row(row.id, row.uid, row.version)
+                self.remove_row(row.id, row.uid)
             if taken is None and "uplicate" not in str(result.get("first_error")):
                 raise Unavailable(f"RethinkDB: {result.get('first_error')}")
             raise ConflictingIdError(some[0].id if taken is None else taken)

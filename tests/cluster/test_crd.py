@@ -208,6 +208,7 @@ def test_columns_say_how_it_stands(cluster: Cluster, resource: str) -> None:
         "SUCCEEDED": "13",
         "FAILED": "17",
         "REASON": "Armed",
+        "MANAGER": "",
         "MESSAGE": "all is well",
     }
     assert re.fullmatch(r"\d+y(\d+d)?", ages["LAST RUN"])

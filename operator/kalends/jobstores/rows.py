@@ -27,14 +27,13 @@ from kalends.jobstores.base import (
     RecordWrite,
     TransientJobError,
 )
+from kalends.jobstores.ids import check_id, is_id
 from kalends.jobstores.lease_rows import LeaseRows
 from kalends.jobstores.serialization import job_from_json, job_to_json, record_from_json, record_to_json
 from kalends.triggers.datetimes import datetime_of, microseconds_of
 
 SERIALIZERS = ("json", "pickle")
 DEFINITION_VERSION = 1
-LONGEST_ID = 512
-"""Characters of an ID: what the keys of every server can hold."""
 MOST_TRIES = 100
 """How often a job is read and written again because others wrote in between."""
 
@@ -184,7 +183,7 @@ class RowJobStore(RecordingJobStore, LeaseRows):
 
     @override
     def update_job(self, job: Job) -> None:
-        _check_id(job.id)
+        check_id(job.id)
         document = self._written(job)
         next_run_time = _instant_or_none(job.next_run_time)
         for _ in range(MOST_TRIES):
@@ -202,7 +201,7 @@ class RowJobStore(RecordingJobStore, LeaseRows):
 
     @override
     def remove_job(self, job_id: str) -> None:
-        if not _is_id(job_id) or not self.remove_row(job_id):
+        if not is_id(job_id) or not self.remove_row(job_id):
             raise JobLookupError(job_id)
 
     @override
@@ -237,12 +236,12 @@ class RowJobStore(RecordingJobStore, LeaseRows):
 
     @override
     def remove_version(self, job_id: str, uid: str, version: int) -> bool:
-        return _is_id(job_id) and self.remove_row(job_id, uid, version)
+        return is_id(job_id) and self.remove_row(job_id, uid, version)
 
     # -- between jobs and rows
 
     def _row(self, job_id: str) -> Row | None:
-        return self.fetch_row(job_id) if _is_id(job_id) else None
+        return self.fetch_row(job_id) if is_id(job_id) else None
 
     def _now(self) -> Instant:
         return int(self._clock.now())
@@ -253,7 +252,7 @@ class RowJobStore(RecordingJobStore, LeaseRows):
         return zone if isinstance(zone, tzinfo) else UTC
 
     def _new_row(self, job: Job) -> Row:
-        _check_id(job.id)
+        check_id(job.id)
         now = self._now()
         return Row(
             id=job.id,
@@ -355,23 +354,3 @@ def _definition(document: dict[str, Any], header: _Header) -> bytes:
 
 def _instant_or_none(moment: datetime | None) -> Instant | None:
     return None if moment is None else microseconds_of(moment)
-
-
-def _is_id(job_id: str) -> bool:
-    return _problem_of_id(job_id) is None
-
-
-def _check_id(job_id: str) -> None:
-    problem = _problem_of_id(job_id)
-    if problem is not None:
-        raise TransientJobError(job_id, problem)
-
-
-def _problem_of_id(job_id: str) -> str | None:
-    if not 0 < len(job_id) <= LONGEST_ID:
-        return f"its ID must have from 1 to {LONGEST_ID} characters, got {len(job_id)}"
-    if "\0" in job_id:
-        return "its ID must not contain NUL"
-    if any("\ud800" <= character <= "\udfff" for character in job_id):
-        return "its ID must be Unicode text, without lone surrogates"
-    return None

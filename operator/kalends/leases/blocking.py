@@ -23,7 +23,7 @@ class StoreCalls:
 
     A call that hangs is abandoned after its time limit, and keeps its thread. The next calls wait for it, each for up
     to its own limit, so that a server that is cut off holds up one thread. A connection that was cut off can hang for
-    ever although the server is back. After ``PATIENCE`` seconds a call is therefore made beside the one that hangs; if
+    ever although the server is back. After ``PATIENCE`` seconds a call is therefore made beside the call that hangs; if
     that hangs too, after twice as long, and so on: in a day there are about ten.
 
     Without a time limit, a call may work for these times itself: a call that reads many jobs ends in one of the

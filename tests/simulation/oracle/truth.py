@@ -78,8 +78,8 @@ def _room(body: Body, life: Life, bodies: Bodies) -> Iterator[str]:
 
     These are: threads that were given up; bodies of operators that do not lead any more and whose runs are recorded as
     lost, or are lost for the next leader, which creates a Job before it records that; pods whose Job was deleted by
-    hand, without waiting for them; and Jobs whose creation arrived after whoever asked for it had given up waiting, or
-    had died.
+    hand, without waiting for them; and Jobs whose creation arrived after the operator that asked for it had given up
+    waiting, or had died.
     """
     spec = life.newest.spec
     if spec.get("concurrencyPolicy", "Forbid") == "Allow":

@@ -15,13 +15,10 @@ from typing import Any, TypeVar
 
 import orjson
 
-from kalends.jobstores.base import TransientJobError
 from kalends.model.values import LONGEST_NAME
 
 JOB_ANNOTATION = "kalends.dev/job"
 NOTE_VERSION = 1
-LONGEST_ID = 512
-"""Characters of an ID, as in every job store."""
 _OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _DIGEST_BYTES = 10
 _SCHEDULE = ("schedule", "trigger", "timeZone", "startTime", "endTime", "exclude", "daylightSaving")
@@ -54,32 +51,6 @@ def object_name(job_id: str) -> str:
     digest = hashlib.blake2b(job_id.encode(), digest_size=_DIGEST_BYTES).hexdigest()
     word = re.sub(r"[^a-z0-9]+", "-", job_id.lower()).strip("-")[: LONGEST_NAME - len(digest) - 1].strip("-")
     return f"{word or 'job'}-{digest}"
-
-
-def is_id(job_id: str) -> bool:
-    """Return whether a text can be the ID of a job."""
-    return _problem_of_id(job_id) is None
-
-
-def check_id(job_id: str) -> None:
-    """Check the ID of a new job.
-
-    Raises:
-        TransientJobError: It is not accepted.
-    """
-    problem = _problem_of_id(job_id)
-    if problem is not None:
-        raise TransientJobError(job_id, problem)
-
-
-def _problem_of_id(job_id: str) -> str | None:
-    if not 0 < len(job_id) <= LONGEST_ID:
-        return f"its ID must have from 1 to {LONGEST_ID} characters, got {len(job_id)}"
-    if "\0" in job_id:
-        return "its ID must not contain NUL"
-    if any("\ud800" <= character <= "\udfff" for character in job_id):
-        return "its ID must be Unicode text, without lone surrogates"
-    return None
 
 
 def note_text(note: Note) -> str:

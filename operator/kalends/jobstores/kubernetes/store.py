@@ -25,12 +25,13 @@ from kalends.jobstores.base import (
     RecordWrite,
     TransientJobError,
 )
+from kalends.jobstores.ids import check_id, is_id
 from kalends.jobstores.kubernetes.access import insist, without_manager
 from kalends.jobstores.kubernetes.changes import changed_object
 from kalends.jobstores.kubernetes.cluster import Cluster, connect, is_ending
 from kalends.jobstores.kubernetes.labels import requirements
 from kalends.jobstores.kubernetes.leases import ClusterLeases
-from kalends.jobstores.kubernetes.notes import check_id, is_id, note_of, object_name
+from kalends.jobstores.kubernetes.notes import note_of, object_name
 from kalends.jobstores.kubernetes.objects import kept_of, manifest_of
 from kalends.jobstores.kubernetes.seconds import in_seconds
 from kalends.kube.client.lanes import Lane

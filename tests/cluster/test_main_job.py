@@ -17,6 +17,7 @@ from devcluster.api import Api
 from devcluster.standin_node import StandInNode
 from devcluster.waiting import eventually
 from kalends.handlers.health_pages import FRESH
+from unclean import Unclean
 
 pytestmark = pytest.mark.slow
 
@@ -200,14 +201,16 @@ def test_killed_ten_times_while_twenty_fire_no_fire_time_has_two_runs_and_the_co
     made = api.items(f"/apis/batch/v1/namespaces/{namespace}/jobs")
     for found in api.items(path_of(namespace)):
         counts, name = found["status"]["counts"], found["metadata"]["name"]
-        assert balances(counts), (name, counts)
+        if not balances(counts):
+            raise Unclean(f"{name}: {counts}")
         assert counts["started"] > 0
         fire_times = [one["scheduledTime"] for one in found["status"]["history"]]
-        assert len(set(fire_times)) == len(fire_times), f"{name}: a fire time ran twice"
+        if len(set(fire_times)) != len(fire_times):
+            raise Unclean(f"{name}: a fire time ran twice: {fire_times}")
         if name.startswith("job-"):
             own = [one for one in made if one["metadata"]["labels"]["kalends.dev/scheduled-job"] == name]
-            assert len(own) == counts["started"], (name, len(own), counts)
-            assert counts["lost"] == 0
+            if len(own) != counts["started"] or counts["lost"]:
+                raise Unclean(f"{name}: {len(own)} Jobs, {counts}")
         else:
             assert counts["lost"] <= 10
 

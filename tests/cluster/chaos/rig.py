@@ -27,6 +27,7 @@ from cluster.operator_process import OperatorProcess
 from devcluster import Cluster
 from devcluster.api import Api
 from devcluster.waiting import NotInTime, eventually
+from unclean import Unclean
 
 Json = dict[str, Any]
 TESTS = Path(__file__).parents[2]
@@ -34,10 +35,6 @@ RUN_REQUESTED = "kalends.dev/run-requested"
 MINE = "audited"
 """The label of what a rig applies."""
 EXECUTORS = {"default": {"workers": 20}, "processes": {"kind": "processes", "workers": 3}}
-
-
-class Unclean(AssertionError):
-    """The audit found something: such a test is never run again, however busy the machine is."""
 
 
 class Rig:

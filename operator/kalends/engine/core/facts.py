@@ -88,6 +88,8 @@ class Decision:
     """Jobs beyond their history limit."""
     remove: bool = False
     """Whether the resource itself is to be deleted: ``ttlSecondsAfterFinished`` is over."""
+    unstarted: Mapping[str, RunReport] = field(default_factory=dict)
+    """How recorded claims of this operator end that must not start any more, by the name of the run."""
     notices: tuple[Notice, ...] = ()
     wake_at: float | None = None
     foreign: bool = False

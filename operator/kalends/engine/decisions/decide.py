@@ -109,6 +109,7 @@ def decide(schedule: Schedule, record: State | None, facts: Facts) -> Decision:
         looks=jobs_to_read(record, state, facts),
         deletes=beyond_limits(schedule, state, every_job),
         remove=facts.dispatch and removed_at is not None and removed_at <= facts.now,
+        unstarted=unwanted,
         notices=(*draft.notices, *odd, *readiness),
         wake_at=_wake_at(draft, state, next_run, removed_at),
         waiting=facts.dispatch
@@ -260,6 +261,7 @@ def decide_invalid(ref: Ref, generation: int, problem: Problem, record: State, f
         state=state,
         cancels=tuple(run for run in state.active if _is_to_be_asked(run, facts)),
         looks=jobs_to_read(record, state, facts),
+        unstarted=unstarted,
         notices=(*notices, *readiness),
     )
 

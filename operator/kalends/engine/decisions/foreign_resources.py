@@ -19,9 +19,9 @@ from kalends.engine.runs.ended_runs import end
 
 def decide_foreign(ref: Ref, record: State, facts: Facts, retry: RetryPolicy | None) -> Decision:
     """Return the decision about a resource whose record names another operator, which is not known to be gone."""
-    reports = {**facts.reports, **claims_left_to_another(ref, record, facts)}
-    decision = _with_own_ends(record, reports, facts, retry)
-    return replace(decision, state=facts.holders.marked(decision.state, facts.now))
+    unstarted = claims_left_to_another(ref, record, facts)
+    decision = _with_own_ends(record, {**facts.reports, **unstarted}, facts, retry)
+    return replace(decision, state=facts.holders.marked(decision.state, facts.now), unstarted=unstarted)
 
 
 def decide_standing_by(record: State, facts: Facts, retry: RetryPolicy | None) -> Decision:

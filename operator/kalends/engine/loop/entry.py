@@ -19,7 +19,7 @@ class LocalRuns:
     """What this process knows of the runs of one resource and has not recorded, by the name of the run."""
 
     reports: dict[str, RunReport] = field(default_factory=dict)
-    """Runs that have ended here and are not recorded as ended."""
+    """Runs that have ended here, and claims that must not start any more; they are not recorded as ended."""
     here: dict[str, str] = field(default_factory=dict)
     """Runs started here and not recorded as ended, with their executor."""
     began: dict[str, float] = field(default_factory=dict)

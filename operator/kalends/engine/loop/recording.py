@@ -50,6 +50,9 @@ class Recorder:
         unread = before is None and entry.snapshot.record_problem is not None
         before = State(armed=decision.state.armed) if unread else before
         entry.unanswered = True
+        # Before it is sent: without an answer, the write may still arrive. A later decision, made with another clock or
+        # in another term, must not start a claim that the record then says has ended.
+        entry.runs.reports.update(decision.unstarted)
         sent = self._clock.monotonic()
         version = await self._store.write(entry.ref, entry.version, before, decision.state, keeps_unread=unread)
         entry.write_seconds = self._clock.monotonic() - sent

@@ -102,6 +102,11 @@ class World:
         """Return true time, as the API server has it."""
         return self.epoch + self.loop.time()
 
+    @property
+    def alive(self) -> frozenset[str]:
+        """The names of the processes that run."""
+        return frozenset(replica.process.name for replica in self.replicas if replica.process is not None)
+
     def troubled(self) -> None:
         """Take note that something goes wrong, or right again, just now."""
         self._troubled_at = self.loop.time()

@@ -127,7 +127,7 @@ class Audit:
         where = body.process.name if body.process is not None else "node"
         self._world.story.tell(where, f"{body.kind} {body.name} begins (version {body.version})")
         life = self.books.by_number[body.life]
-        for what in wrong_with_body(body, life, self._world.bodies):
+        for what in wrong_with_body(body, life, self._world.bodies, self._world.alive):
             self.accuse(what)
 
     def _left(self, body: Body) -> None:
@@ -189,8 +189,10 @@ class Audit:
                     life.runs.setdefault(key_of(run), run["name"])
                     life.reported.update((run["scheduledTime"], run["name"]))
                     job = life.job(run["name"])
-                    # A claim, or a wait for the next attempt, speaks of no Job, though one of that name was there.
-                    if job is not None and not run.get("holder") and not run.get("retryTime"):
+                    # A claim, or a wait for the next attempt, speaks of no Job, though one of that name was there. And
+                    # the Job whose name was taken is another one.
+                    disbelieved = job is not None and job.is_premature and run.get("reason") == "NameTaken"
+                    if job is not None and not run.get("holder") and not run.get("retryTime") and not disbelieved:
                         job.recorded = True
         life.waited.update(key_of(run) for run in after.get("queued", ()))
 

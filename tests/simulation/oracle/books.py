@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
 from kalends.conversion.v1alpha1 import RESTORED_ANNOTATION
 from kalends.engine.core.schedule import REQUEST_ANNOTATION
+from kalends.engine.runs.proofs_of_start import CLOCK_SLACK
 from simulation.instants import fire_time_of, instant_of, rfc3339
 from simulation.loop import Process
 from simulation.oracle.firetimes import FireTimes
@@ -46,6 +48,11 @@ class JobLife:
     deleter: str = ""
     """Who had it deleted, where somebody had."""
 
+    @property
+    def is_premature(self) -> bool:
+        """Whether it was made by a clock that was too far ahead: only its maker knows it from a forged Job."""
+        return self.fire_time > self.created + CLOCK_SLACK
+
 
 @dataclass(slots=True)
 class Life:
@@ -83,6 +90,18 @@ class Life:
     def job_of(self, key: str) -> JobLife | None:
         """Return the first Job that was made for a fire time."""
         return next((job for job in self.jobs if rfc3339(job.fire_time) == key), None)
+
+    @property
+    def unknown_jobs(self) -> set[str]:
+        """The UIDs of Jobs that were deleted before any record named their run: no operator knows of them."""
+        return {job.uid for job in self.jobs if not job.recorded and job.deleted is not None}
+
+    def disbelieved_jobs(self, alive: AbstractSet[str]) -> set[str]:
+        """Return the UIDs of Jobs of a clock that was too far ahead, whose makers died before they recorded them.
+
+        To every other process each looks like a Job that an account with the permission named after a future fire time.
+        """
+        return {job.uid for job in self.jobs if job.is_premature and not job.recorded and job.maker not in alive}
 
     @property
     def newest(self) -> Version:

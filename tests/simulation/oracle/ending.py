@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from kalends.engine.runs.proofs_of_start import CLOCK_SLACK
+from kalends.engine.core.state import HOURS_AHEAD
 from simulation.instants import instant_of, rfc3339
-from simulation.oracle.books import Books, JobLife, Life
+from simulation.oracle.books import Books, Life
 from simulation.oracle.writing import keys, process_of
 from simulation.server import JOBS, SCHEDULED_JOBS
 
@@ -19,15 +19,7 @@ JUST_NOW = 3.0
 """Seconds: what became due within so long may still be on its way."""
 STARTS_SOON = 30.0
 SEEN_SOON = 2.0
-
-
-def _is_premature(world: World, job: JobLife) -> bool:
-    """Return whether a Job was made by a clock that was too far ahead, in a process that has died since.
-
-    To every other process it looks like a Job that an account with the permission named after a future fire time.
-    """
-    alive = {replica.process.name for replica in world.replicas if replica.process is not None}
-    return job.maker not in alive and job.fire_time > job.created + CLOCK_SLACK
+BEGINNING = "1970-01-01T00:00:00Z"
 
 
 def unsettled(world: World, books: Books) -> Iterator[str]:
@@ -39,11 +31,7 @@ def unsettled(world: World, books: Books) -> Iterator[str]:
                 yield f"{life.name}, at the end: {what}"
     for body in world.bodies.entered:
         life = books.by_number[body.life]
-        unknown = {
-            job.uid
-            for job in life.jobs
-            if job.stale or (not job.recorded and (job.deleted is not None or _is_premature(world, job)))
-        }
+        unknown = life.unknown_jobs | life.disbelieved_jobs(world.alive) | {job.uid for job in life.jobs if job.stale}
         # A request whose Job came and went is on record with the instant at which it was heeded last.
         reported = rfc3339(body.fire_time) in life.reported or body.name in life.reported
         if life.deleted is None and not reported and body.job_uid not in unknown:
@@ -70,7 +58,10 @@ def _unsettled(world: World, life: Life) -> Iterator[str]:
         yield f"nobody has decided on {len(open_)} fire times, the first {open_[0]}"
     upcoming = version.fires.next_after(max(decided, int(earliest) - jitter - 1))
     reported = status.get("nextRunTime")
-    if upcoming is not None and reported is None and "maxRuns" not in version.spec:
+    # Clocks were put back by days: nothing is decided until they come near what is on record, and it says so.
+    far_ahead = max(decided, instant_of(status.get("lastRequestTime", BEGINNING))) > earliest + HOURS_AHEAD * 3600
+    is_refused = far_ahead and _reason(status) == "InvalidStatus"
+    if upcoming is not None and reported is None and "maxRuns" not in version.spec and not is_refused:
         yield f"nextRunTime is unset, and {upcoming} is still to come"
     if reported is not None and upcoming is None and instant_of(reported) > clock:
         yield f"nextRunTime is {reported}, but there is none to come"
@@ -82,6 +73,10 @@ def _unsettled(world: World, life: Life) -> Iterator[str]:
     yield from _active(world, life)
 
 
+def _reason(status: Json) -> str | None:
+    return next((one["reason"] for one in status.get("conditions", ()) if one["type"] == "Ready"), None)
+
+
 def _conditions(status: Json) -> Iterator[str]:
     for one in status.get("conditions", ()):
         if (one["type"], one["status"]) in {("Ready", "False"), ("Stalled", "True")}:
@@ -89,13 +84,12 @@ def _conditions(status: Json) -> Iterator[str]:
 
 
 def _active(world: World, life: Life) -> Iterator[str]:
-    alive = {replica.process.name for replica in world.replicas if replica.process is not None}
     jobs = {job["metadata"]["name"]: job for job in world.server.all(JOBS)}
     for run in keys(life.status, "active").values():
         holder = process_of(run)
         if run.get("retryTime"):
             continue
-        if holder and holder not in alive:
+        if holder and holder not in world.alive:
             yield f"{run['name']} is still active, held by {holder}, which is gone"
         bodies = world.bodies.of_run(life.number, run["name"])
         if holder and bodies and bodies[-1].left is not None and world.loop.time() - bodies[-1].left > STARTS_SOON:

@@ -75,7 +75,7 @@ def _armed(it: Writing) -> Iterator[str]:
         if not first <= new <= last:
             yield f"a resource seen for the first time counts from {new - it.life.created:+d} s of its creation"
         return
-    seen, reported = it.before.get("observedGeneration", 0), it.generation
+    seen, reported = it.generation_before, it.generation
     if reported == seen and new != old:
         reported = max(it.life.versions)  # an edit counts that is not reported, as Jobs before it are not counted yet
     edits = [one for generation, one in sorted(it.life.versions.items()) if seen < generation <= reported]

@@ -57,13 +57,14 @@ def wrong_ends(it: Writing) -> Iterator[str]:
         end = finished.get(key_of(run))
         if end is not None:
             yield from _truly(it, run, end)
-        elif (
-            run.get("attempt", 1) == 1
-            and unstarted
-            and it.bodies.of_run(it.life.number, run["name"])
-            and not _gone(it, run)
-        ):
+        elif run.get("attempt", 1) == 1 and unstarted and _ran(it, run) and not _gone(it, run):
             yield f"{run['name']} is on record as missed, or not at all, but it ran"
+
+
+def _ran(it: Writing, run: Json) -> bool:
+    """Return whether a run has begun, but for what ran in a Job that was deleted by hand before it was on record."""
+    by_hand = {job.uid for job in it.life.jobs if not job.deleter.startswith("op-")} & it.life.unknown_jobs
+    return any(body.job_uid not in by_hand for body in it.bodies.of_run(it.life.number, run["name"]))
 
 
 def _truly(it: Writing, run: Json, end: Json) -> Iterator[str]:

@@ -51,8 +51,16 @@ class Writing:
         A spec that follows Jobs is recorded as observed only once all Jobs of the spec before it are counted; until
         then its conditions show the generation.
         """
-        recorded = int(self.after.get("observedGeneration", 0))
-        ready: Json = next((one for one in self.after.get("conditions", ()) if one["type"] == "Ready"), {})
+        return self._carried_out(self.after)
+
+    @property
+    def generation_before(self) -> int:
+        """The generation that the record carried out until now: its edit counts already."""
+        return self._carried_out(self.before)
+
+    def _carried_out(self, status: Json) -> int:
+        recorded = int(status.get("observedGeneration", 0))
+        ready: Json = next((one for one in status.get("conditions", ()) if one["type"] == "Ready"), {})
         shown = int(ready.get("observedGeneration", recorded))
         before = self.life.versions.items()
         follows_jobs = any("jobTemplate" in one.spec for generation, one in before if generation < shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore as ForeignStore
 from apscheduler.schedulers.background import BackgroundScheduler as ForeignScheduler
 from click.testing import Result
+from sqlalchemy import create_engine, text
 
 from kalends.jobstores.redis import RedisJobStore
 from kalends.jobstores.sqlalchemy import SQLAlchemyJobStore
@@ -47,6 +49,49 @@ def test_without_a_target_nothing_is_written(kalends: Command, source: str) -> N
     assert result.exit_code == 1
     assert "a: would be written: builtins:dict cron[hour='3'], next run at 20" in result.output
     assert "b: refused: UnpicklingError: the pickle names pathlib:PosixPath, which is not admitted" in result.output
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Return the name of a module of the program, which is not imported yet."""
+    (tmp_path / "program_of_jobs.py").write_text("def work(): pass\n")
+    monkeypatch.chdir(tmp_path)
+    yield "program_of_jobs"
+    sys.modules.pop("program_of_jobs", None)
+
+
+def test_only_jobs_that_are_written_are_imported(kalends: Command, source: str, module: str, tmp_path: Path) -> None:
+    scheduler = ForeignScheduler(jobstores={"default": ForeignStore(source)}, timezone="UTC")
+    scheduler.start(paused=True)
+    sys.path.insert(0, str(tmp_path))
+    scheduler.add_job(f"{module}:work", "cron", hour=3, id="it")
+    scheduler.shutdown()
+    del sys.modules[module]
+    result = kalends("convert", "apscheduler", source, "--read-pickles")
+    assert f"it: would be written: {module}:work cron[hour='3']" in result.output
+    assert module not in sys.modules
+    written = kalends("convert", "apscheduler", source, "--read-pickles", "--to", f"sqlite:///{tmp_path / 'o.sqlite'}")
+    assert "it: written" in written.output
+    assert module in sys.modules
+
+
+def test_a_job_that_cannot_be_written_as_json_leaves_the_others(kalends: Command, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'theirs.sqlite'}"
+    scheduler = ForeignScheduler(jobstores={"default": ForeignStore(url, pickle_protocol=2)}, timezone="UTC")
+    scheduler.start(paused=True)
+    scheduler.add_job("builtins:print", "cron", hour=3, id="a", args=["@@"])
+    scheduler.add_job("builtins:print", "cron", hour=3, id="b")
+    scheduler.shutdown()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        given = connection.execute(text("SELECT job_state FROM apscheduler_jobs WHERE id = 'a'")).scalar_one()
+        changed = given.replace(b"X\x02\x00\x00\x00@@", b"cuuid\nUUID\n)\x81")  # a UUID without its number
+        connection.execute(text("UPDATE apscheduler_jobs SET job_state = :state WHERE id = 'a'"), {"state": changed})
+    engine.dispose()
+    result = kalends("convert", "apscheduler", url, "--read-pickles")
+    assert result.exit_code == 1
+    assert "a: refused: 'UUID' object has no attribute 'int'" in result.output
+    assert "b: would be written" in result.output
 
 
 def test_jobs_are_written_once(kalends: Command, source: str, tmp_path: Path) -> None:

@@ -178,8 +178,8 @@ def apscheduler(source: str, *, read_pickles: bool, to: str | None, name: str | 
     SOURCE is redis://…, mongodb://…, a URL of SQLAlchemy, or a file that export_jobs wrote. It is only read.
 
     APScheduler stores pickles. A pickle can call what it names. Here it may name only APScheduler's classes, dates,
-    time zones and numbers, and what --allow adds; the modules of the jobs' callables are imported. Convert only what
-    you trust. Exit code 1 if a job is refused.
+    time zones and numbers, and what --allow adds. With --to, the modules of the jobs' callables are imported. Convert
+    only what you trust. Exit code 1 if a job is refused.
     """
     if not read_pickles:
         raise click.UsageError("the jobs are pickles: add --read-pickles if you trust everyone who could write them")

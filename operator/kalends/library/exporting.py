@@ -6,7 +6,6 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import IO, Any
 
 from kalends.job import Job
@@ -58,13 +57,10 @@ def read_foreign_jobs(infile: IO[str] | str, allow: Collection[str]) -> list[Job
     from kalends.library.foreign.jobs import jobs_in_file
 
     found: list[Job] = []
-    try:
-        for one in jobs_in_file(infile, allow):
-            if one.job is None:
-                raise ValueError(f"the job {one.id!r} cannot be read: {one.problem}")
-            found.append(one.job)
-    except UnpicklingError as error:
-        raise ValueError(f"the file cannot be read: {error}") from error
+    for one in jobs_in_file(infile, allow):
+        if one.job is None:
+            raise ValueError(f"the job {one.id!r} cannot be read: {one.problem}")
+        found.append(one.job)
     return found
 
 

@@ -20,6 +20,8 @@ from kalends.schedulers.background import BackgroundScheduler
 def convert_jobs(source: str, *, to: str | None, name: str | None, allow: Collection[str]) -> int:
     """Print a line for each job of a source, and with ``to`` write it; return the exit code.
 
+    Only jobs that are written are checked for their callables: without ``to`` no module of theirs is imported.
+
     Raises:
         click.ClickException: The source or the store cannot be used.
     """
@@ -29,7 +31,7 @@ def convert_jobs(source: str, *, to: str | None, name: str | None, allow: Collec
     try:
         if store is not None:
             store.start(BackgroundScheduler(), "default")
-        for found in _jobs(source, name, allow):
+        for found in _jobs(source, name, allow, import_callables=store is not None):
             problems += not _converted(found, store)
     except (ValueError, LookupError, OSError, ImportError) as error:
         raise click.ClickException(f"{type(error).__name__}: {error}") from error
@@ -41,10 +43,10 @@ def convert_jobs(source: str, *, to: str | None, name: str | None, allow: Collec
     return 1 if problems else 0
 
 
-def _jobs(source: str, name: str | None, allow: Collection[str]) -> Iterator[FoundJob]:
+def _jobs(source: str, name: str | None, allow: Collection[str], *, import_callables: bool) -> Iterator[FoundJob]:
     if "://" in source:
-        return jobs_in_place(source, name, allow)
-    return jobs_in_file(source, allow)
+        return jobs_in_place(source, name, allow, import_callables=import_callables)
+    return jobs_in_file(source, allow, import_callables=import_callables)
 
 
 def _converted(found: FoundJob, store: RecordingJobStore | None) -> bool:
@@ -56,7 +58,8 @@ def _converted(found: FoundJob, store: RecordingJobStore | None) -> bool:
         job_to_json(found.job)
         if store is not None:
             store.add_job(found.job)
-    except TransientJobError as error:
+    except (TransientJobError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
+        # What a pickle has may be damaged, such as a UUID without its number.
         show(f"{found.id}: refused: {error}")
         return False
     except ConflictingIdError:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import pickletools
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
@@ -19,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from typing_extensions import override
 
+from kalends.library.foreign.pickle_size import SizeLimit
 from kalends.references import object_at
 
 _TRIGGERS = (
@@ -171,27 +171,21 @@ def admitted(allow: Collection[str]) -> frozenset[str]:
     return frozenset(allow)
 
 
-def _check_memo(data: bytes) -> None:
-    """Refuse positions of the memo that no pickle of this length needs: memory is reserved up to the highest."""
-    for opcode, position, _ in pickletools.genops(data):
-        if opcode.name in {"PUT", "BINPUT", "LONG_BINPUT"} and not 0 <= int(position or 0) <= len(data):
-            raise pickle.UnpicklingError(f"the pickle names position {position} of its memo, which is not admitted")
-
-
-def unpickled(data: bytes, allow: Collection[str] = ()) -> Any:
+def unpickled(data: bytes, allow: Collection[str] = (), limit: SizeLimit | None = None) -> Any:
     """Return what a pickle of APScheduler has.
 
     Args:
         data: The pickle.
         allow: Further classes that it may name, as ``module:Class``. A pickle can call them with any arguments.
+        limit: That of all pickles of the job; None: this pickle is the only one.
 
     Raises:
-        pickle.UnpicklingError: It names something else, or cannot be read.
+        pickle.UnpicklingError: It names something else, is too large, or cannot be read.
         TypeError: ``allow`` is one text.
     """
     names = admitted(allow)
     try:
-        _check_memo(data)
+        (limit or SizeLimit()).spend(data)
         return _Unpickler(data, names).load()
     except pickle.UnpicklingError:
         raise

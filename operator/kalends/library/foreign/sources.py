@@ -15,8 +15,10 @@ _REDIS = ("redis", "rediss")
 _MONGODB = ("mongodb", "mongodb+srv")
 
 
-def rows_of(address: str, name: str | None) -> Iterator[tuple[str, bytes]]:
+def rows_of(address: str, name: str | None) -> Iterator[tuple[str, object]]:
     """Yield the IDs and the pickles of the jobs at a URL: ``redis://``, ``mongodb://``, or a URL of SQLAlchemy.
+
+    What another program has written in place of a pickle is yielded as it is.
 
     Raises:
         ImportError: The client library is not installed; the message names the extra.
@@ -31,36 +33,37 @@ def rows_of(address: str, name: str | None) -> Iterator[tuple[str, bytes]]:
         yield from _sql_rows(address, name or TABLE)
 
 
-def _sql_rows(address: str, table: str) -> Iterator[tuple[str, bytes]]:
+def _sql_rows(address: str, name: str) -> Iterator[tuple[str, object]]:
     with needs("kalends convert", "sqlalchemy"):
-        from sqlalchemy import Column, LargeBinary, MetaData, String, Table, create_engine, select
+        from sqlalchemy import column, create_engine, select, table
     engine = create_engine(address)
-    jobs = Table(table, MetaData(), Column("id", String), Column("job_state", LargeBinary))
+    # Without types: that of binary columns would make bytes of any number that SQLite has in its place.
+    jobs = table(name, column("id"), column("job_state"))
     try:
         with engine.connect() as connection:
             for row in connection.execute(select(jobs.c.id, jobs.c.job_state).order_by(jobs.c.id)):
-                yield row.id, bytes(row.job_state)
+                yield str(row.id), bytes(row.job_state) if isinstance(row.job_state, memoryview) else row.job_state
     finally:
         engine.dispose()
 
 
-def _redis_rows(address: str, key: str) -> Iterator[tuple[str, bytes]]:
+def _redis_rows(address: str, key: str) -> Iterator[tuple[str, object]]:
     with needs("kalends convert", "redis"):
         from redis import Redis
     with Redis.from_url(address) as client:
         found: Any = client.hgetall(key)
         for job_id, data in sorted(found.items()):
-            yield job_id.decode(), data
+            yield job_id.decode(errors="backslashreplace"), data
 
 
-def _mongodb_rows(address: str, name: str) -> Iterator[tuple[str, bytes]]:
+def _mongodb_rows(address: str, name: str) -> Iterator[tuple[str, object]]:
     with needs("kalends convert", "mongodb", "pymongo"):
         from pymongo import MongoClient
     database, _, collection = name.partition(".")
     client: MongoClient[dict[str, Any]] = MongoClient(address)
     with client:
         for document in client[database][collection].find(sort=[("_id", 1)]):
-            yield document["_id"], bytes(document["job_state"])
+            yield str(document["_id"]), document.get("job_state")
 
 
 def store_at(address: str) -> RecordingJobStore:

@@ -42,6 +42,8 @@ def object_of(value: Any) -> Any:
 def reference_of(obj: Any) -> str:
     """Return the reference to a function, a class, or a method of a class.
 
+    A decorator may ask for the reference of the decorated function, whose module does not have its name yet.
+
     Raises:
         ValueError: No reference leads to it: a lambda, a nested function, a partial, a method of an instance.
     """
@@ -55,6 +57,8 @@ def reference_of(obj: Any) -> str:
     if "<locals>" in name:
         raise ValueError(f"no reference leads to {obj!r}: it is defined inside a function")
     reference = f"{module}:{name}"
+    if _is_not_bound_yet(obj, name):
+        return reference
     try:
         found = object_at(reference)
     except (LookupError, ValueError) as error:
@@ -62,6 +66,11 @@ def reference_of(obj: Any) -> str:
     if found != obj and not (inspect.ismethod(obj) and getattr(obj, "__func__", None) is found):
         raise ValueError(f"no reference leads to {obj!r}: {reference!r} is another object")
     return reference
+
+
+def _is_not_bound_yet(obj: Any, qualified_name: str) -> bool:
+    """Return whether a function of a module has no name there, as while a decorator is applied to it."""
+    return inspect.isfunction(obj) and qualified_name.partition(".")[0] not in obj.__globals__
 
 
 def _qualified_name(obj: Any) -> str:
@@ -72,7 +81,7 @@ def _qualified_name(obj: Any) -> str:
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """Return the name by which a job is called where it was given none."""
+    """Return the default name of a job that calls the function."""
     if isinstance(function, partial):
         return name_of(function.func)
     if inspect.ismethod(function):

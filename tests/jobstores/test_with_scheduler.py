@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,37 @@ def test_a_job_continues_after_a_restart_where_its_record_ends(tmp_path: Path) -
     assert after.counts.succeeded > before.counts.succeeded
     assert after.counts.imbalance() is None
     scheduler.shutdown()
+
+
+DECORATED = """
+from jobstores.test_with_scheduler import DECLARED_ON
+
+@DECLARED_ON[0].scheduled_job("cron", hour=3, id="decorated")
+def work(): ...
+"""
+DECLARED_ON: list[BackgroundScheduler] = []
+"""The scheduler to which a module of a test adds its decorated function."""
+
+
+@pytest.mark.parametrize("started_first", [False, True])
+def test_a_decorated_function_is_stored_before_and_after_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, started_first: bool
+) -> None:
+    store = SQLAlchemyJobStore(f"sqlite:///{tmp_path / 'jobs.sqlite'}")
+    scheduler = BackgroundScheduler(jobstores={"default": store}, timezone="UTC")
+    monkeypatch.setattr("jobstores.test_with_scheduler.DECLARED_ON", [scheduler])
+    name = f"decorated_{'after' if started_first else 'before'}_start"
+    (tmp_path / f"{name}.py").write_text(DECORATED)
+    monkeypatch.syspath_prepend(tmp_path)
+    if started_first:
+        scheduler.start()
+    module = import_module(name)
+    if not started_first:
+        scheduler.start()
+    stored = store.lookup_job("decorated")
+    scheduler.shutdown()
+    assert stored is not None
+    assert (stored.func_ref, stored.func) == (f"{name}:work", module.work)
 
 
 def test_a_job_that_has_ended_is_removed(tmp_path: Path) -> None:

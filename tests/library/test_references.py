@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,6 +63,34 @@ def test_no_reference_leads_to_what_exists_only_at_run_time() -> None:
     for obj in (nested, lambda: None, partial(takes, 1)):
         with pytest.raises(ValueError, match="no reference leads to"):
             reference_of(obj)
+
+
+DECORATED = """
+from kalends.references import reference_of
+
+REFERENCES = []
+
+def decorator(function):
+    REFERENCES.append(reference_of(function))
+    return function
+
+@decorator
+def work(): ...
+
+class Shop:
+    @decorator
+    def clear(): ...
+"""
+
+
+def test_a_decorator_finds_the_reference_of_a_function_before_its_name_is_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "decorated_functions.py").write_text(DECORATED)
+    monkeypatch.syspath_prepend(tmp_path)
+    module = import_module("decorated_functions")
+    assert module.REFERENCES == ["decorated_functions:work", "decorated_functions:Shop.clear"]
+    assert [object_at(reference) for reference in module.REFERENCES] == [module.work, module.Shop.clear]
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ With ``"kalends.integrations.django"`` in ``INSTALLED_APPS``, the module ``jobs`
 
     from kalends.integrations.django import scheduler
 
-    @scheduler.scheduled_job("cron", hour=3, id="shop.clear_carts", replace_existing=True)
+    @scheduler.scheduled_job("cron", hour=3, id="shop.clear_carts")
     def clear_carts(): ...
 
 ``settings.KALENDS`` is a dictionary with the options of a scheduler: ``jobstores``, ``executors``, ``job_defaults``,
-``timezone`` and others. Without ``timezone`` it is ``settings.TIME_ZONE``. Jobs of the default executor are called with
-database connections that are checked before each call and released after it, as those of a request are.
+``timezone`` and others. The default of ``timezone`` is ``settings.TIME_ZONE``. The default executor checks the database
+connections of its thread before each job and releases old connections after it, as Django does for a request.
 """
 
 from __future__ import annotations

@@ -63,8 +63,8 @@ def wrong_ends(it: Writing) -> Iterator[str]:
 
 def _ran(it: Writing, run: Json) -> bool:
     """Return whether a run has begun, but for what ran in a Job that was deleted by hand before it was on record."""
-    by_hand = {job.uid for job in it.life.jobs if not job.deleter.startswith("op-")} & it.life.unknown_jobs
-    return any(body.job_uid not in by_hand for body in it.bodies.of_run(it.life.number, run["name"]))
+    of_users = {job.uid for job in it.life.jobs if not job.deleter.startswith("op-")} & it.life.unknown_jobs
+    return any(body.job_uid not in of_users for body in it.bodies.of_run(it.life.number, run["name"]))
 
 
 def _truly(it: Writing, run: Json, end: Json) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
@@ -170,12 +171,23 @@ def convert() -> None:
 @click.argument("source")
 @click.option("--read-pickles", is_flag=True, help="Read the pickles that SOURCE has. Required: see above.")
 @click.option("--to", metavar="URL", help="Write into this job store of Kalends. Default: show what would be written.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "yaml"]),
+    default="text",
+    show_default=True,
+    help="yaml: print ScheduledJobs for the operator, and the refused jobs on standard error.",
+)
 @click.option("--name", help="Table, key of a hash, or database.collection of SOURCE. Default: that of APScheduler.")
 @click.option("--allow", multiple=True, metavar="MODULE:CLASS", help="Another class to admit; repeatable.")
-def apscheduler(source: str, *, read_pickles: bool, to: str | None, name: str | None, allow: tuple[str, ...]) -> None:
-    """Convert the jobs of APScheduler 3 into a job store of Kalends.
+def apscheduler(source: str, *, read_pickles: bool, to: str | None, output: str, **options: Any) -> None:
+    """Convert the jobs of APScheduler 3 into a job store of Kalends, or into ScheduledJobs.
 
     SOURCE is redis://…, mongodb://…, a URL of SQLAlchemy, or a file that export_jobs wrote. It is only read.
+
+    With --output yaml, a job that calls package.module:function becomes a ScheduledJob with the task
+    package.module.function, which the operator must know, for kubectl apply --server-side. Its arguments must be JSON.
 
     APScheduler stores pickles. A pickle can call what it names. Here it may name only APScheduler's classes, dates,
     time zones and numbers, and what --allow adds. With --to, the modules of the jobs' callables are imported. Convert
@@ -183,9 +195,12 @@ def apscheduler(source: str, *, read_pickles: bool, to: str | None, name: str | 
     """
     if not read_pickles:
         raise click.UsageError("the jobs are pickles: add --read-pickles if you trust everyone who could write them")
+    if to is not None and output == "yaml":
+        raise click.UsageError("must have one of --to, which writes into a job store, and --output yaml; not both")
     from kalends.cli.commands.convert import convert_jobs
 
-    sys.exit(convert_jobs(source, to=to, name=name, allow=allow))
+    manifests_at = datetime.fromtimestamp(_now(), UTC) if output == "yaml" else None
+    sys.exit(convert_jobs(source, to=to, manifests_at=manifests_at, **options))
 
 
 def _leave(code: int) -> NoReturn:

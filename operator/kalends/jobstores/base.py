@@ -36,6 +36,7 @@ class TransientJobError(ValueError):
 
     def __init__(self, job_id: str, why: str = "") -> None:
         super().__init__(f"Job ({job_id}) cannot be added to this job store{f': {why}' if why else ''}")
+        self.why = why
 
 
 class BaseJobStore(ABC):

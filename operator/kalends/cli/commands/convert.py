@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import click
 
+from kalends.cli.commands.convert_to_manifests import print_manifests
 from kalends.cli.printing import show
 from kalends.job import Job
 from kalends.jobstores.base import ConflictingIdError, RecordingJobStore, TransientJobError
@@ -17,22 +19,33 @@ from kalends.library.foreign.sources import store_at
 from kalends.schedulers.background import BackgroundScheduler
 
 
-def convert_jobs(source: str, *, to: str | None, name: str | None, allow: Collection[str]) -> int:
+def convert_jobs(
+    source: str, *, to: str | None, name: str | None, allow: Collection[str], manifests_at: datetime | None = None
+) -> int:
     """Print a line for each job of a source, and with ``to`` write it; return the exit code.
 
     Only jobs that are written are checked for their callables: without ``to`` no module of theirs is imported.
+
+    Args:
+        source: A URL, or the path of a file.
+        to: The URL of a job store. None: nothing is written.
+        name: The table, key or collection of the source. None: APScheduler's default.
+        allow: Further classes that the pickles may name.
+        manifests_at: The current time, if ScheduledJobs are printed instead of lines.
 
     Raises:
         click.ClickException: The source or the store cannot be used.
     """
     sys.path.insert(0, str(Path.cwd()))  # the modules of the program, as python -m has it
     store = None if to is None else store_at(to)
-    problems = 0
     try:
         if store is not None:
             store.start(BackgroundScheduler(), "default")
-        for found in _jobs(source, name, allow, import_callables=store is not None):
-            problems += not _converted(found, store)
+        jobs = _jobs(source, name, allow, import_callables=store is not None)
+        if manifests_at is not None:
+            problems = print_manifests(jobs, manifests_at)
+        else:
+            problems = sum(not _converted(found, store) for found in jobs)
     except (ValueError, LookupError, OSError, ImportError) as error:
         raise click.ClickException(f"{type(error).__name__}: {error}") from error
     except Exception as error:  # of a client library

@@ -15,7 +15,7 @@ from kalends.job_fields import ACCEPT
 from kalends.library.foreign.pickle_size import MOST_LEVELS, SizeLimit
 from kalends.library.foreign.pickles import admitted, foreign_object, unpickled
 from kalends.library.foreign.sources import rows_of
-from kalends.library.foreign.triggers import trigger_from
+from kalends.library.foreign.triggers import fire_time_of, trigger_from
 
 _CHECKED = ("name", "executor", "misfire_grace_time", "coalesce", "max_instances")
 _LONGEST_PROBLEM = 1000
@@ -68,8 +68,8 @@ def job_from(state: Any, job_id: str, *, import_callable: bool = True) -> Job:
         given["kwargs"] = _of_type(Mapping, "kwargs", state["kwargs"])
         if not all(type(key) is str for key in given["kwargs"]):
             raise ValueError("the names of kwargs must be text")
-        given["next_run_time"] = _moment(state["next_run_time"])
         given["trigger"] = trigger_from(state["trigger"])
+        given["next_run_time"] = fire_time_of(given["trigger"], _moment(state["next_run_time"]))
         return _made(given, import_callable=import_callable)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"the state of the job cannot be read: {type(error).__name__}: {error}") from error

@@ -7,16 +7,19 @@ before anything is computed with it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, TypeVar
 
+from kalends.errors import SearchUnfinished
 from kalends.library.foreign.pickles import Foreign, foreign_object
 from kalends.triggers.base import BaseTrigger
 from kalends.triggers.calendarinterval import CalendarIntervalTrigger
 from kalends.triggers.combining import AndTrigger, OrTrigger
 from kalends.triggers.cron import CronTrigger
 from kalends.triggers.date import DateTrigger
+from kalends.triggers.datetimes import SECOND, datetime_of, microseconds_of
 from kalends.triggers.interval import IntervalTrigger
+from kalends.triggers.rule_trigger import is_rule, searched
 
 MOST_MEMBERS = 1000
 """How many triggers the trigger of a job may consist of, combinations included."""
@@ -25,6 +28,8 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _POSITIONS = ("1st", "2nd", "3rd", "4th", "5th", "last")
 _UNITS = ("years", "months", "weeks", "days")
 _TIMES = ("hour", "minute", "second")
+_MOST_IN_A_DELAY = 100
+"""Fire times that may lie within the jitter. The run may be that of any: the last is taken, so that none runs twice."""
 _MOST_IN_CRON = 9999
 _MOST_UNITS = 1_000_000
 _T = TypeVar("_T")
@@ -37,6 +42,28 @@ def trigger_from(found: Any) -> BaseTrigger:
         ValueError: It is no trigger of APScheduler, or Kalends refuses its arguments.
     """
     return _Reader().read(found)
+
+
+def fire_time_of(trigger: BaseTrigger, next_run_time: datetime | None) -> datetime | None:
+    """Return the fire time of a next run that APScheduler has delayed by the jitter of its trigger.
+
+    Intervals continue from a delayed time, so that it is their fire time.
+    """
+    jitter = getattr(trigger, "jitter", None)
+    if next_run_time is None or not jitter or isinstance(trigger, IntervalTrigger) or not is_rule(trigger):
+        return next_run_time
+    times, last = trigger.fire_times(), microseconds_of(next_run_time)  # type: ignore[attr-defined]  # it is a rule
+    earliest = last - int(jitter * SECOND)
+    found = earliest - 1
+    try:
+        for _ in range(_MOST_IN_A_DELAY):
+            upcoming = searched(times, found)
+            if upcoming is None or upcoming > last:
+                return next_run_time if found < earliest else datetime_of(found, next_run_time.tzinfo or UTC)
+            found = upcoming
+    except SearchUnfinished:
+        pass
+    return next_run_time
 
 
 class _Reader:
@@ -60,9 +87,9 @@ class _Reader:
             case "IntervalTrigger":
                 period = _of_type(timedelta, "interval", state["interval"])
                 seconds = period.seconds + period.microseconds / 10**6
-                return IntervalTrigger(days=period.days, seconds=seconds, **_bounds(state))
+                return _interval(IntervalTrigger(days=period.days, seconds=seconds, **_bounds(state)))
             case "DateTrigger":
-                return DateTrigger(_of_type(datetime, "run_date", state["run_date"]))
+                return _date(DateTrigger(_of_type(datetime, "run_date", state["run_date"])))
             case "CalendarIntervalTrigger":
                 units = _numbers("interval", _UNITS, state["interval"])
                 options: dict[str, Any] = {**units, **_time_of_day(state["time"]), **_bounds(state)}
@@ -72,6 +99,20 @@ class _Reader:
                 kind = AndTrigger if found.kind == "AndTrigger" else OrTrigger
                 return kind(members, _jitter(state.get("jitter")))
         raise ValueError(f"the trigger must be a trigger of APScheduler, got {found.kind}")
+
+
+# A moment that was not given is the time at which the trigger was made, to the microsecond. APScheduler does not keep
+# whether it was given. A ScheduledJob, whose fire times are whole seconds, rounds it up.
+
+
+def _interval(trigger: IntervalTrigger) -> IntervalTrigger:
+    trigger.start_is_default = trigger.start_date.microsecond > 0
+    return trigger
+
+
+def _date(trigger: DateTrigger) -> DateTrigger:
+    trigger.run_date_is_default = trigger.run_date.microsecond > 0
+    return trigger
 
 
 def _member(pair: Any) -> Foreign:

@@ -21,7 +21,8 @@ from kalends.jobstores.memory import MemoryJobStore
 from kalends.jobstores.mongodb import MongoDBJobStore
 from kalends.jobstores.redis import RedisJobStore
 from kalends.jobstores.rethinkdb import RethinkDBJobStore
-from kalends.jobstores.rows import RowChange, RowJobStore
+from kalends.jobstores.row_values import RowChange
+from kalends.jobstores.rows import RowJobStore
 from kalends.jobstores.sqlalchemy import SQLAlchemyJobStore
 from kalends.jobstores.zookeeper import ZooKeeperJobStore
 from kalends.testing.contracts.places import Place, start

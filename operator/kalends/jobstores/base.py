@@ -130,6 +130,8 @@ class KeptJob:
     """None: it cannot be restored, ``problem`` says why."""
     record: State | None = None
     problem: str = ""
+    unread: bool = False
+    """Whether the record, or what names it, cannot be read, so that nothing may be written in its place."""
     stored: Stored | None = None
     """What the store has read itself, if its jobs have a definition that says more than ``job``: in units of the
     program's engine."""

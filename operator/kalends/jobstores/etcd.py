@@ -32,7 +32,7 @@ from kalends.jobstores.etcd_requests import (
 from kalends.jobstores.grouped import GroupedJobStore
 from kalends.jobstores.layouts import LAYOUT, migrate
 from kalends.jobstores.parts import Parts, batches, divided, id_of, name_of, parts_in
-from kalends.jobstores.rows import Row, RowChange
+from kalends.jobstores.row_values import Row, RowChange, known_version, number, row_of, time_in
 
 if TYPE_CHECKING:
     from kalends.schedulers.base import BaseScheduler
@@ -186,7 +186,11 @@ class EtcdJobStore(EtcdLeases, GroupedJobStore[_Write]):
 
     def _times(self) -> list[tuple[str, Instant]]:
         _, (found,) = self._transaction([], [read_below(f"{self.path}/times/")])
-        return [(id_of(key.rpartition("/")[2]), int(value)) for key, value in found]
+        times: list[tuple[str, Instant]] = []
+        for key, value in found:
+            with suppress(ValueError):  # a damaged time is the problem of its job
+                times.append((id_of(key.rpartition("/")[2]), time_in(number(value))))
+        return times
 
     @override
     def change_rows(self, changes: Sequence[RowChange]) -> Sequence[bool]:
@@ -228,8 +232,8 @@ class EtcdJobStore(EtcdLeases, GroupedJobStore[_Write]):
     @override
     def kept_versions(self) -> Mapping[str, tuple[str, int]]:
         _, (found,) = self._transaction([], [read_below(f"{self.path}/versions/")])
-        versions = [(id_of(key.rpartition("/")[2]), value.decode().partition(":")) for key, value in found]
-        return {job_id: (uid, int(number)) for job_id, (uid, _, number) in versions}
+        parts = [(id_of(key.rpartition("/")[2]), value.decode(errors="replace").partition(":")) for key, value in found]
+        return {job_id: known_version(uid, number(known), job_id) for job_id, (uid, _, known) in parts}
 
     @override
     def __repr__(self) -> str:
@@ -323,7 +327,7 @@ class EtcdJobStore(EtcdLeases, GroupedJobStore[_Write]):
         if done:
             return True, {}
         found = zip(group, answers, strict=True)
-        return False, {write.id: keys[0][1].decode() for write, keys in found if keys}
+        return False, {write.id: keys[0][1].decode(errors="replace") for write, keys in found if keys}
 
     def _transaction(
         self, compare: Sequence[Any], success: Sequence[Any], failure: Sequence[Any] = ()
@@ -342,14 +346,14 @@ class EtcdJobStore(EtcdLeases, GroupedJobStore[_Write]):
             parts = parts_in(definition)
             if parts is not None:
                 definition = b"".join(values.get(f"parts/{name}/{part}", b"") for part in parts.names)
-            uid, _, number = version.decode().partition(":")
+            uid, _, known = version.decode(errors="replace").partition(":")
             time = values.get(f"times/{name}")
             rows.append(
-                Row(
-                    id=id_of(name),
+                row_of(
+                    id_of(name),
                     uid=uid,
-                    version=int(number),
-                    next_run_time=None if time is None else int(time),
+                    version=number(known),
+                    next_run_time=None if time is None else number(time),
                     definition=definition,
                     record=values.get(f"records/{name}"),
                 )

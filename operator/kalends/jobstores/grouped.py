@@ -11,7 +11,8 @@ from typing_extensions import override
 
 from kalends.errors import Unavailable
 from kalends.jobstores.base import ConflictingIdError
-from kalends.jobstores.rows import Row, RowJobStore
+from kalends.jobstores.row_values import Row
+from kalends.jobstores.rows import RowJobStore
 
 
 class NewRow(Protocol):

@@ -17,7 +17,8 @@ from kalends.jobstores.base import ConflictingIdError
 from kalends.jobstores.layouts import LAYOUT, migrate
 from kalends.jobstores.lease_rows import LeaseRow
 from kalends.jobstores.notices import Wait, listen
-from kalends.jobstores.rows import Row, RowChange, RowJobStore
+from kalends.jobstores.row_values import Row, RowChange, known_version, row_of, time_in
+from kalends.jobstores.rows import RowJobStore
 from kalends.references import object_of
 
 try:
@@ -37,6 +38,8 @@ CHANGES = "#changes"
 """The document beside the leases whose version counts the changes of jobs."""
 _CHANGED = [{"$match": {"documentKey._id": CHANGES}}]
 _IDS_AT_ONCE = 1000
+_FOREIGN = {"uid": {"$exists": False}, "definition": {"$exists": False}}
+"""The documents of another program. A document of Kalends may be damaged."""
 
 
 class MongoDBJobStore(RowJobStore):
@@ -105,7 +108,7 @@ class MongoDBJobStore(RowJobStore):
         if self._is_closed:  # a client that was closed cannot be used again
             self.client, self._is_closed = MongoClient(**self._connect_args), False
         place = f"the collection {'.'.join(self._names)!r}"
-        if self.collection.find_one({"uid": {"$exists": False}}, {"_id": 1}) is not None:
+        if self.collection.find_one(_FOREIGN, {"_id": 1}) is not None:
             raise UnknownLayout(
                 f"{place} must be empty or of Kalends, and another program has documents in it: use another collection"
             )
@@ -157,7 +160,7 @@ class MongoDBJobStore(RowJobStore):
     def earliest_run_time(self) -> Instant | None:
         has_one = {"next_run_time": {"$exists": True}}
         found = self.collection.find_one(has_one, {"next_run_time": 1}, sort=[("next_run_time", ASCENDING)])
-        return None if found is None else int(found["next_run_time"])
+        return None if found is None else time_in(found["next_run_time"])
 
     @override
     def change_rows(self, changes: Sequence[RowChange]) -> Sequence[bool]:
@@ -211,7 +214,7 @@ class MongoDBJobStore(RowJobStore):
     @override
     def kept_versions(self) -> Mapping[str, tuple[str, int]]:
         found = self.collection.find({}, {"uid": 1, "version": 1})
-        return {one["_id"]: (one["uid"], int(one["version"])) for one in found}
+        return {one["_id"]: known_version(one.get("uid"), one.get("version"), one["_id"]) for one in found}
 
     @override
     def change_number(self) -> int | None:
@@ -279,14 +282,13 @@ def _document(row: Row) -> dict[str, Any]:
 
 
 def _row(found: Mapping[str, Any]) -> Row:
-    next_run_time, record = found.get("next_run_time"), found.get("record")
-    return Row(
-        id=found["_id"],
-        uid=found["uid"],
-        version=int(found["version"]),
-        next_run_time=None if next_run_time is None else int(next_run_time),
-        definition=bytes(found["definition"]),
-        record=None if record is None else bytes(record),
+    return row_of(
+        found["_id"],
+        uid=found.get("uid"),
+        version=found.get("version"),
+        next_run_time=found.get("next_run_time"),
+        definition=found.get("definition"),
+        record=found.get("record"),
     )
 
 

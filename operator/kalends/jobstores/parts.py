@@ -9,6 +9,8 @@ from typing import TypeVar
 from urllib.parse import quote, unquote
 
 _MARK = b"\0parts:"
+_LONGEST_COUNT = 4
+"""Digits of a number of parts."""
 _T = TypeVar("_T")
 
 
@@ -52,7 +54,9 @@ def parts_in(value: bytes) -> Parts | None:
     """Return the parts that a value names, or None if it is a definition itself."""
     if not value.startswith(_MARK):
         return None
-    token, _, count = value[len(_MARK) :].decode().partition(":")
+    token, _, count = value[len(_MARK) :].decode(errors="replace").partition(":")
+    if not count.isdecimal() or len(count) > _LONGEST_COUNT:
+        return None  # it was damaged
     return Parts(token, int(count))
 
 

@@ -16,7 +16,8 @@ from kalends.jobstores.base import ConflictingIdError
 from kalends.jobstores.layouts import LAYOUT, migrate
 from kalends.jobstores.lease_rows import LeaseRow
 from kalends.jobstores.notices import Wait, listen
-from kalends.jobstores.rows import Row, RowChange, RowJobStore
+from kalends.jobstores.row_values import Row, RowChange, known_version, number, row_of
+from kalends.jobstores.rows import RowJobStore
 from kalends.references import object_of
 
 try:
@@ -76,10 +77,12 @@ return done
 """
 _REMOVE = """
 local version = redis.call('HGET', KEYS[3], ARGV[1])
-if not version or string.sub(version, 1, #ARGV[2]) ~= ARGV[2] then
+if ARGV[2] ~= '' and (not version or string.sub(version, 1, #ARGV[2]) ~= ARGV[2]) then
   return 0
 end
-redis.call('HDEL', KEYS[1], ARGV[1])
+if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 and not version then
+  return 0
+end
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('HDEL', KEYS[3], ARGV[1])
 redis.call('HDEL', KEYS[4], ARGV[1])
@@ -232,6 +235,8 @@ class RedisJobStore(RowJobStore):
             return None
         score = first[0][1]
         rows = self._fetch_some(self.redis.zrangebyscore(self.run_times_key, "-inf", score))
+        if any(row.problem for row in rows):
+            raise ValueError("the next run time of a job is damaged")
         return min((row.next_run_time for row in rows if row.next_run_time is not None), default=None)
 
     @override
@@ -266,8 +271,8 @@ class RedisJobStore(RowJobStore):
     @override
     def kept_versions(self) -> Mapping[str, tuple[str, int]]:
         found = self.redis.hgetall(self._keys[2])
-        parts = ((bytes(job_id).decode(), bytes(version).decode().split(":")) for job_id, version in found.items())
-        return {job_id: (uid, int(number)) for job_id, (uid, number, _) in parts}
+        parts = ((bytes(job_id).decode(), _parts_of(version)) for job_id, version in found.items())
+        return {job_id: known_version(uid, number(known), job_id) for job_id, (uid, known, _) in parts}
 
     @override
     def change_number(self) -> int | None:
@@ -327,17 +332,23 @@ def _rows(
 ) -> list[Row]:
     rows: list[Row] = []
     for job_id, definition, version, record in zip(ids, definitions, versions, records, strict=True):
-        if definition is None or version is None:
+        if definition is None:
             continue
-        uid, number, time = version.decode().split(":")
+        uid, known, time = _parts_of(version)
         rows.append(
-            Row(
-                id=job_id if isinstance(job_id, str) else job_id.decode(),
+            row_of(
+                job_id if isinstance(job_id, str) else job_id.decode(),
                 uid=uid,
-                version=int(number),
-                next_run_time=int(time) if time else None,
+                version=number(known),
+                next_run_time=number(time) if time else None,
                 definition=definition,
                 record=record,
             )
         )
     return rows
+
+
+def _parts_of(version: bytes | None) -> list[str]:
+    """Return the UID, the version and the next run time that a version has, as far as it is whole."""
+    parts = (version or b"").decode(errors="replace").split(":")
+    return [*parts, "", "", ""][:3]

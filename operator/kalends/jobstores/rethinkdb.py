@@ -17,7 +17,8 @@ from kalends.errors import Unavailable, UnknownLayout
 from kalends.jobstores.base import ConflictingIdError
 from kalends.jobstores.layouts import LAYOUT, migrate
 from kalends.jobstores.lease_rows import LeaseRow
-from kalends.jobstores.rows import Row, RowChange, RowJobStore
+from kalends.jobstores.row_values import Row, RowChange, known_version, number, row_of, time_in
+from kalends.jobstores.rows import RowJobStore
 from kalends.references import object_of
 
 try:
@@ -106,7 +107,7 @@ class RethinkDBJobStore(RowJobStore):
         self._ensure("next_run_time", self.table.index_list(), self.table.index_create("next_run_time"))
         self._run(self.table.index_wait("next_run_time"))
         place = f"the table '{self.database}.{self.table_name}'"
-        if self._list(self.table.filter(lambda row: row.has_fields("uid").not_()).limit(1)):
+        if self._list(self.table.filter(lambda row: row.has_fields("job_id").not_()).limit(1)):
             raise UnknownLayout(
                 f"{place} must be empty or of Kalends, and another program has documents in it: use another table"
             )
@@ -184,8 +185,10 @@ class RethinkDBJobStore(RowJobStore):
         first = self._list(self.table.order_by(index="next_run_time").limit(1).pluck("time", "next_run_time"))
         if not first:
             return None
-        if int(first[0]["time"]) < _EXACT:
-            return int(first[0]["time"])
+        shown = first[0].get("time")
+        time = time_in(number(shown) if isinstance(shown, str) else shown)
+        if time < _EXACT:
+            return time
         same = self._rows_until(int(first[0]["next_run_time"]), int(first[0]["next_run_time"]))
         return min((row.next_run_time for row in same if row.next_run_time is not None), default=None)
 
@@ -207,7 +210,8 @@ class RethinkDBJobStore(RowJobStore):
 
         def replaced(row: Any) -> Any:
             change = wanted[row["id"]]
-            is_same = (row["uid"] == change["uid"]) & (row["version"] == change["version"])
+            # A document may be damaged: an error would keep all others from being written.
+            is_same = (row["uid"].default(None) == change["uid"]) & (row["version"].default(None) == change["version"])
             return self.r.branch(is_same, change["new"], {})
 
         result = self._run(self._of([change.id for change in changes]).update(replaced))
@@ -226,9 +230,9 @@ class RethinkDBJobStore(RowJobStore):
         def remaining(row: Any) -> Any:
             is_same: Any = self.r.expr(True)  # noqa: FBT003 - a value of the query
             if uid is not None:
-                is_same = is_same & (row["uid"] == uid)
+                is_same = is_same & (row["uid"].default(None) == uid)
             if version is not None:
-                is_same = is_same & (row["version"] == version)
+                is_same = is_same & (row["version"].default(None) == version)
             return self.r.branch(is_same, None, row)
 
         removed = bool(self._run(self._of([job_id]).replace(remaining))["deleted"])
@@ -246,7 +250,7 @@ class RethinkDBJobStore(RowJobStore):
     @override
     def kept_versions(self) -> Mapping[str, tuple[str, int]]:
         found = self._list(self.table.pluck("job_id", "uid", "version"))
-        return {one["job_id"]: (one["uid"], int(one["version"])) for one in found}
+        return {one["job_id"]: known_version(one.get("uid"), one.get("version"), one["job_id"]) for one in found}
 
     @override
     def change_number(self) -> int | None:
@@ -355,11 +359,12 @@ def _key(job_id: str) -> str:
 
 
 def _row(found: Mapping[str, Any]) -> Row:
-    return Row(
-        id=found["job_id"],
-        uid=found["uid"],
-        version=int(found["version"]),
-        next_run_time=None if found["time"] is None else int(found["time"]),
-        definition=bytes(found["definition"]),
-        record=None if found["record"] is None else bytes(found["record"]),
+    time = found.get("time")
+    return row_of(
+        found["job_id"],
+        uid=found.get("uid"),
+        version=found.get("version"),
+        next_run_time=number(time) if isinstance(time, str) else time,
+        definition=found.get("definition"),
+        record=found.get("record"),
     )

@@ -7,6 +7,7 @@ import logging
 import pickle
 from abc import abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from secrets import token_hex
@@ -29,6 +30,7 @@ from kalends.jobstores.base import (
 )
 from kalends.jobstores.ids import check_id, is_id
 from kalends.jobstores.lease_rows import LeaseRows
+from kalends.jobstores.row_values import Row, RowChange, time_in
 from kalends.jobstores.serialization import job_from_json, job_to_json, record_from_json, record_to_json
 from kalends.triggers.datetimes import datetime_of, microseconds_of
 
@@ -36,34 +38,6 @@ SERIALIZERS = ("json", "pickle")
 DEFINITION_VERSION = 1
 MOST_TRIES = 100
 """How often a job is read and written again because others wrote in between."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A job as a server keeps it."""
-
-    id: str
-    uid: str
-    version: int
-    """Grows by 1 with each write."""
-    next_run_time: Instant | None
-    """Microseconds since 1970; None: the job is paused, or has no fire times to come."""
-    definition: bytes
-    """The job, its generation, and when it was created and edited."""
-    record: bytes | None
-    """What was decided about the job; None: nothing yet."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowChange:
-    """A write that replaces a row of a version. None leaves a document as it is."""
-
-    id: str
-    uid: str
-    version: int
-    next_run_time: Instant | None
-    definition: bytes | None = None
-    record: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +104,11 @@ class RowJobStore(RecordingJobStore, LeaseRows):
 
     @abstractmethod
     def earliest_run_time(self) -> Instant | None:
-        """Return the earliest ``next_run_time``."""
+        """Return the earliest ``next_run_time``.
+
+        Raises:
+            ValueError: A value that is no time comes before.
+        """
 
     @abstractmethod
     def change_rows(self, changes: Sequence[RowChange]) -> Sequence[bool]:
@@ -160,7 +138,11 @@ class RowJobStore(RecordingJobStore, LeaseRows):
 
     @override
     def get_next_run_time(self) -> datetime | None:
-        earliest = self.earliest_run_time()
+        try:
+            earliest = self.earliest_run_time()
+        except ValueError:
+            times = [row.next_run_time for row in self.fetch_rows() if row.next_run_time is not None]
+            earliest = min(times, default=None)
         return None if earliest is None else datetime_of(earliest, self._timezone)
 
     @override
@@ -197,6 +179,12 @@ class RowJobStore(RecordingJobStore, LeaseRows):
             )
             if list(self.change_rows([change])) == [True]:
                 return
+            if row.problem:
+                # A version or a UID that is damaged equals none: the row is removed, whatever it is, and added anew.
+                self.remove_row(job.id)
+                with suppress(ConflictingIdError):  # another scheduler has added it since
+                    self.insert_rows([self._new_row(job)])
+                    return
         raise Conflict(f"job {job.id!r} was written by others {MOST_TRIES} times while it was to be changed")
 
     @override
@@ -230,9 +218,11 @@ class RowJobStore(RecordingJobStore, LeaseRows):
                 record=record_to_json(write.record),
             )
             for write in writes
+            if not write.keeps_unread
         ]
-        done = self.change_rows(changes) if changes else []
-        return [write.version + 1 if written else None for write, written in zip(writes, done, strict=True)]
+        done = iter(self.change_rows(changes) if changes else [])
+        # What cannot be read stays as it is: a row has no room for anything beside it.
+        return [write.version if write.keeps_unread else write.version + 1 if next(done) else None for write in writes]
 
     @override
     def remove_version(self, job_id: str, uid: str, version: int) -> bool:
@@ -276,15 +266,20 @@ class RowJobStore(RecordingJobStore, LeaseRows):
         """Return the header of a definition. If that cannot be read, a header that differs from every earlier one."""
         try:
             document = orjson.loads(row.definition)
-            return _Header(int(document["generation"]), int(document["created"]), int(document["edited"]))
+            created, edited = time_in(document["created"]), time_in(document["edited"])
+            return _Header(int(document["generation"]), created, edited)
         except (ValueError, TypeError, KeyError):
             now = self._now()
             return _Header(row.version, now, now)
 
     def _restored(self, row: Row) -> KeptJob:
         job, record, problem = None, None, ""
+        unread = True
         try:
+            if row.problem:
+                raise ValueError(row.problem)  # noqa: TRY301 - it is reported as the others are
             record = None if row.record is None else record_from_json(row.record)
+            unread = False
             job = self._read_job(row.definition)
         except Exception as error:  # noqa: BLE001 - an import of the program may raise anything
             problem = f"job {row.id!r} cannot be restored from its job store: {type(error).__name__}: {error}"
@@ -305,6 +300,7 @@ class RowJobStore(RecordingJobStore, LeaseRows):
             job=job,
             record=record,
             problem=problem,
+            unread=unread,
         )
 
     def _report(self, row: Row, problem: str) -> None:

@@ -43,9 +43,17 @@ class _BinaryText(TypeDecorator[str]):
         return None if value is None else bytes(value).decode()
 
 
+class _Document(LargeBinary):
+    """Bytes as the driver returns them: SQLite may have another value in any column."""
+
+    @override
+    def result_processor(self, dialect: Any, coltype: Any) -> None:
+        return None
+
+
 def jobs_table(name: str, metadata: MetaData, schema: str | None) -> Table:
     """Return the table of jobs."""
-    document = LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")
+    document = _Document().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")
     text = String(LONGEST_ID).with_variant(_BinaryText(4 * LONGEST_ID), "mysql", "mariadb")
     return Table(
         name,

@@ -18,7 +18,8 @@ from kalends.jobstores.base import ConflictingIdError
 from kalends.jobstores.layouts import LAYOUT, migrate
 from kalends.jobstores.lease_rows import LeaseRow
 from kalends.jobstores.notices import listen
-from kalends.jobstores.rows import Row, RowChange, RowJobStore
+from kalends.jobstores.row_values import Row, RowChange, known_version, row_of, time_in
+from kalends.jobstores.rows import RowJobStore
 from kalends.references import object_of
 
 try:
@@ -227,18 +228,19 @@ class SQLAlchemyJobStore(RowJobStore):
     @override
     def earliest_run_time(self) -> Instant | None:
         with self._transaction() as connection:
-            return connection.execute(select(func.min(self.jobs_t.c.next_run_time))).scalar()
+            found = connection.execute(select(func.min(self.jobs_t.c.next_run_time))).scalar()
+        return None if found is None else time_in(found)
 
     def _rows(self, query: Select[Any]) -> list[Row]:
         with self._transaction() as connection:
             return [
-                Row(
-                    id=found.id,
+                row_of(
+                    found.id,
                     uid=found.uid,
                     version=found.version,
                     next_run_time=found.next_run_time,
-                    definition=bytes(found.definition),
-                    record=None if found.record is None else bytes(found.record),
+                    definition=found.definition,
+                    record=found.record,
                 )
                 for found in connection.execute(query)
             ]
@@ -314,7 +316,7 @@ class SQLAlchemyJobStore(RowJobStore):
         table = self.jobs_t
         with self._transaction() as connection:
             found = connection.execute(select(table.c.id, table.c.uid, table.c.version))
-            return {job_id: (uid, version) for job_id, uid, version in found}
+            return {job_id: known_version(uid, version, job_id) for job_id, uid, version in found}
 
     @override
     def change_number(self) -> int | None:

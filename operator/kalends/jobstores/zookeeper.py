@@ -16,9 +16,10 @@ from kalends.errors import Conflict, Refused, Unavailable, UnknownLayout
 from kalends.jobstores.grouped import GroupedJobStore
 from kalends.jobstores.layouts import LAYOUT, migrate
 from kalends.jobstores.parts import batches, divided, id_of, name_of, parts_in
-from kalends.jobstores.rows import MOST_TRIES, Row, RowChange
+from kalends.jobstores.row_values import Row, RowChange
+from kalends.jobstores.rows import MOST_TRIES
 from kalends.jobstores.zookeeper_leases import ZooKeeperLeases
-from kalends.jobstores.zookeeper_nodes import JobNode, StateNode, job_in, state_in
+from kalends.jobstores.zookeeper_nodes import UNREADABLE, JobNode, StateNode, is_of, job_in, row_in, state_in
 from kalends.jobstores.zookeeper_requests import MOST_BYTES, Create, Delete, Operation, Set, ZooKeeper
 
 if TYPE_CHECKING:
@@ -147,39 +148,47 @@ class ZooKeeperJobStore(ZooKeeperLeases, GroupedJobStore[_Write]):
     def _fetch_some(self, names: Sequence[str]) -> list[Row]:
         """Return the rows of names. Those that are written while they are read are read again.
 
-        Parts are removed with the definition that names them. So if the definition is still there after its parts were
-        not found, they are lost: such a job has a definition that cannot be restored, and no other job is affected.
+        All nodes of a job are written together. So if the node of a job is still the same after its other nodes did not
+        fit, the job is damaged, and no other job is affected.
         """
         rows: list[Row] = []
-        without_parts: set[tuple[str, int]] = set()
+        unfit: set[JobNode] = set()
         for _ in range(MOST_TRIES):
             jobs = self._jobs_of(names)
             paths = [self._node("states", job.uid) for job in jobs]
             again: list[str] = []
             for job, found in zip(jobs, self._server.get_all(paths), strict=True):
                 state = None if found is None else state_in(found)
-                definition = self._definition(job) if state is not None and state.edition == job.edition else None
-                if definition is None and (job.uid, job.edition) in without_parts:
-                    definition = b""
-                if state is None or definition is None:
-                    again.append(job.name)
-                    if state is not None and state.edition == job.edition:
-                        without_parts.add((job.uid, job.edition))
+                fits = state is not None and (state.name, state.edition) == (job.name, job.edition)
+                definition = self._definition(job) if fits else None
+                if state is not None and definition is not None:
+                    rows.append(row_in(job, job.uid, state, definition, state.problem))
+                elif job in unfit:
+                    rows.append(self._damaged(job, state))
                 else:
-                    rows.append(
-                        Row(
-                            id=id_of(job.name),
-                            uid=job.uid,
-                            version=state.version,
-                            next_run_time=state.next_run_time,
-                            definition=definition,
-                            record=state.record,
-                        )
-                    )
+                    unfit.add(job)
+                    again.append(job.name)
             if not again:
                 return rows
             names = again
         raise Conflict(f"job {id_of(names[0])!r} was written by others {MOST_TRIES} times while it was read")
+
+    def _damaged(self, job: JobNode, state: StateNode | None) -> Row:
+        """Return the row of a job whose nodes do not fit, under the UID and the version that ``kept_versions`` has."""
+        uid = "" if job.uid == UNREADABLE else job.uid
+        problem = "the nodes of its definition, its parts and its state do not fit"
+        if state is None:
+            uid, state = next(iter(self._states_of(job.name)), (uid, StateNode(job.name, 0, None, None, 0)))
+        return row_in(job, uid, state, job.definition, state.problem or problem)
+
+    def _states_of(self, name: str) -> list[tuple[str, StateNode]]:
+        return [(uid, state) for uid, state in self._states() if state.name == name]
+
+    def _states(self) -> list[tuple[str, StateNode]]:
+        """Return all states with their UIDs."""
+        uids = self._server.children(self._node("states"))
+        found = zip(uids, self._server.get_all([self._node("states", uid) for uid in uids]), strict=True)
+        return [(uid, state_in(node)) for uid, node in found if node is not None]
 
     def _jobs_of(self, names: Sequence[str]) -> list[JobNode]:
         found = self._server.get_all([self._node("jobs", name) for name in names])
@@ -205,9 +214,7 @@ class ZooKeeperJobStore(ZooKeeperLeases, GroupedJobStore[_Write]):
         return min((time for time, _ in self._times()), default=None)
 
     def _times(self) -> list[tuple[Instant, StateNode]]:
-        uids = self._server.children(self._node("states"))
-        found = self._server.get_all([self._node("states", uid) for uid in uids])
-        states = [state_in(node) for node in found if node is not None]
+        states = (state for _, state in self._states())
         return [(state.next_run_time, state) for state in states if state.next_run_time is not None]
 
     @override
@@ -254,7 +261,17 @@ class ZooKeeperJobStore(ZooKeeperLeases, GroupedJobStore[_Write]):
                 return True
             if failed == 0 and version is not None:
                 return False
+            if failed == 0 and self._remove_damaged(job):
+                return True
         raise Conflict(f"job {job_id!r} was added again by others {MOST_TRIES} times while it was to be removed")
+
+    def _remove_damaged(self, job: JobNode) -> bool:
+        """Remove a job whose node names no state, and what belongs to it; return False if it was written since."""
+        uids = [uid for uid, _ in self._states_of(job.name)]
+        removal: list[Operation] = [Delete(self._node("jobs", job.name), job.edition)]
+        removal += (Delete(self._node("states", uid), -1) for uid in uids)
+        removal += (Delete(path, -1) for uid in uids for path in self._parts_of(uid))
+        return self._server.transaction([*removal, self._change]) is None
 
     @override
     def clear_rows(self) -> None:
@@ -274,10 +291,8 @@ class ZooKeeperJobStore(ZooKeeperLeases, GroupedJobStore[_Write]):
 
     @override
     def kept_versions(self) -> Mapping[str, tuple[str, int]]:
-        uids = self._server.children(self._node("states"))
-        found = zip(uids, self._server.get_all([self._node("states", uid) for uid in uids]), strict=True)
-        states = [(uid, state_in(node)) for uid, node in found if node is not None]
-        return {id_of(state.name): (uid, state.version) for uid, state in states}
+        states = self._states()
+        return {id_of(state.name): (uid, state.version) for uid, state in states if state.name != UNREADABLE}
 
     # -- between rows and transactions
 
@@ -301,7 +316,7 @@ class ZooKeeperJobStore(ZooKeeperLeases, GroupedJobStore[_Write]):
         writes: list[_Write | None] = []
         for change, node in zip(changes, found, strict=True):
             before = None if node is None else state_in(node)
-            if before is None or before.version != change.version or before.name != name_of(change.id):
+            if before is None or not is_of(before, change):
                 writes.append(None)
                 continue
             record = before.record if change.record is None else change.record

@@ -77,6 +77,7 @@ def stored_of(alias: str, kept: KeptJob) -> Stored:
         definition=definition,
         problem=problem,
         record=kept.record,
+        record_problem=problem if kept.unread else None,
         edited=edited,
     )
 

@@ -115,6 +115,22 @@ def test_a_write_to_a_full_store_fails_with_the_reason_and_loses_nothing(bounded
     assert len(store.get_due_jobs(NOON)) == len(added) + 20
 
 
+def test_jobs_are_removed_from_a_full_store(bounded: Bounded) -> None:
+    store = bounded.store
+    added: list[str] = []
+    with pytest.raises(Exception, match=bounded.reason):  # of the client library  # noqa: PT012
+        for number in range(1000):
+            store.add_job(job(f"job-{number}", args=(PAYLOAD,)))
+            added.append(f"job-{number}")
+    first, second, *others = added
+    store.remove_job(first)
+    kept = store.kept_job(second)
+    assert store.remove_version(second, kept.uid, kept.version)
+    assert sorted(one.id for one in store.kept_jobs()) == sorted(others)
+    store.remove_all_jobs()
+    assert store.kept_jobs() == []
+
+
 def read_only_sqlite(_servers: Servers, folder: Path) -> tuple[RecordingJobStore, RecordingJobStore]:
     path = folder / "jobs.sqlite"
     return SQLAlchemyJobStore(f"sqlite:///{path}"), SQLAlchemyJobStore(f"sqlite:///file:{path}?mode=ro&uri=true")

@@ -220,14 +220,26 @@ class EtcdJobStore(EtcdLeases, GroupedJobStore[_Write]):
             compare = compare_prefix(key, f"{uid}:") if version is None else [compare_value(key, f"{uid}:{version}")]
         deletions = [delete(self._key(kind, job_id)) for kind in _KINDS]
         deletions.append(delete_below(self._parts(job_id)))
-        if version is None:  # what the acting scheduler removes it knows
-            deletions.append(self._change)
-        return self._transaction(compare, deletions)[0]
+        removed = self._transaction(compare, deletions)[0]
+        if removed and version is None:  # what the acting scheduler removes it knows
+            self._count_removal()
+        return removed
 
     @override
     def clear_rows(self) -> None:
         kinds = (*_KINDS, "parts")
-        self._transaction([], [*(delete_below(f"{self.path}/{kind}/") for kind in kinds), self._change])
+        self._transaction([], [delete_below(f"{self.path}/{kind}/") for kind in kinds])
+        self._count_removal()
+
+    def _count_removal(self) -> None:
+        """Count a removal apart from it: an etcd that is full refuses each transaction that writes a value.
+
+        If it is not counted, the scheduler that acts notices the removal when it is to decide the next fire time.
+        """
+        try:
+            self._count_change()
+        except Unavailable as error:
+            self._logger.warning("The removal of jobs is noticed late by other schedulers: %s", error)
 
     @override
     def kept_versions(self) -> Mapping[str, tuple[str, int]]:

@@ -91,6 +91,11 @@ if ARGV[2] == '' then
 end
 return 1
 """
+# Scripts that remove begin with a removal: a server above its maxmemory lets a script that has written go on.
+_CLEAR = """
+redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
+redis.call('PUBLISH', KEYS[5], redis.call('INCR', KEYS[5]))
+"""
 
 # KEYS: leases. A field is the version, a space and the document; the expected version is empty if there is none.
 _PUT_LEASE = """
@@ -161,6 +166,7 @@ class RedisJobStore(RowJobStore):
         self._insert_script = self.redis.register_script(_INSERT)
         self._change_script = self.redis.register_script(_CHANGE)
         self._remove_script = self.redis.register_script(_REMOVE)
+        self._clear_script = self.redis.register_script(_CLEAR)
         self._leases_key = f"{jobs_key}.leases"
         self._put_lease_script = self.redis.register_script(_PUT_LEASE)
         self._drop_lease_script = self.redis.register_script(_DROP_LEASE)
@@ -260,11 +266,7 @@ class RedisJobStore(RowJobStore):
 
     @override
     def clear_rows(self) -> None:
-        with self.redis.pipeline(transaction=True) as pipeline:
-            pipeline.delete(*self._keys)
-            pipeline.incr(self._changes_key)
-            pipeline.publish(self._changes_key, "")
-            pipeline.execute()
+        self._clear_script(self._script_keys)
 
     # -- changes of others
 

@@ -17,6 +17,7 @@ from kalends.errors import Unavailable, UnknownLayout
 from kalends.jobstores.base import ConflictingIdError
 from kalends.jobstores.layouts import LAYOUT, migrate
 from kalends.jobstores.lease_rows import LeaseRow
+from kalends.jobstores.rethinkdb_limits import limit_waits
 from kalends.jobstores.row_values import Row, RowChange, known_version, number, row_of, time_in
 from kalends.jobstores.rows import RowJobStore
 from kalends.references import object_of
@@ -34,6 +35,8 @@ CHANGES = "changes"
 """The document beside the leases whose version counts the changes of jobs. Leases have keys that begin with ``=``."""
 LONGEST_KEY = 120
 """Bytes of a primary key, of which RethinkDB accepts 127."""
+TIMEOUT = 10.0
+"""Seconds to connect, and to wait for an answer, unless ``timeout`` is given: the driver waits for ever."""
 _AT_ONCE = 200
 """Documents in one query."""
 _EXACT = 2**53
@@ -54,7 +57,8 @@ class RethinkDBJobStore(RowJobStore):
         pickle_protocol: The protocol of pickles.
         serializer: ``"json"`` or ``"pickle"``, see ``RowJobStore``.
         clock: Says when a job was created and edited.
-        connect_args: Arguments of ``RethinkDB().connect``.
+        connect_args: Arguments of ``RethinkDB().connect``; ``timeout`` is 10 seconds by default, and limits each wait
+            for an answer, too. A connection that is given keeps its own limits.
 
     Raises:
         ValueError: A name is empty.
@@ -81,7 +85,7 @@ class RethinkDBJobStore(RowJobStore):
         self.r: Any = RethinkDB()
         self.client = client
         self.conn: Any = None
-        self._connect_args = connect_args
+        self._connect_args = {"timeout": TIMEOUT} | connect_args
         self._turn = threading.RLock()  # a connection serves one thread at a time
 
     @property
@@ -304,17 +308,28 @@ class RethinkDBJobStore(RowJobStore):
         """
         with self._turn:
             try:
-                if self.conn is None:
-                    self.conn = (
-                        object_of(self.client) if self.client is not None else self.r.connect(**self._connect_args)
-                    )
-                elif not self.conn.is_open():
-                    self.conn.reconnect(noreply_wait=False)
+                self._connect()
                 return query.run(self.conn, **options)
             except ReqlError as error:
-                if isinstance(error, ReqlDriverError) and self.conn is not None:
-                    self.conn.close(noreply_wait=False)
+                self._close_after(error)
                 raise Unavailable(f"RethinkDB: {type(error).__name__}: {error}") from error
+
+    def _close_after(self, error: ReqlError) -> None:
+        """Close the connection after an error of the driver: a late answer must not be taken for another."""
+        if isinstance(error, ReqlDriverError) and self.conn is not None:
+            self.conn.close(noreply_wait=False)
+            if self.client is None:  # a connection of the driver that has failed to connect again is of no use
+                self.conn = None
+
+    def _connect(self) -> None:
+        """Connect, unless there is a connection."""
+        if self.client is None and self.conn is None:
+            self.conn = self.r.connect(**self._connect_args)
+            limit_waits(self.conn, float(self._connect_args["timeout"]))
+        elif self.conn is None:
+            self.conn = object_of(self.client)
+        elif not self.conn.is_open():
+            self.conn.reconnect(noreply_wait=False)
 
     def _list(self, query: Any) -> list[Any]:
         """Return all documents of a query. The cursor is read before another query may use the connection."""
@@ -322,6 +337,7 @@ class RethinkDBJobStore(RowJobStore):
             try:
                 return list(self._run(query))
             except ReqlError as error:
+                self._close_after(error)
                 raise Unavailable(f"RethinkDB: {type(error).__name__}: {error}") from error
 
     def _document(self, row: Row) -> dict[str, Any]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from kalends.engine.core.definition import Stored
 from kalends.engine.core.state import Instant, Ref, State
 from kalends.errors import Conflict, Gone, Unavailable
-from kalends.jobstores.base import JobLookupError, RecordingJobStore, RecordWrite
+from kalends.jobstores.base import JobLookupError, KeptJob, RecordingJobStore, RecordWrite
+from kalends.leases.blocking import StoreCalls
 from kalends.library.definitions import stored_of
 
 MOST_AT_ONCE = 1000
@@ -27,6 +28,17 @@ class _Waiting:
     answer: asyncio.Future[int | Exception | None]
     decides: bool
     """Whether it records more than ends of runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """The calls of a store. Those that hang are abandoned, and block neither the others nor the end of the process.
+
+    A write that is abandoned and carried out later does no harm: it names the version that it replaces.
+    """
+
+    writes: StoreCalls = field(default_factory=lambda: StoreCalls(limit=None))
+    others: StoreCalls = field(default_factory=lambda: StoreCalls(limit=None))
 
 
 class EngineStore:
@@ -49,6 +61,7 @@ class EngineStore:
         self._stores = stores
         self._removed = removed
         self._acts_for = acts_for
+        self._calls: dict[str, _Calls] = {}
         self._waiting: dict[str, list[_Waiting]] = {}
         self._writers: dict[str, asyncio.Task[None]] = {}
 
@@ -93,7 +106,7 @@ class EngineStore:
             batch = [one for one in batch if not one.decides]
         writes = [one.write for one in batch]
         try:
-            versions = await asyncio.to_thread(self._called, store.write_records, writes)
+            versions = await self._calls_of(alias).writes.call(self._called, store.write_records, writes)
         except Exception as error:  # noqa: BLE001 - each writer gets it
             for one in batch:
                 if not one.answer.done():
@@ -106,11 +119,10 @@ class EngineStore:
     async def read(self, ref: Ref) -> Stored:
         """Return the job as it now is."""
         store = self._store(ref)
-        try:
-            kept = await self._call(store, store.kept_job, ref.name)
-        except JobLookupError as error:
+        kept = await self._call(ref, store, _found, store, ref.name)
+        if kept is None:
             self._removed(ref)
-            raise Gone(f"job {ref.name!r} was removed") from error
+            raise Gone(f"job {ref.name!r} was removed")
         if kept.uid != ref.uid:
             raise Gone(f"job {ref.name!r} was removed, and another one added")
         return stored_of(ref.namespace, kept)
@@ -120,7 +132,7 @@ class EngineStore:
         store = self._store(ref)
         if not self._acts_for(ref.namespace):
             raise Unavailable(NOT_ACTING)
-        if not await self._call(store, store.remove_version, ref.name, ref.uid, int(version)):
+        if not await self._call(ref, store, store.remove_version, ref.name, ref.uid, int(version)):
             raise Conflict(f"job {ref.name!r} was changed or removed since")
         self._removed(ref)
 
@@ -130,19 +142,34 @@ class EngineStore:
             raise Gone(f"the job store {ref.namespace!r} was removed")
         return store
 
-    async def _call(self, store: RecordingJobStore, function: Callable[..., _T], *args: object) -> _T:
+    async def _call(self, ref: Ref, store: RecordingJobStore, function: Callable[..., _T], *args: object) -> _T:
         if not store.blocks:
             return self._called(function, *args)
-        return await asyncio.to_thread(self._called, function, *args)
+        return await self._calls_of(ref.namespace).others.call(self._called, function, *args)
+
+    def _calls_of(self, alias: str) -> _Calls:
+        return self._calls.setdefault(alias, _Calls())
+
+    async def close(self, seconds: float) -> None:
+        """Wait for the active calls for up to so many seconds, and abandon them: nothing is recorded any more."""
+        active = [calls for one in self._calls.values() for calls in (one.writes, one.others)]
+        await asyncio.gather(*(calls.end(seconds) for calls in active))
 
     @staticmethod
     def _called(function: Callable[..., _T], *args: object) -> _T:
         try:
             return function(*args)
-        except (JobLookupError, Unavailable):
+        except Unavailable:
             raise
         except Exception as error:
             raise Unavailable(f"the job store failed: {type(error).__name__}: {error}") from error
+
+
+def _found(store: RecordingJobStore, job_id: str) -> KeptJob | None:
+    try:
+        return store.kept_job(job_id)
+    except JobLookupError:
+        return None
 
 
 def _decides(before: State | None, after: State) -> bool:

@@ -33,7 +33,7 @@ from kalends.library.engine_store import EngineStore
 from kalends.library.event_mapping import EventMapping
 from kalends.library.executor_pool import ExecutorPool
 from kalends.library.shared_stores import SharedStores, SharingOptions
-from kalends.threads import NativeThread
+from kalends.threads import DaemonThreads, NativeThread
 from kalends.triggers.datetimes import microseconds_of
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ LONGEST_HOLD = 1.0
 """Seconds to wait for the engine, which a job in a ``DebugExecutor`` may hold up."""
 LONGEST_RELEASE = 10.0
 """The same for a lease that is released, in a store that may be slow."""
+_LOADS = DaemonThreads("Kalends store")
 
 
 class EngineThread:
@@ -146,6 +147,7 @@ class EngineThread:
             await self._scheduler.drain(self._grace, lambda: self._shared.hand_over(keeps_runs=self._grace > 0))
             running.cancel()
             await asyncio.wait({running})
+        await store.close(0)
         await self._shared.close()
 
     def stop(self, *, wait: bool) -> None:
@@ -295,7 +297,9 @@ class EngineThread:
         """Show every job of a store. A store that fails is asked again."""
         while (store := self._stores.get(alias)) is not None and self._shared.holds(alias):
             try:
-                kept = await asyncio.to_thread(store.kept_jobs) if store.blocks else store.kept_jobs()
+                loop = asyncio.get_running_loop()
+                # In a daemon thread: a read that hangs must not keep the scheduler from shutting down.
+                kept = await loop.run_in_executor(_LOADS, store.kept_jobs) if store.blocks else store.kept_jobs()
             except Exception as error:  # noqa: BLE001 - a store may raise anything
                 log.warning(
                     "Error getting jobs from job store %r, trying again in %s seconds: %s",

@@ -152,6 +152,13 @@ class Entry:
         return self.record is not None and any(run.name in self.runs.reports for run in self.record.active)
 
     @property
+    def unrecorded_ends(self) -> list[str]:
+        """The runs that have ended here, and are recorded as active: the key of the resource, and their names."""
+        if self.record is None:
+            return []
+        return [f"{self.ref.key} {run.name}" for run in self.record.active if run.name in self.runs.reports]
+
+    @property
     def is_behind(self) -> bool:
         """Whether a newer spec is known to exist and has not been read yet."""
         return self.awaited > self.snapshot.generation

@@ -280,7 +280,8 @@ class Scheduler:
             await self._executors.close(grace)
             await asyncio.sleep(0)  # reports of the runs that have just ended arrive
             if not await wait_while(self.clock, self._has_unrecorded_end, RECORDING):
-                log.warning("not every end could be recorded")
+                unrecorded = [name for entry in self._entries.values() for name in entry.unrecorded_ends]
+                log.error("The ends of these runs are not recorded: %s", ", ".join(sorted(unrecorded)))
             if self._running and self._reviewer.acting:
                 await asyncio.wait(set(self._reviewer.acting), timeout=FINISHING)
         finally:

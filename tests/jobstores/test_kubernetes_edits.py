@@ -5,11 +5,13 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from jobstores.jobs import NOON, job
+from jobstores.jobs import NOON, job, record, write_of
 from jobstores.kubernetes_place import ServedCluster
 from jobstores.test_kubernetes import edit, place, shown, store
+from kalends.clock import MicrosecondClock
 from kalends.job import Job
 from kalends.jobstores.kubernetes import KubernetesJobStore
+from kalends.library.job_book import JobBook
 from kalends.triggers.described import DescribedTrigger
 from kalends.triggers.interval import IntervalTrigger
 
@@ -97,3 +99,43 @@ def test_other_fire_times_of_the_same_spec_do_not_change_it(place: ServedCluster
     note = orjson.loads(after["metadata"]["annotations"]["kalends.dev/job"])
     assert after["spec"] == before["spec"]
     assert note["generation"] == after["metadata"]["generation"] == before["metadata"]["generation"]
+
+
+def book_on(store: KubernetesJobStore) -> JobBook:
+    """Return the jobs of a scheduler that has only this store."""
+    book = JobBook(MicrosecondClock())
+    book.stores["default"] = book.recording["default"] = store
+    return book
+
+
+def test_a_schedule_that_a_user_edits_during_a_change_by_the_scheduler_stays(
+    place: ServedCluster, store: KubernetesJobStore
+) -> None:
+    store.add_job(job("a"))
+    book = book_on(store)
+    found, alias = book.find("a", None, started=True)
+    assert alias is not None
+    first = found.first_fire_time
+    edit(place, "a", trigger=None, startTime=None, schedule="0 3 * * *", timeZone="Europe/Berlin")
+    found.modified(name="changed")
+    kept = book.update(found, alias, first)
+    spec = shown(place, "a")["spec"]
+    assert (spec["schedule"], "trigger" in spec) == ("0 3 * * *", False)
+    assert kept.job is not None
+    assert kept.job.name == "changed"
+
+
+def test_a_fire_time_that_is_decided_during_a_change_does_not_move_the_phase(
+    place: ServedCluster, store: KubernetesJobStore
+) -> None:
+    store.add_job(job("a"))
+    book = book_on(store)
+    before = shown(place, "a")["spec"]
+    found, alias = book.find("a", None, started=True)
+    assert alias is not None
+    first = found.first_fire_time
+    store.write_records([write_of(store.kept_job("a"), record())])
+    found.modified(max_instances=3)
+    kept = book.update(found, alias, first)
+    assert shown(place, "a")["spec"] == {**before, "maxInstances": 3}
+    assert kept.record is not None

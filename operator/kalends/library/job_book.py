@@ -83,16 +83,21 @@ class JobBook:
         for job in jobs:
             job.belongs_to(None, alias)
 
-    def update(self, job: Job, alias: str) -> KeptJob:
+    def update(self, job: Job, alias: str, first: datetime | None) -> KeptJob:
         """Write a job that was changed.
+
+        Args:
+            job: The job.
+            alias: The alias of its store.
+            first: Its first fire time as the program read it. Only if the program has changed it, it counts from what
+                was decided: a user may have edited the schedule since, or a fire time may have been decided.
 
         Raises:
             JobLookupError: It was removed.
         """
         recording = self.recording[alias]
-        kept = recording.kept_job(job.id)
-        if job.first_fire_time is not None and (kept.job is None or job.first_fire_time != kept.job.first_fire_time):
-            job.count_from(_undecided(kept.record, job.first_fire_time))
+        if job.first_fire_time is not None and job.first_fire_time != first:
+            job.count_from(_undecided(recording.kept_job(job.id).record, job.first_fire_time))
         recording.update_job(job)
         return recording.kept_job(job.id)
 

@@ -228,7 +228,7 @@ class Jobs(SchedulerCore):
         """
         with self._lock:
             job, alias = self._find(job_id, jobstore)
-            following = job.next_run_time
+            following, first = job.next_run_time, job.first_fire_time
             job.modified(**changes)
             if "next_run_time" not in changes and following is not None:
                 if changes.keys() & {"exclude", "daylight_saving"}:
@@ -236,7 +236,7 @@ class Jobs(SchedulerCore):
                 elif "trigger" in changes:
                     job.modified(next_run_time=following)
             if alias is not None:
-                kept = self._book.update(job, alias)
+                kept = self._book.update(job, alias, first)
                 if self._engine is not None:
                     self._engine.show(alias, kept)
         self._dispatcher.now(JobEvent(EVENT_JOB_MODIFIED, job_id, alias))

@@ -82,7 +82,24 @@ def test_labels_are_selected_as_the_api_server_does(selector: str) -> None:
         assert all(required(labels) for required in requirements(selector)) is expected, labels
 
 
-@pytest.mark.parametrize("selector", ["=1", "shard=1,", "shard in 1", "shard~1", "shard=1 canary", " ", "a b"])
+@pytest.mark.parametrize(
+    ("selector", "expected"),
+    [
+        ("shard>1", [{"shard": "2", "canary": ""}]),
+        ("shard > 0", [{"shard": "1"}, {"shard": "2", "canary": ""}]),
+        ("shard<2", [{"shard": "1"}]),
+        ("shard<2,shard>1", []),
+        ("canary<5", []),
+    ],
+)
+def test_labels_are_compared_as_numbers(selector: str, expected: list[dict[str, str]]) -> None:
+    required = requirements(selector)
+    assert [labels for labels in LABELS if all(one(labels) for one in required)] == expected
+
+
+@pytest.mark.parametrize(
+    "selector", ["=1", "shard=1,", "shard in 1", "shard~1", "shard=1 canary", " ", "a b", "shard>a", "shard>=1"]
+)
 def test_what_is_no_selector_is_refused(selector: str) -> None:
     with pytest.raises(InvalidSettings, match="label_selector must be a label selector as `kubectl --selector` has it"):
         KubernetesJobStore(MANAGER, label_selector=selector)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 
@@ -18,8 +20,11 @@ from jobstores.test_leases import (
     test_each_write_has_a_later_version,
     test_of_two_that_write_a_version_one_wins,
 )
-from kalends.jobstores.kubernetes import KubernetesJobStore
-from kalends.leases.port import LeaseRecord, LeaseStore
+from kalends.clock import MicrosecondClock
+from kalends.jobstores.kubernetes import KubernetesJobStore, cluster
+from kalends.kube.client.client import ApiClient
+from kalends.leases.port import LeaseRecord, LeaseStore, Timing
+from kalends.library.elections import Candidate, StoreElection
 from kube.fake_objects import Collection
 
 CLAIMS_FOR_ALL_LEASES = (
@@ -84,6 +89,35 @@ def test_those_that_listen_hear_of_changes(place: ServedCluster, store: Kubernet
     assert len(set(numbers)) == len(numbers)
     end()
     other.shutdown()
+
+
+def test_a_watch_that_says_nothing_for_long_gives_no_number_of_changes(
+    store: KubernetesJobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = threading.Event()
+    end = store.listen(changed.set)
+    store.add_job(job("a"))
+    assert changed.wait(PATIENCE)
+    assert store.change_number() is not None
+    monkeypatch.setattr(cluster, "LONGEST_SILENCE", -1.0)
+    assert store.change_number() is None
+    end()
+
+
+def test_a_lease_has_the_timing_of_the_election(store: KubernetesJobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[float | None] = []
+    request = ApiClient.request
+
+    async def noting(client: ApiClient, method: str, path: str, **options: Any) -> Any:
+        limits.append(options.get("timeout"))
+        return await request(client, method, path, **options)
+
+    monkeypatch.setattr(ApiClient, "request", noting)
+    timing = Timing(lease_duration=60.0, renew_deadline=40.0, retry_period=10.0)
+    shared: Any = Candidate("me", MicrosecondClock(), timing, AsyncMock(), Mock())
+    StoreElection("default", store, shared)
+    store.read_lease("scheduler")
+    assert limits == [timing.request_limit]
 
 
 def test_a_record_is_no_change(store: KubernetesJobStore) -> None:

@@ -102,6 +102,9 @@ class LeaseStore(ABC):
     now". ``kalends.leases.blocking`` makes a ``Lease`` of it.
     """
 
+    def use_timing(self, timing: Timing) -> None:  # noqa: B027 - most stores limit their requests otherwise
+        """Limit the requests for leases as an election with this timing needs it, which calls this before them."""
+
     @abstractmethod
     def read_lease(self, name: str) -> KeptLease | None:
         """Return the lease of a name, as the newest write has left it, or None if there is none."""

@@ -47,6 +47,7 @@ class StoreElection:
         self._store = store
         self._candidate = candidate
         self._process = processes.this_process()
+        store.use_timing(candidate.timing)
         # Those for one lease do not wait for those for another.
         limit = candidate.timing.request_limit
         self._calls, self._calls_for_presence, self._calls_for_others = (StoreCalls(limit) for _ in range(3))

@@ -29,6 +29,9 @@ with needs("KubernetesJobStore", "kubernetes"):
     from kalends.kube.login.connection import own_namespace
     from kalends.kube.login.credentials import load_credentials
 
+LONGEST_SILENCE = 20.0
+"""Seconds after which a watch that says nothing may hang, so that the versions of all objects are compared. A watch
+says something once a minute if nothing changes, and is given up after 70 seconds."""
 _T = TypeVar("_T")
 
 
@@ -208,12 +211,12 @@ class Cluster:
     def changes(self) -> int | None:
         """How many additions, changes and removals of objects the watch has shown.
 
-        None: nothing is watched or listed yet, or the watch fails now, so that the number may be too small.
+        None: nothing is watched or listed yet, or the watch fails now or may hang, so that the number may be too small.
         """
         informer = self._informer
         if informer is None or not informer.synced or informer.read_errors.cause is not None:
             return None
-        return self._changes
+        return None if (informer.silence() or 0.0) > LONGEST_SILENCE else self._changes
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Have a function called, in the thread, after each of them, and return a function that ends the watch.

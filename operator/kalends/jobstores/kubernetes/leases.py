@@ -18,6 +18,12 @@ from kalends.model.instants import micro_time
 class ClusterLeases(LeaseStore):
     """Keeps each lease as an object whose name is made from the manager, the selector and the name of the lease."""
 
+    _timing = Timing()
+
+    @override
+    def use_timing(self, timing: Timing) -> None:
+        self._timing = timing
+
     @property
     @abstractmethod
     def _api(self) -> Cluster: ...
@@ -38,7 +44,7 @@ class ClusterLeases(LeaseStore):
         return self._api.call(self._api.removed(path, resource_version=known.version))
 
     def _lease(self, name: str) -> KubernetesLease:
-        return KubernetesLease(self._api.client, self._api.namespace, self._lease_name(name), Timing())
+        return KubernetesLease(self._api.client, self._api.namespace, self._lease_name(name), self._timing)
 
     def _lease_name(self, name: str) -> str:
         selector = f"?{self._api.label_selector}" if self._api.label_selector else ""

@@ -1,4 +1,4 @@
-"""Three processes on one store, whose acting process is killed: each fire time is decided once, and runs once."""
+"""Three processes on one store, whose acting process is killed or stopped: each fire time is decided and runs once."""
 
 from __future__ import annotations
 
@@ -31,8 +31,11 @@ PERIOD = timedelta(seconds=1)
 PATIENCE = 240.0
 """Seconds within which anything happens."""
 KILLS = 2
+TAKEOVER = 60.0
+"""Seconds within which another process takes over, if nothing locks the store."""
 LONG_FORM = 60.0 if os.environ.get("KALENDS_CHAOS", "") not in {"", "0"} else 0.0
-"""Seconds for which processes are killed again and again."""
+"""Seconds for which processes are killed, or stopped, again and again."""
+STOPPED_ON = LASTING if LONG_FORM else ["sqlite", "postgresql"]
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +71,9 @@ class Workers:
         process.kill()
         process.wait()
 
+    def send(self, pid: int, number: signal.Signals) -> None:
+        self._running[pid].send_signal(number)
+
     def acting(self, store: RecordingJobStore) -> int | None:
         """Return the process that holds the lease, if it is one of those that run."""
         assert isinstance(store, LeaseStore)
@@ -87,7 +93,7 @@ class Workers:
 
     def close(self) -> None:
         for process in self._running.values():
-            process.kill()
+            process.kill()  # also ends a process that is stopped
             process.wait()
 
 
@@ -160,4 +166,49 @@ def test_no_fire_time_is_lost_or_run_twice_when_the_acting_process_is_killed(
         }
     place.remove()
     if any(problems.values()):
+        raise Unclean(problems)
+
+
+def stop_until_another_acts(workers: Workers, store: RecordingJobStore) -> int:
+    """Stop the acting process until another has acted for a while, continue it, and return it."""
+    while True:
+        until(lambda: workers.acting(store) is not None)
+        stopped = workers.acting(store)
+        if stopped is None:
+            continue
+        workers.send(stopped, signal.SIGSTOP)
+        try:
+            ends_at = time.monotonic() + TAKEOVER
+            while time.monotonic() < ends_at:
+                if workers.acting(store) not in {None, stopped}:
+                    seen = workers.starts("a")
+                    until(lambda: workers.starts("a") > seen + 2)  # noqa: B023 - called here
+                    return stopped
+                time.sleep(0.02)
+        finally:
+            workers.send(stopped, signal.SIGCONT)
+        # It was stopped within a transaction, and locked the database for all.
+
+
+@pytest.mark.parametrize("kind", STOPPED_ON)
+def test_no_fire_time_is_lost_or_run_twice_when_the_acting_process_is_stopped_for_longer_than_its_lease(
+    kind: str, servers: Servers, tmp_path: Path
+) -> None:
+    place = PLACES[kind](servers, tmp_path)
+    stopped: list[int] = []
+    with workers_on(place, tmp_path) as (workers, scheduler, store):
+        grid = add(scheduler, "a", datetime.now(UTC) + timedelta(seconds=1))
+        ends_at = time.monotonic() + LONG_FORM
+        while not stopped or time.monotonic() < ends_at:
+            seen = workers.starts("a")
+            until(lambda: workers.starts("a") > seen + 2)  # noqa: B023 - called here
+            stopped.append(stop_until_another_acts(workers, store))
+        seen = workers.starts("a")
+        until(lambda: workers.starts("a") > seen + 2)
+        scheduler.shutdown()
+        workers.end()
+        # The runs of a process that was stopped count as lost, as those of a process that was killed, and do end.
+        problems = faults(store.kept_job("a"), grid, list(journal.read(workers.journal)), stopped)
+    place.remove()
+    if problems:
         raise Unclean(problems)

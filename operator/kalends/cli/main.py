@@ -179,12 +179,13 @@ def convert() -> None:
     show_default=True,
     help="yaml: print ScheduledJobs for the operator, and the refused jobs on standard error.",
 )
-@click.option("--name", help="Table, key of a hash, or database.collection of SOURCE. Default: that of APScheduler.")
+@click.option("--name", help="Table, key, database.collection or path of SOURCE. Default: that of APScheduler.")
 @click.option("--allow", multiple=True, metavar="MODULE:CLASS", help="Another class to admit; repeatable.")
 def apscheduler(source: str, *, read_pickles: bool, to: str | None, output: str, **options: Any) -> None:
     """Convert the jobs of APScheduler 3 into a job store of Kalends, or into ScheduledJobs.
 
-    SOURCE is redis://…, mongodb://…, a URL of SQLAlchemy, or a file that export_jobs wrote. It is only read.
+    SOURCE is redis://…, mongodb://…, rethinkdb://…, etcd://… (etcd+https://…), zookeeper://…, a URL of SQLAlchemy, or a
+    file that export_jobs wrote. It is only read.
 
     With --output yaml, a job that calls package.module:function becomes a ScheduledJob with the task
     package.module.function, which the operator must know, for kubectl apply --server-side. Its arguments must be JSON.

@@ -104,11 +104,11 @@ def _moment(value: Any) -> datetime | None:
 def jobs_in_place(
     address: str, name: str | None, allow: Collection[str], *, import_callables: bool = True
 ) -> Iterator[FoundJob]:
-    """Yield the jobs of a table, a hash or a collection of APScheduler.
+    """Yield the jobs of a table, a hash, a collection or a path of APScheduler.
 
     Args:
         address: Its URL.
-        name: The table, the key of the hash, or ``database.collection``. None: APScheduler's default.
+        name: The table, the key of the hash, ``database.collection``, or the path. None: APScheduler's default.
         allow: Further classes that the pickles may name.
         import_callables: Whether the callables of the jobs are imported.
     """
@@ -118,7 +118,9 @@ def jobs_in_place(
         def read(data: object = data) -> Any:
             if not isinstance(data, bytes):
                 raise TypeError(f"the state of the job must be bytes, got {type(data).__name__}")
-            return unpickled(data, names)
+            found = unpickled(data, names)
+            # In etcd and ZooKeeper, the pickle has the time of the next run beside the state.
+            return found["job_state"] if isinstance(found, Mapping) and "job_state" in found else found
 
         yield _found(job_id, read, import_callable=import_callables)
 

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from kalends.extras import needs
 from kalends.jobstores.base import RecordingJobStore
 
-TABLE, KEY, COLLECTION = "apscheduler_jobs", "apscheduler.jobs", "apscheduler.jobs"
-"""APScheduler's defaults; the last is a database and a collection."""
+TABLE, KEY, COLLECTION, PATH = "apscheduler_jobs", "apscheduler.jobs", "apscheduler.jobs", "/apscheduler"
+"""APScheduler's defaults; the third is a database, and a collection or a table of RethinkDB."""
 _REDIS = ("redis", "rediss")
 _MONGODB = ("mongodb", "mongodb+srv")
+_ETCD = ("etcd", "etcd+https")
+_PATIENCE = 10
+"""Seconds within which a server must answer."""
 
 
 def rows_of(address: str, name: str | None) -> Iterator[tuple[str, object]]:
-    """Yield the IDs and the pickles of the jobs at a URL: ``redis://``, ``mongodb://``, or a URL of SQLAlchemy.
+    """Yield the IDs and the pickles of the jobs at a URL.
 
     What another program has written in place of a pickle is yielded as it is.
+
+    Args:
+        address: ``redis://``, ``mongodb://``, ``rethinkdb://``, ``etcd://``, ``zookeeper://``, or a URL of SQLAlchemy.
+        name: The table, the key, ``database.collection``, or the path. None: APScheduler's default.
 
     Raises:
         ImportError: The client library is not installed; the message names the extra.
@@ -29,6 +36,12 @@ def rows_of(address: str, name: str | None) -> Iterator[tuple[str, object]]:
         yield from _redis_rows(address, name or KEY)
     elif scheme in _MONGODB:
         yield from _mongodb_rows(address, name or COLLECTION)
+    elif scheme == "rethinkdb":
+        yield from _rethinkdb_rows(address, name or COLLECTION)
+    elif scheme in _ETCD:
+        yield from _etcd_rows(address, name or PATH)
+    elif scheme == "zookeeper":
+        yield from _zookeeper_rows(address, name or PATH)
     else:
         yield from _sql_rows(address, name or TABLE)
 
@@ -64,6 +77,47 @@ def _mongodb_rows(address: str, name: str) -> Iterator[tuple[str, object]]:
     with client:
         for document in client[database][collection].find(sort=[("_id", 1)]):
             yield str(document["_id"]), document.get("job_state")
+
+
+def _rethinkdb_rows(address: str, name: str) -> Iterator[tuple[str, object]]:
+    with needs("kalends convert", "rethinkdb"):
+        from rethinkdb import RethinkDB
+    database, _, table = name.partition(".")
+    url, r = urlsplit(address), RethinkDB()
+    login = {"user": unquote(url.username or "admin"), "password": unquote(url.password or "")}
+    connection = r.connect(host=url.hostname or "localhost", port=url.port or 28015, timeout=_PATIENCE, **login)
+    try:
+        for document in r.db(database).table(table).run(connection):
+            yield str(document["id"]), document.get("job_state")
+    finally:
+        connection.close(noreply_wait=False)
+
+
+def _etcd_rows(address: str, path: str) -> Iterator[tuple[str, object]]:
+    with needs("kalends convert", "etcd", "etcd3gw"):
+        from etcd3gw.client import Etcd3Client
+    url = urlsplit(address)
+    protocol = "https" if url.scheme == "etcd+https" else "http"
+    client = Etcd3Client(host=url.hostname or "localhost", port=url.port or 2379, protocol=protocol, timeout=_PATIENCE)
+    prefix = f"{path}/"
+    try:
+        for data, metadata in client.get_prefix(prefix.encode()):
+            yield metadata["key"].decode(errors="backslashreplace").removeprefix(prefix), data
+    finally:
+        client.session.close()
+
+
+def _zookeeper_rows(address: str, path: str) -> Iterator[tuple[str, object]]:
+    with needs("kalends convert", "zookeeper", "kazoo"):
+        from kazoo.client import KazooClient
+    client = KazooClient(urlsplit(address).netloc)
+    try:
+        client.start(timeout=_PATIENCE)
+        for name in sorted(client.get_children(path)):
+            yield name, client.get(f"{path}/{name}")[0]
+    finally:
+        client.stop()
+        client.close()
 
 
 def store_at(address: str) -> RecordingJobStore:

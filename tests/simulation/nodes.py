@@ -10,7 +10,7 @@ from simulation.bodies import Bodies, Body, End, Kind
 from simulation.chance import Chance
 from simulation.instants import fire_time_of, is_ours, rfc3339
 from simulation.loop import SimulatedLoop
-from simulation.server import JOBS, NAMESPACE, PODS, Server
+from simulation.server import JOBS, NAMESPACE, PODS, SCHEDULED_JOBS, Server
 
 LOOK_AGAIN = 1.0
 
@@ -40,8 +40,16 @@ class Nodes:
             body = self._by_pod.get(write.after["metadata"]["uid"])
             if body is not None:
                 self._bodies.leave(body, End.KILLED)
-        if write.kind == "DELETED" or "deletionTimestamp" in write.after["metadata"]:
+        if write.kind == "DELETED" or "deletionTimestamp" in write.after["metadata"] or self._lacks_owner(write):
             self._collect_soon()
+
+    def _lacks_owner(self, write: Write) -> bool:
+        """Return whether a Job is created after its owner is gone: its request was on its way."""
+        if write.collection != JOBS or write.kind != "ADDED":
+            return False
+        references = write.after["metadata"].get("ownerReferences") or ()
+        owners = {one["metadata"]["uid"] for one in self._server.all(SCHEDULED_JOBS)}
+        return bool(references) and not any(one["uid"] in owners for one in references)
 
     # -- the garbage collector
 

@@ -42,7 +42,7 @@ pins: $(READY) ## Update the pinned requirements (PINS=--upgrade-package=NAME: o
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh requirements/compile.sh $(PINS)
 
 run: $(READY) ## Run a private API server, the operator and the examples, until Ctrl-C (or FOR=60s)
-	@PYTHONPATH=operator $(BIN)/python -m devcluster.trial $(if $(FOR),--for $(FOR))
+	@PYTHONPATH=operator $(BIN)/python -m devcluster.run_examples $(if $(FOR),--for $(FOR))
 
 test: lint types contracts unit at-length cluster-test ## All checks and tests
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.beside import Scenario, Side, Stage, edited, relabel_jobs, release, unblock_later_runs
+from cluster.cronjob_comparison import Scenario, Side, Stage, edited, relabel_jobs, release, unblock_later_runs
 from cluster.operator_process import OperatorProcess
 from devcluster import Cluster
 from devcluster.api import Api

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from simulation.chance import Chance
-from simulation.lives import by_chance, with_restores, with_two_releases
+from simulation.scripts import by_chance, with_restores, with_two_releases
 from simulation.world import History, run
 
 SPAWN = multiprocessing.get_context("spawn")

@@ -19,8 +19,8 @@ from simulation.oracle.firetimes import FOREVER
 from simulation.oracle.policies import wrong_choices, wrong_with_removal
 from simulation.oracle.record import wrong_sums
 from simulation.oracle.releases import Leases, wrong_with_maker, wrong_with_release
+from simulation.oracle.reported_changes import reported_change
 from simulation.oracle.runs import wrong_attempts, wrong_ends, wrong_starts
-from simulation.oracle.telling import reported_change
 from simulation.oracle.truth import Asked, wrong_with_asking, wrong_with_body
 from simulation.oracle.writing import Writing, key_of
 from simulation.server import JOBS, LEASES, SCHEDULED_JOBS

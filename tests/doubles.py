@@ -98,7 +98,7 @@ class Ledger:
 
 
 class Pool:
-    """A pool whose runs take ``seconds`` of loop time, or go on until they are ended by hand."""
+    """A pool whose runs take ``seconds`` of loop time, or continue until they are ended manually."""
 
     stuck = 0
     held_up = 0.0
@@ -352,7 +352,7 @@ class ObjectStore:
         return read_object(self._objects[key])
 
     def status(self, key: str) -> Any:
-        """Return what is on record."""
+        """Return what is recorded."""
         return self._objects[key]["status"]
 
     async def write(

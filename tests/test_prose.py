@@ -34,6 +34,12 @@ INSTEAD = {
     r"in the dark": "unknown",
     r"said to|says nothing|says so": "name what is reported",
     r"a right|rights": "a permission",
+    r"becomes? of": "the outcome of, what happens to",
+    r"all the same": "nevertheless",
+    r"thrown away": "deleted",
+    r"brings? about": "causes",
+    r"made anew": "created again",
+    r"over and done": "finished",
 }
 """Words that hide the subject or the verb of a sentence, and what to write instead."""
 

@@ -1,4 +1,4 @@
-"""What becomes of runs: a listener gets the value or the exception of each, and the fire times that are missed."""
+"""A listener receives the value or the exception of each run, and the missed fire times."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""``python -m devcluster build`` gets the binaries; ``… run`` serves a control plane until it is ended."""
+"""``python -m devcluster build`` gets the binaries; ``… run`` serves a control plane until SIGINT or SIGTERM."""
 
 import argparse
 import shutil
@@ -39,11 +39,11 @@ def build() -> None:
 
 
 def run(copy: Path | None) -> None:
-    """Serve until a signal says otherwise; the data are thrown away."""
+    """Serve until SIGINT or SIGTERM, then delete the data."""
     for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT is ignored in what a shell starts in the background
         signal.signal(number, end)
     if copy is not None:
-        insist_on_our_own(copy)
+        refuse_foreign_file(copy)
     control_plane = ControlPlane()
     begun = time.monotonic()
     with control_plane, copied(control_plane.kubeconfig, copy) as kubeconfig:
@@ -53,15 +53,17 @@ def run(copy: Path | None) -> None:
         raise ComponentFailed(f"the API server ended by itself\n{control_plane.api_server.last_words()}")
 
 
-def insist_on_our_own(copy: Path) -> None:
-    """Refuse to write over a kubeconfig file that leads to other clusters."""
+def refuse_foreign_file(copy: Path) -> None:
+    """Refuse to overwrite a kubeconfig file of another cluster."""
     if copy.exists() and CLUSTER_NAME not in copy.read_text():
-        raise ControlPlaneError(f"{copy} leads to another cluster; name a file that may be written over")
+        raise ControlPlaneError(
+            f"{copy} is the kubeconfig of another cluster; name a new file, or one of an earlier control plane"
+        )
 
 
 @contextmanager
 def copied(kubeconfig: Path, copy: Path | None) -> Iterator[Path]:
-    """Yield the file to name to users: the copy, as long as its cluster runs, or the original."""
+    """Yield the kubeconfig file for users: a copy that exists while the cluster runs, or the original."""
     if copy is None:
         yield kubeconfig
         return
@@ -74,23 +76,23 @@ def copied(kubeconfig: Path, copy: Path | None) -> Iterator[Path]:
 
 
 def usage(control_plane: ControlPlane, kubeconfig: Path, seconds: float) -> str:
-    """Return what to type next."""
+    """Return the commands that use the cluster."""
     return f"""\
 {control_plane.server} is ready after {seconds:.1f} s.
 
   export KUBECONFIG={kubeconfig}
   {control_plane.kubectl_binary} get namespaces
 
-Logs are in {control_plane.logs}. Ctrl-C ends it and throws its data away."""
+Logs are in {control_plane.logs}. Ctrl-C stops the cluster and deletes its data."""
 
 
 def end(*_: object) -> None:
-    """Leave by way of the exits that clean up, as Ctrl-C does."""
+    """Exit as after Ctrl-C, so that context managers clean up."""
     raise KeyboardInterrupt
 
 
 def main() -> int:
-    """Run the command; exit with 1 when it could not be done."""
+    """Run the command, and return its exit code: 1 if it failed."""
     given = arguments()
     try:
         if given.command == "build":

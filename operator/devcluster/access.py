@@ -1,4 +1,4 @@
-"""A cluster as its users see it: a kubeconfig file and kubectl, wherever it runs."""
+"""Access to a cluster: a kubeconfig file and kubectl."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from .errors import KubectlFailed
 
 
 class Cluster:
-    """A running cluster; ``folder`` takes the files that are made for its users."""
+    """A running cluster; ``folder`` holds the kubeconfig files of its users."""
 
     def __init__(self, kubeconfig: Path, kubectl: Path, folder: Path) -> None:
         self.kubeconfig = kubeconfig
@@ -26,9 +26,9 @@ class Cluster:
         kubeconfig: Path | None = None,
         timeout: float = 60.0,
     ) -> subprocess.CompletedProcess[str]:
-        """Run kubectl as the administrator, or as whom another kubeconfig file names, and return what it wrote.
+        """Run kubectl as the administrator, or with another kubeconfig file, and return its output.
 
-        Raises KubectlFailed, with what it wrote, when it ends with another exit code than zero and ``check`` is set.
+        Raises KubectlFailed, with the output, if the exit code is not zero and ``check`` is set.
         """
         command = [self.kubectl_binary, "--cache-dir", self.folder / "kubectl-cache", *args]
         result = subprocess.run(
@@ -47,7 +47,7 @@ class Cluster:
         return result
 
     def token_for(self, service_account: str, *, namespace: str, duration: str = "1h") -> str:
-        """Return a fresh token of a ServiceAccount that exists."""
+        """Create and return a token of an existing ServiceAccount."""
         request = ["create", "token", service_account, "--namespace", namespace, "--duration", duration]
         return self.kubectl(*request).stdout.strip()
 

@@ -1,4 +1,4 @@
-"""The programs of which a control plane consists."""
+"""The programs of a control plane."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from . import download, gobuild
 from .collection import ASSETS, Collection, cache_folder, is_executable
 from .errors import ControlPlaneUnavailable
 from .progress import Say, to_stderr
-from .versions import Release, insist_on_linux
+from .versions import Release, require_linux
 
 NAMES = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
 
@@ -33,7 +33,7 @@ class Binaries:
 
     @property
     def controller_manager(self) -> Path:
-        """What makes Jobs, service accounts and garbage collection work."""
+        """The controller manager, which has the controllers of Jobs, service accounts and garbage collection."""
         return self.folder / "kube-controller-manager"
 
     @property
@@ -50,7 +50,7 @@ def obtain(
     mirrors: download.Mirrors = download.OFFICIAL,
 ) -> Binaries:
     """Return the binaries, which may take ten minutes; raise ControlPlaneUnavailable when no source has them."""
-    insist_on_linux(release)
+    require_linux(release)
     collection = Collection(
         title=f"Kubernetes {release.kubernetes} and etcd {release.etcd}",
         names=NAMES,
@@ -75,5 +75,5 @@ def kubectl_only(release: Release, *, environ: Mapping[str, str] = os.environ) -
 
 
 def cache_of(release: Release, environ: Mapping[str, str]) -> Path:
-    """Return where this release is kept."""
+    """Return the cache folder of a release."""
     return cache_folder(environ) / "kubernetes" / release.kubernetes

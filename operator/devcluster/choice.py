@@ -1,4 +1,4 @@
-"""Which cluster the tests get: our own processes, kind, or one that runs already."""
+"""Selects the cluster of the tests: local processes, kind, or an existing cluster."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ from .workspace import Workspace
 
 
 class Way(StrEnum):
-    """How a cluster is come by."""
+    """The kind of cluster."""
 
     AUTO = "auto"
     LOCAL = "local"
@@ -28,7 +28,7 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClusterChoice:
-    """What was asked for; a kubeconfig file outweighs the way."""
+    """The requested cluster; ``kubeconfig`` has precedence over ``way``."""
 
     way: Way = Way.LOCAL
     kubeconfig: Path | None = None
@@ -37,7 +37,7 @@ class ClusterChoice:
     def asked_by(
         cls, *, way: str | None = None, kubeconfig: str | None = None, environ: Mapping[str, str] = os.environ
     ) -> "ClusterChoice":
-        """Read the options, and in their absence ``KALENDS_CLUSTER`` and ``KALENDS_KUBECONFIG``."""
+        """Return the choice from the options, or from ``KALENDS_CLUSTER`` and ``KALENDS_KUBECONFIG``."""
         wanted = way or environ.get("KALENDS_CLUSTER") or Way.LOCAL
         if wanted not in list(Way):
             raise ControlPlaneUnavailable(f"the cluster must be one of {', '.join(Way)}, got {wanted!r}")
@@ -45,7 +45,7 @@ class ClusterChoice:
         return cls(Way(wanted), Path(path).absolute() if path else None)
 
     def settled(self) -> "ClusterChoice":
-        """Turn ``auto`` into what this machine can do: kind where a Docker engine answers, else local."""
+        """Resolve ``auto``: kind if a Docker engine is available, otherwise local."""
         if self.way is not Way.AUTO:
             return self
         return ClusterChoice(Way.LOCAL if why_kind_is_out() else Way.KIND, self.kubeconfig)
@@ -53,7 +53,7 @@ class ClusterChoice:
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What a settled choice needs before a cluster can be opened; getting it may take minutes, opening seconds."""
+    """The programs that a resolved choice needs. Obtaining them may take minutes; a cluster starts in seconds."""
 
     choice: ClusterChoice
     binaries: Binaries | None
@@ -61,7 +61,7 @@ class Means:
 
 
 def prepare(choice: ClusterChoice, *, say: Say = to_stderr) -> Means:
-    """Get what the choice needs, building it if there is no other way, or raise ControlPlaneUnavailable."""
+    """Obtain the programs of the choice, by a build if necessary, or raise ControlPlaneUnavailable."""
     settled = choice.settled()
     if settled.kubeconfig is not None:
         if not settled.kubeconfig.is_file():

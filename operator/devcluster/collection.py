@@ -1,4 +1,4 @@
-"""Where programs come from: a named folder, the cache, the official download, or a Go build.
+"""The sources of programs: a given folder, the cache, the official download, or a Go build.
 
 The cache is outside of the repository, shared by all its checkouts, and filled all or nothing.
 """
@@ -23,10 +23,10 @@ STAMP = "complete.json"
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Programs that are got together, and kept together in one folder of the cache.
+    """Programs that are obtained together, and stored in one folder of the cache.
 
-    ``stamp`` says which versions they are; a folder of others is not used. ``download`` and ``build`` put every
-    program into the folder they are given, or raise SourceFailed.
+    ``stamp`` names their versions; a folder with another stamp is not used. ``download`` and ``build`` put every
+    program into the given folder, or raise SourceFailed.
     """
 
     title: str
@@ -37,9 +37,9 @@ class Collection:
     build: Callable[[Path], None]
 
     def obtain(self, *, environ: Mapping[str, str] = os.environ, say: Say = discard) -> Path:
-        """Return the folder of the first source that has them all; the later sources fill the cache.
+        """Return the folder of the first source that has all programs; download and build fill the cache.
 
-        May take minutes when they must be built. Raises ControlPlaneUnavailable with each source's reason.
+        A build may take minutes. Raises ControlPlaneUnavailable with each source's reason.
         """
         local = (Source(f"folder of {ASSETS}", lambda: self.named_by(environ)), Source("cache", self.cached))
         found, tried = first_of(local)
@@ -58,13 +58,13 @@ class Collection:
         raise ControlPlaneUnavailable("\n  - ".join([f"no binaries of {self.title}:", *tried, *failed]))
 
     def named_by(self, environ: Mapping[str, str]) -> Path:
-        """Return the folder that the user named; its version is the user's affair."""
+        """Return the folder that the user named; its version is not checked."""
         if not environ.get(ASSETS):
             raise SourceFailed("not set")
         return self.whole(Path(environ[ASSETS]).absolute())
 
     def cached(self) -> Path:
-        """Return the cache folder when an earlier download or build of the same versions was completed."""
+        """Return the cache folder if it holds a complete download or build of the same versions."""
         stamp = self.cache / STAMP
         if not stamp.exists():
             raise SourceFailed(f"{self.cache} is empty")
@@ -73,7 +73,7 @@ class Collection:
         return self.whole(self.cache)
 
     def whole(self, folder: Path) -> Path:
-        """Return the folder if it lacks none of the programs."""
+        """Return the folder if it has all programs."""
         missing = [name for name in self.names if not is_executable(folder / name)]
         if missing:
             raise SourceFailed(f"{folder} lacks {', '.join(missing)}")
@@ -100,14 +100,14 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One place that may have the programs; asking it raises SourceFailed when it has not."""
+    """A source of the programs; ``ask`` raises SourceFailed if it cannot provide them."""
 
     name: str
     ask: Callable[[], Path]
 
 
 def first_of(sources: Iterable[Source], say: Say = discard) -> tuple[Path | None, list[str]]:
-    """Return what the first source that succeeds gives, and the reasons of those that failed before it."""
+    """Return the result of the first source that succeeds, and the reasons of the sources that failed."""
     reasons: list[str] = []
     for source in sources:
         try:
@@ -119,7 +119,7 @@ def first_of(sources: Iterable[Source], say: Say = discard) -> tuple[Path | None
 
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return where whatever is slow to come by is kept."""
+    """Return the cache folder for programs that are slow to obtain."""
     return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kalends"
 
 
@@ -137,5 +137,5 @@ def locked(cache: Path, say: Say) -> Iterator[None]:
 
 
 def is_executable(path: Path) -> bool:
-    """Return whether the path names a file that may be run."""
+    """Return whether the path is an executable file."""
     return path.is_file() and os.access(path, os.X_OK)

@@ -11,7 +11,7 @@ from .ports import LOOPBACK, free_port
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """The ports of one control plane; they stay the same when a component is started again."""
+    """The ports of a control plane; they do not change when a component is restarted."""
 
     etcd_port: int
     etcd_peer_port: int
@@ -19,7 +19,7 @@ class Addresses:
 
     @classmethod
     def free(cls) -> Self:
-        """Choose ports that are free at this moment."""
+        """Choose free ports."""
         ports: set[int] = set()
         while len(ports) < 3:
             ports.add(free_port())
@@ -27,22 +27,22 @@ class Addresses:
 
     @property
     def etcd(self) -> str:
-        """Where etcd serves."""
+        """The client address of etcd."""
         return f"http://{LOOPBACK}:{self.etcd_port}"
 
     @property
     def etcd_peers(self) -> str:
-        """Where etcd would meet other members; it insists on such an address."""
+        """The address for other members, which etcd requires."""
         return f"http://{LOOPBACK}:{self.etcd_peer_port}"
 
     @property
     def api_server(self) -> str:
-        """Where the API server serves."""
+        """The address of the API server."""
         return f"https://{LOOPBACK}:{self.api_server_port}"
 
 
 def etcd(binaries: Binaries, addresses: Addresses, data: Path) -> list[str | Path]:
-    """Return etcd's command: one member that does not wait for the disk, as its data are thrown away."""
+    """Return etcd's command: one member without fsync, because its data are temporary."""
     return [
         binaries.etcd,
         "--name=kalends",
@@ -62,9 +62,9 @@ def etcd(binaries: Binaries, addresses: Addresses, data: Path) -> list[str | Pat
 def api_server(
     binaries: Binaries, addresses: Addresses, certificates: Path, credentials: Credentials
 ) -> list[str | Path]:
-    """Return the API server's command; what it does by default for its users is left as it is.
+    """Return the API server's command; the defaults that users see are not changed.
 
-    In an empty folder of certificates it makes an authority and a certificate for the address it advertises,
+    In an empty folder of certificates it creates an authority and a certificate for the address it advertises,
     which the admin's kubeconfig then trusts.
     """
     return [

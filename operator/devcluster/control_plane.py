@@ -20,9 +20,9 @@ READY_SECONDS = 90.0
 
 
 class ControlPlane(Cluster):
-    """Starts within seconds, is thrown away when stopped, and ends with this process even when that is killed.
+    """A control plane that starts within seconds, deletes its data when stopped, and ends if this process is killed.
 
-    Without nodes: Pods stay pending, while Jobs, service accounts and garbage collection work as anywhere.
+    It has no nodes: Pods stay pending. Jobs, service accounts and garbage collection work.
     The ``*_flags`` are added to the command lines, where a repeated flag overrides the flag that is set here.
     """
 
@@ -74,7 +74,7 @@ class ControlPlane(Cluster):
         return self.addresses.api_server
 
     def start(self) -> None:
-        """Start everything and wait until it works; on ComponentFailed nothing is left running."""
+        """Start all components and wait until they are ready; after ComponentFailed none is left running."""
         try:
             self.start_etcd()
             self.start_api_server()
@@ -85,20 +85,20 @@ class ControlPlane(Cluster):
             raise
 
     def stop(self) -> None:
-        """Kill everything and remove its data; logs stay where the caller asked for them to be."""
+        """Kill all components and delete their data; logs stay if the caller chose their folder."""
         for process in (self.controller_manager, self.api_server, self.etcd):
             process.stop(signal.SIGKILL)
         self._workspace.remove()
 
     def start_etcd(self) -> None:
-        """Start etcd on its port with the data it had, and wait until it serves."""
+        """Start etcd with its existing data, and wait until it serves."""
         self.etcd.start()
         readiness.wait_until(
             lambda: readiness.answers(self.addresses.etcd_port, "/health"), self.etcd, within=READY_SECONDS
         )
 
     def stop_etcd(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """End etcd by a signal; its data stay."""
+        """Stop etcd by a signal; its data are kept."""
         self.etcd.stop(number)
 
     def start_api_server(self) -> None:
@@ -107,11 +107,11 @@ class ControlPlane(Cluster):
         self.wait_until_ready()
 
     def stop_api_server(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """End the API server by a signal."""
+        """Stop the API server by a signal."""
         self.api_server.stop(number)
 
     def wait_until_ready(self) -> None:
-        """Wait until the API server calls itself ready, which takes a moment after etcd came back."""
+        """Wait until the API server is ready, which takes a moment after a restart of etcd."""
         readiness.wait_until(lambda: self._api_server_has("/readyz"), self.api_server, within=READY_SECONDS)
 
     def start_controller_manager(self) -> None:
@@ -124,11 +124,11 @@ class ControlPlane(Cluster):
         )
 
     def stop_controller_manager(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """End the controller manager by a signal."""
+        """Stop the controller manager by a signal."""
         self.controller_manager.stop(number)
 
     def repair(self) -> None:
-        """Start whatever a test left stopped, and wait until it works."""
+        """Start the components that a test stopped, and wait until they are ready."""
         for process, start in (
             (self.etcd, self.start_etcd),
             (self.api_server, self.start_api_server),

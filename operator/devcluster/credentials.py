@@ -1,4 +1,4 @@
-"""The secrets of one control plane, made with the standard library alone."""
+"""The secrets of a control plane, created with the standard library alone."""
 
 import base64
 import json
@@ -30,7 +30,7 @@ class Credentials:
 
     @classmethod
     def made_in(cls, folder: Path) -> Self:
-        """Make fresh ones and write the files that the API server reads."""
+        """Create new credentials and write the files that the API server reads."""
         admin, manager = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
         tokens = folder / "tokens.csv"
         # token, user, uid, groups: Kubernetes' "static token file".
@@ -73,6 +73,6 @@ def write_kubeconfig(path: Path, *, server: str, authority: bytes, token: str, n
 
 
 def write_secret(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, from its first moment on."""
+    """Write a file that is created with permissions for its owner alone."""
     path.touch(mode=0o600)
     path.write_text(text)

@@ -35,7 +35,7 @@ OFFICIAL = Mirrors(kubernetes="https://dl.k8s.io", etcd="https://github.com/etcd
 
 
 def fetch(release: Release, into: Path, mirrors: Mirrors, say: Say) -> None:
-    """Download a control plane into the folder, or raise SourceFailed within a few seconds of no answer."""
+    """Download a control plane into the folder, or raise SourceFailed after a few seconds without an answer."""
     fetch_etcd(release, into, mirrors, say)
     fetch_kubernetes(release, CONTROL_PLANE, into, mirrors, say)
 
@@ -67,7 +67,7 @@ def fetch_helm(version: str, into: Path, mirrors: Mirrors, say: Say) -> None:
 
 
 def verified(url: str, sha256: str) -> bytes:
-    """Return what the address holds, or raise SourceFailed when its sum is another."""
+    """Download and return a file, or raise SourceFailed if its SHA-256 sum differs."""
     content = get(url, SILENCE_SECONDS)
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
@@ -76,7 +76,7 @@ def verified(url: str, sha256: str) -> bytes:
 
 
 def at_once(url: str) -> str:
-    """Return a small text, or raise SourceFailed after ``FIRST_ANSWER_SECONDS``, whatever hangs."""
+    """Return a small text, or raise SourceFailed after ``FIRST_ANSWER_SECONDS``, also if name resolution hangs."""
     return within(FIRST_ANSWER_SECONDS, lambda: get(url, FIRST_ANSWER_SECONDS).decode(), url)
 
 
@@ -91,7 +91,7 @@ def get(url: str, silence: float) -> bytes:
 
 
 def within(seconds: float, call: Callable[[], str], url: str) -> str:
-    """Return the call's answer; a name server that does not answer is outside the reach of a socket's time-out."""
+    """Call in a thread with a time limit, because socket timeouts do not limit name resolution."""
     outcome: list[str | SourceFailed] = []
 
     def run() -> None:
@@ -113,7 +113,7 @@ def within(seconds: float, call: Callable[[], str], url: str) -> str:
 
 
 def first_word(text: str) -> str:
-    """Return the sum from a file that holds just it, with or without a name beside."""
+    """Return the sum from a file that contains only the sum, with or without a file name."""
     words = text.split()
     if not words:
         raise SourceFailed("a published SHA-256 sum is empty")
@@ -130,7 +130,7 @@ def sum_of(name: str, text: str) -> str:
 
 
 def unpacked(program: str, archive: bytes) -> bytes:
-    """Return one program out of a release archive."""
+    """Extract one program from a release archive."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         for member in tar:
             if member.name.endswith(f"/{program}") and (file := tar.extractfile(member)) is not None:

@@ -1,4 +1,4 @@
-"""Every deliberate error of the control plane.
+"""The errors of the control plane.
 
 ControlPlaneError
 ├── ControlPlaneUnavailable   no source gave the binaries; says what was tried
@@ -9,7 +9,7 @@ ControlPlaneError
 
 
 class ControlPlaneError(Exception):
-    """Anything that this package raises on purpose."""
+    """The base class of all errors of this package."""
 
 
 class ControlPlaneUnavailable(ControlPlaneError):

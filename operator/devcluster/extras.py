@@ -1,4 +1,4 @@
-"""Programs beside a control plane: those of a node, Helm, and etcd alone."""
+"""Additional programs: those of a node, Helm, and etcd alone."""
 
 import os
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from . import download, gobuild
 from .binaries import cache_of
 from .collection import ASSETS, Collection, cache_folder, is_executable
 from .progress import Say, to_stderr
-from .versions import HELM, Release, insist_on_linux
+from .versions import HELM, Release, require_linux
 
 NODE = ("kube-scheduler", "kubelet", "kube-proxy")
 
@@ -21,8 +21,8 @@ def obtain_node(
     say: Say = to_stderr,
     mirrors: download.Mirrors = download.OFFICIAL,
 ) -> Path:
-    """Return a folder with what makes a node of a machine that has containerd, and the scheduler beside it."""
-    insist_on_linux(release)
+    """Return a folder with the programs of a node (besides containerd), and kube-scheduler."""
+    require_linux(release)
     collection = Collection(
         title=f"a node of Kubernetes {release.kubernetes}",
         names=NODE,
@@ -40,7 +40,7 @@ def obtain_helm(
     say: Say = to_stderr,
     mirrors: download.Mirrors = download.OFFICIAL,
 ) -> Path:
-    """Return the path of Helm itself; building it takes four minutes."""
+    """Return the path of Helm; a build takes four minutes."""
     packages = {"helm": "helm.sh/helm/v4/cmd/helm"}
     collection = Collection(
         title=f"Helm {HELM}",
@@ -61,7 +61,7 @@ def obtain_etcd(
     mirrors: download.Mirrors = download.OFFICIAL,
 ) -> Path:
     """Return the path of etcd: that of a control plane that was obtained before, else etcd alone."""
-    insist_on_linux(release)
+    require_linux(release)
     for folder in (Path(environ.get(ASSETS) or os.devnull), cache_of(release, environ)):
         if is_executable(folder / "etcd"):
             return folder / "etcd"

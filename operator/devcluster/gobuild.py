@@ -1,7 +1,7 @@
-"""Building the binaries as Go modules, for machines that reach a Go module proxy and nothing else.
+"""Builds the binaries as Go modules, for machines that can reach only a Go module proxy.
 
 Kubernetes is not made to be imported: its ``go.mod`` asks for ``v0.0.0`` of the libraries that live in its own tree.
-Each of them is published too, so a module of our own replaces them by the versions published on the same day.
+Each of them is published too, so a generated module replaces them by the versions published on the same day.
 Their names, the version of Go and the checksums are read from the release itself, never typed here; the Go
 checksum database verifies them.
 """
@@ -28,7 +28,7 @@ LEVEL_OF_GO = re.compile(r"^go (\S+)$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A published Go module as it lies in Go's cache."""
+    """A published Go module in Go's cache."""
 
     path: str
     version: str
@@ -56,7 +56,7 @@ def build_kubernetes(release: Release, names: Iterable[str], into: Path, environ
 
 @dataclass(frozen=True, slots=True)
 class Stamped:
-    """What a build of Kubernetes needs besides: the version of its libraries, and the linker's flags."""
+    """Further inputs of a build of Kubernetes: the version of its libraries, and the linker's flags."""
 
     staging: str = ""
     linker_flags: str = "-s -w"
@@ -95,7 +95,7 @@ def find_go(environ: Mapping[str, str]) -> str:
 
 
 def fetched(go: str, path: str, version: str, environ: Mapping[str, str]) -> Module:
-    """Bring one module into Go's cache."""
+    """Download a module into Go's cache."""
     command = [go, "mod", "download", "-json", f"{path}@{version}"]
     # The root folder has no unrelated go.mod.
     result = subprocess.run(command, cwd="/", env=environ, capture_output=True, text=True, check=False)
@@ -106,7 +106,7 @@ def fetched(go: str, path: str, version: str, environ: Mapping[str, str]) -> Mod
 
 
 def reason_of(result: subprocess.CompletedProcess[str]) -> str:
-    """Return why a download failed: Go writes it into the JSON, or beside it when it never got that far."""
+    """Return why a download failed: Go writes the reason into its JSON output, or to standard error."""
     try:
         return str(json.loads(result.stdout)["Error"])
     except (ValueError, KeyError):
@@ -121,7 +121,7 @@ def write_module(folder: Path, upstream: Module, *, staging: str) -> None:
 
 
 def go_mod(upstream: Module, *, staging: str) -> str:
-    """Return the text of our go.mod; ``staging`` is the version of the libraries in upstream's own tree."""
+    """Return the text of the generated go.mod; ``staging`` is the version of the libraries in upstream's own tree."""
     level = LEVEL_OF_GO.search(upstream.go_mod)
     if level is None:
         raise SourceFailed(f"the go.mod of {upstream.path}@{upstream.version} says no level of Go")
@@ -145,7 +145,7 @@ def version_stamp(release: Release) -> str:
 
 
 def run(command: Sequence[str | Path], folder: Path, environ: Mapping[str, str]) -> None:
-    """Run a build to its end, under a supervisor: it takes minutes, in which this process may be killed."""
+    """Run a build under a supervisor, which ends the build if this process is killed."""
     process = SupervisedProcess("go build", command, folder / "build.log")
     process.start(folder=folder, environ=environ)
     try:

@@ -1,4 +1,4 @@
-"""A cluster with nodes in containers, by ``kind``, where a Docker engine answers."""
+"""A cluster with nodes in containers, created by ``kind``; needs a Docker engine."""
 
 import secrets
 import shutil
@@ -18,7 +18,7 @@ DOCKER_ANSWERS_WITHIN_SECONDS = 10
 
 
 def why_kind_is_out() -> str:
-    """Return what is missing for ``kind``, or nothing when it can be used."""
+    """Return why ``kind`` cannot be used, or an empty text."""
     if shutil.which("kind") is None:
         return "there is no kind command on PATH"
     if shutil.which("docker") is None:
@@ -56,7 +56,7 @@ class KindCluster(Cluster):
         self.stop()
 
     def start(self) -> None:
-        """Create the cluster and wait until its node is ready; on failure nothing is left of it."""
+        """Create the cluster and wait until its node is ready; after a failure, delete it."""
         self._say(f"should it be left behind: kind delete cluster --name {self.name}")
         try:
             with timed(self._say, f"creating the kind cluster {self.name}"):
@@ -78,7 +78,7 @@ class KindCluster(Cluster):
             raise ComponentFailed(f"kind ended with exit code {result.returncode}\n{result.stderr.strip()}")
 
     def load_images(self, archive: Path) -> None:
-        """Make the images of an archive, as `docker save` writes it, known to the node."""
+        """Load the images of a `docker save` archive into the node."""
         command = ["kind", "load", "image-archive", "--name", self.name, str(archive)]
         result = subprocess.run(command, capture_output=True, text=True, timeout=LOADED_WITHIN_SECONDS, check=False)
         if result.returncode != 0:

@@ -40,7 +40,7 @@ class SupervisedProcess:
         return int(Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()[0])
 
     def start(self, *, folder: Path | None = None, environ: Mapping[str, str] | None = None) -> None:
-        """Start it, adding to its log; a session of its own keeps a terminal's Ctrl-C for us alone."""
+        """Start the command and append to its log. In a separate session it does not receive the terminal's Ctrl-C."""
         if self.is_running:
             raise ComponentFailed(f"{self.name} is running already")
         self.close()
@@ -56,7 +56,7 @@ class SupervisedProcess:
             )
 
     def send(self, number: signal.Signals) -> None:
-        """Deliver a signal to the command; do nothing when it has ended."""
+        """Send a signal to the command; do nothing if it has ended."""
         if self._supervisor is None or self._supervisor.stdin is None or self._supervisor.stdin.closed:
             return
         try:
@@ -74,7 +74,7 @@ class SupervisedProcess:
             raise ComponentFailed(f"{self.name} did not end within {within} s\n{self.last_words()}") from late
 
     def stop(self, number: signal.Signals = signal.SIGTERM, *, within: float = 30.0) -> None:
-        """End it by a signal, and by SIGKILL when it takes longer than ``within`` seconds."""
+        """Stop the command by a signal, and by SIGKILL after ``within`` seconds."""
         if self.is_running:
             self.send(number)
             try:
@@ -85,13 +85,13 @@ class SupervisedProcess:
         self.close()
 
     def close(self) -> None:
-        """End the supervisor's input: a process that still runs is killed."""
+        """Close the supervisor's input, which kills a running command."""
         if self._supervisor is not None and self._supervisor.stdin is not None:
             self._supervisor.stdin.close()
             self._supervisor.wait()
 
     def last_words(self, lines: int = 15) -> str:
-        """Return the end of the log, to be shown beside an error."""
+        """Return the end of the log, for error messages."""
         if not self.log.exists():
             return ""
         text = self.log.read_text(errors="replace").splitlines()

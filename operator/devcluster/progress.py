@@ -6,21 +6,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 Say = Callable[[str], None]
-"""Takes one line for a human to read."""
+"""Receives one line of progress for the user."""
 
 
 def to_stderr(line: str) -> None:
-    """Write the line at once, so that it is seen before the slow step, not after it."""
+    """Write and flush the line, so that it appears before the slow step."""
     print(line, file=sys.stderr, flush=True)
 
 
 def discard(line: str) -> None:
-    """Keep the line to ourselves."""
+    """Discard the line."""
 
 
 @contextmanager
 def timed(say: Say, step: str) -> Iterator[None]:
-    """Say that a step begins and, when it went well, how many seconds it took."""
+    """Report the start of a step and, if it succeeds, its duration."""
     say(f"{step} ...")
     begun = time.monotonic()
     yield

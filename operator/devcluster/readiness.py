@@ -1,4 +1,4 @@
-"""Waiting until a component serves, or is known to have failed."""
+"""Waits until a component serves or has failed."""
 
 import http.client
 import ssl
@@ -15,7 +15,7 @@ ANSWER_SECONDS = 10.0
 
 
 def wait_until(is_ready: Callable[[], bool], process: SupervisedProcess, *, within: float) -> None:
-    """Return when the claim holds; raise ComponentFailed when the process ended first, or after ``within`` seconds."""
+    """Return when the claim holds; raise ComponentFailed if the process ends first, or after ``within`` seconds."""
     deadline = time.monotonic() + within
     while not is_ready():
         if not process.is_running:
@@ -26,12 +26,12 @@ def wait_until(is_ready: Callable[[], bool], process: SupervisedProcess, *, with
 
 
 def answers(port: int, path: str) -> bool:
-    """Return whether a plain HTTP server says that the path is in order."""
+    """Return whether an HTTP server answers the path with status 200."""
     return status_of(http.client.HTTPConnection(LOOPBACK, port, timeout=ANSWER_SECONDS), path, {}) == http.HTTPStatus.OK
 
 
 def answers_securely(port: int, path: str, *, authority: Path, token: str) -> bool:
-    """Return the same for an HTTPS server whose certificate the authority's file must vouch for."""
+    """Return the same for an HTTPS server, whose certificate is verified with the authority's file."""
     try:
         context = ssl.create_default_context(cafile=authority)
     except (FileNotFoundError, ssl.SSLError):  # the server has yet to write it, or is about to

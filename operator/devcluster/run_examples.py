@@ -1,4 +1,4 @@
-"""``make run``: a private API server, the operator and the examples, to look at while they run.
+"""``make run``: a private API server, the operator, the examples, and a live table.
 
 There is no node: a stand-in completes the pods of Jobs after two seconds, with a termination message.
 """
@@ -38,7 +38,7 @@ def say(text: str) -> None:
 
 
 def operator_process(control_plane: ControlPlane, log: Path) -> SupervisedProcess:
-    """Return the operator, not yet started; it ends with this process."""
+    """Return the operator process, which is not started yet; it ends with this process."""
     command = [
         str(Path(sys.executable).with_name("kalends")),
         "operator",
@@ -51,7 +51,7 @@ def operator_process(control_plane: ControlPlane, log: Path) -> SupervisedProces
 
 
 def show(control_plane: ControlPlane, stop: threading.Event, ends_at: float | None) -> None:
-    """Print both tables every second until it is time to stop."""
+    """Print both tables every second until ``stop`` is set or ``ends_at`` has passed."""
     terminal = sys.stdout.isatty()
     while not stop.is_set() and (ends_at is None or time.monotonic() < ends_at):
         jobs = control_plane.kubectl("get", "scheduledjobs", check=False).stdout
@@ -60,7 +60,7 @@ def show(control_plane: ControlPlane, stop: threading.Event, ends_at: float | No
         if terminal:
             height = shutil.get_terminal_size().lines
             sys.stdout.write(
-                "\x1b[H\x1b[2J" + "\n".join(picture.splitlines()[: height - 2]) + "\n\nCtrl-C ends it all.\n"
+                "\x1b[H\x1b[2J" + "\n".join(picture.splitlines()[: height - 2]) + "\n\nCtrl-C stops everything.\n"
             )
         else:
             sys.stdout.write(f"{time.strftime('%H:%M:%S')}\n{picture}\n")
@@ -69,7 +69,7 @@ def show(control_plane: ControlPlane, stop: threading.Event, ends_at: float | No
 
 
 def main() -> int:
-    """Run it all."""
+    """Run the cluster, the operator and the examples."""
     parser = argparse.ArgumentParser(prog="make run", description=__doc__)
     parser.add_argument("--for", dest="seconds", type=seconds_of, metavar="DURATION")
     given = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Runs a command that cannot outlive the process that started it; executed as a script, never imported.
+"""Runs a command that ends with the process that started it; executed as a script, never imported.
 
 Standard input is the connection to that process. Each byte read from it is the number of a signal to deliver; its end
 means that the process at the other end is gone, for whatever reason, and the command is killed. ``PR_SET_PDEATHSIG``
@@ -17,14 +17,14 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def die_with(parent: int) -> None:
-    """Between fork and exec: have the kernel kill this process when its parent ends, even if it just did."""
+    """Make the kernel kill this process when its parent ends; called between fork and exec."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 def obey(command: subprocess.Popen[bytes]) -> int:
-    """Deliver signals until the command ends; return its exit code as a shell would."""
+    """Forward signals until the command ends; return its exit code as a shell does."""
     ended = os.pidfd_open(command.pid)
     requests = sys.stdin.fileno()
     while True:

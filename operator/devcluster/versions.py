@@ -33,7 +33,7 @@ GO_NAMES_OF_MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64",
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Which Kubernetes, which etcd, and for which processor (Go's name of it; the system is always Linux)."""
+    """The versions of Kubernetes and etcd, and the processor (as Go names it; the system is always Linux)."""
 
     minor: str
     patch: int
@@ -73,8 +73,8 @@ def architecture() -> str:
     return GO_NAMES_OF_MACHINES.get(platform.machine(), platform.machine())
 
 
-def insist_on_linux(release: Release) -> None:
-    """Raise ControlPlaneUnavailable where the API server is not published for, or its supervisor does not work."""
+def require_linux(release: Release) -> None:
+    """Raise ControlPlaneUnavailable unless this is Linux on a processor with published binaries."""
     if platform.system() != "Linux" or release.architecture not in GO_NAMES_OF_MACHINES.values():
         raise ControlPlaneUnavailable(
             f"the control plane runs on Linux ({', '.join(GO_NAMES_OF_MACHINES)}), not on "

@@ -1,4 +1,4 @@
-"""Waits for what another process brings about."""
+"""Waits for conditions that another process fulfils."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PATIENCE = 60.0
 
 
 class NotInTime(AssertionError):
-    """What was waited for did not happen within its time: a fault, or a machine that was too busy."""
+    """A condition was not fulfilled in time: a fault, or a machine that was too busy."""
 
 
 def eventually(claim: Callable[[], T], *, within: float = PATIENCE, every: float = 0.1) -> T:

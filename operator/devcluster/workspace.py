@@ -15,7 +15,7 @@ UNOWNED_AFTER_SECONDS = 3600.0
 
 
 class Workspace:
-    """A fresh folder under the system's temporary one, locked for as long as this process lives.
+    """A new temporary folder, locked while this process lives.
 
     A lock of the kernel proves that the process runs: unlike a process id it is never reused.
     """
@@ -38,7 +38,7 @@ class Workspace:
 
 
 def sweep(parent: Path) -> None:
-    """Remove the folders whose owners are gone."""
+    """Remove the folders whose processes have ended."""
     for folder in parent.glob(f"{PREFIX}*"):
         if is_abandoned(folder):
             shutil.rmtree(folder, ignore_errors=True)

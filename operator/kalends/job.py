@@ -38,7 +38,7 @@ class Job:
         coalesce: What runs if several fire times are due: True or ``"latest"``, ``"earliest"``, False or ``"all"``.
         max_instances: How many runs of the job may be active at once.
         next_run_time: The next fire time, an aware datetime; None: the job is paused.
-        concurrency: What becomes of a fire time while ``max_instances`` runs are active: ``"skip"``, ``"queue"``, or
+        concurrency: What happens to a fire time while ``max_instances`` runs are active: ``"skip"``, ``"queue"``, or
             ``"replace"`` (the oldest run is asked to end).
         retry: How often a failed run is tried again: a number, or a mapping with ``limit``, ``backoff`` and
             ``max_backoff`` in seconds, ``factor``, and ``on_lost``. None: never.

@@ -102,7 +102,7 @@ def has_armed_all(operator: OperatorProcess) -> bool:
 
 
 def start_operator(operator: OperatorProcess) -> Start:
-    """Return how the operator started; it goes on running."""
+    """Start the operator, leave it running, and return how long its start took."""
     return timed(
         operator.process, lambda: operator.process.start(environ=operator.environ), lambda: has_armed_all(operator)
     )
@@ -126,7 +126,7 @@ def grown(before: dict[Any, int], after: dict[Any, int]) -> dict[Any, int]:
 
 
 def requests_at_rest(control_plane: ControlPlane, operator: OperatorProcess) -> int:
-    """Let a running operator rest, and return how many requests it made meanwhile that were no watches."""
+    """Let a running operator rest, and return how many requests it made in the meantime that were no watches."""
     own, asked = operator.requests(), asked_of_the_api_server(control_plane)
     time.sleep(REST_SECONDS)
     own, asked = grown(own, operator.requests()), grown(asked, asked_of_the_api_server(control_plane))
@@ -147,7 +147,7 @@ def main() -> int:
             list(pool.map(lambda number: api.create(PATH, manifest(number)), range(COUNT)))
         operator = OperatorProcess(control_plane.kubeconfig, Path(folder) / "operator.log")
         first = start_operator(operator)  # this one writes every status; it tells nothing about starting
-        print(f"first sight of {COUNT} ScheduledJobs: checked, armed and on record after {first.seconds:.1f} s")
+        print(f"first sight of {COUNT} ScheduledJobs: checked, armed and recorded after {first.seconds:.1f} s")
         operator.stop()
         rounds, asked = [], 0
         for number in range(ROUNDS):

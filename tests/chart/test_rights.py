@@ -1,4 +1,4 @@
-"""The operator's rights are the least that it needs, and people's come with the roles they have."""
+"""The operator has only the permissions that it needs; users get theirs through their roles."""
 
 from __future__ import annotations
 

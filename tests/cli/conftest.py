@@ -106,7 +106,7 @@ class Running:
 
 @pytest.fixture
 def local(tmp_path: Path) -> Iterator[Callable[..., Running]]:
-    """Start ``kalends run`` in a folder of its own; a later start finds the job store of an earlier one."""
+    """Start ``kalends run`` in a separate folder; a later start finds the job store of an earlier one."""
     started: list[Running] = []
 
     def start(*arguments: str | Path, given: str | None = None, before: str = "", **options: Any) -> Running:

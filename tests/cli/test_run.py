@@ -1,4 +1,4 @@
-"""``kalends run`` as people run it: a process of its own, in real seconds."""
+"""``kalends run`` as users run it: a separate process, in real time."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def with_containers(*containers: Json) -> Json:
 
 @dataclass(frozen=True)
 class Bad:
-    """A spec, the words that answer it, and what it is mended to."""
+    """A spec, words of its error message, and the corrected spec."""
 
     spec: Json
     says: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The cluster that the tests of this folder share, and a namespace of its own for each of them."""
+"""The cluster that the tests of this folder share, and a separate namespace for each of them."""
 
 import fcntl
 import os
@@ -168,6 +168,6 @@ def operator(installed: Cluster, namespace: str, tmp_path: Path) -> Iterator[Ope
 
 @pytest.fixture
 def node(installed: Cluster) -> Iterator[StandInNode]:
-    """Somebody who says of pods that they have run."""
+    """A stand-in for a node, which reports that pods have run."""
     with StandInNode(installed.kubeconfig, seconds=0.5) as node:
         yield node

@@ -28,7 +28,7 @@ COLLECTIONS = {
 
 @dataclass(slots=True)
 class Side:
-    """One of the two resources of a scenario, in a namespace of its own."""
+    """One of the two resources of a scenario, in a separate namespace."""
 
     api: Api
     kind: str

@@ -14,7 +14,7 @@ TIMEOUT_SECONDS = 300
 
 
 class Helm:
-    """The real one, with a home of its own."""
+    """The real Helm, with a separate home folder."""
 
     def __init__(self, binary: Path, cluster: Cluster) -> None:
         self.binary = binary

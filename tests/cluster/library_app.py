@@ -1,4 +1,4 @@
-"""An application with the job store of Kubernetes: a process of its own, whose jobs write a line for each run."""
+"""An application with the job store of Kubernetes: a separate process, whose jobs write a line for each run."""
 
 from __future__ import annotations
 

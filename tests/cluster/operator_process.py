@@ -1,4 +1,4 @@
-"""The operator as a process of its own, as ``kubectl``'s users meet it: started, asked, killed, started again."""
+"""The operator as a separate process, as users run it: started, queried, killed, started again."""
 
 from __future__ import annotations
 

@@ -246,7 +246,7 @@ def test_a_second_job_for_a_fire_time_and_a_job_that_is_missing_are_found() -> N
 
 
 def test_a_job_of_the_old_manifest_counts_only_where_it_was_made_before_the_edit_was_seen() -> None:
-    """Suspended at the third fire time, whose Job had been created and was not yet on record."""
+    """Suspended at the third fire time, whose Job had been created and was not yet recorded."""
     spec: dict[str, Any] = {"trigger": EVERY_TWO_SECONDS, "jobTemplate": {}}
     stop = act("edit", FIVE[2] + 0.2, spec={**spec, "suspend": True}, cursor=FIVE[1])
     jobs = [job(fire) for fire in FIVE[:3]]

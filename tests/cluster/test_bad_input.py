@@ -1,4 +1,4 @@
-"""Bad input: each is told what is accepted, harms nobody else, is left as it was written, and goes on once mended."""
+"""Bad input: the error says what is accepted; other resources are not affected; a corrected resource continues."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RESOURCES = f"/apis/kalends.dev/v1alpha1/namespaces/{NAMESPACE}/scheduledjobs"
 
 @pytest.fixture(scope="module")
 def operator_of_all(installed: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
-    """One operator for all tests of this file, in a namespace of its own."""
+    """One operator for all tests of this file, in a separate namespace."""
     installed.kubectl("create", "namespace", NAMESPACE)
     log = tmp_path_factory.mktemp("bad-input") / "operator.log"
     operator = OperatorProcess(installed.kubeconfig, log, namespaces=(NAMESPACE,))
@@ -173,7 +173,7 @@ def test_a_condition_names_what_is_accepted_and_the_corrected_resource_is_schedu
 
 
 def edit_status(cluster: Cluster, name: str, status: Json | None) -> str:
-    """Edit the status by hand; return what kubectl complains about."""
+    """Edit the status as a user; return the error of kubectl."""
     patch = json.dumps({"status": status})
     arguments = ("--namespace", NAMESPACE, "--subresource=status", "--type=merge", "--patch", patch)
     return cluster.kubectl("patch", "scheduledjob", name, *arguments, check=False).stderr
@@ -292,7 +292,7 @@ def stands(edited: Any, status: Any) -> bool:
 
 
 def continues(api: Api, name: str, due: int) -> None:
-    """Wait until a resource is ready, and has more fire times on record than it had."""
+    """Wait until a resource is ready, and has more recorded fire times than it had."""
 
     def more() -> bool:
         counts = is_armed(api, name)["status"]["counts"]

@@ -228,5 +228,5 @@ def test_a_kubeconfig_of_other_clusters_is_not_written_over(tmp_path: Path) -> N
         check=False,
     )
     assert result.returncode == 1
-    assert "leads to another cluster" in result.stderr
+    assert "is the kubeconfig of another cluster" in result.stderr
     assert precious.read_text() == "current-context: production\n"

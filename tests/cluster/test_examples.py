@@ -1,4 +1,4 @@
-"""Every example is applied as it stands, is accepted, and does what it says."""
+"""Every example is applied unchanged, is accepted, and does what it says."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def assert_reported(rig: Rig, steps: tuple[int, ...]) -> None:
 
 
 def step_by_step(cluster: Cluster, folder: Path, steps: tuple[int, ...]) -> None:
-    """Step the clock of an operator of its own."""
+    """Step the clock of an operator that only this test uses."""
     folder.mkdir()
     clock = folder / "clock"
     clock.write_text("0")

@@ -25,7 +25,7 @@ TIMES: tuple[dict[str, Any], ...] = (every(1), every(2), every(3), cron("*"), cr
 
 
 class Fickle:
-    """Somebody who changes their mind about one ScheduledJob, at the very moment at which it fires."""
+    """A user who changes their mind about one ScheduledJob, at the very moment at which it fires."""
 
     def __init__(self, rig: Rig, name: str, chance: random.Random, *, jobs: bool) -> None:
         self._rig, self._name, self._chance, self._jobs = rig, name, chance, jobs
@@ -80,7 +80,7 @@ class Fickle:
         self._rig.edit(self._name, suspend=self._suspended)
 
     def ask(self) -> None:
-        """Ask for a run by hand."""
+        """Request a run."""
         self._version += 1
         self._rig.request(self._name, f"{self._name}-{self._version}")
 

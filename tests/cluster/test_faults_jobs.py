@@ -25,7 +25,7 @@ def jobs_path(rig: Rig, name: str = "") -> str:
 
 
 def entry_of(rig: Rig, name: str, outcome: str) -> Any:
-    """Wait for a run with this outcome, and return what is on record about it."""
+    """Wait for a run with this outcome, and return what is recorded about it."""
 
     def found() -> Any:
         history = rig.statuses()[name].get("history", ())
@@ -158,7 +158,7 @@ def test_a_job_stripped_of_its_owner_while_the_operator_is_away_keeps_its_run(
         assert [one["metadata"]["name"] for one in rig.api.items(jobs_path(rig))] == [run]
         conditions = {one["type"]: one["reason"] for one in rig.statuses()["slow"]["conditions"]}
         assert conditions["JobRelabelled"] == "IdentityChanged"
-        # Its end is seen: it is deleted by hand.
+        # Its end is seen: it is deleted manually.
         assert rig.api.delete(jobs_path(rig, run)) == 200
         assert entry_of(rig, "slow", "Lost")["name"] == run
         corrected = job("v2")

@@ -59,7 +59,7 @@ def is_live(rig: Rig) -> bool:
 
 
 def test_malformed_objects_harm_themselves_alone(local_control_plane: ControlPlane, tmp_path: Path) -> None:
-    """They are written before the schema is there: in a cluster of their own, as others want theirs whole.
+    """They are written before the schema is there: in a separate cluster, as others want theirs whole.
 
     On a crowded machine even schedules that are alone skip a beat now and then. So there are as many good ones, with an
     operator of their own, that have no bad neighbours: those that have some must do as well.

@@ -39,7 +39,7 @@ def in_namespace(namespace: str, resource: str, name: str = "") -> str:
 
 
 class Tenant:
-    """An account of a namespace of its own, with every right on Jobs and pods there, and none elsewhere."""
+    """A user with all permissions on Jobs and pods in one namespace, and none elsewhere."""
 
     def __init__(self, cluster: Cluster, namespace: str, *, where: str | None = None) -> None:
         self.namespace = where or namespace
@@ -247,7 +247,7 @@ def test_under_forbid_no_second_job_starts_beside_one_that_lost_a_label(
     eventually(lambda: victim.count("skipped") >= skipped + 2)
     assert [job["metadata"]["name"] for job in victim.jobs()] == [run]
     assert victim.count("lost") == 0
-    # It is deleted by hand: then it is gone, and the schedule goes on.
+    # It is deleted manually: then it is gone, and the schedule continues.
     assert api.delete(in_namespace(namespace, "jobs", run)) == 200
     eventually(lambda: victim.count("lost") == 1)
 

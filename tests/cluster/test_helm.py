@@ -17,7 +17,7 @@ CRD = "scheduledjobs.kalends.dev"
 
 
 class Releases:
-    """Releases of the chart, each in a namespace of its own."""
+    """Releases of the chart, each in a separate namespace."""
 
     def __init__(self, helm: Helm, cluster: Cluster, namespace: str) -> None:
         self.helm = helm

@@ -44,7 +44,7 @@ def replace_crd(api: Api, change: Callable[[Any], None]) -> None:
 
 
 def without_later_fields(status: Any) -> None:
-    """Make the CRD as it was before there were queued runs, requests, holders and a cursor of its own."""
+    """Make the CRD as it was before there were queued runs, requests, holders and a cursor field."""
     for name in ("queued", "handledRequests", "lastRequestTime", "decidedUntilTime"):
         del status[name]
     for name in ("queued", "requested"):

@@ -84,7 +84,7 @@ def killed(stage: Stage, leader: OperatorProcess) -> Takeover:
 
 
 def terminated(stage: Stage, leader: OperatorProcess) -> Takeover:
-    """SIGTERM: the other one goes on as soon as this one has let its runs end."""
+    """SIGTERM: the other one continues as soon as this one has let its runs end."""
     happening = Happening(stage.rig, "kill", leader)
     leader.process.send(signal.SIGTERM)
     took = stage.replicas.taken_over_by(stage.replicas.others(leader), happening.at)

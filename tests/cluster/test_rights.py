@@ -1,4 +1,4 @@
-"""The operator with exactly the rights that the chart grants: its ServiceAccount, RBAC on, nothing else."""
+"""The operator with exactly the permissions that the chart grants: its ServiceAccount, RBAC on, nothing else."""
 
 from __future__ import annotations
 

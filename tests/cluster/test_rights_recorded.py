@@ -77,7 +77,7 @@ def recorded(control_plane: Cluster, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="module")
 def replicas(recorded: Recorded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[OperatorProcess]]:
-    """Two operators with the rights of the chart's release, and no others."""
+    """Two operators with the permissions of the chart's release, and no others."""
     cluster, folder = recorded.cluster, tmp_path_factory.mktemp("replicas")
     objects = [one for one in render().objects() if one["kind"] not in {"Deployment", "Service", "ConfigMap"}]
     cluster.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))

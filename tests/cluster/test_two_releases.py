@@ -1,4 +1,4 @@
-"""Two releases, each with a Lease in a namespace of its own, that watch the same ScheduledJobs by mistake."""
+"""Two releases, each with a Lease in a separate namespace, that watch the same ScheduledJobs by mistake."""
 
 from __future__ import annotations
 

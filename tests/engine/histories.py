@@ -171,7 +171,7 @@ class History:
         self.reports[name] = RunReport(self.schedule.ref, name, fire_time, outcome, now, now, reason)
 
     def end_run(self, which: int) -> None:
-        """Let a run end: a Job also where its creation is not on record."""
+        """End a run; a Job also if its creation is not recorded."""
         ended = (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.TIMED_OUT)[which % 3]
         going = sorted(name for name, job in self.jobs.items() if job.report is None) or sorted(
             self.here - self.reports.keys()
@@ -192,7 +192,7 @@ class History:
             del self.jobs[there[which % len(there)]]
 
     def active(self) -> int:
-        """Return how many runs really go on."""
+        """Return how many runs are really active."""
         return sum(job.report is None for job in self.jobs.values()) + len(self.here - self.reports.keys())
 
     def step(self, what: str, number: int) -> None:  # noqa: C901 - a table

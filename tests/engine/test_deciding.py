@@ -84,7 +84,7 @@ def test_forbid_skips_a_run_that_finds_the_last_one_running() -> None:
     assert "maxInstances" in decision.state.last_misfire.message
 
 
-def test_allow_starts_it_all_the_same() -> None:
+def test_allow_starts_it_nevertheless() -> None:
     schedule = schedule_of(resource(trigger=every(60), concurrencyPolicy="Allow"))
     running = ActiveRun(f"nightly-{START + 60}", START + 60, START + 60, "default", holder="me")
     state = armed(schedule, cursor=START + 60, active=(running,), counts=Counts(due=1, started=1, active=1))

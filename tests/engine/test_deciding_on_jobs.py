@@ -67,7 +67,7 @@ def test_nothing_is_judged_of_jobs_that_are_not_known_yet() -> None:
 
 def test_a_job_that_the_api_server_refuses_permanently_is_a_failed_run() -> None:
     schedule = schedule_of(resource(trigger=every(60), jobTemplate=JOB))
-    refusal = {f"nightly-{START + 60}": Refusal(Reason.NAME_TAKEN, "somebody else's")}
+    refusal = {f"nightly-{START + 60}": Refusal(Reason.NAME_TAKEN, "another owner's")}
     decision = decide(schedule, None, facts(START + 60, durable=True, jobs=(), refused=refusal))
     assert decision.starts_before == ()
     assert decision.state.counts == Counts(due=1, started=1, failed=1)
@@ -133,7 +133,7 @@ def test_a_job_at_an_instant_that_is_no_fire_time_passes_over_none_that_is_one()
 
 def test_a_refused_start_is_recorded_as_failed_also_if_a_later_job_was_created() -> None:
     spec: dict[str, Any] = {"trigger": every(10), "jobTemplate": JOB, "coalesce": "All", "concurrencyPolicy": "Allow"}
-    refused = {f"nightly-{START + 10}": Refusal(Reason.NAME_TAKEN, "it is somebody else's")}
+    refused = {f"nightly-{START + 10}": Refusal(Reason.NAME_TAKEN, "it is another owner's")}
     jobs = (JobView(f"nightly-{START + 20}", START + 20, START + 21),)
     decision = decide(schedule_of(resource(**spec)), None, facts(START + 21, durable=True, jobs=jobs, refused=refused))
     assert decision.state.counts == Counts(due=2, started=2, active=1, failed=1)

@@ -83,7 +83,7 @@ async def test_a_job_is_created_once_though_its_record_fails_at_first(monkeypatc
     async def failing(*args: Any, **options: Any) -> Any:
         if args[3].active and len(failures) < 3:
             failures.append(1)
-            raise Conflict("somebody else wrote")
+            raise Conflict("another client wrote")
         return await write(*args, **options)
 
     monkeypatch.setattr(world.store, "write", failing)
@@ -111,7 +111,7 @@ async def test_a_permanently_refused_job_fails_its_run_and_the_next_run_is_tried
     key = world.apply(resource(trigger=every(60), jobTemplate=JOB))
     async with world.running():
         await asyncio.sleep(1)
-        world.cluster.refuses = StartRefused(Reason.NAME_TAKEN, "somebody else's")
+        world.cluster.refuses = StartRefused(Reason.NAME_TAKEN, "another owner's")
         await asyncio.sleep(60)
         world.cluster.refuses = None
         await asyncio.sleep(60)
@@ -173,7 +173,7 @@ async def test_an_odd_answer_of_the_store_is_survived(monkeypatch: pytest.Monkey
     async def conflict(*args: Any, **options: Any) -> Any:
         if len(failures) < 1:
             failures.append(1)
-            raise Conflict("somebody else wrote")
+            raise Conflict("another client wrote")
         return await write(*args, **options)
 
     async def odd(ref: Ref) -> None:

@@ -1,4 +1,4 @@
-"""Which Jobs count that are not on record: each claims a fire time, and anybody who may create Jobs can claim that."""
+"""Which Jobs count that are not recorded: each claims a fire time, and anybody who may create Jobs can claim that."""
 
 from __future__ import annotations
 

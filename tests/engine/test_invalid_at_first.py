@@ -1,4 +1,4 @@
-"""A resource that cannot be carried out keeps account of its past, so that nothing runs again once it is mended."""
+"""A resource that cannot be carried out keeps account of its past, so that nothing runs again once it is corrected."""
 
 from __future__ import annotations
 

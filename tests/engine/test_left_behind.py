@@ -1,4 +1,4 @@
-"""Nobody is left behind: a free worker finds those that wait, what cannot start ends, what was mended is seen."""
+"""No resource is left behind: a free worker takes waiting runs, runs that cannot start end, corrections are seen."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ IN_A_MINUTE: dict[str, Any] = {"trigger": {"date": {"at": format_instant(START +
 
 
 def crowded() -> World:
-    """Return a world with a pool of one, and another one, whose runs go on until they are ended by hand."""
+    """Return a world with a pool of one, and another one, whose runs continue until they are ended manually."""
     return World(size=1, seconds=None, other=Pool(1, None, LoopClock()))
 
 

@@ -1,4 +1,4 @@
-"""The laws of the engine where starts are refused: for now, for good, or without an answer.
+"""The laws of the engine where starts are refused: for now, permanently, or without an answer.
 
 The server answers creations in the order of a script. What it refuses ends the decision, as in ``Actor``: nothing of it
 is recorded, and the next decision is made without that start until it is time to try again.
@@ -113,7 +113,7 @@ def check_decided(history: History) -> None:
 
 
 def check_what_ran(history: History) -> None:
-    """Check that attempts ran once each, and in order. An attempt that was refused for good has no Job."""
+    """Check that attempts ran once each, and in order. An attempt that was refused permanently has no Job."""
     names = [run.name for run in history.ran]
     assert len(names) == len(set(names)), "an attempt ran twice"
     last: dict[tuple[int, str], int] = {}

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.looptime
 
 
 class PickyStore(ObjectStore):
-    """A store that refuses every record of a resource until it is mended, and counts."""
+    """A store that refuses every record of a resource until it is corrected, and counts."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,4 +44,4 @@ async def test_a_refused_record_is_seldom_tried_again_until_the_resource_is_corr
     scheduler.observe(store.snapshot("default/nightly"))
     await asyncio.sleep(11)
     running.cancel()
-    assert pool.fire_times, "mended, it goes on at once"
+    assert pool.fire_times, "corrected, it continues at once"

@@ -1,4 +1,4 @@
-"""Starts that are refused for a reason that may pass: everything else goes on, and people can see what is wrong."""
+"""Starts that are refused for a reason that may pass: everything else continues, and people can see what is wrong."""
 
 from __future__ import annotations
 
@@ -306,7 +306,7 @@ async def test_a_namespace_that_is_being_deleted_is_left_alone(caplog: pytest.Lo
     assert not [one for one in world.ledger.notices if isinstance(one, Delayed)]
 
 
-async def test_a_namespace_that_is_made_anew_is_acted_on_at_once() -> None:
+async def test_a_namespace_that_is_created_again_is_acted_on_at_once() -> None:
     world = World()
     world.apply(resource(trigger=every(MINUTE), jobTemplate=JOB))
     world.cluster.defers = NamespaceTerminating("403 Forbidden: the namespace is being terminated")

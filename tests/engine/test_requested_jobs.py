@@ -1,4 +1,4 @@
-"""Which Jobs count as requested runs that are not on record: their name must be the digest of their token."""
+"""Which Jobs count as requested runs that are not recorded: their name must be the digest of their token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that failed and are tried again, runs asked for by hand, schedules that end, and what history remembers."""
+"""Runs that failed and are tried again, runs requested manually, schedules that end, and what history remembers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that end sooner than their records are written: what this process knows counts, not what is on record yet."""
+"""Runs that end sooner than their records are written: what this process knows counts, not what is recorded yet."""
 
 from __future__ import annotations
 

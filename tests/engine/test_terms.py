@@ -19,7 +19,7 @@ KEY = "default/nightly"
 
 
 class World:
-    """Two schedulers, each with a pool of its own, and one store."""
+    """Two schedulers, each with a separate pool, and one store."""
 
     def __init__(self, seconds: float | None = 0.0) -> None:
         self.clock = LoopClock()

@@ -24,7 +24,7 @@ def hourly(**more: Any) -> Schedule:
 
 
 def blocked(schedule: Schedule, now: float = START + 2 * HOUR) -> State:
-    """Return the record once the first run still goes on at the second fire time."""
+    """Return the record at the second fire time, while the first run is still active."""
     first = decide(schedule, None, facts(START + HOUR, durable=True, jobs=())).state
     return decide(schedule, first, facts(now, durable=True, jobs=jobs_of(first))).state
 

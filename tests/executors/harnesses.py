@@ -1,4 +1,4 @@
-"""Every executor there is, behind one way to show it runs: some end by themselves, some go on until they are ended."""
+"""A harness for each executor: it starts runs that end by themselves, and runs that the test ends."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Harness(Protocol):
         ...
 
     def lasting(self, number: int, limit: int | None = None) -> Run:
-        """Return a run that goes on for longer than any test."""
+        """Return a run that continues for longer than any test."""
         ...
 
     async def let_end(self, run: Run) -> None: ...
@@ -51,7 +51,7 @@ class Harness(Protocol):
     async def report_of(self, run: Run) -> RunReport: ...
 
     def is_active(self, run: Run) -> bool:
-        """Tell whether the run is under way, as far as the executor shows it."""
+        """Return whether the executor shows the run as active."""
         ...
 
     async def until_gone(self, run: Run) -> None: ...
@@ -92,7 +92,7 @@ class Local:
 
 
 class LocalStandIn(Local):
-    """The stand-in for pools, whose runs end when they are told to."""
+    """The stand-in for pools, whose runs end when they are asked to."""
 
     def __init__(self) -> None:
         self.pool = Pool(SIZE, seconds=None)

@@ -100,7 +100,7 @@ def forge_later(asked: str, note: str) -> str:
 
 @task(name="leave.forge_when_asked")
 def forge_when_asked(note: str) -> str:
-    """Answer the next run while it is under way, with all that is known of this one."""
+    """Send a result for the next run from this run."""
     connection, token = _of_the_worker()
 
     def later() -> None:

@@ -189,7 +189,7 @@ def shell() -> Any:
 
 @task(name="test.children")
 def children(pid_file: str) -> None:
-    """Start a program that would go on by itself, and wait."""
+    """Start a program that does not end by itself, and wait for it."""
     child = subprocess.Popen(["sleep", "60"])
     Path(pid_file).write_text(str(child.pid))
     time.sleep(60)

@@ -46,7 +46,7 @@ async def fork_server() -> AsyncIterator[Any]:
 
 
 async def asked_by(server: Any) -> Any:
-    """Return a request for a worker that is under way."""
+    """Return an active request for a worker."""
     request = asyncio.create_task(server.fork(0))
     await asyncio.sleep(0)
     return request

@@ -1,4 +1,4 @@
-"""Which answers to a Job are for good, and which may pass."""
+"""Which errors of a Job's creation are permanent, and which are temporary."""
 
 from __future__ import annotations
 

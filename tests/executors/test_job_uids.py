@@ -1,4 +1,4 @@
-"""A Job is recognised by the UID on record: its labels and owner references can be edited while no operator watches."""
+"""A Job is recognised by the recorded UID: its labels and owner references can be edited while no operator watches."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ async def test_a_job_of_that_name_that_is_not_the_run_is_not_deleted(world: Stri
     assert world.api.count_of("DELETE", "/jobs") == 0
 
 
-# -- the Job was created, and the operator died before its UID was on record
+# -- the Job was created, and the operator died before its UID was recorded
 
 
 async def test_a_job_that_was_stripped_before_it_was_recorded_is_the_run(world: Stripped) -> None:

@@ -32,7 +32,7 @@ OWNER = {
 
 
 class Seen(SeenJobs):
-    """Jobs of one resource, shown by hand."""
+    """The Jobs of one resource, as the test shows them."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A CRD that is replaced by an older one under an operator that leads: it stops, loses nothing, and goes on."""
+"""A CRD that is replaced by an older one under an operator that leads: it stops, loses nothing, and continues."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def test_a_probe_is_answered_when_the_process_has_no_descriptor_left() -> None:
 
 
 def crowded(how: str) -> dict[str, Any]:
-    """Run a server with 128 descriptors in a process of its own, with 240 idle connections from here."""
+    """Run a server with 128 descriptors in a separate process, with 240 idle connections from here."""
     command = [sys.executable, str(CROWD), how]
     with contextlib.ExitStack() as stack:
         process = stack.enter_context(

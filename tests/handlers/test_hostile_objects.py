@@ -1,4 +1,4 @@
-"""Whatever the API server stores harms only itself: it gets a condition, and everything else goes on."""
+"""Whatever the API server stores harms only itself: it gets a condition, and everything else continues."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.looptime
 
 
 def create(cluster: Cluster, name: str, spec: Any) -> None:
-    """Create a ScheduledJob whose spec no encoder of ours could write."""
+    """Create a ScheduledJob whose spec the encoder of the tests cannot write."""
     collection, namespace, _ = cluster.place(name)
     cluster.api.objects.create(collection, namespace, {"metadata": {"name": name}, "spec": spec})
 

@@ -70,7 +70,7 @@ class Cluster:
 
 @dataclass
 class Replica:
-    """One operator process, with a clock, a connection and a pool of its own."""
+    """One operator process, with its own clock, connection and pool."""
 
     cluster: Cluster
     name: str

@@ -1,4 +1,4 @@
-"""Servers of web frameworks as processes of their own: started, asked, and stopped."""
+"""Servers of web frameworks as separate processes: started, queried, and stopped."""
 
 from __future__ import annotations
 

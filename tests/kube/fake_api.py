@@ -1,7 +1,7 @@
 """An API server in memory, behind the port that the client talks through.
 
 It has resourceVersions and conflicts, generation and the status subresource, merge-patches, pages, watches with
-bookmarks and 410, finalizers and garbage, and does what it is told to do wrong (``faults``, ``FakeConnection.cut``). It
+bookmarks and 410, finalizers and garbage, and injects the requested faults (``faults``, ``FakeConnection.cut``). It
 runs in the caller's event loop, without threads or sockets; its time is the loop's, its randomness is injected.
 
     api = FakeApi()
@@ -223,7 +223,7 @@ class FakeConnection:
 
     async def send(self, request: Request) -> Response:
         await self._whole.wait()
-        # What has been sent is carried out, even if the client gives up waiting meanwhile.
+        # What has been sent is carried out, even if the client gives up waiting in the meantime.
         answering = asyncio.create_task(self._api.answer(self.client, request))
         self._sent.add(answering)
         answering.add_done_callback(self._settle)

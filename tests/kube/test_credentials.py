@@ -21,7 +21,7 @@ echo '{{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential
 
 
 class HandClock:
-    """A clock that is turned by hand; the wall clock is the machine's own, as exec plugins' expiry is."""
+    """A clock that the test sets; the wall clock is the machine's own, as exec plugins' expiry is."""
 
     second = 1
 

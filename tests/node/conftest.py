@@ -39,7 +39,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def means(pytestconfig: pytest.Config) -> Means:
-    """Programs and images, all at hand."""
+    """All programs and images."""
     found = pytestconfig.stash[MEANS]
     if isinstance(found, ControlPlaneUnavailable):
         if os.environ.get("CI") == "true":

@@ -63,7 +63,7 @@ class Deployment:
         return output
 
     def until_ready(self) -> None:
-        """Wait until all pods are ready, and those that were told to end are gone."""
+        """Wait until all pods are ready, and those that were asked to end are gone."""
         self.home.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=240s", timeout=250)
         eventually(lambda: len(self.pods()) == self.values.get("replicaCount", 1))
 

@@ -32,7 +32,7 @@ class Builder(Protocol):
 
 
 class Docker:
-    """The Docker engine, which has a cache of its own."""
+    """The Docker engine, which has its own cache."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -72,7 +72,7 @@ class LogFollower:
 
 
 class NodeRig(Rig):
-    """The rig of the fault tests, without an operator of its own: it is in the cluster, and its ledger in its logs."""
+    """The rig of the fault tests, without an operator process: the operator runs in the cluster and logs the ledger."""
 
     def __init__(self, deployment: Deployment, namespace: Namespace, folder: Path) -> None:
         super().__init__(with_token(deployment.cluster), namespace.name, folder)

@@ -72,7 +72,7 @@ def test_the_other_pod_continues_immediately_when_the_leader_is_deleted(kalends:
         eventually(lambda: leader(kalends) not in {"", gone})
         took = time.monotonic() - begun
         kalends.until_ready()
-    assert took < LEASE_SECONDS  # it was told to stop, and gave its lease back
+    assert took < LEASE_SECONDS  # it was asked to stop, and gave its lease back
     runs_continue(story, within=PROMPT_SECONDS)
 
 
@@ -114,7 +114,7 @@ def test_uninstalling_leaves_the_definition_and_all_schedules_and_reinstalling_c
         )
         assert {one["metadata"]["uid"] for one in watched.all("scheduledjobs")} == before
         kalends.install()
-    # Helm takes the rights away before the pods, so that they cannot give the lease back.
+    # Helm takes the permissions away before the pods, so that they cannot give the lease back.
     runs_continue(story, within=LEASE_SECONDS + PROMPT_SECONDS)
 
 

@@ -1,4 +1,4 @@
-"""Small programs that tests run in processes of their own."""
+"""Small programs that tests run in separate processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is special about the schedulers of gevent, Tornado, Twisted and Qt: each program in a process of its own."""
+"""What is special about the schedulers of gevent, Tornado, Twisted and Qt: each program in a separate process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The suite in a program of each kind, in a process of its own: some loops run only once in a process."""
+"""The suite in a program of each kind, in a separate process: some loops run only once in a process."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """MongoDB's protocol, as SecantusDB speaks it, and RethinkDB's protocol, as reqlite speaks it.
 
 No package registry has MongoDB itself. SecantusDB is another server on MongoDB's own storage engine. Its licence is
-GPL-2.0: it is a separate process of the tests, in a virtual environment of its own, and no dependency of Kalends.
+GPL-2.0: it is a separate process of the tests, in a separate virtual environment, and no dependency of Kalends.
 ``KALENDS_TEST_MONGODB``, the address of a MongoDB, has the tests run on that.
 
 No package registry has RethinkDB either. reqlite is a server in JavaScript, which keeps everything in memory and

@@ -117,7 +117,7 @@ async def test_a_resource_is_replaced_only_if_that_is_asked_for(store: Store) ->
     assert await store.load() == [first] or await store.load() == (first,)
 
 
-async def test_what_is_removed_is_gone_and_made_anew_under_another_uid(store: Store) -> None:
+async def test_what_is_removed_is_gone_and_created_again_under_another_uid(store: Store) -> None:
     first = await store.put("default", "nightly", WANTED)
     await store.remove(first.ref)
     assert not await store.load()

@@ -99,7 +99,7 @@ CASES: list[tuple[str, str, str, list[str], list[str] | None]] = [
         ["10 02:30+0100", "10 02:30+0000"],
     ),
     ("Africa/Casablanca", "30 2 * * *", "2024-04-13T12:00", ["14 03:00+0100", "15 02:30+0100"], ["15 02:30+0100"]),
-    # odd offsets, and a change of half an hour for good
+    # odd offsets, and a permanent change of half an hour
     ("Asia/Kathmandu", "0 0 * * *", "2024-01-01T12:00", ["02 00:00+0545", "03 00:00+0545"], None),
     ("America/Caracas", "45 2 * * *", "2016-04-30T12:00", ["01 03:00-0400", "02 02:45-0400"], ["02 02:45-0400"]),
     (

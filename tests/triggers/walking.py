@@ -89,7 +89,7 @@ def fire_times(trigger: Trigger, start: int, stop: int, most: int = 200_000) -> 
         following = trigger.next_after(at)
         if following is None:
             break
-        if isinstance(following, NotFound):  # the search goes on from where it came to
+        if isinstance(following, NotFound):  # the search continues from where it came to
             assert following.until > at
             at = following.until
             continue

@@ -65,7 +65,7 @@ class Executor(Protocol):
         Raises:
             StartRefused: It can never be started.
             StartDeferred: It cannot be started now, and was not.
-            Unavailable: It cannot be started now. In a cluster it may have been started all the same.
+            Unavailable: It cannot be started now. In a cluster it may have been started nevertheless.
         """
         ...
 

@@ -1,1 +1,1 @@
-"""Where runs run: threads and processes of this pod, Kubernetes Jobs, and local commands on a laptop."""
+"""Executors: threads and processes of this pod, Kubernetes Jobs, and local processes for jobTemplates."""

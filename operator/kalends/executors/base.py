@@ -1,4 +1,4 @@
-"""What every executor of the library offers, under APScheduler's names."""
+"""The base class of the library's executors, with APScheduler's names."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CallContext: TypeAlias = Callable[[], AbstractContextManager[object]]
 
 
 class MaxInstancesReachedError(Exception):
-    """As many runs of the job are active as it may have."""
+    """The job has already ``max_instances`` active runs."""
 
     def __init__(self, job: Job) -> None:
         super().__init__(
@@ -65,20 +65,20 @@ class BaseExecutor(ABC):
         return None
 
     def start(self, scheduler: BaseScheduler, alias: str) -> None:
-        """Make ready for jobs: called when the scheduler starts, or when the executor is added to it."""
+        """Prepare for jobs. The scheduler calls this method when it starts, or when the executor is added to it."""
         self._scheduler = scheduler
         self._lock = RLock()
         self._logger = logging.getLogger(f"kalends.executors.{alias}")
 
     def shutdown(self, wait: bool = True) -> None:  # noqa: B027, FBT001, FBT002 - APScheduler's signature
-        """Release what ``start`` has taken.
+        """Release the resources of ``start``.
 
         Args:
             wait: Return once every run has ended.
         """
 
     def submit_job(self, job: Job, run_times: Sequence[datetime]) -> None:
-        """Have a job called once for each of its fire times.
+        """Arrange one call of a job for each of its fire times.
 
         Raises:
             MaxInstancesReachedError: As many runs of it are active as it may have.
@@ -98,7 +98,7 @@ class BaseExecutor(ABC):
                 raise
 
     def cancel_run(self, job_id: str, run_time: datetime) -> None:  # noqa: B027 - a thread cannot be stopped
-        """Ask for the end of a run: its time is over, or another run replaces it. Most executors can do nothing.
+        """Request the end of a run that timed out or is replaced. Most executors cannot end a run.
 
         Args:
             job_id: The ID of the job.

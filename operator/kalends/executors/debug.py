@@ -1,4 +1,4 @@
-"""An executor that calls jobs at once, where it is asked: for tests of programs."""
+"""An executor that calls jobs in the calling thread, for tests of programs."""
 
 from __future__ import annotations
 

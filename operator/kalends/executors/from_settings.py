@@ -45,10 +45,10 @@ def default_settings(settings: Settings) -> Defaults:
 
 
 def check_default(executor: str, configured: Collection[str]) -> None:
-    """Refuse a default executor that is not there.
+    """Refuse a default executor that does not exist.
 
     Raises:
-        InvalidSettings: With those that are.
+        InvalidSettings: The executor does not exist. The message lists the existing executors.
     """
     if executor not in configured:
         raise InvalidSettings(f"job_defaults.executor must be one of {', '.join(sorted(configured))}, got '{executor}'")

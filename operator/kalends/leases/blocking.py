@@ -27,7 +27,7 @@ class StoreCalls:
     that hangs too, after twice as long, and so on: in a day there are about ten.
 
     Without a time limit, a call may work for these times itself: a call that reads many jobs ends in one of the
-    attempts, and a call that hangs is abandoned all the same.
+    attempts, and a call that hangs is abandoned nevertheless.
     """
 
     def __init__(self, limit: float | None = TIME_LIMIT, threads: Executor | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Schedulers, one for each kind of program: APScheduler's names on the engine of Kalends."""
+"""Schedulers for each kind of program, with APScheduler's names, on the engine of Kalends."""
 
 
 class SchedulerAlreadyRunningError(Exception):

@@ -62,7 +62,7 @@ class AsyncIOScheduler(LoopScheduler):
             ) from error
 
     async def shutdown_async(self, wait: bool = True) -> None:  # noqa: FBT001, FBT002 - as ``shutdown``
-        """Shut down, and let the loop run while this waits. A run that calls this does not wait for its own end.
+        """Shut down without blocking the loop. A run that calls this method does not wait for its own end.
 
         Args:
             wait: Return once every active run has ended, coroutines included. Otherwise coroutines are cancelled.

@@ -1,4 +1,4 @@
-"""A scheduler for programs that do something else: it works in threads of its process."""
+"""A scheduler that runs in background threads of a program."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kalends.util import asbool
 
 
 class BackgroundScheduler(BaseScheduler):
-    """Starts and returns. The program must continue by itself.
+    """A scheduler whose ``start`` returns at once. The main program must keep running.
 
     Args:
         daemon: Whether the scheduler's thread lets the process end (default True).

@@ -1,4 +1,4 @@
-"""What every scheduler offers. Its configuration, start and end are here; jobs and components are its parts."""
+"""The base class of all schedulers: configuration, start, shutdown, pause. Jobs and components are its base classes."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from kalends.util import asbool
 
 
 class BaseScheduler(Jobs, Components):
-    """Keeps jobs in job stores, and has executors call them at the fire times of their triggers.
+    """Stores jobs in job stores, and lets executors call them at the fire times of their triggers.
 
-    Any thread may use it. No method waits for the engine or for a run, except ``shutdown(wait=True)``.
+    All methods are thread-safe. Only ``shutdown(wait=True)`` waits for runs.
 
     Args:
         gconfig: A flat dictionary of options, as ``configure`` reads it.
@@ -55,7 +55,7 @@ class BaseScheduler(Jobs, Components):
     # -- configuration
 
     def configure(self, gconfig: Mapping[str, Any] | None = None, prefix: str | None = None, **options: Any) -> None:
-        """Configure the scheduler anew.
+        """Replace the configuration of the scheduler.
 
         Args:
             gconfig: A flat dictionary; its keys have a prefix, and dots between the names of groups.
@@ -104,10 +104,10 @@ class BaseScheduler(Jobs, Components):
     # -- start and end
 
     def start(self, paused: bool = False) -> None:  # noqa: FBT001, FBT002 - APScheduler's signature
-        """Start the executors and the job stores, add the jobs that wait for that, and begin with fire times.
+        """Start the executors and the job stores, add the pending jobs, and begin to run jobs.
 
         Args:
-            paused: Begin with no fire times until ``resume``.
+            paused: Start no runs until ``resume``.
 
         Raises:
             SchedulerAlreadyRunningError: It runs already.
@@ -161,7 +161,7 @@ class BaseScheduler(Jobs, Components):
     """Whether the threads of the scheduler let the process end."""
 
     def _run_listeners_in(self, call: Callable[[], None]) -> None:
-        """Call listeners of what the engine decides: in the dispatcher's thread, unless a subclass has a loop."""
+        """Call the listeners of the engine's decisions, by default in the dispatcher's thread."""
         call()
 
     @staticmethod
@@ -175,7 +175,7 @@ class BaseScheduler(Jobs, Components):
     def shutdown(self, wait: bool = True) -> None:  # noqa: FBT001, FBT002 - APScheduler's signature
         """Shut down the engine, the executors and the job stores. The scheduler can be started again.
 
-        A run that calls this does not wait for its own end: the scheduler shuts down in another thread then.
+        A run that calls this method does not wait for its own end: another thread shuts the scheduler down.
 
         Args:
             wait: Return once every active run has ended. Otherwise threads continue, and the ends of their runs are
@@ -191,7 +191,7 @@ class BaseScheduler(Jobs, Components):
             finish()
 
     def _begin_shutdown(self, *, wait: bool) -> Callable[[], None]:
-        """Let the scheduler be stopped for its users, and return the rest of the work."""
+        """Mark the scheduler as stopped, and return a function that completes the shutdown."""
         with self._lock:
             if self.state == STATE_STOPPED:
                 raise SchedulerNotRunningError
@@ -227,7 +227,7 @@ class BaseScheduler(Jobs, Components):
         engine.join()
 
     def _release(self, *, wait: bool = False) -> None:
-        """Shut down the executors and the job stores. An error of one of them does not keep the others."""
+        """Shut down the executors and the job stores. If one of them fails, the others are still shut down."""
         for executor in list(self._executors.values()):
             try:
                 executor.shutdown(wait)
@@ -242,7 +242,7 @@ class BaseScheduler(Jobs, Components):
             self._book.recording.clear()
 
     def _wait_for_shutdown(self) -> None:
-        """Wait for a shutdown that a run, or a loop, has begun."""
+        """Wait for a shutdown that a run or a loop has requested."""
         finishing = self._finishing
         if finishing is not None and finishing is not current_thread():
             finishing.join()
@@ -257,7 +257,7 @@ class BaseScheduler(Jobs, Components):
             self.shutdown()
 
     def pause(self) -> None:
-        """Begin no runs until ``resume``. Active runs continue.
+        """Start no runs until ``resume``. Active runs continue.
 
         Raises:
             SchedulerNotRunningError: It is not running.
@@ -271,7 +271,7 @@ class BaseScheduler(Jobs, Components):
             self._dispatcher.now(SchedulerEvent(EVENT_SCHEDULER_PAUSED))
 
     def resume(self) -> None:
-        """Begin runs again. Fire times that have come since ``pause`` are judged by grace time and ``coalesce``.
+        """Start runs again. Grace time and ``coalesce`` apply to the fire times since ``pause``.
 
         Raises:
             SchedulerNotRunningError: It is not running.
@@ -285,7 +285,7 @@ class BaseScheduler(Jobs, Components):
             self._dispatcher.now(SchedulerEvent(EVENT_SCHEDULER_RESUMED))
 
     def wakeup(self) -> None:
-        """Have every job looked at now. Programs never need to: every change of a job does it.
+        """Examine all jobs now. Programs do not need this method: each change of a job does the same.
 
         Raises:
             SchedulerNotRunningError: It is not running.

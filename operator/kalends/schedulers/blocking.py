@@ -1,4 +1,4 @@
-"""A scheduler for programs that do nothing else."""
+"""A scheduler that blocks the main thread of a program."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ LONGEST_WAIT = 1.0
 
 
 class BlockingScheduler(BaseScheduler):
-    """Starts, and returns from ``start`` when ``shutdown`` was called: by a signal handler, a job, or another thread.
+    """A scheduler whose ``start`` returns after ``shutdown`` was called by a signal handler, a job or another thread.
 
-    An exception that ends the wait, such as ``KeyboardInterrupt``, leaves the scheduler paused: it begins no more runs.
+    An exception that ends the wait, such as ``KeyboardInterrupt``, pauses the scheduler: it starts no more runs.
     """
 
     # A queue of this class may be used by a signal handler that interrupts the waiting thread; an Event must not be.

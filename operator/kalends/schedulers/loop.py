@@ -1,4 +1,4 @@
-"""What the schedulers of event loops have in common: the loop is never held up, and listeners are called in it."""
+"""The base class of schedulers with an event loop. It never blocks the loop, and calls listeners in it."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class LoopScheduler(BaseScheduler):
 
     @abstractmethod
     def _in_loop(self) -> bool:
-        """Return whether this thread is that of the loop."""
+        """Return whether the caller is in the thread of the loop."""
 
     @abstractmethod
     def _turns(self) -> bool:
-        """Return whether the loop is running, in whatever thread."""
+        """Return whether the loop is running in any thread."""
 
     @override
     def shutdown(self, wait: bool = True) -> None:
@@ -35,7 +35,7 @@ class LoopScheduler(BaseScheduler):
 
         Called in the thread of the loop, or while the loop does not run, it cannot wait for coroutines: they are
         cancelled, and their runs end as failed with ``CancelledError``. In the thread of the loop the rest of the
-        shutdown continues in another thread, so that the loop is not held up.
+        shutdown continues in another thread, so that the loop is not blocked.
 
         Args:
             wait: Return once every active run has ended. In the thread of the loop: return at once, and let the
@@ -67,7 +67,7 @@ class LoopScheduler(BaseScheduler):
                 executor.abandon(CancelledError("the scheduler was shut down"))
 
     def _loop_ended(self) -> None:
-        """Shut down, as the loop is closed: the program has ended it without a shutdown of the scheduler."""
+        """Shut down after the program has closed the loop without a shutdown of the scheduler."""
         try:
             finish = self._begin_shutdown(wait=False)
         except SchedulerNotRunningError:
@@ -78,7 +78,7 @@ class LoopScheduler(BaseScheduler):
 
     @abstractmethod
     def _post(self, call: Callable[[], None]) -> None:
-        """Have something called in the thread of the loop; if the loop is closed, call it here."""
+        """Call a function in the thread of the loop, or in this thread if the loop is closed."""
 
     @override
     def _run_listeners_in(self, call: Callable[[], None]) -> None:

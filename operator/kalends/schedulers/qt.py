@@ -29,7 +29,7 @@ _QObject: Any = QtCore.QObject
 
 
 class _Relay(_QObject):  # type: ignore[misc]
-    """Lives in the thread of the Qt loop, and calls there what other threads ask for."""
+    """An object of the Qt loop's thread, which calls functions for other threads there."""
 
     asked = _Signal(object)
 
@@ -43,7 +43,7 @@ class _Relay(_QObject):  # type: ignore[misc]
 
 
 class QtScheduler(BaseScheduler):
-    """Runs jobs in ten threads, and calls listeners of what becomes of them in the thread that has started it.
+    """Runs jobs in ten threads, and calls listeners in the thread that started the scheduler.
 
     That thread must have a Qt loop. The scheduler needs no timer of Qt.
 

@@ -1,4 +1,4 @@
-"""Triggers that count from the moment of their construction, as if they had been made when a test's clock says."""
+"""Triggers that count from the moment of their construction, by the clock of a test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A clock that stands still until a test sets it."""
+"""A clock that changes only when a test advances or sets it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class ManualClock:
     """A clock for tests. Its instants are microseconds, as those of every scheduler of the library.
 
     Args:
-        start: What it shows at first, with a time zone. Unset: 2030-01-01T00:00:00Z.
+        start: The initial time, with a time zone. Unset: 2030-01-01T00:00:00Z.
 
     Raises:
         ValueError: ``start`` has no time zone.
@@ -37,11 +37,11 @@ class ManualClock:
         return self._passed / SECOND
 
     def moment(self) -> datetime:
-        """Return what it shows, in UTC."""
+        """Return the current time in UTC."""
         return datetime_of(self._now, UTC)
 
     def advance(self, duration: timedelta | None = None, **units: float) -> None:
-        """Let time pass.
+        """Advance the clock.
 
         Args:
             duration: How long. Unset: ``units``, such as ``hours=2``, as ``timedelta`` accepts them.
@@ -71,7 +71,7 @@ class ManualClock:
         self._watchers.append(watcher)
 
     def unwatch(self, watcher: Callable[[], None]) -> None:
-        """Call a function no more."""
+        """Stop calling a function."""
         self._watchers.remove(watcher)
 
 

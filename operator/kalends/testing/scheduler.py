@@ -1,4 +1,4 @@
-"""A scheduler for tests: time passes when the test says, and every run has ended when the call returns."""
+"""A scheduler for tests: the test advances the time, and every run has ended when the call returns."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class ManualScheduler(BaseScheduler):
 
     @property
     def now(self) -> datetime:
-        """What the clock shows, in the time zone of the scheduler."""
+        """The time of the clock, in the time zone of the scheduler."""
         return self._now()
 
     @property
@@ -63,7 +63,7 @@ class ManualScheduler(BaseScheduler):
         return [event for event in self.events if isinstance(event, JobExecutionEvent)]
 
     def advance(self, duration: timedelta | None = None, **units: float) -> None:
-        """Let time pass, and run all that is due by then.
+        """Advance the clock, and run each job that becomes due.
 
         Args:
             duration: How long. Unset: ``units``, such as ``hours=2``, as ``timedelta`` accepts them. A duration of 0
@@ -87,7 +87,7 @@ class ManualScheduler(BaseScheduler):
             finish()
 
     def advance_to(self, moment: datetime) -> None:
-        """Let time pass until ``moment``, and run all that is due by then.
+        """Advance the clock to ``moment``, and run each job that becomes due.
 
         Raises:
             ValueError: ``moment`` has passed, or has no time zone.

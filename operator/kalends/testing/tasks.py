@@ -20,7 +20,7 @@ from kalends.testing.clock import DEFAULT_START
 
 @dataclass(frozen=True, slots=True)
 class TaskRun:
-    """What became of a run of a task."""
+    """The result of a run of a task."""
 
     outcome: Outcome
     """``Succeeded`` or ``Failed``."""

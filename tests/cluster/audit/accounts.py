@@ -12,7 +12,7 @@ from .fire_times import instant_of
 from .lives import Life
 
 REQUESTED = re.compile(r"-m-[a-z2-7]{8}$")
-"""How the name of a run that was asked for by hand ends."""
+"""How the name of a run that was requested manually ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Account:
 
     @property
     def requested_runs(self) -> Mapping[str, list[Execution]]:
-        """Return the executions that were asked for by hand, by run (attempts of one request have one fire time)."""
+        """Return the executions that were requested manually, by run (attempts of one request have one fire time)."""
         found: defaultdict[str, list[Execution]] = defaultdict(list)
         for one in self.executions:
             if is_requested(one):
@@ -61,7 +61,7 @@ class Account:
 
     @property
     def requests_made(self) -> Mapping[str, list[SeenJob]]:
-        """Return the Jobs that were asked for by hand, by token."""
+        """Return the Jobs that were requested manually, by token."""
         found: defaultdict[str, list[SeenJob]] = defaultdict(list)
         for job in self.jobs:
             if job.request:
@@ -85,10 +85,10 @@ class Account:
         return len(self.ran.keys() | self.made.keys()) + len(first_requested) + len(self.requests_made)
 
     def stopped(self, one: Execution) -> float:
-        """Return when an execution was over: when it said so, or when it was killed, or whoever ran it was.
+        """Return when an execution ended: by its own report, or when it or its operator was killed.
 
-        One that is past its time limit is over on record, though its thread may go on. Of one that its operator killed
-        the record alone tells when, to the second: it was over by then, at the second's end, or before.
+        An execution beyond its time limit is recorded as ended, although its thread may continue. For an execution that
+        its operator killed, only the record has the end, to the second: it ended within that second, or before.
         """
         limits = self.life.ever("activeDeadlineSeconds") - {None}
         at_most = one.start + min(limits) if limits else self.at
@@ -163,7 +163,7 @@ def accounts_in(dossier: Dossier, lives: Sequence[Life]) -> tuple[list[Account],
 
 
 def is_requested(one: Execution) -> bool:
-    """Return whether an execution was asked for by hand."""
+    """Return whether an execution was requested manually."""
     return REQUESTED.search(one.run) is not None
 
 

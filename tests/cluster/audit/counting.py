@@ -57,7 +57,7 @@ def starts_are_real(account: Account, patience: Patience) -> Iterator[Finding]:
     ]
     if seen > counts["started"]:
         recorded = {entry["scheduledTime"] for entry in life.status.get("history", ())}
-        evidence += [f"on record: {', '.join(sorted(recorded))}"]
+        evidence += [f"recorded: {', '.join(sorted(recorded))}"]
         yield Finding(
             "count", life.where, f"{seen} runs were seen, but counts.started is {counts['started']}", evidence
         )
@@ -95,7 +95,7 @@ def reasons_fit_the_policy(account: Account, patience: Patience) -> Iterator[Fin
 
 
 def no_more_than_asked(account: Account, patience: Patience) -> Iterator[Finding]:
-    """``maxRuns`` is kept, and each request by hand is one run."""
+    """``maxRuns`` is kept, and each manual request is one run."""
     del patience
     life, counts = account.life, account.life.counts
     (most, *more) = life.ever("maxRuns")
@@ -106,11 +106,11 @@ def no_more_than_asked(account: Account, patience: Patience) -> Iterator[Finding
         yield Finding(
             "doubled",
             life.where,
-            f"{counts['requested']} runs by hand were counted, {len(set(tokens))} asked for",
+            f"{counts['requested']} requested runs were counted, {len(set(tokens))} requests were made",
             tokens,
         )
     if tokens and life.final is not None and tokens[-1] not in (life.status.get("handledRequests") or ()):
-        yield Finding("lost", life.where, f"the last request by hand, {tokens[-1]}, was not handled", tokens)
+        yield Finding("lost", life.where, f"the last manual request, {tokens[-1]}, was not handled", tokens)
 
 
 CHECKS = (equations, every_fire_time_once, starts_are_real, reasons_fit_the_policy, no_more_than_asked)

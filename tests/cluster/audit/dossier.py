@@ -1,4 +1,4 @@
-"""The evidence: what was asked for, what was done to the operator, what ran, and what is on record at the end.
+"""The evidence: what was asked for, what was done to the operator, what ran, and what is recorded at the end.
 
 A dossier is a folder of plain files, so that it can be kept, read and audited again:
 
@@ -40,7 +40,7 @@ class Act:
     queued: int = 0
     """``status.counts.queued`` in the same answer: what waited then, and is skipped if the schedule was changed."""
     request: str = ""
-    """The token of a run that was asked for by hand."""
+    """The token of a run that was requested manually."""
     generation: int = 0
     """``metadata.generation`` in the same answer."""
     observed: int = 0
@@ -52,7 +52,7 @@ class Fault:
     """Something that was done to the operator or to what it needs."""
 
     what: str
-    """``kill`` ends an operator and what runs in it; ``usurped`` lets one go on (stopped and continued, or cut off)
+    """``kill`` ends an operator and what runs in it; ``usurped`` lets one continue (stopped and continued, or cut off)
     while another one takes its place; any other word is a hindrance."""
     at: float
     until: float
@@ -125,7 +125,7 @@ class Dossier:
     jobs_watched: bool = True
     """Whether ``jobs`` holds every Job that there ever was."""
     clock_offset: float = 0.0
-    """Seconds that the operator's clock was ahead of ours at the end."""
+    """Seconds that the operator's clock was ahead of the tests' clock at the end."""
 
     def save(self, folder: Path) -> None:
         """Write it to a folder."""

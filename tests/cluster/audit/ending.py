@@ -1,4 +1,4 @@
-"""Is the end on record as it was: each outcome right, each history entry true, nothing stuck, nothing undecided?"""
+"""Is the recorded end true: each outcome right, each history entry true, nothing stuck, nothing undecided?"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NO_RUN = {"Missed", "Skipped"}
 
 
 def outcomes_of_tasks(account: Account, patience: Patience) -> Iterator[Finding]:
-    """What the ledger shows to have ended well is on record so, unless its operator was killed before it could tell."""
+    """A run that succeeded by the ledger is recorded as such, unless its operator was killed before the record."""
     life, counts = account.life, account.life.counts
     if not account.runs_tasks or life.final is None or counts["active"]:
         return
@@ -27,16 +27,16 @@ def outcomes_of_tasks(account: Account, patience: Patience) -> Iterator[Finding]
         stopped += counts["failed"]
     evidence = [f"counts: {dict(counts)}", f"ledger: {dict(seen)}, of these {dict(unrecorded)} just before a kill"]
     if counts["succeeded"] > seen["ok"]:
-        claim = f"{counts['succeeded']} runs succeeded on record, {seen['ok']} in the ledger"
+        claim = f"{counts['succeeded']} successful runs are recorded, {seen['ok']} are in the ledger"
         yield Finding("outcome", life.where, claim, evidence)
     if seen["ok"] - counts["succeeded"] > unrecorded["ok"] + stopped:
-        claim = f"{seen['ok']} runs went well, but {counts['succeeded']} are on record so"
+        claim = f"{seen['ok']} runs succeeded, but {counts['succeeded']} are recorded as succeeded"
         yield Finding("outcome", life.where, claim, evidence)
     if seen["fail"] - counts["failed"] > unrecorded["fail"] + stopped:
-        claim = f"{seen['fail']} runs failed, but {counts['failed']} are on record so"
+        claim = f"{seen['fail']} runs failed, but {counts['failed']} are recorded as failed"
         yield Finding("outcome", life.where, claim, evidence)
     if seen["cut"] > counts["lost"] + stopped:
-        claim = f"{seen['cut']} runs were cut off, but {counts['lost']} are on record as lost"
+        claim = f"{seen['cut']} runs were cut off, but {counts['lost']} are recorded as lost"
         yield Finding("outcome", life.where, claim, evidence)
 
 
@@ -48,7 +48,7 @@ def _last_requested(account: Account) -> list[list[Execution]]:
 
 
 def outcomes_of_jobs(account: Account, patience: Patience) -> Iterator[Finding]:
-    """What Jobs tell is on record; only one that somebody deleted is lost."""
+    """The outcome of each Job is recorded; only a deleted Job is lost."""
     del patience
     life, counts = account.life, account.life.counts
     if not account.runs_jobs or life.final is None or counts["active"] or not account.jobs_watched:
@@ -61,7 +61,7 @@ def outcomes_of_jobs(account: Account, patience: Patience) -> Iterator[Finding]:
     evidence = [f"counts: {dict(counts)}", f"Jobs: {dict(seen)}, {gone} of them deleted"]
     # One that was deleted may have ended unseen: by us, or by the operator.
     if not seen["ok"] - gone <= counts["succeeded"] <= seen["ok"] + gone:
-        claim = f"{seen['ok']} Jobs succeeded, but {counts['succeeded']} are on record so"
+        claim = f"{seen['ok']} Jobs succeeded, but {counts['succeeded']} are recorded as succeeded"
         yield Finding("outcome", life.where, claim, evidence)
     if counts["lost"] > gone:
         yield Finding("outcome", life.where, f"{counts['lost']} runs are lost, but {gone} Jobs were deleted", evidence)
@@ -88,7 +88,7 @@ def history_is_true(account: Account, patience: Patience) -> Iterator[Finding]:
         if wrong:
             evidence = [f"{one.run} attempt {one.attempt}: {one.outcome or 'cut off'}" for one in runs]
             evidence += [f"Job {job.name}: {job.outcome or 'no end'}" for job in jobs]
-            yield Finding("outcome", life.where, f"{entry['name']} is on record as {outcome}", evidence or ["no run"])
+            yield Finding("outcome", life.where, f"{entry['name']} is recorded as {outcome}", evidence or ["no run"])
 
 
 def nothing_is_stuck(account: Account, patience: Patience) -> Iterator[Finding]:

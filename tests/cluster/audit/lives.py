@@ -26,7 +26,7 @@ SEEN_AFTER = 60
 """Seconds after which an edit has been seen, whatever the weather and however crowded the machine: until then Jobs of
 the old manifest may be made."""
 WHEN = ("schedule", "trigger", "timeZone", "startTime", "endTime", "exclude", "daylightSaving", "suspend")
-"""The fields of a spec that decide fire times: with any other edit the schedule simply goes on."""
+"""The fields of a spec that decide fire times: with any other edit the schedule simply continues."""
 
 
 @dataclass(frozen=True, slots=True)

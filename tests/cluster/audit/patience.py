@@ -18,7 +18,7 @@ class Patience:
     seen: float = 60.0
     """After how long the operator must have seen an edit."""
     linger: float = 3.0
-    """How long what ran in a killed operator may go on: its worker processes have to notice."""
+    """How long what ran in a killed operator may continue: its worker processes have to notice."""
     catch_up_runs: int = 100
     """So many missed fire times ``coalesce: All`` runs at once; none is closer to the next than a second."""
     quiet: bool = True

@@ -96,7 +96,7 @@ def attempts_are_asked_for(account: Account, patience: Patience) -> Iterator[Fin
 
 
 def alone_where_it_must_be(account: Account, patience: Patience) -> Iterator[Finding]:
-    """No more runs go on at once than ``maxInstances``, unless the policy allows any number."""
+    """No more runs are active at once than ``maxInstances``, unless the policy allows any number."""
     life = account.life
     if life.ever("concurrencyPolicy", "Forbid") & {"Allow"} or patience.clock_steps:
         return
@@ -144,7 +144,7 @@ def in_time(account: Account, patience: Patience) -> Iterator[Finding]:
 
 
 def nothing_after_its_holder(account: Account, patience: Patience) -> Iterator[Finding]:
-    """What ran in an operator that was killed does not go on: it is on record as lost, and may be tried again."""
+    """What ran in an operator that was killed does not continue: it is recorded as lost, and may be tried again."""
     for one in account.executions:
         if one.ancestors[0] == ORPHAN:
             claim = "began in a process whose operator had gone already"

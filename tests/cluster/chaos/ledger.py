@@ -45,7 +45,7 @@ def work(mark: str, seconds: float = 0.1, fail_every: int = 0, good_attempt: int
     fails = run.attempt < good_attempt or (fail_every and run.fire_time % fail_every == 0)
     write({"what": "end", **entry, "at": time.time(), "outcome": "fail" if fails else "ok"})
     if fails:
-        raise RuntimeError("as it was told to")
+        raise RuntimeError("as requested")
     return "done"
 
 

@@ -1,4 +1,4 @@
-"""A proxy in front of the API server that makes weather: refusals, slow answers, lost answers, watches that break.
+"""A proxy in front of the API server that injects faults: refusals, slow answers, lost answers, watches that break.
 
 It serves with the API server's own certificate, so that a kubeconfig file differs in the port alone. It runs in a
 thread; what it does is chosen by assigning another :class:`Weather`, at any moment.
@@ -166,7 +166,7 @@ class Proxy:
         return await (self._relay_watch(line) if request.is_watch else line.relay(self))
 
     async def _relay_watch(self, line: _Line) -> bool:
-        """Pass a watch on until it ends, or until the weather, which may change meanwhile, breaks it."""
+        """Forward a watch until it ends, or until an injected fault breaks it."""
         relaying = asyncio.create_task(line.relay(self))
         try:
             while not relaying.done():

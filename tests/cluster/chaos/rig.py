@@ -59,7 +59,7 @@ class Rig:
         self.jobs = JobWatch(kubeconfig, namespace)
         self.operator = self.new_operator(operators_kubeconfig or kubeconfig, executors, environ or {})
         self.clock_offset = 0.0
-        """Seconds that the operator's clock is ahead of ours."""
+        """Seconds that the operator's clock is ahead of the tests' clock."""
 
     def new_operator(
         self, kubeconfig: Path, executors: Mapping[str, Any], environ: Mapping[str, str], name: str = "operator"
@@ -128,7 +128,7 @@ class Rig:
         self._note("delete", at, found)
 
     def request(self, name: str, token: str) -> None:
-        """Ask for a run by hand."""
+        """Request a run."""
         at = time.time()
         status, answer = self.api.patch(self.path(name), {"metadata": {"annotations": {RUN_REQUESTED: token}}})
         assert status == 200, answer
@@ -192,7 +192,7 @@ class Rig:
         """Return the ScheduledJobs that were applied here, as they now are; what else there is does not count.
 
         Raises:
-            AssertionError: The API server does not answer now, so that whoever waits for something goes on waiting.
+            AssertionError: The API server does not answer now, so that a caller that waits continues to wait.
         """
         try:
             return self.api.items(f"{self.path()}?labelSelector={MINE}")
@@ -209,7 +209,7 @@ class Rig:
         return found
 
     def quiet_down(self, within: float = 120.0) -> None:
-        """Suspend every ScheduledJob, and wait until all is over and on record."""
+        """Suspend every ScheduledJob, and wait until all runs have ended and are recorded."""
         for one in eventually(self.resources):
             if not one["spec"].get("suspend"):
                 eventually(partial(self._suspend, one["metadata"]["name"]), every=1.0)

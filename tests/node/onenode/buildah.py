@@ -34,7 +34,7 @@ class Buildah:
     def build(self, name: str, context: Path, files: Iterable[str], **bases: Image) -> Image:
         """Return the image, built from ``files`` (patterns) of a folder unless it was built from the same before.
 
-        ``bases`` are images of ours, by the build argument that wants them.
+        ``bases`` are images that the tests built, by build argument.
         """
         digest = digest_of(context, files, bases.values())
         family = name.replace(":", "-").replace("/", "-")

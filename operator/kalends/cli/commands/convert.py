@@ -63,7 +63,7 @@ def _jobs(source: str, name: str | None, allow: Collection[str], *, import_calla
 
 
 def _converted(found: FoundJob, store: RecordingJobStore | None) -> bool:
-    """Print what becomes of a job; return whether it is, or would be, in the store."""
+    """Print the result for a job; return whether it is, or would be, in the store."""
     if found.job is None:
         show(f"{found.id}: refused: {found.problem}")
         return False

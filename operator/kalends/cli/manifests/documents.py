@@ -52,7 +52,7 @@ _Loader.add_implicit_resolver(
 _Loader.add_implicit_resolver(
     _FLOAT,
     re.compile(
-        # Digits that begin with 0 are octal; with an 8 or a 9 among them they are decimal all the same.
+        # Digits that begin with 0 are octal; with an 8 or a 9 among them they are decimal nevertheless.
         r"[-+]?(?:0[0-9]*[89][0-9]*|(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?)$"
         r"|[-+]?\.(?:inf|Inf|INF)$|\.(?:nan|NaN|NAN)$"
     ),

@@ -94,7 +94,7 @@ class ActiveRun:
     waiting: str = ""
     """What its Job waits for before it runs, if it does (``Waiting``)."""
     job_uid: str = ""
-    """The UID of its Job, by which the Job is recognised whatever becomes of its labels and owner references. Empty: it
+    """The UID of its Job, by which the Job is recognised even if its labels or owner references change. Empty: it
     is not known yet, or the run has no Job."""
 
 

@@ -66,7 +66,7 @@ def claims_left_to_another(ref: Ref, record: State, facts: Facts) -> dict[str, R
 
 
 def _why_not(schedule: Schedule, claim: ActiveRun, facts: Facts) -> tuple[Outcome, Refusal] | None:
-    """Return what becomes of a claim that must not start any more, and why; None where it is to start."""
+    """Return the outcome of a claim that must not start any more, and the reason; None if it is to start."""
     if claim.cancelling:
         return Outcome.CANCELLED, Refusal(Reason(claim.cancelling), claim.message)
     if claim.executor != schedule.executor:

@@ -153,7 +153,7 @@ def _decide_unchecked(schedule: Schedule, record: State, facts: Facts) -> Decisi
 
 
 def _catch_up_with_the_resource(draft: Draft, decided_until: Instant) -> None:
-    """Let the draft follow what has become of the resource since its record was written."""
+    """Update the draft to the current resource, which may have changed since its record was written."""
     schedule, facts = draft.schedule, draft.facts
     adopt_queued(draft)
     before = draft.state

@@ -98,7 +98,7 @@ class Draft(DraftView):
         """Record that every fire time up to this one is decided. The record never goes back."""
         self.state = replace(self.state, cursor=max(fire_time, self.state.cursor or 0))
 
-    # -- what becomes of a fire time
+    # -- the decision on a fire time
 
     def start(self, candidate: Candidate) -> None:
         """Count it as started, and have it started."""

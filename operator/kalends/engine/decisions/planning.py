@@ -139,7 +139,7 @@ def _put_off(draft: Draft, candidate: Candidate) -> bool:
 def _put_off_start(draft: Draft, candidate: Candidate) -> bool:
     """Leave a fire time undecided that would start now, where its start was refused a moment ago; return whether it is.
 
-    What gave way to it, or is missed, is decided all the same. A fire time that would be refused, or would have to
+    What gave way to it, or is missed, is decided nevertheless. A fire time that would be refused, or would have to
     wait, is decided as ever; so is a fire time before a run that has its Job already, as the cursor moves past both.
     """
     if candidate.request or candidate.queued or candidate.adopted:

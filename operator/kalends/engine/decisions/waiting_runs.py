@@ -1,4 +1,4 @@
-"""Runs that wait for room: what becomes of them when time passes, or the schedule changes. Pure."""
+"""Decides on queued runs when time passes or the schedule changes. Pure."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class Actor:
             return await self._recorder.read_again(entry)
         try:
             # A start that is refused ends this decision, and the next one does without it: what has ended is recorded,
-            # and Jobs beyond their limits are deleted, whatever becomes of starts.
+            # and Jobs beyond their limits are deleted, even if starts fail.
             if not await self._starter.start_claimed(entry, decision.starts_claimed):
                 return Next.DECIDE_AGAIN
             if not await self._starter.start_before(entry, decision.starts_before):

@@ -234,7 +234,7 @@ class JobsExecutor:
             has_started = self._seen.has_begun(job) if reason is Reason.PENDING_TIMEOUT else job.suspended is None
             if has_started:
                 return  # after all, and its end will be seen
-            version = job.version  # where the watch lags behind, it may have started all the same
+            version = job.version  # where the watch lags behind, it may have started nevertheless
         try:
             was_there = await self._client.delete(
                 _named(ref, run_name), propagation="Foreground", uid=job.uid, resource_version=version, lane=Lane.STATUS

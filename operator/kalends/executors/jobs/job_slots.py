@@ -1,4 +1,4 @@
-"""How many Jobs are unfinished, by namespace, and how many more may be created."""
+"""How many Jobs are unfinished, by namespace, and how many more the limit allows."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ All else may pass without any change to the resource, and is tried again; after 
 
 - 403 otherwise: a quota that is used up, a missing permission, a namespace that is being deleted;
 - 404: the namespace is gone, and with it, in a moment, the resource;
-- 401, 405, 406, 415 and the like: they speak of credentials or of a proxy in between, not of the Job;
+- 401, 405, 406, 415 and similar: they concern credentials or a proxy in between, not the Job;
 - 409 that is no "AlreadyExists": two writers of a quota met;
 - 429, 5xx, and no answer at all.
 """

@@ -26,7 +26,7 @@ class UnansweredCreates:
         self._asked: OrderedDict[tuple[str, str], Run] = OrderedDict()
 
     def note(self, run: Run, error: ApiError) -> None:
-        """Remember a run whose creation failed, if it may have been carried out all the same."""
+        """Remember a run whose creation failed, if the API server may have carried it out."""
         if error.status == 0 or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             self._asked[_key(run)] = run
             while len(self._asked) > REMEMBERED:

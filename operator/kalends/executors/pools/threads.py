@@ -67,7 +67,7 @@ class ThreadWorkers:
                 # Nothing of the operator's context is visible to the task.
                 returned = contextvars.Context().run(call, callee.function, callee.args, callee.kwargs, current)
             finally:
-                # An exception may reach this thread from outside, at any instruction: the run has ended all the same.
+                # An exception may reach this thread from outside, at any instruction: the run has ended nevertheless.
                 with contextlib.suppress(RuntimeError):  # the loop is closed: the process is ending
                     loop.call_soon_threadsafe(settle, returned)
 
@@ -76,7 +76,7 @@ class ThreadWorkers:
         return Call(started, ended, current.cancellation.ask)
 
     async def close(self) -> None:
-        """Let the threads end, each after its call. Later calls get new threads, whatever becomes of these."""
+        """Let each thread end after its call. Later calls get new threads, even if these do not end."""
         self._crew.dismiss()
         self._crew = _ThreadSet()
 

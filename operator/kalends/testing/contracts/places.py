@@ -23,11 +23,11 @@ class Place(ABC):
         """Return a store that has not been started. All stores of a place keep their jobs in the same place."""
 
     def remove(self) -> None:  # noqa: B027 - some places need nothing
-        """Remove what the test has left."""
+        """Remove the data of the test."""
 
 
 class Scheduler:
-    """What a store asks of its scheduler."""
+    """The scheduler, as a store uses it."""
 
     timezone = BERLIN
 

@@ -91,9 +91,7 @@ def test_those_that_listen_hear_of_changes(place: ServedCluster, store: Kubernet
     other.shutdown()
 
 
-def test_a_watch_that_says_nothing_for_long_gives_no_number_of_changes(
-    store: KubernetesJobStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_silent_watch_gives_no_number_of_changes(store: KubernetesJobStore, monkeypatch: pytest.MonkeyPatch) -> None:
     changed = threading.Event()
     end = store.listen(changed.set)
     store.add_job(job("a"))

@@ -91,7 +91,7 @@ if ARGV[2] == '' then
 end
 return 1
 """
-# Scripts that remove begin with a removal: a server above its maxmemory lets a script that has written go on.
+# Scripts that remove begin with a removal: a server above its maxmemory continues a script that has written.
 _CLEAR = """
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
 redis.call('PUBLISH', KEYS[5], redis.call('INCR', KEYS[5]))

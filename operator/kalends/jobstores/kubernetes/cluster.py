@@ -30,8 +30,8 @@ with needs("KubernetesJobStore", "kubernetes"):
     from kalends.kube.login.credentials import load_credentials
 
 LONGEST_SILENCE = 20.0
-"""Seconds after which a watch that says nothing may hang, so that the versions of all objects are compared. A watch
-says something once a minute if nothing changes, and is given up after 70 seconds."""
+"""Seconds without a line of the watch after which the versions of all objects are compared, as the watch may hang. If
+nothing changes, a watch sends a bookmark each minute, and it is given up after 70 seconds."""
 _T = TypeVar("_T")
 
 

@@ -13,11 +13,11 @@ from typing_extensions import override
 from kalends.job_fields import ACCEPT, OPTIONS
 from kalends.references import check_arguments, name_of, object_at, reference_of
 from kalends.triggers.base import BaseTrigger
-from kalends.triggers.compiled import exact_next_fire_time
-from kalends.triggers.datetimes import microseconds_of, to_datetime
-from kalends.triggers.exclusions import Exclusions, read_exclusions
-from kalends.triggers.options import FireTimeOptions
-from kalends.triggers.timezones import local_timezone
+from kalends.triggers.programs.compiled import exact_next_fire_time
+from kalends.triggers.programs.datetimes import microseconds_of, to_datetime
+from kalends.triggers.programs.exclusions import Exclusions, read_exclusions
+from kalends.triggers.programs.options import FireTimeOptions
+from kalends.triggers.programs.timezones import local_timezone
 
 if TYPE_CHECKING:
     from kalends.schedulers.base import BaseScheduler
@@ -45,7 +45,7 @@ class Job:
         time_limit: Seconds that a run may take; None: any time.
         max_runs: After so many runs the job has ended; None: no limit.
         exclude: Moments that are no fire times: cron triggers, dates, datetimes, pairs (from, to), or a list of these.
-            ``kalends.triggers.exclusions.read_exclusions`` has what each of them means.
+            ``kalends.triggers.programs.exclusions.read_exclusions`` has what each of them means.
         daylight_saving: What happens to a fixed time of day that a change of the clocks leaves out or repeats:
             ``"adjust"`` (one run: after the gap, the first of two), or ``"literal"`` (never in a gap, twice in a fold).
     """

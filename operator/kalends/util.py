@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 
 from kalends.references import check_arguments, name_of, object_at, object_of, reference_of
-from kalends.triggers.datetimes import to_datetime
-from kalends.triggers.timezones import local_timezone, timezone_of
+from kalends.triggers.programs.datetimes import to_datetime
+from kalends.triggers.programs.timezones import local_timezone, timezone_of
 from kalends.undefined import undefined
 
 __all__ = [

@@ -20,9 +20,9 @@ from kalends.model.values import Coalesce, ConcurrencyPolicy
 from kalends.stores.memory import MemoryJobStore
 from kalends.triggers.base import BaseTrigger
 from kalends.triggers.combining import OrTrigger
-from kalends.triggers.compiled import compile_trigger
 from kalends.triggers.cron import CronTrigger
 from kalends.triggers.interval import IntervalTrigger
+from kalends.triggers.programs.compiled import compile_trigger
 from narrowing import present
 
 BEGIN = datetime.fromtimestamp(START, UTC)

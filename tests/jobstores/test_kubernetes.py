@@ -44,8 +44,8 @@ from kalends.testing.contracts.jobstores import (
     test_similar_ids_are_distinct,
 )
 from kalends.triggers.cron.trigger import CronTrigger
-from kalends.triggers.datetimes import SECOND, microseconds_of
 from kalends.triggers.described import DescribedTrigger
+from kalends.triggers.programs.datetimes import SECOND, microseconds_of
 from kube.fake_faults import Fault, requests_to
 from kube.fake_objects import Collection
 

@@ -21,11 +21,11 @@ from kalends.triggers.base import BaseTrigger
 from kalends.triggers.build import build_trigger
 from kalends.triggers.calendarinterval import CalendarIntervalTrigger
 from kalends.triggers.combining import AndTrigger, OrTrigger
-from kalends.triggers.compiled import exact_next_fire_time
 from kalends.triggers.cron.trigger import CronTrigger
 from kalends.triggers.date import DateTrigger
-from kalends.triggers.datetimes import SECOND, microseconds_of
 from kalends.triggers.interval import IntervalTrigger
+from kalends.triggers.programs.compiled import exact_next_fire_time
+from kalends.triggers.programs.datetimes import SECOND, microseconds_of
 from kalends.triggers.when import When
 from triggers.program_triggers import BERLIN, NOW, cron_fields, listed
 

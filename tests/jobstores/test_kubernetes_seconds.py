@@ -11,7 +11,7 @@ from kalends.engine.core.state import ActiveRun, Condition, Counts, FinishedRun,
 from kalends.jobstores.kubernetes.seconds import in_microseconds, in_seconds
 from kalends.model.values import Outcome
 from kalends.stores.status_record import decode, encode
-from kalends.triggers.datetimes import SECOND
+from kalends.triggers.programs.datetimes import SECOND
 
 seconds = st.integers(1_700_000_000, 1_900_000_000)
 tokens = st.sampled_from(["", "now", "again"])

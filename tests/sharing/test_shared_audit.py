@@ -18,7 +18,7 @@ from jobstores.places import LASTING, PLACES, Place
 from kalends.jobstores.base import RecordingJobStore
 from kalends.leases.port import LeaseStore
 from kalends.schedulers.background import BackgroundScheduler
-from kalends.triggers.datetimes import microseconds_of
+from kalends.triggers.programs.datetimes import microseconds_of
 from servers.harness import Servers
 from sharing import journal
 from sharing.audit import Grid, faults

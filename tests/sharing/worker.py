@@ -21,7 +21,7 @@ from kalends.executors.pool import ThreadPoolExecutor
 from kalends.job import Job
 from kalends.leases import processes
 from kalends.schedulers.background import BackgroundScheduler
-from kalends.triggers.datetimes import microseconds_of
+from kalends.triggers.programs.datetimes import microseconds_of
 from sharing import journal
 
 JOURNAL = "SHARING_JOURNAL"

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from kalends.testing.fire_times import Asked, ascends, chain, counts_agree, listed, utc
 from kalends.testing.strategies import START, cron_fields, crontabs, moments
-from kalends.triggers.datetimes import SECOND, microseconds_of
+from kalends.triggers.programs.datetimes import SECOND, microseconds_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = START

@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import pytest
 
 from kalends.errors import InvalidTrigger, UnknownTimeZone
-from kalends.triggers import aliases
-from kalends.triggers.aliases import create_trigger
 from kalends.triggers.base import BaseTrigger
-from kalends.triggers.compiled import compile_trigger
 from kalends.triggers.cron import CronTrigger
 from kalends.triggers.date import DateTrigger
-from kalends.triggers.stored import state_of, trigger_of
+from kalends.triggers.programs import aliases
+from kalends.triggers.programs.aliases import create_trigger
+from kalends.triggers.programs.compiled import compile_trigger
+from kalends.triggers.programs.stored import state_of, trigger_of
 from triggers.program_triggers import BERLIN, NOW, chain
 
 
@@ -157,7 +157,7 @@ def test_an_unknown_zone_is_a_value_error_and_what_zoneinfo_raises() -> None:
 
 def test_the_classes_need_no_other_package_than_the_library_has() -> None:
     program = (
-        "import sys, kalends.triggers.aliases, kalends.triggers.compiled\n"
+        "import sys, kalends.triggers.programs.aliases, kalends.triggers.programs.compiled\n"
         "print(*{name.partition('.')[0] for name in sys.modules} & "
         "{'pytz', 'dateutil', 'apscheduler', 'kopf', 'kubernetes', 'aiohttp', 'pydantic_settings', 'click'})"
     )

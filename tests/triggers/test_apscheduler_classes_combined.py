@@ -12,10 +12,10 @@ from kalends.errors import SearchUnfinished
 from kalends.triggers.base import BaseTrigger
 from kalends.triggers.calendarinterval import CalendarIntervalTrigger
 from kalends.triggers.combining import AndTrigger, OrTrigger
-from kalends.triggers.compiled import compile_trigger
 from kalends.triggers.cron import CronTrigger
 from kalends.triggers.date import DateTrigger
 from kalends.triggers.interval import IntervalTrigger
+from kalends.triggers.programs.compiled import compile_trigger
 from kalends.triggers.protocol import Tally
 from triggers.program_triggers import NOW, SECOND, chain, counts_agree, cron_fields, instants, listed, moments
 

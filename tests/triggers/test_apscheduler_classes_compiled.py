@@ -19,11 +19,11 @@ from kalends.testing import strategies
 from kalends.triggers.base import BaseTrigger
 from kalends.triggers.calendarinterval import CalendarIntervalTrigger
 from kalends.triggers.combining import AndTrigger, OrTrigger
-from kalends.triggers.compiled import compile_trigger, exact_next_fire_time, jitter_of
 from kalends.triggers.cron import CronTrigger
 from kalends.triggers.date import DateTrigger
 from kalends.triggers.interval import IntervalTrigger
 from kalends.triggers.microseconds.listed import MOST_STEPS
+from kalends.triggers.programs.compiled import compile_trigger, exact_next_fire_time, jitter_of
 from kalends.triggers.protocol import NotFound, PartialTally, Tally
 from triggers.program_triggers import (
     BERLIN,

@@ -15,11 +15,11 @@ from hypothesis import given
 from kalends.triggers.base import BaseTrigger
 from kalends.triggers.calendarinterval import CalendarIntervalTrigger
 from kalends.triggers.combining import AndTrigger, OrTrigger
-from kalends.triggers.compiled import compile_trigger
 from kalends.triggers.cron import CronTrigger
 from kalends.triggers.date import DateTrigger
 from kalends.triggers.interval import IntervalTrigger
-from kalends.triggers.stored import state_of, trigger_of
+from kalends.triggers.programs.compiled import compile_trigger
+from kalends.triggers.programs.stored import state_of, trigger_of
 from triggers.program_triggers import BERLIN, NOW, chain
 from triggers.test_apscheduler_classes_compiled import triggers
 

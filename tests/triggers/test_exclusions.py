@@ -14,13 +14,13 @@ from kalends.errors import SearchUnfinished
 from kalends.triggers.base import BaseTrigger
 from kalends.triggers.calendarinterval import CalendarIntervalTrigger
 from kalends.triggers.combining import OrTrigger
-from kalends.triggers.compiled import compile_trigger, exact_next_fire_time
 from kalends.triggers.cron import CronTrigger
 from kalends.triggers.date import DateTrigger
-from kalends.triggers.datetimes import datetime_of, microseconds_of
-from kalends.triggers.exclusions import excluded, exclusions_from, exclusions_state, read_exclusions
 from kalends.triggers.interval import IntervalTrigger
-from kalends.triggers.options import FireTimeOptions
+from kalends.triggers.programs.compiled import compile_trigger, exact_next_fire_time
+from kalends.triggers.programs.datetimes import datetime_of, microseconds_of
+from kalends.triggers.programs.exclusions import excluded, exclusions_from, exclusions_state, read_exclusions
+from kalends.triggers.programs.options import FireTimeOptions
 from kalends.triggers.protocol import NotFound, PartialTally
 from triggers.program_triggers import BERLIN, NOW
 

@@ -40,7 +40,7 @@ from typing import Any
 from uuid import UUID
 
 from kalends.references import object_at, reference_of
-from kalends.triggers.timezones import timezone_from, timezone_text
+from kalends.triggers.programs.timezones import timezone_from, timezone_text
 
 ACCEPTED = (
     "None, a boolean, a number, text, bytes, a datetime, date, time or timedelta, a Decimal, a UUID, a member of an "

@@ -13,7 +13,7 @@ from kalends.clock import Clock, MicrosecondClock
 from kalends.engine.core.copying import replace
 from kalends.job import Job
 from kalends.jobstores.base import ConflictingIdError, JobLookupError, KeptJob, RecordingJobStore, RecordWrite
-from kalends.triggers.datetimes import datetime_of, microseconds_of
+from kalends.triggers.programs.datetimes import datetime_of, microseconds_of
 
 
 class MemoryJobStore(RecordingJobStore):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from kalends.engine.core.state import Instant
-from kalends.triggers.datetimes import LAST_MICROSECOND
+from kalends.triggers.programs.datetimes import LAST_MICROSECOND
 
 UNREADABLE_VERSION = 0
 """In place of a version that cannot be read. No row has it, so that no compare-and-set succeeds."""

@@ -1,6 +1,6 @@
 """Jobs and their records as JSON: what job stores keep, and what ``export_jobs`` writes.
 
-A job names its callable by reference, its trigger as ``kalends.triggers.stored`` writes it, and its arguments as
+A job names its callable by reference, its trigger as ``kalends.triggers.programs.stored`` writes it, and its arguments as
 ``kalends.jobstores.json_values`` does. Nothing is pickled.
 
 A store must be trusted nonetheless. A program that reads a job imports the modules that the job names, and calls the
@@ -23,9 +23,9 @@ from kalends.engine.core.state import State
 from kalends.job import Job
 from kalends.jobstores.base import TransientJobError
 from kalends.jobstores.json_values import NoJsonForm, decode, encode
-from kalends.triggers.datetimes import datetime_from, datetime_text
-from kalends.triggers.exclusions import exclusions_from, exclusions_state
-from kalends.triggers.stored import state_of, trigger_of
+from kalends.triggers.programs.datetimes import datetime_from, datetime_text
+from kalends.triggers.programs.exclusions import exclusions_from, exclusions_state
+from kalends.triggers.programs.stored import state_of, trigger_of
 
 JOB_VERSION = 2
 """Of jobs with ``exclude`` or ``daylight_saving``. Others have version 1, which earlier versions of Kalends read."""

@@ -19,10 +19,10 @@ from kalends.job import Job
 from kalends.jobstores.base import KeptJob
 from kalends.model.reasons import Reason
 from kalends.model.values import Coalesce, ConcurrencyPolicy
-from kalends.triggers.compiled import CompiledTrigger, compile_trigger, exact_next_fire_time, jitter_of
-from kalends.triggers.datetimes import datetime_of, microseconds_of
-from kalends.triggers.exclusions import excluded
-from kalends.triggers.rule_trigger import searched
+from kalends.triggers.programs.compiled import CompiledTrigger, compile_trigger, exact_next_fire_time, jitter_of
+from kalends.triggers.programs.datetimes import datetime_of, microseconds_of
+from kalends.triggers.programs.exclusions import excluded
+from kalends.triggers.programs.rule_trigger import searched
 
 MOST_CATCH_UP_RUNS = 100_000
 """How many missed fire times run if they are not coalesced. Beyond that the earliest are counted as coalesced."""

@@ -34,7 +34,7 @@ from kalends.library.event_mapping import EventMapping
 from kalends.library.executor_pool import ExecutorPool
 from kalends.library.shared_stores import SharedStores, SharingOptions
 from kalends.threads import DaemonThreads, NativeThread
-from kalends.triggers.datetimes import microseconds_of
+from kalends.triggers.programs.datetimes import microseconds_of
 
 log = logging.getLogger(__name__)
 

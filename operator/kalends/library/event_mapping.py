@@ -28,7 +28,7 @@ from kalends.events import (
 )
 from kalends.model.reasons import Reason
 from kalends.model.values import Outcome
-from kalends.triggers.datetimes import datetime_of
+from kalends.triggers.programs.datetimes import datetime_of
 
 _VERDICTS = {
     Verdict.COALESCED: EVENT_JOB_COALESCED,

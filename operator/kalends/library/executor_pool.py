@@ -23,8 +23,8 @@ from kalends.library.definitions import JobCall
 from kalends.library.engine_store import NOT_ACTING
 from kalends.model.reasons import Reason
 from kalends.model.values import Outcome
-from kalends.triggers.compiled import jitter_of
-from kalends.triggers.datetimes import datetime_of
+from kalends.triggers.programs.compiled import jitter_of
+from kalends.triggers.programs.datetimes import datetime_of
 
 log = logging.getLogger(__name__)
 

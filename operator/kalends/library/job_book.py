@@ -12,7 +12,7 @@ from kalends.engine.core.state import State
 from kalends.job import Job
 from kalends.jobstores.base import BaseJobStore, ConflictingIdError, JobLookupError, KeptJob, RecordingJobStore
 from kalends.library.records_beside import RecordsBeside
-from kalends.triggers.datetimes import datetime_of, microseconds_of
+from kalends.triggers.programs.datetimes import datetime_of, microseconds_of
 
 if TYPE_CHECKING:
     from kalends.schedulers.base import BaseScheduler

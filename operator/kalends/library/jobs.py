@@ -21,10 +21,10 @@ from kalends.jobstores.base import JobLookupError
 from kalends.library.definitions import following_fire_time
 from kalends.library.exporting import print_groups, read_foreign_jobs, read_jobs, write_jobs
 from kalends.library.scheduler_core import SchedulerCore
-from kalends.triggers.aliases import create_trigger
 from kalends.triggers.base import BaseTrigger
-from kalends.triggers.compiled import exact_next_fire_time
-from kalends.triggers.options import needs_identity
+from kalends.triggers.programs.aliases import create_trigger
+from kalends.triggers.programs.compiled import exact_next_fire_time
+from kalends.triggers.programs.options import needs_identity
 from kalends.undefined import undefined
 
 _ARGUMENTS = frozenset(

@@ -14,7 +14,7 @@ from kalends.clock import Clock
 from kalends.engine.core.copying import replace
 from kalends.job import Job
 from kalends.jobstores.base import BaseJobStore, JobLookupError, KeptJob, RecordingJobStore, RecordWrite
-from kalends.triggers.datetimes import datetime_of
+from kalends.triggers.programs.datetimes import datetime_of
 
 if TYPE_CHECKING:
     from kalends.schedulers.base import BaseScheduler

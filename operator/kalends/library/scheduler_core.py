@@ -15,7 +15,7 @@ from kalends.executors.base import BaseExecutor
 from kalends.library.engine_thread import EngineThread
 from kalends.library.job_book import JobBook
 from kalends.library.listening import Dispatcher
-from kalends.triggers.datetimes import datetime_of
+from kalends.triggers.programs.datetimes import datetime_of
 
 if TYPE_CHECKING:
     from kalends.schedulers.base import BaseScheduler

@@ -27,7 +27,7 @@ from kalends.library.jobs import Jobs
 from kalends.library.scheduler_core import STATE_PAUSED, STATE_RUNNING, STATE_STOPPED
 from kalends.library.shared_stores import sharing_options
 from kalends.schedulers import SchedulerAlreadyRunningError, SchedulerNotRunningError
-from kalends.triggers.timezones import local_timezone, timezone_of
+from kalends.triggers.programs.timezones import local_timezone, timezone_of
 from kalends.undefined import undefined
 from kalends.util import asbool
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from kalends.triggers.datetimes import SECOND, datetime_of, microseconds_of
+from kalends.triggers.programs.datetimes import SECOND, datetime_of, microseconds_of
 
 DEFAULT_START = datetime(2030, 1, 1, tzinfo=UTC)
 """A Tuesday."""

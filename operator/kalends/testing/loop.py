@@ -12,7 +12,7 @@ from typing import TypeVar, TypeVarTuple
 from typing_extensions import override
 
 from kalends.testing.clock import ManualClock
-from kalends.triggers.datetimes import SECOND
+from kalends.triggers.programs.datetimes import SECOND
 
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")

@@ -20,7 +20,7 @@ from kalends.testing.clock import ManualClock, microseconds
 from kalends.testing.engine import ManualEngine
 from kalends.testing.executor import InlineExecutor
 from kalends.triggers.base import BaseTrigger
-from kalends.triggers.datetimes import SECOND, microseconds_of
+from kalends.triggers.programs.datetimes import SECOND, microseconds_of
 
 
 class ManualScheduler(BaseScheduler):

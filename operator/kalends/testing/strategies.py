@@ -14,8 +14,8 @@ from kalends.triggers.combining import OrTrigger
 from kalends.triggers.cron import CronTrigger
 from kalends.triggers.cron.expressions import FIELD_NAMES
 from kalends.triggers.date import DateTrigger
-from kalends.triggers.datetimes import SECOND
 from kalends.triggers.interval import IntervalTrigger
+from kalends.triggers.programs.datetimes import SECOND
 
 START = datetime(2026, 2, 11, 9, 30, tzinfo=UTC)
 """Triggers of these strategies have fire times soon after it."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from kalends.triggers.build import build_trigger
 from kalends.triggers.cache import TriggerCache
-from kalends.triggers.explain import explain
+from kalends.triggers.explaining.explain import explain
+from kalends.triggers.explaining.schedule_warnings import over_before, warnings_of
+from kalends.triggers.explaining.summary import summary, summary_of_unread
 from kalends.triggers.jitter import delay_of
+from kalends.triggers.programs.scaled import Scaled
 from kalends.triggers.protocol import Instant, NotFound, PartialTally, Tally, Trigger
-from kalends.triggers.scaled import Scaled
-from kalends.triggers.schedule_warnings import over_before, warnings_of
-from kalends.triggers.summary import summary, summary_of_unread
 from kalends.triggers.when import When
 from kalends.triggers.zone_dependence import reads_wall_time
 from kalends.triggers.zones.database import database, zone_info

@@ -9,12 +9,12 @@ from typing_extensions import override
 
 from kalends.clock import MicrosecondClock
 from kalends.errors import InvalidTrigger
-from kalends.triggers.datetimes import SECOND, datetime_of, to_date
+from kalends.triggers.programs.datetimes import SECOND, datetime_of, to_date
+from kalends.triggers.programs.rule_trigger import RuleTrigger, SecondsPart, checked_jitter, chosen_timezone
+from kalends.triggers.programs.timezones import zone_of
 from kalends.triggers.protocol import Instant, Trigger
-from kalends.triggers.rule_trigger import RuleTrigger, SecondsPart, checked_jitter, chosen_timezone
 from kalends.triggers.rules.calendar_interval import days_apart, time_of_day
 from kalends.triggers.rules.wall_clock import WallRule
-from kalends.triggers.timezones import zone_of
 from kalends.triggers.wall_clock.days import EPOCH
 from kalends.triggers.zones.zone import DAY
 

@@ -10,16 +10,16 @@ from typing_extensions import override
 
 from kalends.errors import InvalidTrigger
 from kalends.triggers.base import BaseTrigger
-from kalends.triggers.datetimes import SECOND
 from kalends.triggers.microseconds.custom import Chain
 from kalends.triggers.microseconds.exact import Delayed, Grid, Never
 from kalends.triggers.microseconds.grids import common_grid, union_of_grids
 from kalends.triggers.microseconds.listed import Intersection, ListedTrigger, Union
+from kalends.triggers.programs.datetimes import SECOND
+from kalends.triggers.programs.rule_trigger import RuleTrigger, SecondsPart, checked_jitter, is_rule
+from kalends.triggers.programs.timezones import local_timezone, timezone_of
 from kalends.triggers.protocol import Trigger
-from kalends.triggers.rule_trigger import RuleTrigger, SecondsPart, checked_jitter, is_rule
 from kalends.triggers.rules.combined import any_of
 from kalends.triggers.rules.intersections import all_of
-from kalends.triggers.timezones import local_timezone, timezone_of
 from kalends.triggers.zones.zone import Zone, find_zone
 
 

@@ -7,13 +7,13 @@ from datetime import date, datetime
 from typing_extensions import override
 
 from kalends.clock import MicrosecondClock
-from kalends.triggers.datetimes import SECOND, datetime_of, microseconds_of, shown, to_datetime
 from kalends.triggers.microseconds.exact import Grid, Never
+from kalends.triggers.programs.datetimes import SECOND, datetime_of, microseconds_of, shown, to_datetime
+from kalends.triggers.programs.rule_trigger import RuleTrigger, SecondsPart
+from kalends.triggers.programs.timezones import local_timezone, timezone_of
 from kalends.triggers.protocol import Instant, Trigger
-from kalends.triggers.rule_trigger import RuleTrigger, SecondsPart
 from kalends.triggers.rules.combined import AnyOf
 from kalends.triggers.rules.date import DateRule
-from kalends.triggers.timezones import local_timezone, timezone_of
 from kalends.triggers.zones.zone import find_zone
 
 

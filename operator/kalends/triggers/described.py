@@ -11,10 +11,10 @@ from typing_extensions import override
 from kalends.errors import InvalidTrigger
 from kalends.model.values import DaylightSaving
 from kalends.triggers.build import rule_of, setting_of
+from kalends.triggers.explaining.summary import summary
+from kalends.triggers.programs.rule_trigger import RuleTrigger, SecondsPart
+from kalends.triggers.programs.timezones import timezone_from
 from kalends.triggers.protocol import Instant, Trigger
-from kalends.triggers.rule_trigger import RuleTrigger, SecondsPart
-from kalends.triggers.summary import summary
-from kalends.triggers.timezones import timezone_from
 from kalends.triggers.when import (
     CalendarIntervalSpec,
     CronSpec,

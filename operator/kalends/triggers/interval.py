@@ -8,10 +8,10 @@ from typing_extensions import override
 
 from kalends.clock import MicrosecondClock
 from kalends.errors import InvalidTrigger
-from kalends.triggers.datetimes import LAST_MICROSECOND, SECOND, datetime_of, microseconds_of, shown
 from kalends.triggers.microseconds.exact import Grid
+from kalends.triggers.programs.datetimes import LAST_MICROSECOND, SECOND, datetime_of, microseconds_of, shown
+from kalends.triggers.programs.rule_trigger import RuleTrigger, SecondsPart, bounds_of, checked_jitter, chosen_timezone
 from kalends.triggers.protocol import Instant
-from kalends.triggers.rule_trigger import RuleTrigger, SecondsPart, bounds_of, checked_jitter, chosen_timezone
 from kalends.triggers.rules.combined import AnyOf
 from kalends.triggers.rules.interval import IntervalRule, meeting
 from kalends.triggers.zones.zone import find_zone

@@ -12,7 +12,7 @@ from kalends.jobstores.base import TransientJobError
 from kalends.jobstores.kubernetes.notes import DEFAULTS
 from kalends.jobstores.kubernetes.objects import annotation_of, spec_of
 from kalends.stores.status_record import merge_patch
-from kalends.triggers.stored import state_of
+from kalends.triggers.programs.stored import state_of
 
 _SCHEDULE = ("schedule", "trigger", "timeZone", "startTime", "endTime", "exclude", "daylightSaving", "jitterSeconds")
 

@@ -25,11 +25,11 @@ from kalends.references import check_arguments, object_at
 from kalends.stores.objects import read_object
 from kalends.triggers.base import BaseTrigger
 from kalends.triggers.build import build_trigger
-from kalends.triggers.datetimes import SECOND, datetime_from, datetime_of, datetime_text, microseconds_of
 from kalends.triggers.described import DescribedTrigger
-from kalends.triggers.options import needs_identity
-from kalends.triggers.rule_trigger import searched
-from kalends.triggers.stored import trigger_of
+from kalends.triggers.programs.datetimes import SECOND, datetime_from, datetime_of, datetime_text, microseconds_of
+from kalends.triggers.programs.options import needs_identity
+from kalends.triggers.programs.rule_trigger import searched
+from kalends.triggers.programs.stored import trigger_of
 from kalends.triggers.when import When
 
 FindTask = Callable[[str], str]

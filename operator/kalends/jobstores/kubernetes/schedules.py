@@ -14,12 +14,12 @@ from kalends.triggers.calendarinterval import CalendarIntervalTrigger
 from kalends.triggers.combining import AndTrigger, OrTrigger
 from kalends.triggers.cron.trigger import CronTrigger
 from kalends.triggers.date import DateTrigger
-from kalends.triggers.datetimes import SECOND, datetime_of, microseconds_of
 from kalends.triggers.described import DescribedTrigger
 from kalends.triggers.interval import IntervalTrigger
+from kalends.triggers.programs.datetimes import SECOND, datetime_of, microseconds_of
+from kalends.triggers.programs.rule_trigger import RuleTrigger, searched
+from kalends.triggers.programs.timezones import timezone_text
 from kalends.triggers.protocol import Instant
-from kalends.triggers.rule_trigger import RuleTrigger, searched
-from kalends.triggers.timezones import timezone_text
 from kalends.triggers.when import (
     CalendarIntervalSpec,
     CronSpec,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from kalends.engine.core.copying import replace
 from kalends.engine.core.run_names import run_name
 from kalends.engine.core.state import ActiveRun, FinishedRun, Instant, QueuedRun, State
-from kalends.triggers.datetimes import SECOND
+from kalends.triggers.programs.datetimes import SECOND
 
 _Convert = Callable[[Instant], Instant]
 

@@ -41,7 +41,7 @@ from kalends.model.values import LONGEST_MANAGER, OPERATOR
 from kalends.stores.crd import CrdJobStore
 from kalends.stores.objects import manager_of
 from kalends.tasks import Registry
-from kalends.triggers.datetimes import datetime_of, microseconds_of
+from kalends.triggers.programs.datetimes import datetime_of, microseconds_of
 
 if TYPE_CHECKING:
     from kalends.schedulers.base import BaseScheduler

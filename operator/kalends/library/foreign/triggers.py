@@ -17,9 +17,9 @@ from kalends.triggers.calendarinterval import CalendarIntervalTrigger
 from kalends.triggers.combining import AndTrigger, OrTrigger
 from kalends.triggers.cron import CronTrigger
 from kalends.triggers.date import DateTrigger
-from kalends.triggers.datetimes import SECOND, datetime_of, microseconds_of
 from kalends.triggers.interval import IntervalTrigger
-from kalends.triggers.rule_trigger import is_rule, searched
+from kalends.triggers.programs.datetimes import SECOND, datetime_of, microseconds_of
+from kalends.triggers.programs.rule_trigger import is_rule, searched
 
 MOST_MEMBERS = 1000
 """How many triggers the trigger of a job may consist of, combinations included."""

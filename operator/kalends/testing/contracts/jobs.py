@@ -11,8 +11,8 @@ from kalends.engine.core.state import Counts, FinishedRun, State
 from kalends.job import Job
 from kalends.jobstores.base import KeptJob, RecordWrite
 from kalends.model.values import Outcome
-from kalends.triggers.datetimes import microseconds_of
 from kalends.triggers.interval import IntervalTrigger
+from kalends.triggers.programs.datetimes import microseconds_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOON = datetime(2027, 3, 1, 12, tzinfo=BERLIN)

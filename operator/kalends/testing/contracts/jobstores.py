@@ -16,8 +16,8 @@ from kalends.jobstores.base import ConflictingIdError, JobLookupError, Recording
 from kalends.testing.contracts.jobs import BERLIN, MICROSECOND, NOON, job, record, write_of
 from kalends.testing.contracts.places import lasting
 from kalends.triggers.cron import CronTrigger
-from kalends.triggers.datetimes import microseconds_of
-from kalends.triggers.exclusions import exclusions_state, read_exclusions
+from kalends.triggers.programs.datetimes import microseconds_of
+from kalends.triggers.programs.exclusions import exclusions_state, read_exclusions
 
 
 def ids(jobs: Sequence[Any]) -> list[str]:

@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 
 from kalends.testing.fire_times import ascends, chain, listed
 from kalends.triggers.base import BaseTrigger
-from kalends.triggers.compiled import compile_trigger, jitter_of
-from kalends.triggers.datetimes import microseconds_of
+from kalends.triggers.programs.compiled import compile_trigger, jitter_of
+from kalends.triggers.programs.datetimes import microseconds_of
+from kalends.triggers.programs.stored import state_of, trigger_of
 from kalends.triggers.protocol import PartialTally
-from kalends.triggers.stored import state_of, trigger_of
 
 SEVERAL = 12
 

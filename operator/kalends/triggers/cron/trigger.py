@@ -11,13 +11,13 @@ from typing_extensions import override
 from kalends.errors import InvalidTrigger
 from kalends.triggers.cron.compiled import cron_trigger
 from kalends.triggers.cron.expressions import FIELD_NAMES, CronField, compile_fields, read_fields, without_defaults
-from kalends.triggers.datetimes import SECOND, microseconds_of, shown
+from kalends.triggers.programs.datetimes import SECOND, microseconds_of, shown
+from kalends.triggers.programs.rule_trigger import RuleTrigger, SecondsPart, bounds_of, checked_jitter, chosen_timezone
+from kalends.triggers.programs.timezones import zone_of
 from kalends.triggers.protocol import Rule, Trigger
-from kalends.triggers.rule_trigger import RuleTrigger, SecondsPart, bounds_of, checked_jitter, chosen_timezone
 from kalends.triggers.rules.combined import AnyOf
 from kalends.triggers.rules.wall_clock import WallRule
 from kalends.triggers.text.words import quoted
-from kalends.triggers.timezones import zone_of
 from kalends.triggers.zones.zone import Zone
 
 _CRONTAB = ("minute", "hour", "day", "month", "day_of_week")

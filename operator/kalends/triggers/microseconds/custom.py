@@ -8,7 +8,7 @@ from functools import cached_property
 
 from kalends.errors import InvalidTrigger
 from kalends.triggers.base import BaseTrigger
-from kalends.triggers.datetimes import LAST_MICROSECOND, datetime_of, microseconds_of
+from kalends.triggers.programs.datetimes import LAST_MICROSECOND, datetime_of, microseconds_of
 from kalends.triggers.protocol import Instant
 
 _COMPARED = 16

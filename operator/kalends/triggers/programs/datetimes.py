@@ -6,9 +6,9 @@ import re
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 
 from kalends.errors import InvalidTrigger
+from kalends.triggers.programs.timezones import timezone_from, timezone_text
 from kalends.triggers.protocol import Instant
 from kalends.triggers.text.words import quoted
-from kalends.triggers.timezones import timezone_from, timezone_text
 from kalends.triggers.zones.zone import LAST_INSTANT
 
 SECOND = 1_000_000

@@ -10,13 +10,20 @@ from typing import Any, TypeAlias
 from kalends.errors import InvalidTrigger
 from kalends.triggers.cron.trigger import CronTrigger
 from kalends.triggers.date import DateTrigger
-from kalends.triggers.datetimes import SECOND, datetime_from, datetime_text, microseconds_of, shown, to_datetime
 from kalends.triggers.microseconds.without import Excluded
+from kalends.triggers.programs.datetimes import (
+    SECOND,
+    datetime_from,
+    datetime_text,
+    microseconds_of,
+    shown,
+    to_datetime,
+)
+from kalends.triggers.programs.stored import State, state_of, trigger_of
+from kalends.triggers.programs.timezones import zone_of
 from kalends.triggers.rules.excluded import InstantRange, apart
 from kalends.triggers.rules.wall_clock import WallRule
-from kalends.triggers.stored import State, state_of, trigger_of
 from kalends.triggers.text.words import quoted
-from kalends.triggers.timezones import zone_of
 from kalends.triggers.zones.zone import FOREVER
 
 _ACCEPTED = (

@@ -15,17 +15,17 @@ from kalends.errors import SearchUnfinished
 from kalends.triggers.base import BaseTrigger
 from kalends.triggers.combining import BaseCombiningTrigger, asked_timezone
 from kalends.triggers.date import DateTrigger
-from kalends.triggers.datetimes import LAST_MICROSECOND, SECOND, datetime_of, microseconds_of
-from kalends.triggers.exclusions import excluded
 from kalends.triggers.interval import IntervalTrigger
 from kalends.triggers.microseconds.custom import Chain
 from kalends.triggers.microseconds.exact import StartingAt
 from kalends.triggers.microseconds.listed import ListedTrigger
 from kalends.triggers.microseconds.without import Without
-from kalends.triggers.options import NO_OPTIONS, FireTimeOptions, needs_identity
+from kalends.triggers.programs.datetimes import LAST_MICROSECOND, SECOND, datetime_of, microseconds_of
+from kalends.triggers.programs.exclusions import excluded
+from kalends.triggers.programs.options import NO_OPTIONS, FireTimeOptions, needs_identity
+from kalends.triggers.programs.rule_trigger import RuleTrigger, is_rule
+from kalends.triggers.programs.stored import state_of
 from kalends.triggers.protocol import Instant, NotFound, PartialTally, Tally, Trigger, may_search
-from kalends.triggers.rule_trigger import RuleTrigger, is_rule
-from kalends.triggers.stored import state_of
 
 _MOST_LISTED = 1_000
 _MOST_EXCLUDED = 4_000

@@ -13,12 +13,12 @@ from typing_extensions import override
 
 from kalends.errors import InvalidTrigger, SearchUnfinished
 from kalends.triggers.base import BaseTrigger
-from kalends.triggers.datetimes import SECOND, datetime_of, microseconds_of, to_datetime
+from kalends.triggers.programs.datetimes import SECOND, datetime_of, microseconds_of, to_datetime
+from kalends.triggers.programs.scaled import Scaled
+from kalends.triggers.programs.timezones import local_timezone, timezone_of
 from kalends.triggers.protocol import Instant, NotFound, Rule, Trigger
 from kalends.triggers.rules.bounds import BoundedRule
 from kalends.triggers.rules.remembered import remembered
-from kalends.triggers.scaled import Scaled
-from kalends.triggers.timezones import local_timezone, timezone_of
 
 _MOST_LOOKS = 20
 """How often a search is continued before ``get_next_fire_time`` gives up: a second or so."""

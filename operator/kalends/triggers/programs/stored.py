@@ -25,11 +25,11 @@ from kalends.triggers.calendarinterval import CalendarIntervalTrigger
 from kalends.triggers.combining import AndTrigger, BaseCombiningTrigger, OrTrigger
 from kalends.triggers.cron.trigger import CronTrigger
 from kalends.triggers.date import DateTrigger
-from kalends.triggers.datetimes import datetime_from, datetime_text
 from kalends.triggers.interval import IntervalTrigger
-from kalends.triggers.rule_trigger import RuleTrigger
+from kalends.triggers.programs.datetimes import datetime_from, datetime_text
+from kalends.triggers.programs.rule_trigger import RuleTrigger
+from kalends.triggers.programs.timezones import timezone_from, timezone_text
 from kalends.triggers.text.words import quoted
-from kalends.triggers.timezones import timezone_from, timezone_text
 
 State: TypeAlias = dict[str, Any]
 STATE_VERSION = 1

@@ -10,8 +10,8 @@ from kalends.triggers.base import BaseTrigger
 from kalends.triggers.calendarinterval import CalendarIntervalTrigger
 from kalends.triggers.combining import BaseCombiningTrigger
 from kalends.triggers.cron.trigger import CronTrigger
-from kalends.triggers.exclusions import Exclusions
-from kalends.triggers.rule_trigger import is_rule
+from kalends.triggers.programs.exclusions import Exclusions
+from kalends.triggers.programs.rule_trigger import is_rule
 
 _T = TypeVar("_T", bound=BaseTrigger)
 

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalends.engine.loop.agenda import Agenda
+from kalends.engine.loop.queues.agenda import Agenda
 
 
 def test_what_is_due_comes_out_in_order_and_once() -> None:

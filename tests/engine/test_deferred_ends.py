@@ -14,8 +14,8 @@ from kalends.engine.core.holders import Holders
 from kalends.engine.core.state import ActiveRun, Counts
 from kalends.engine.decisions.decide import decide
 from kalends.engine.decisions.foreign_resources import decide_foreign
-from kalends.engine.loop.deferred_ends import can_wait_for_the_next
 from kalends.engine.loop.entry import Entry
+from kalends.engine.loop.queues.deferred_ends import can_wait_for_the_next
 from kalends.engine.ports import RunReport
 from kalends.model import Outcome
 from narrowing import present

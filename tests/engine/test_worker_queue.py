@@ -19,8 +19,8 @@ from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import State
 from kalends.engine.decisions.decide import decide
 from kalends.engine.loop import gathering
-from kalends.engine.loop.inbox import Inbox
-from kalends.engine.loop.worker_queue import WorkerQueue
+from kalends.engine.loop.queues.inbox import Inbox
+from kalends.engine.loop.queues.worker_queue import WorkerQueue
 from kalends.model import format_instant
 
 UIDS = st.sampled_from(["a", "b", "c", "d", "e"])

@@ -22,7 +22,7 @@ from kalends.engine.core.compiler import Compiler, Surroundings
 from kalends.engine.core.schedule import Defaults
 from kalends.engine.core.state import Ref
 from kalends.engine.core.target import Target
-from kalends.engine.loop.inbox import LONGEST_SLEEP
+from kalends.engine.loop.queues.inbox import LONGEST_SLEEP
 from kalends.engine.loop.scheduler import Scheduler
 from kalends.errors import InvalidSpec
 from kalends.events import JobExecutionEvent, SchedulerEvent

@@ -14,9 +14,9 @@ from kalends.engine.core.copying import replace
 from kalends.engine.core.facts import Decision
 from kalends.engine.core.schedule import JOBS_EXECUTOR
 from kalends.engine.core.state import ActiveRun, Ref
-from kalends.engine.loop.backoff import Backoff, retry_after
 from kalends.engine.loop.entry import Entry, Next
 from kalends.engine.loop.executor_table import ExecutorTable
+from kalends.engine.loop.queues.backoff import Backoff, retry_after
 from kalends.engine.loop.recording import Recorder
 from kalends.engine.loop.starting import Starter
 from kalends.engine.runs.job_uids import with_job_uids

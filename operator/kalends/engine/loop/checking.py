@@ -10,10 +10,16 @@ from kalends.engine.core.definition import Problem
 from kalends.engine.core.run_names import run_name
 from kalends.engine.core.state import ActiveRun, State
 from kalends.engine.decisions.draft import run_of
-from kalends.engine.loop.backoff import FAILURES_UNTIL_NOTICED, FIRST_BACKOFF, LONGEST_BACKOFF, Backoff, retry_after
 from kalends.engine.loop.entry import Entry, Next
 from kalends.engine.loop.executor_table import ExecutorTable
 from kalends.engine.loop.listeners import Tell
+from kalends.engine.loop.queues.backoff import (
+    FAILURES_UNTIL_NOTICED,
+    FIRST_BACKOFF,
+    LONGEST_BACKOFF,
+    Backoff,
+    retry_after,
+)
 from kalends.engine.ports import Delayed
 from kalends.errors import StartRefused, Unavailable
 

@@ -18,7 +18,7 @@ from kalends.engine.decisions.restored import first_record_of_invalid, waits_for
 from kalends.engine.loop.ending_namespaces import EndingNamespaces
 from kalends.engine.loop.entry import Entry
 from kalends.engine.loop.executor_table import ExecutorTable
-from kalends.engine.loop.worker_queue import WorkerQueue
+from kalends.engine.loop.queues.worker_queue import WorkerQueue
 from kalends.model.reasons import Reason
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ from kalends.engine.core.compiler import Compiler
 from kalends.engine.core.schedule import JOBS_EXECUTOR
 from kalends.engine.core.state import State
 from kalends.engine.loop.entry import Entry
-from kalends.engine.loop.inbox import Inbox
-from kalends.engine.loop.worker_queue import WorkerQueue
+from kalends.engine.loop.queues.inbox import Inbox
+from kalends.engine.loop.queues.worker_queue import WorkerQueue
 from kalends.model.reasons import Reason
 
 INVALID = "Invalid"

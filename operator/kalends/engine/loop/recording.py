@@ -9,9 +9,9 @@ from kalends.engine.core.compiler import Compiler
 from kalends.engine.core.definition import Problem
 from kalends.engine.core.facts import Decision
 from kalends.engine.core.state import State
-from kalends.engine.loop.backoff import Backoff
 from kalends.engine.loop.entry import Entry, Next
 from kalends.engine.loop.listeners import Tell
+from kalends.engine.loop.queues.backoff import Backoff
 from kalends.engine.ports import JobStore, Removed
 from kalends.errors import Conflict, Gone, Refused, Unavailable
 from kalends.model.reasons import Reason

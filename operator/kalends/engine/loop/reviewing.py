@@ -13,14 +13,14 @@ from collections.abc import Coroutine, Mapping
 from kalends.clock import Clock
 from kalends.engine.core.facts import Decision
 from kalends.engine.loop.acting import Actor
-from kalends.engine.loop.backoff import Backoff
 from kalends.engine.loop.checking import Checker
-from kalends.engine.loop.deferred_ends import can_wait_for_the_next
 from kalends.engine.loop.entry import Entry, Next
 from kalends.engine.loop.gathering import Gatherer
-from kalends.engine.loop.inbox import Inbox
-from kalends.engine.loop.requeue import Requeue
-from kalends.engine.loop.worker_queue import WorkerQueue
+from kalends.engine.loop.queues.backoff import Backoff
+from kalends.engine.loop.queues.deferred_ends import can_wait_for_the_next
+from kalends.engine.loop.queues.inbox import Inbox
+from kalends.engine.loop.queues.requeue import Requeue
+from kalends.engine.loop.queues.worker_queue import WorkerQueue
 from kalends.model.reasons import Reason
 
 log = logging.getLogger(__name__)

@@ -18,20 +18,20 @@ from kalends.engine.core.holders import operators_in
 from kalends.engine.core.state import Ref
 from kalends.engine.executor_ports import Cluster, Pool
 from kalends.engine.loop.acting import Actor
-from kalends.engine.loop.backoff import Backoff
 from kalends.engine.loop.checking import Checker
 from kalends.engine.loop.ending_namespaces import EndingNamespaces
 from kalends.engine.loop.entry import Entry
 from kalends.engine.loop.executor_table import ExecutorTable
 from kalends.engine.loop.gathering import Gatherer
-from kalends.engine.loop.inbox import LONGEST_SLEEP, Inbox
 from kalends.engine.loop.listeners import Listeners
 from kalends.engine.loop.overview import Overview
+from kalends.engine.loop.queues.backoff import Backoff
+from kalends.engine.loop.queues.inbox import LONGEST_SLEEP, Inbox
+from kalends.engine.loop.queues.requeue import Requeue
+from kalends.engine.loop.queues.worker_queue import WorkerQueue
 from kalends.engine.loop.recording import Recorder
-from kalends.engine.loop.requeue import Requeue
 from kalends.engine.loop.reviewing import Reviewer
 from kalends.engine.loop.starting import Starter
-from kalends.engine.loop.worker_queue import WorkerQueue
 from kalends.engine.ports import JobStore, Listener, RunReport
 from kalends.model.reasons import Reason
 

@@ -13,12 +13,12 @@ from functools import partial
 from kalends.clock import Clock
 from kalends.engine.core.policies import Refusal
 from kalends.engine.core.refused_starts import ANY_FIRE_TIME, TRIES_UNTIL_NOTICED, RefusedStarts, pause_after
-from kalends.engine.loop.backoff import retry_after
 from kalends.engine.loop.ending_namespaces import EndingNamespaces
 from kalends.engine.loop.entry import Entry
 from kalends.engine.loop.executor_table import ExecutorTable
 from kalends.engine.loop.listeners import Tell
-from kalends.engine.loop.worker_queue import WorkerQueue
+from kalends.engine.loop.queues.backoff import retry_after
+from kalends.engine.loop.queues.worker_queue import WorkerQueue
 from kalends.engine.ports import Delayed, Run, RunReport, StartPutOff
 from kalends.errors import (
     ExecutorShutDown,

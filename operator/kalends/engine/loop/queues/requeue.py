@@ -8,9 +8,9 @@ from kalends.engine.core.state import Ref
 from kalends.engine.decisions.decide import SEARCH_PAUSE
 from kalends.engine.loop.entry import Entry
 from kalends.engine.loop.gathering import Gatherer
-from kalends.engine.loop.inbox import Inbox
 from kalends.engine.loop.listeners import Tell
-from kalends.engine.loop.worker_queue import WorkerQueue
+from kalends.engine.loop.queues.inbox import Inbox
+from kalends.engine.loop.queues.worker_queue import WorkerQueue
 from kalends.engine.ports import Contested
 
 

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 
 from kalends.clock import Clock
-from kalends.engine.loop.agenda import Agenda
+from kalends.engine.loop.queues.agenda import Agenda
 
 LONGEST_SLEEP = 10.0
 """Seconds. A stepped clock or a machine that was suspended is noticed after so long at the latest."""

@@ -1,0 +1,1 @@
+"""Where resources wait: for an instant, for a change, for a worker, or to be tried again."""

@@ -22,8 +22,8 @@ from jobstores.places import (
 )
 from kalends.errors import UnknownLayout
 from kalends.jobstores.base import RecordingJobStore
+from kalends.jobstores.common.layouts import LAYOUT, migrate
 from kalends.jobstores.etcd import EtcdJobStore
-from kalends.jobstores.layouts import LAYOUT, migrate
 from kalends.jobstores.mongodb import MongoDBJobStore
 from kalends.jobstores.redis import RedisJobStore
 from kalends.jobstores.rethinkdb import RethinkDBJobStore

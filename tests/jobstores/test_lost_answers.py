@@ -16,8 +16,8 @@ from jobstores.places import Place, start
 from jobstores.test_parts import LARGE, parts_of
 from kalends.errors import Unavailable
 from kalends.jobstores.base import ConflictingIdError, RecordingJobStore
+from kalends.jobstores.common.grouped import GroupedJobStore
 from kalends.jobstores.etcd import EtcdJobStore
-from kalends.jobstores.grouped import GroupedJobStore
 from kalends.jobstores.zookeeper import ZooKeeperJobStore
 
 in_groups = pytest.mark.parametrize("place", ["etcd", "zookeeper"], indirect=True)

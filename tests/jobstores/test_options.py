@@ -18,7 +18,6 @@ from sqlalchemy.pool import NullPool
 from jobstores.jobs import NOON, job
 from jobstores.places import MongoCollection, RedisKeys, SqlTable, ZooKeeperNode, start
 from jobstores.test_layouts import place_of
-from kalends.jobstores import zookeeper_requests
 from kalends.jobstores.base import RecordingJobStore
 from kalends.jobstores.etcd import EtcdJobStore
 from kalends.jobstores.mongodb import MongoDBJobStore
@@ -26,6 +25,7 @@ from kalends.jobstores.redis import RedisJobStore
 from kalends.jobstores.rethinkdb import RethinkDBJobStore
 from kalends.jobstores.sqlalchemy import SQLAlchemyJobStore
 from kalends.jobstores.zookeeper import ZooKeeperJobStore
+from kalends.jobstores.zookeeper import requests as zookeeper_requests
 from kalends.leases.port import LeaseRecord
 from servers.harness import Servers
 

@@ -13,8 +13,8 @@ from kazoo.protocol.serialization import SetData
 from jobstores.jobs import NOON, job, record, write_of
 from jobstores.places import Place, start
 from kalends.jobstores.base import ConflictingIdError, JobLookupError, RecordingJobStore
+from kalends.jobstores.common.parts import batches, divided, id_of, name_of, parts_in
 from kalends.jobstores.etcd import EtcdJobStore
-from kalends.jobstores.parts import batches, divided, id_of, name_of, parts_in
 from kalends.jobstores.zookeeper import ZooKeeperJobStore
 
 in_parts = pytest.mark.parametrize("place", ["etcd", "zookeeper"], indirect=True)

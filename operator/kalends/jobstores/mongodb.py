@@ -14,9 +14,9 @@ from kalends.clock import Clock
 from kalends.engine.core.state import Instant
 from kalends.errors import UnknownLayout
 from kalends.jobstores.base import ConflictingIdError
-from kalends.jobstores.layouts import LAYOUT, migrate
-from kalends.jobstores.lease_rows import LeaseRow
-from kalends.jobstores.notices import Wait, listen
+from kalends.jobstores.common.layouts import LAYOUT, migrate
+from kalends.jobstores.common.lease_rows import LeaseRow
+from kalends.jobstores.common.notices import Wait, listen
 from kalends.jobstores.row_values import Row, RowChange, known_version, row_of, time_in
 from kalends.jobstores.rows import RowJobStore
 from kalends.references import object_of

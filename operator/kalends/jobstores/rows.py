@@ -28,8 +28,8 @@ from kalends.jobstores.base import (
     RecordWrite,
     TransientJobError,
 )
-from kalends.jobstores.ids import check_id, is_id
-from kalends.jobstores.lease_rows import LeaseRows
+from kalends.jobstores.common.ids import check_id, is_id
+from kalends.jobstores.common.lease_rows import LeaseRows
 from kalends.jobstores.row_values import Row, RowChange, time_in
 from kalends.jobstores.serialization import job_from_json, job_to_json, record_from_json, record_to_json
 from kalends.triggers.programs.datetimes import datetime_of, microseconds_of

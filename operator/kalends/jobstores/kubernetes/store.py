@@ -25,7 +25,7 @@ from kalends.jobstores.base import (
     RecordWrite,
     TransientJobError,
 )
-from kalends.jobstores.ids import check_id, is_id
+from kalends.jobstores.common.ids import check_id, is_id
 from kalends.jobstores.kubernetes.access import insist, without_manager
 from kalends.jobstores.kubernetes.changes import changed_object
 from kalends.jobstores.kubernetes.cluster import Cluster, connect, is_ending

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from kalends.jobstores.etcd_requests import (
+from kalends.jobstores.common.lease_rows import LeaseRow, LeaseRows
+from kalends.jobstores.common.parts import name_of
+from kalends.jobstores.etcd.requests import (
     compare_missing,
     compare_version,
     delete,
@@ -14,8 +16,6 @@ from kalends.jobstores.etcd_requests import (
     transaction,
     versioned,
 )
-from kalends.jobstores.lease_rows import LeaseRow, LeaseRows
-from kalends.jobstores.parts import name_of
 
 if TYPE_CHECKING:
     from etcd3gw.client import Etcd3Client

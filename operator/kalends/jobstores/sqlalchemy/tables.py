@@ -22,7 +22,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.pool import StaticPool
 from typing_extensions import override
 
-from kalends.jobstores.ids import LONGEST_ID
+from kalends.jobstores.common.ids import LONGEST_ID
 
 SQLITE_TIMEOUT = 30.0
 """Seconds that a write to SQLite waits for another writer."""

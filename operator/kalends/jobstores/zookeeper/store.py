@@ -13,14 +13,14 @@ from typing_extensions import override
 from kalends.clock import Clock
 from kalends.engine.core.state import Instant
 from kalends.errors import Conflict, Refused, Unavailable, UnknownLayout
-from kalends.jobstores.grouped import GroupedJobStore
-from kalends.jobstores.layouts import LAYOUT, migrate
-from kalends.jobstores.parts import batches, divided, id_of, name_of, parts_in
+from kalends.jobstores.common.grouped import GroupedJobStore
+from kalends.jobstores.common.layouts import LAYOUT, migrate
+from kalends.jobstores.common.parts import batches, divided, id_of, name_of, parts_in
 from kalends.jobstores.row_values import Row, RowChange
 from kalends.jobstores.rows import MOST_TRIES
-from kalends.jobstores.zookeeper_leases import ZooKeeperLeases
-from kalends.jobstores.zookeeper_nodes import UNREADABLE, JobNode, StateNode, is_of, job_in, row_in, state_in
-from kalends.jobstores.zookeeper_requests import MOST_BYTES, Create, Delete, Operation, Set, ZooKeeper
+from kalends.jobstores.zookeeper.leases import ZooKeeperLeases
+from kalends.jobstores.zookeeper.nodes import UNREADABLE, JobNode, StateNode, is_of, job_in, row_in, state_in
+from kalends.jobstores.zookeeper.requests import MOST_BYTES, Create, Delete, Operation, Set, ZooKeeper
 
 if TYPE_CHECKING:
     from kalends.schedulers.base import BaseScheduler

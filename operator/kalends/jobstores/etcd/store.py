@@ -13,8 +13,11 @@ from typing_extensions import override
 from kalends.clock import Clock
 from kalends.engine.core.state import Instant
 from kalends.errors import Unavailable, UnknownLayout
-from kalends.jobstores.etcd_leases import EtcdLeases
-from kalends.jobstores.etcd_requests import (
+from kalends.jobstores.common.grouped import GroupedJobStore
+from kalends.jobstores.common.layouts import LAYOUT, migrate
+from kalends.jobstores.common.parts import Parts, batches, divided, id_of, name_of, parts_in
+from kalends.jobstores.etcd.leases import EtcdLeases
+from kalends.jobstores.etcd.requests import (
     Found,
     client_of,
     compare_exists,
@@ -29,9 +32,6 @@ from kalends.jobstores.etcd_requests import (
     read_below,
     transaction,
 )
-from kalends.jobstores.grouped import GroupedJobStore
-from kalends.jobstores.layouts import LAYOUT, migrate
-from kalends.jobstores.parts import Parts, batches, divided, id_of, name_of, parts_in
 from kalends.jobstores.row_values import Row, RowChange, known_version, number, row_of, time_in
 
 if TYPE_CHECKING:

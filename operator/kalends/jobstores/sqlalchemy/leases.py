@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Connection, Engine, LargeBinary, MetaData, String, Table, func, select
 from sqlalchemy.exc import IntegrityError
 
-from kalends.jobstores.lease_rows import LeaseRow
-from kalends.jobstores.notices import Wait
+from kalends.jobstores.common.lease_rows import LeaseRow
+from kalends.jobstores.common.notices import Wait
 
 LONGEST_NAME = 300
 CHANGES = "#changes"

@@ -15,9 +15,9 @@ from kalends.clock import Clock
 from kalends.engine.core.state import Instant
 from kalends.errors import UnknownLayout
 from kalends.jobstores.base import ConflictingIdError
-from kalends.jobstores.layouts import LAYOUT, migrate
-from kalends.jobstores.lease_rows import LeaseRow
-from kalends.jobstores.notices import listen
+from kalends.jobstores.common.layouts import LAYOUT, migrate
+from kalends.jobstores.common.lease_rows import LeaseRow
+from kalends.jobstores.common.notices import listen
 from kalends.jobstores.row_values import Row, RowChange, known_version, row_of, time_in
 from kalends.jobstores.rows import RowJobStore
 from kalends.references import object_of
@@ -39,8 +39,8 @@ try:
     from sqlalchemy.exc import DBAPIError, IntegrityError
     from sqlalchemy.pool import StaticPool
 
-    from kalends.jobstores.sql_leases import CHANGES, LeasesTable, can_listen, listening
-    from kalends.jobstores.sql_tables import jobs_table, new_engine
+    from kalends.jobstores.sqlalchemy.leases import CHANGES, LeasesTable, can_listen, listening
+    from kalends.jobstores.sqlalchemy.tables import jobs_table, new_engine
 except ImportError as error:
     raise ImportError("SQLAlchemyJobStore needs SQLAlchemy: pip install 'kalends[sqlalchemy]'") from error
 

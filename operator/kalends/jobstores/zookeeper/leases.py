@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 from typing_extensions import override
 
-from kalends.jobstores.lease_rows import LeaseRow, LeaseRows
-from kalends.jobstores.notices import Wait, listen
-from kalends.jobstores.parts import name_of
-from kalends.jobstores.zookeeper_requests import Create, Delete, Set, ZooKeeper
+from kalends.jobstores.common.lease_rows import LeaseRow, LeaseRows
+from kalends.jobstores.common.notices import Wait, listen
+from kalends.jobstores.common.parts import name_of
+from kalends.jobstores.zookeeper.requests import Create, Delete, Set, ZooKeeper
 
 
 class ZooKeeperLeases(LeaseRows):

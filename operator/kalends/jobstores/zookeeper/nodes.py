@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kalends.engine.core.state import Instant
-from kalends.jobstores.parts import id_of, name_of
+from kalends.jobstores.common.parts import id_of, name_of
 from kalends.jobstores.row_values import Row, RowChange, number, row_of, time_in
-from kalends.jobstores.zookeeper_requests import Node
+from kalends.jobstores.zookeeper.requests import Node
 
 NO_EDITION = -1
 UNREADABLE = "?"

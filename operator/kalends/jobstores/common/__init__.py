@@ -1,0 +1,1 @@
+"""What job stores share: leases, layouts, IDs, rows in groups, notices of changes."""

@@ -1,0 +1,5 @@
+"""A job store in ZooKeeper."""
+
+from kalends.jobstores.zookeeper.store import ZooKeeperJobStore
+
+__all__ = ["ZooKeeperJobStore"]

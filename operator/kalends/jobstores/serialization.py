@@ -1,7 +1,7 @@
 """Jobs and their records as JSON: what job stores keep, and what ``export_jobs`` writes.
 
-A job names its callable by reference, its trigger as ``kalends.triggers.programs.stored`` writes it, and its arguments as
-``kalends.jobstores.json_values`` does. Nothing is pickled.
+A job names its callable by reference, its trigger as ``kalends.triggers.programs.stored`` writes it, and its arguments
+as ``kalends.jobstores.json_values`` writes them. Nothing is pickled.
 
 A store must be trusted nonetheless. A program that reads a job imports the modules that the job names, and calls the
 callable that it names with the arguments that it has: write access to the store is the permission to call any function

@@ -17,7 +17,7 @@ from kalends.errors import Unavailable, UnknownLayout
 from kalends.jobstores.base import ConflictingIdError
 from kalends.jobstores.common.layouts import LAYOUT, migrate
 from kalends.jobstores.common.lease_rows import LeaseRow
-from kalends.jobstores.rethinkdb_limits import limit_waits
+from kalends.jobstores.rethinkdb.limits import limit_waits
 from kalends.jobstores.row_values import Row, RowChange, known_version, number, row_of, time_in
 from kalends.jobstores.rows import RowJobStore
 from kalends.references import object_of

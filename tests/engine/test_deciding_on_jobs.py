@@ -9,9 +9,11 @@ from doubles import JOB, START, every, resource, schedule_of
 from engine.world import armed, facts, jobs_of
 from kalends.engine.core.policies import Refusal
 from kalends.engine.core.state import Counts
+from kalends.engine.decisions.catchup import due_instant
 from kalends.engine.decisions.decide import decide
 from kalends.engine.ports import JobView, RunReport
 from kalends.model import Outcome
+from kalends.model.instants import format_instant
 from kalends.model.reasons import Reason
 from kalends.stores.status_record import decode, encode
 from narrowing import present
@@ -128,6 +130,19 @@ def test_a_job_at_an_instant_that_is_no_fire_time_passes_over_none_that_is_one()
     assert [run.name for run in decision.state.active] == ["nightly-odd"]
     assert decision.state.counts == Counts(due=2, started=1, active=1, skipped=1)
     again = decide(schedule, decision.state, facts(START + 63, durable=True, jobs=jobs))
+    assert again.state == decision.state
+
+
+def test_a_job_that_an_edit_passed_over_passes_over_no_fire_time_that_jitter_holds_back() -> None:
+    spec: dict[str, Any] = {"trigger": {"date": {"at": format_instant(START + 60)}}, "jitterSeconds": 30}
+    schedule = replace(schedule_of(resource(**spec, jobTemplate=JOB, generation=2)), edited=START + 5)
+    assert due_instant(schedule, START + 60) > START + 62
+    jobs = (JobView(f"nightly-{START + 61}", START + 61, START + 61),)
+    before = armed(schedule_of(resource(trigger=every(61), jobTemplate=JOB)))
+    decision = decide(schedule, before, facts(START + 62, durable=True, jobs=jobs))
+    assert decision.state.counts.due == 2
+    assert decision.state.counts.imbalance() is None
+    again = decide(schedule, decision.state, facts(START + 63, durable=True, jobs=jobs_of(decision.state)))
     assert again.state == decision.state
 
 

@@ -15,6 +15,7 @@ from kalends.engine.core.schedule import Schedule
 from kalends.engine.core.state import Condition, Counts, State
 from kalends.engine.decisions.decide import SEARCH_PAUSE, decide
 from kalends.engine.loop import gathering
+from kalends.engine.ports import JobView
 from kalends.model.reasons import Reason
 from kalends.stores.objects import read_object
 from kalends.triggers.protocol import Tally
@@ -64,6 +65,20 @@ def test_a_fire_time_beyond_the_search_limit_is_run_at_its_time() -> None:
     assert looks < 20
     assert [run.fire_time for run in state.active] == [fire_time]
     assert state.counts == Counts(due=1, started=1, active=1)
+
+
+def test_a_job_at_another_instant_passes_over_no_fire_time_that_was_not_searched_yet() -> None:
+    fire_time = START + 300 * DAY + 43_210
+    schedule = schedule_of(resource(**agreeing_at(fire_time), jobTemplate=JOB, generation=2))
+    jobs = (JobView(f"nightly-{fire_time + 1}", fire_time + 1, fire_time + 1),)
+    state, now = None, fire_time + 2.0
+    for _ in range(20):
+        decision = decide(schedule, state, facts(now, durable=True, jobs=jobs))
+        state = decision.state
+        if decision.wake_at is None:
+            break
+        now = decision.wake_at
+    assert present(state).counts == Counts(due=2, started=1, active=1, skipped=1)
 
 
 def test_after_a_restart_the_search_continues_from_the_record_and_delays_nothing() -> None:

@@ -16,6 +16,7 @@ from kalends.engine.decisions.waiting_runs import newest_alone
 from kalends.model.instants import LAST_INSTANT
 from kalends.model.reasons import Reason
 from kalends.model.values import ConcurrencyPolicy
+from kalends.triggers import PartialTally
 
 UNRECORDED_WAIT = 2.0
 """Seconds that a fire time may wait for a worker, or for a run whose claim was slow, before that is recorded."""
@@ -63,11 +64,22 @@ def _due(draft: Draft) -> Due:
         return NONE_DUE
     existing = due_already_started(draft)
     # A Job that is there proves that its fire time has come, even if the clock was put back since.
-    proven = [draft.adopted_until, *(due_instant(schedule, t) for t in existing)]
+    proven = [draft.adopted_until, *(due_instant(schedule, t) for t in (*existing, *_passed_by_adopted(draft)))]
     now = max(proven if draft.decides_nothing_new else [facts.now, *proven])
     return due_now(
         schedule, after, now, existing, lambda fire_time: run_name(schedule.ref.name, fire_time) in facts.refused
     )
+
+
+def _passed_by_adopted(draft: Draft) -> Sequence[Instant]:
+    """Return the last fire time before a Job of another schedule that was taken up.
+
+    The record moves past that Job. So this fire time is decided now, although its jitter may hold it back longer.
+    """
+    if not draft.adopted_until:
+        return ()
+    tally = draft.schedule.trigger.tally(draft.state.decided_until, draft.adopted_until)
+    return () if isinstance(tally, PartialTally) or tally.last is None else (tally.last,)
 
 
 def _requested(draft: Draft) -> list[Candidate]:
@@ -170,6 +182,8 @@ def move_cursor(draft: Draft) -> None:
 def _decided_until(draft: Draft) -> Instant:
     """Return the last fire time that is decided now, or 0 if there is none."""
     due = draft.due
+    if due.searched is not None:
+        return 0  # fire times before a Job that was taken up may not be found yet
     if draft.undecided is None:
         return max(due.last or 0, draft.adopted_until)
     if _all_wait(draft):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,7 @@ from kalends.jobstores.mongodb import MongoDBJobStore
 from kalends.jobstores.redis import RedisJobStore
 from kalends.jobstores.rethinkdb import RethinkDBJobStore
 from kalends.jobstores.sqlalchemy import SQLAlchemyJobStore
+from kalends.jobstores.sqlalchemy.tables import new_engine
 from kalends.jobstores.zookeeper import ZooKeeperJobStore
 from kalends.jobstores.zookeeper import requests as zookeeper_requests
 from kalends.leases.port import LeaseRecord
@@ -59,6 +61,25 @@ def test_options_of_the_engine_are_passed_on(tmp_path: Path) -> None:
     options = {"poolclass": NullPool, "connect_args": {"timeout": 1.0}}
     store = SQLAlchemyJobStore(f"sqlite:///{tmp_path / 'jobs.sqlite'}", engine_options=options)
     assert isinstance(store.engine.pool, NullPool)
+
+
+@pytest.mark.parametrize(
+    ("database", "driver"), [("postgresql", "psycopg"), ("mysql", "pymysql"), ("mariadb", "pymysql")]
+)
+def test_a_url_without_a_driver_uses_the_driver_that_the_extra_installs(database: str, driver: str) -> None:
+    assert new_engine(f"{database}://me@localhost/app", {}).url.drivername == f"{database}+{driver}"
+
+
+@pytest.mark.parametrize(
+    ("database", "extra"), [("postgresql", "postgresql"), ("mysql", "mariadb"), ("mariadb", "mariadb")]
+)
+def test_a_driver_that_is_not_installed_is_named_with_its_extra(
+    monkeypatch: pytest.MonkeyPatch, database: str, extra: str
+) -> None:
+    for package in ("psycopg", "psycopg2", "pymysql", "MySQLdb"):
+        monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ImportError, match=rf"which is not installed: pip install 'kalends\[{extra}\]'"):
+        SQLAlchemyJobStore(f"{database}://me@localhost/app")
 
 
 def test_a_database_in_memory_is_shared_by_threads() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 from sqlalchemy import (
+    URL,
     BigInteger,
     Column,
     Engine,
@@ -22,8 +24,16 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.pool import StaticPool
 from typing_extensions import override
 
+from kalends.extras import needs
 from kalends.jobstores.common.ids import LONGEST_ID
 
+DRIVERS = {
+    "postgresql": ("postgresql", "psycopg2", "psycopg", "psycopg"),
+    "mysql": ("mariadb", "MySQLdb", "pymysql", "pymysql"),
+    "mariadb": ("mariadb", "MySQLdb", "pymysql", "pymysql"),
+}
+"""Of a database: the extra of Kalends, the package of SQLAlchemy's default driver, and the driver and package of the
+extra."""
 SQLITE_TIMEOUT = 30.0
 """Seconds that a write to SQLite waits for another writer."""
 
@@ -70,10 +80,19 @@ def jobs_table(name: str, metadata: MetaData, schema: str | None) -> Table:
 
 
 def new_engine(url: str, options: dict[str, Any]) -> Engine:
-    """Return an engine for a URL, with what a job store needs on SQLite: patience, and readers that never wait."""
-    parsed = make_url(url)
+    """Return an engine for a URL, with what a job store needs on SQLite: patience, and readers that never wait.
+
+    Raises:
+        ImportError: The driver is not installed; the message names the extra that installs one.
+    """
+    parsed = _with_installed_driver(make_url(url))
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, **{"pool_pre_ping": True} | options)
+        settings = {"pool_pre_ping": True} | options
+        if parsed.drivername not in DRIVERS:
+            return create_engine(parsed, **settings)
+        extra, _, _, package = DRIVERS[parsed.drivername]
+        with needs(f"SQLAlchemyJobStore('{parsed.drivername}://…')", extra, package):
+            return create_engine(parsed, **settings)
     arguments = {"timeout": SQLITE_TIMEOUT} | dict(options.pop("connect_args", {}))
     in_memory = parsed.database in {None, "", ":memory:"}
     if in_memory and "poolclass" not in options:
@@ -83,6 +102,16 @@ def new_engine(url: str, options: dict[str, Any]) -> Engine:
     if not in_memory:
         event.listen(made, "connect", _use_write_ahead_log)
     return made
+
+
+def _with_installed_driver(url: URL) -> URL:
+    """Return a URL that names no driver with the driver of the extra, if SQLAlchemy's default is not installed."""
+    if url.drivername not in DRIVERS:
+        return url
+    _, default, driver, package = DRIVERS[url.drivername]
+    if find_spec(default) is not None or find_spec(package) is None:
+        return url
+    return url.set(drivername=f"{url.drivername}+{driver}")
 
 
 def _use_write_ahead_log(connection: Any, _record: Any) -> None:

@@ -74,11 +74,11 @@ async def test_a_watch_that_is_begun_again_leaves_nothing_behind(api: FakeApi) -
     async with fed(api) as (_, shown, _served):
         await shown.until(*(f"object-{number}" for number in range(20)))
         for restart in range(1, 6):
-            await asyncio.sleep(0.3)
-            api.say_in_watches(500, "InternalError")
             async with asyncio.timeout(PATIENCE):
                 while shown.repairs < restart:
-                    await asyncio.sleep(0.02)
+                    # Again, as there may be no watch at the moment.
+                    api.say_in_watches(500, "InternalError")
+                    await asyncio.sleep(0.3)
         gc.collect()
         remembered = sum(isinstance(found, ResourceMemory) for found in gc.get_objects()) - before
     assert remembered <= 2 * 20, "kopf's memories of each object, once for every restart"

@@ -82,6 +82,11 @@ class Audit:
         """Who holds the Lease of the first release."""
         return self.leaders.get(self._world.replicas[0].lease, "")
 
+    @property
+    def acting(self) -> frozenset[str]:
+        """The names of the processes that run and may act: not those of a release that another process leads."""
+        return frozenset(name for name in self._world.alive if self._leader(name) in {"", name})
+
     def _leader(self, process: str) -> str:
         """Return who alone of a process' release may act, where that is certain."""
         return self.leaders.get(self.replica_of(process).lease, "") if self._is_fenced(process) else ""
@@ -127,7 +132,7 @@ class Audit:
         where = body.process.name if body.process is not None else "node"
         self._world.story.tell(where, f"{body.kind} {body.name} begins (version {body.version})")
         life = self.books.by_number[body.life]
-        for what in wrong_with_body(body, life, self._world.bodies, self._world.alive):
+        for what in wrong_with_body(body, life, self._world.bodies, self.acting):
             self.accuse(what)
 
     def _left(self, body: Body) -> None:

@@ -96,12 +96,12 @@ class Life:
         """The UIDs of Jobs that were deleted before any record named their run: no operator knows of them."""
         return {job.uid for job in self.jobs if not job.recorded and job.deleted is not None}
 
-    def disbelieved_jobs(self, alive: AbstractSet[str]) -> set[str]:
-        """Return the UIDs of Jobs of a clock that was too far ahead, whose makers died before they recorded them.
+    def disbelieved_jobs(self, acting: AbstractSet[str]) -> set[str]:
+        """Return the UIDs of Jobs of a clock too far ahead, which are not recorded and whose makers do not act.
 
         To every other process each looks like a Job that an account with the permission named after a future fire time.
         """
-        return {job.uid for job in self.jobs if job.is_premature and not job.recorded and job.maker not in alive}
+        return {job.uid for job in self.jobs if job.is_premature and not job.recorded and job.maker not in acting}
 
     @property
     def newest(self) -> Version:

@@ -31,7 +31,9 @@ def unsettled(world: World, books: Books) -> Iterator[str]:
                 yield f"{life.name}, at the end: {what}"
     for body in world.bodies.entered:
         life = books.by_number[body.life]
-        unknown = life.unknown_jobs | life.disbelieved_jobs(world.alive) | {job.uid for job in life.jobs if job.stale}
+        unknown = (
+            life.unknown_jobs | life.disbelieved_jobs(world.audit.acting) | {job.uid for job in life.jobs if job.stale}
+        )
         # A request whose Job came and went is on record with the instant at which it was heeded last.
         reported = rfc3339(body.fire_time) in life.reported or body.name in life.reported
         if life.deleted is None and not reported and body.job_uid not in unknown:

@@ -63,24 +63,25 @@ def reported_by_run(run: Run) -> int:
     return int(kwargs["version"])
 
 
-def wrong_with_body(body: Body, life: Life, bodies: Bodies, alive: AbstractSet[str]) -> Iterator[str]:
-    """Yield what is wrong with a body that begins now, the last of ``bodies``, while some processes are ``alive``."""
+def wrong_with_body(body: Body, life: Life, bodies: Bodies, acting: AbstractSet[str]) -> Iterator[str]:
+    """Yield what is wrong with a body that begins now, the last of ``bodies``, while some processes are ``acting``."""
     # What a Job ran that somebody deleted before anybody could record it is run again: nobody knows of it.
     unknown = life.unknown_jobs
     earlier = [one for one in bodies.of_run(body.life, body.name) if one is not body and one.job_uid not in unknown]
     stale = any(job.uid == body.job_uid and job.stale for job in life.jobs)
     if earlier and not stale:
         yield f"{body.name} is entered a second time; the first was at {earlier[0].entered:.3f} s"
-    yield from _room(body, life, bodies, alive)
+    yield from _room(body, life, bodies, acting)
 
 
-def _room(body: Body, life: Life, bodies: Bodies, alive: AbstractSet[str]) -> Iterator[str]:
+def _room(body: Body, life: Life, bodies: Bodies, acting: AbstractSet[str]) -> Iterator[str]:
     """No more run at once than may, but for those of which nobody can know that they still run.
 
     These are: threads that were given up; bodies of operators that do not lead any more and whose runs are recorded as
     lost, or are lost for the next leader, which creates a Job before it records that; pods whose Job was deleted by
     hand, without waiting for them; Jobs whose creation arrived after the operator that asked for it had given up
-    waiting, or had died; and Jobs of a clock that was too far ahead, whose operator died before it recorded them.
+    waiting, or had died; and Jobs of a clock that was too far ahead, whose operator died, or lost the lead, before it
+    recorded them.
     """
     spec = life.newest.spec
     if spec.get("concurrencyPolicy", "Forbid") == "Allow":
@@ -89,7 +90,7 @@ def _room(body: Body, life: Life, bodies: Bodies, alive: AbstractSet[str]) -> It
     active = {run["name"] for run in life.status.get("active", ())}
     if body.process is not None and body.name not in active:
         return  # it was claimed in time, and is on record as lost by now: its operator was stopped in between
-    unseen = {job.uid for job in life.jobs if job.stale or job.deleted is not None} | life.disbelieved_jobs(alive)
+    unseen = {job.uid for job in life.jobs if job.stale or job.deleted is not None} | life.disbelieved_jobs(acting)
     running = [one for one in bodies.running(body.life) if one is body or (one.name in active and not one.given_up)]
     running = [one for one in running if one.job_uid not in unseen]
     maker = next((job.maker for job in life.jobs if body.job_uid and job.uid == body.job_uid), None)
